@@ -1,0 +1,34 @@
+"""Exceptions that cross rooms. `reconciler.cli` alone maps them to exit statuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.model.diagnostic import Diagnostic
+
+
+class ReconcilerError(Exception):
+    """Anything that we say no to; its text is one clear line."""
+
+
+class UsageError(ReconcilerError):
+    """The command line or a setting asks for what cannot be (exit status 1)."""
+
+
+class ManifestError(ReconcilerError):
+    """The manifests cannot be used; carries every problem that was found, not the first (exit status 1)."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(f"{len(self.diagnostics)} problem(s) in the manifests")
+
+
+class PipesError(ReconcilerError):
+    """Pipes was unreachable, answered nonsense, or does not let us in (exit status 4)."""
+
+
+class ReadOnlyError(ReconcilerError):
+    """Something tried to write through a transport that only reads: a bug of ours, stopped before it left."""

@@ -1,0 +1,98 @@
+"""What Pipes holds: rows turned into resources, told apart into what can be changed here and what is inherited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(slots=True)
+class Resource:
+    """One live object.
+
+    `id` is what never changes: the object's own id, and for members and grants the user's id. `version` is its
+    `version_id`. A kind that is missing in `children` was not read, which is not the same as empty. `inherited` holds
+    rows of a child kind that another level owns (contract: `scope`), by handle; they cannot be changed here.
+    """
+
+    kind: str
+    handle: str
+    id: str
+    version: int | None
+    attrs: dict[str, Any]
+    children: dict[str, dict[str, Resource]] | None = None
+    inherited: dict[str, dict[str, Resource]] | None = None
+
+    def of(self, kind: str) -> dict[str, Resource]:
+        """The changeable children of `kind` by handle; empty where there are none or they were not read."""
+        return (self.children or {}).get(kind, {})
+
+    def inherited_of(self, kind: str) -> dict[str, Resource]:
+        """The inherited rows of `kind` by handle."""
+        return (self.inherited or {}).get(kind, {})
+
+    def was_read(self, kind: str) -> bool:
+        """Whether the list of `kind` below this object was read at all."""
+        return self.children is not None and kind in self.children
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The token's own user (actor_get). `token_issued_at` is None where it could not be known or was not needed."""
+
+    id: str
+    handle: str
+    tenant_id: str
+    token_issued_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who holds a handle (identity_get): a `user` or an `org`."""
+
+    handle: str
+    id: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An org that could not be read whole. `code` is `empty-read` where the answer itself is not believable."""
+
+    org: str
+    code: str
+    why: str
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """One reading of Pipes, as far as a plan needs it.
+
+    `orgs` holds the managed orgs by their live handle, `others` the actor's remaining orgs without children.
+    `identities` answers the look-ups made for new handles: None where the handle is free. `near` gives look-alikes of
+    unknown ones. `workspace_limits` holds the orgs whose constraint was found (org_listConstraints). `forbidden` are
+    org handles that exist but are not ours to read (403).
+    """
+
+    actor: Actor
+    orgs: dict[str, Resource]
+    others: dict[str, Resource] = field(default_factory=dict)
+    identities: dict[str, Identity | None] = field(default_factory=dict)
+    near: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    workspace_limits: dict[str, int] = field(default_factory=dict)
+    forbidden: frozenset[str] = frozenset()
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockEntry:
+    """What `reconciler.lock.json` knows of an address: the id, and for a person invited by email the handle."""
+
+    id: str
+    handle: str | None = None
+
+
+Lock = dict[str, LockEntry]

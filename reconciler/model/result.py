@@ -1,0 +1,40 @@
+"""What became of a plan that was applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconciler.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One step's end: `done`, `already` (it was as wanted), `failed`, or `skipped` because of another."""
+
+    number: int
+    address: str
+    action: str
+    status: str  # done | already | failed | skipped
+    detail: str = ""  # Pipes' own words, or why it was skipped
+    wrote: bool = False  # something was, or may have been, changed
+    status_code: int | None = None  # the HTTP status of a failure, where there was one
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The whole apply: an outcome for each step of `plan`, in order."""
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...] = ()  # such as: the lock file was not kept
+    interrupted: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        found = dict.fromkeys(("done", "already", "failed", "skipped"), 0)
+        for outcome in self.outcomes:
+            found[outcome.status] += 1
+        return found
