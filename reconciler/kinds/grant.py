@@ -1,0 +1,66 @@
+"""org.<org>/workspace.<workspace>/grant.<person>: who may do what in a workspace (contract: orgWorkspaceMember_*)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.kinds.kind import Attribute, Kind, Place
+from reconciler.kinds.member import Row, person_resource
+from reconciler.model.request import LATE, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model.live import Resource
+
+# the current documentation's roles, and `admin`, the name that older pages give to the middle one
+ATTRIBUTES = (
+    Attribute("role", on_create=True, on_update=True, rank=("reader", "operator", "admin", "owner")),
+    Attribute("status"),
+)
+
+
+def resource(row: Row) -> Resource:
+    return person_resource("grant", row)
+
+
+def collection(place: Place) -> str:
+    return f"/org/{place.org}/workspace/{place.workspace}/member"
+
+
+def find(place: Place, handle: str) -> str:
+    return f"{collection(place)}/{handle}"
+
+
+def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgWorkspaceMember_create. Someone who is being invited by email has a handle only once that is answered."""
+    who = LATE if place.late else handle
+    return (Request("POST", collection(place), {"handle": who, **KIND.body(attrs, create=True)}, None, place.late),)
+
+
+def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgWorkspaceMember_update."""
+    return (Request("PATCH", find(place, have.handle), KIND.body(attrs, create=False), have.version),)
+
+
+def delete(place: Place, have: Resource) -> tuple[Request, ...]:
+    """orgWorkspaceMember_delete. Removing the membership removes the grant too, so a 404 is success."""
+    return (Request("DELETE", find(place, have.handle), None, have.version),)
+
+
+KIND = Kind(
+    name="grant",
+    parent="workspace",
+    section="members",
+    attributes=ATTRIBUTES,
+    authoritative=True,
+    names_people=True,
+    level="workspace",
+    row=Row,
+    resource=resource,
+    collection=collection,
+    find=find,
+    create=create,
+    update=update,
+    delete=delete,
+)

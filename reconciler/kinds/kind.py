@@ -1,0 +1,145 @@
+"""What a kind is: a resource's attributes, how a row of the API becomes one, and the requests that change it.
+
+A kind is declared once, in one file beside this one, as data and pure functions; `reconciler.kinds.KINDS` lists them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import msgspec
+
+    from reconciler.model.desired import Person
+    from reconciler.model.live import Resource
+    from reconciler.model.request import Request
+
+
+def same_value(have: Any, want: Any) -> bool:
+    """Equal, where empty, null and missing count as one: an attribute is cleared by an empty value."""
+    return have == want or (_is_empty(have) and _is_empty(want))
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ("", [])
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a kind.
+
+    `on_create` and `on_update` say which request of the contract can set it; neither means read-only. `clear` is what
+    is sent to clear it, None where it cannot be cleared. `rank` orders roles from the weakest. `same(have, want)` is
+    true where live needs no change. `last` marks what must take effect after everything else in its org. `hidden`
+    keeps a read-only value out of plans: it moves by itself.
+    """
+
+    name: str
+    on_create: bool = False
+    on_update: bool = False
+    clear: Any = None
+    rank: tuple[str, ...] = ()
+    same: Callable[[Any, Any], bool] = same_value
+    last: bool = False
+    hidden: bool = False
+
+    @property
+    def settable(self) -> bool:
+        return self.on_create or self.on_update
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request goes: the handles that the parents have when it is sent, and how people get in there."""
+
+    org: str = ""
+    workspace: str = ""
+    custom_tenant: bool = False  # people are added (orgMember_create), not invited (orgMember_invite)
+    person: Person | None = None  # for kinds that name people
+    late: str | None = None  # the member address whose invitation tells the handle
+
+
+class Create(Protocol):
+    def __call__(self, place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]: ...
+
+
+class Update(Protocol):
+    def __call__(self, place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]: ...
+
+
+class Rename(Protocol):
+    def __call__(self, place: Place, have: Resource, handle: str) -> tuple[Request, ...]: ...
+
+
+class Delete(Protocol):
+    def __call__(self, place: Place, have: Resource) -> tuple[Request, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of resource.
+
+    `section` is its key in the parent's mapping of a manifest. `authoritative` kinds lose whoever a present section
+    does not list; the others are removed only by `absent: true`. `level` is the `scope` of rows that can be changed
+    here, None where the API has no scope. `find(place, handle)` is the path that reads one object again.
+    """
+
+    name: str
+    parent: str | None
+    section: str
+    attributes: tuple[Attribute, ...]
+    authoritative: bool
+    names_people: bool
+    level: str | None
+    row: type[msgspec.Struct]
+    resource: Callable[[Any], Resource]
+    collection: Callable[[Place], str]
+    find: Callable[[Place, str], str]
+    create: Create
+    update: Update
+    delete: Delete
+    rename: Rename | None = None
+
+    def attribute(self, name: str) -> Attribute:
+        """The declaration of `name`; KeyError for one that the kind does not have."""
+        for attribute in self.attributes:
+            if attribute.name == name:
+                return attribute
+        raise KeyError(name)
+
+    def differences(self, have: Mapping[str, Any], want: Mapping[str, Any]) -> dict[str, Any]:
+        """The attributes of `want` that live does not have yet, in the order in which the kind declares them."""
+        return {
+            a.name: want[a.name]
+            for a in self.attributes
+            if a.name in want and a.settable and not a.same(have.get(a.name), want[a.name])
+        }
+
+    def shown(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """What a plan shows of `attrs`: declared, not hidden, not empty."""
+        return {
+            a.name: attrs[a.name]
+            for a in self.attributes
+            if not a.hidden and a.name in attrs and not same_value(attrs[a.name], None)
+        }
+
+    def body(self, attrs: Mapping[str, Any], *, create: bool) -> dict[str, Any]:
+        """The request body for `attrs`: only what that request can set, with None sent as the attribute's `clear`."""
+        body: dict[str, Any] = {}
+        for a in self.attributes:
+            if a.name not in attrs or not (a.on_create if create else a.on_update):
+                continue
+            value = attrs[a.name]
+            if value is None and create:
+                continue
+            body[a.name] = a.clear if value is None else value
+        return body
+
+
+def weaker(attribute: Attribute, have: Any, want: Any) -> bool:
+    """Whether `want` is a lower role than `have`. An unknown live role counts as the strongest, so nothing is lost unseen."""
+    rank = attribute.rank
+    return (rank.index(want) if want in rank else -1) < (rank.index(have) if have in rank else len(rank))

@@ -1,0 +1,99 @@
+"""org.<org>/member.<person>: who is in an org, and as what (contract: orgMember_*)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reconciler.kinds.kind import Attribute, Kind, Place
+from reconciler.model.live import Resource
+from reconciler.model.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OWNER = "owner"
+ACCEPTED = "accepted"
+INVITED = "invited"
+
+ATTRIBUTES = (
+    Attribute("role", on_create=True, on_update=True, rank=("member", OWNER)),
+    Attribute("status"),
+)
+
+
+class Row(msgspec.Struct):
+    """The contract's OrgUser and OrgWorkspaceUser, as far as they are used; `id` is the row's, not the person's."""
+
+    user_id: str
+    user_handle: str
+    version_id: int | None = None
+    role: str | None = None
+    scope: str | None = None
+    status: str | None = None
+
+
+def person_resource(kind: str, row: Row) -> Resource:
+    """A person's row: identified by the user's id, which survives a change of handle."""
+    attrs = {"role": row.role or "", "status": row.status or ""}
+    return Resource(kind, row.user_handle, row.user_id, row.version_id, attrs)
+
+
+def resource(row: Row) -> Resource:
+    return person_resource("member", row)
+
+
+def collection(place: Place) -> str:
+    return f"/org/{place.org}/member"
+
+
+def find(place: Place, handle: str) -> str:
+    return f"/org/{place.org}/member/{handle}"
+
+
+def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgMember_create in a custom tenant, orgMember_invite in the primary one; only the latter takes an email."""
+    body = KIND.body(attrs, create=True)
+    if place.custom_tenant:
+        return (Request("POST", f"/org/{place.org}/member", {"handle": handle, **body}),)
+    person = place.person
+    who = {"email": person.email} if person is not None and person.handle is None else {"handle": handle}
+    return (Request("POST", f"/org/{place.org}/member/invite", {**who, **body}),)
+
+
+def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgMember_update. A 409 or 412 means that it changed since it was read."""
+    return (Request("PATCH", find(place, have.handle), KIND.body(attrs, create=False), have.version),)
+
+
+def delete(place: Place, have: Resource) -> tuple[Request, ...]:
+    """orgMember_delete: removes the member, or cancels the invitation."""
+    return (Request("DELETE", find(place, have.handle), None, have.version),)
+
+
+def is_owner(attrs: Mapping[str, Any]) -> bool:
+    return attrs.get("role") == OWNER
+
+
+def is_accepted_owner(attrs: Mapping[str, Any]) -> bool:
+    """What the owner floor counts: an owner who has confirmed."""
+    return is_owner(attrs) and attrs.get("status") == ACCEPTED
+
+
+KIND = Kind(
+    name="member",
+    parent="org",
+    section="members",
+    attributes=ATTRIBUTES,
+    authoritative=True,
+    names_people=True,
+    level="org",
+    row=Row,
+    resource=resource,
+    collection=collection,
+    find=find,
+    create=create,
+    update=update,
+    delete=delete,
+)

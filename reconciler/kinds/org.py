@@ -1,0 +1,114 @@
+"""org.<handle>: an organization (contract: org_*, actor_listOrgs)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reconciler.kinds.kind import Attribute, Kind, Place
+from reconciler.model.live import Resource
+from reconciler.model.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# the tenant whose orgs invite people; every other tenant adds its own members (API page, "Two ways in")
+PRIMARY_TENANT = "t_00000000000000000000"
+
+
+class Row(msgspec.Struct):
+    """The contract's Org, as far as it is used."""
+
+    id: str
+    handle: str
+    tenant_id: str | None = None
+    version_id: int | None = None
+    display_name: str | None = None
+    url: str | None = None
+    token_min_issued_at: str | None = None
+    usage_compute_threshold: int | None = None
+    usage_compute_action: str | None = None
+    usage_storage_threshold: int | None = None
+    usage_storage_action: str | None = None
+    usage_user_threshold: int | None = None
+    usage_user_action: str | None = None
+
+
+def already_reset(have: Any, want: Any) -> bool:
+    """Whether tokens from before `want` are refused already. A later live moment is never moved back: that would
+    bring tokens back to life that somebody has reset.
+    """
+    if not have or not want:
+        return not want
+    return datetime.fromisoformat(have) >= datetime.fromisoformat(want)
+
+
+ATTRIBUTES = (
+    Attribute("display_name", on_create=True, on_update=True, clear=""),
+    Attribute("url", on_create=True, on_update=True, clear=""),
+    Attribute("usage_compute_threshold", on_update=True),
+    Attribute("usage_compute_action", on_update=True),
+    Attribute("usage_storage_threshold", on_update=True),
+    Attribute("usage_storage_action", on_update=True),
+    Attribute("usage_user_threshold", on_update=True),
+    Attribute("usage_user_action", on_update=True),
+    Attribute("token_min_issued_at", on_update=True, same=already_reset, last=True),
+    Attribute("tenant_id", hidden=True),
+)
+
+
+def resource(row: Row) -> Resource:
+    attrs = {a.name: getattr(row, a.name) for a in ATTRIBUTES}
+    return Resource("org", row.handle, row.id, row.version_id, attrs)
+
+
+def collection(place: Place) -> str:  # noqa: ARG001 - orgs have no parent; the kinds share one signature
+    return "/org"
+
+
+def find(place: Place, handle: str) -> str:  # noqa: ARG001
+    return f"/org/{handle}"
+
+
+def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
+    """org_create knows three fields; org_update sets the rest right after."""
+    first = Request("POST", "/org", {"handle": handle, **KIND.body(attrs, create=True)})
+    rest = {name: value for name, value in attrs.items() if value is not None and not KIND.attribute(name).on_create}
+    body = KIND.body(rest, create=False)
+    return (first, Request("PATCH", f"/org/{handle}", body)) if body else (first,)
+
+
+def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """org_update."""
+    return (Request("PATCH", f"/org/{place.org}", KIND.body(attrs, create=False), have.version),)
+
+
+def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:  # noqa: ARG001
+    """org_update with a new handle; the id stays and the DNS name of every workspace changes."""
+    return (Request("PATCH", f"/org/{have.handle}", {"handle": handle}, have.version),)
+
+
+def delete(place: Place, have: Resource) -> tuple[Request, ...]:
+    """org_delete."""
+    return (Request("DELETE", f"/org/{place.org}", None, have.version),)
+
+
+KIND = Kind(
+    name="org",
+    parent=None,
+    section="orgs",
+    attributes=ATTRIBUTES,
+    authoritative=False,
+    names_people=False,
+    level=None,
+    row=Row,
+    resource=resource,
+    collection=collection,
+    find=find,
+    create=create,
+    update=update,
+    delete=delete,
+    rename=rename,
+)

@@ -1,0 +1,96 @@
+"""org.<org>/workspace.<handle>: a workspace and its database (contract: orgWorkspace_*)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reconciler.kinds.kind import Attribute, Kind, Place
+from reconciler.model.live import Resource
+from reconciler.model.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# a workspace in one of these states is on its way to another (contract: WorkspaceState)
+MOVING = frozenset({"pending", "creating", "enabling", "disabling", "pausing", "shutting-down", "stopping"})
+
+
+class Row(msgspec.Struct):
+    """The contract's Workspace, as far as it is used."""
+
+    id: str
+    handle: str
+    version_id: int | None = None
+    instance_type: str | None = None
+    desired_state: str | None = None
+    db_volume_size_bytes: int | None = None
+    search_path_prefix: list[str] | None = None
+    state: str | None = None
+    host: str | None = None
+
+
+ATTRIBUTES = (
+    Attribute("instance_type", on_create=True, on_update=True),
+    Attribute("desired_state", on_create=True, on_update=True),
+    Attribute("db_volume_size_bytes", on_create=True, on_update=True),
+    Attribute("search_path_prefix", on_update=True, clear=[]),
+    Attribute("state", hidden=True),
+    Attribute("host", hidden=True),
+)
+
+
+def resource(row: Row) -> Resource:
+    attrs = {a.name: getattr(row, a.name) for a in ATTRIBUTES}
+    return Resource("workspace", row.handle, row.id, row.version_id, attrs)
+
+
+def collection(place: Place) -> str:
+    return f"/org/{place.org}/workspace"
+
+
+def find(place: Place, handle: str) -> str:
+    return f"/org/{place.org}/workspace/{handle}"
+
+
+def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgWorkspace_create, and orgWorkspace_update for the search path prefix, which the former does not take."""
+    first = Request("POST", collection(place), {"handle": handle, **KIND.body(attrs, create=True)})
+    rest = {name: value for name, value in attrs.items() if value is not None and not KIND.attribute(name).on_create}
+    body = KIND.body(rest, create=False)
+    return (first, Request("PATCH", find(place, handle), body)) if body else (first,)
+
+
+def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgWorkspace_update."""
+    return (Request("PATCH", find(place, place.workspace), KIND.body(attrs, create=False), have.version),)
+
+
+def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:
+    """orgWorkspace_update with a new handle; the id stays, the DNS name changes."""
+    return (Request("PATCH", find(place, have.handle), {"handle": handle}, have.version),)
+
+
+def delete(place: Place, have: Resource) -> tuple[Request, ...]:
+    """orgWorkspace_delete: the database goes too."""
+    return (Request("DELETE", find(place, have.handle), None, have.version),)
+
+
+KIND = Kind(
+    name="workspace",
+    parent="org",
+    section="workspaces",
+    attributes=ATTRIBUTES,
+    authoritative=False,
+    names_people=False,
+    level=None,
+    row=Row,
+    resource=resource,
+    collection=collection,
+    find=find,
+    create=create,
+    update=update,
+    delete=delete,
+    rename=rename,
+)
