@@ -1,0 +1,504 @@
+"""Desired x Live, org by org, into drafts: what is to be created, changed, renamed and deleted, and what is doubtful."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import children_of, grant, member, workspace
+from reconciler.kinds import org as org_kind
+from reconciler.kinds.kind import Place, weaker
+from reconciler.model import address as addresses
+from reconciler.model.diagnostic import Diagnostic, Refusal
+from reconciler.model.live import Resource
+from reconciler.plan import identity
+from reconciler.plan.draft import Draft, GrantSheet, Membership, OrgSheet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.kinds.kind import Kind
+    from reconciler.model.desired import Desired, Node
+    from reconciler.model.live import Snapshot
+
+ROLE = member.KIND.attribute("role")
+
+
+def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSheet]:
+    """Compare every managed org with live, in the order of their names."""
+    everything = {**live.others, **live.orgs}
+    wanted = dict(sorted(desired.orgs.items()))
+    unreadable = {u.org: u for u in live.unreadable}
+    matches, refusals = identity.match_named(
+        org_kind.KIND, None, {n: w for n, w in wanted.items() if n not in unreadable}, everything, lock.entries
+    )
+    found = []
+    for name, want in wanted.items():
+        address = addresses.join(None, "org", name)
+        match = matches.get(name)
+        sheet = OrgSheet(name, address, match.have if match else None, want)
+        sheet.refusals = [r for r in refusals if r.address == address]
+        blocked = unreadable.get(name) or (unreadable.get(want.renamed_from) if want.renamed_from else None)
+        if blocked is not None:
+            sheet.refusals.append(
+                Refusal(
+                    blocked.code,
+                    address,
+                    blocked.why,
+                    "nothing was planned for this org; find out why Pipes answers so and plan again",
+                    want.source,
+                    liftable=False,
+                )
+            )
+        elif match is not None:
+            _org(sheet, match, desired, live, everything, lock)
+        found.append(sheet)
+    return found
+
+
+def _org(
+    sheet: OrgSheet,
+    match: identity.Match,
+    desired: Desired,
+    live: Snapshot,
+    everything: Mapping[str, Resource],
+    lock: identity.Known,
+) -> None:
+    kind, want, have = org_kind.KIND, match.want, match.have
+    if want.absent:
+        if have is not None:
+            _delete_org(sheet, have, lock)
+        return
+    tenant = have.attrs.get("tenant_id") if have is not None else live.actor.tenant_id
+    place = Place(org=sheet.name, custom_tenant=tenant not in (None, org_kind.PRIMARY_TENANT))
+    if have is None or match.renamed:
+        _check_handle_free(sheet, live)
+    if have is None:
+        twin = identity.left_behind(kind, None, sheet.name, desired.orgs, everything, lock.entries)
+        if twin is not None:
+            sheet.refusals.append(_looks_like_rename(kind, sheet.address, want, twin))
+        sheet.drafts.append(Draft("create", kind, sheet.address, None, place, sheet.name, dict(want.attrs), want=want))
+        # org_create makes the token's own user an accepted owner
+        creator = Resource(
+            "member", live.actor.handle, live.actor.id, None, {"role": member.OWNER, "status": member.ACCEPTED}
+        )
+        live_members, sheet.lists_read = {creator.handle: creator}, True
+    else:
+        if match.renamed:
+            sheet.drafts.append(
+                Draft(
+                    "rename",
+                    kind,
+                    sheet.address,
+                    None,
+                    place,
+                    have.handle,
+                    {},
+                    have,
+                    want,
+                    "renamed",
+                    previous_address=addresses.join(None, "org", have.handle),
+                )
+            )
+        _update(sheet, kind, sheet.address, None, place, have, want)
+        live_members, sheet.lists_read = have.of("member"), have.was_read("member")
+    _members(sheet, place, live_members, desired, lock)
+    for child in children_of(kind.name):
+        if not child.names_people and child.name in want.children:
+            _named(sheet, child, place, match, desired, lock)
+
+
+def _check_handle_free(sheet: OrgSheet, live: Snapshot) -> None:
+    holder = live.identities.get(sheet.name)
+    if holder is None and sheet.name not in live.forbidden:
+        return
+    what = "an organization that this token cannot read" if holder is None or holder.type == "org" else "a user"
+    sheet.refusals.append(
+        Refusal(
+            "handle-taken",
+            sheet.address,
+            f"the handle {sheet.name} belongs to {what}; users and orgs share one namespace",
+            "choose another handle, or ask an owner of that org to let this token in",
+            sheet.want.source,
+            liftable=False,
+        )
+    )
+
+
+def _looks_like_rename(kind: Kind, address: str, want: Node, twin: str) -> Refusal:
+    return Refusal(
+        "looks-like-rename",
+        address,
+        f"{want.name} would be created while the live {kind.name} {twin} is not in the manifest: it looks like its old name",
+        f"write `renamed_from: {twin}` on {want.name} to rename it, list {twin} to keep both, "
+        f"or --allow looks-like-rename={address} to create a second one",
+        want.source,
+    )
+
+
+def _update(
+    sheet: OrgSheet,
+    kind: Kind,
+    address: str,
+    parent: str | None,
+    place: Place,
+    have: Resource,
+    want: Node,
+    person: str | None = None,
+) -> Draft | None:
+    attrs = kind.differences(have.attrs, want.attrs)
+    if not attrs:
+        return None
+    draft = Draft("update", kind, address, parent, place, have.handle, attrs, have, want, person=person)
+    sheet.drafts.append(draft)
+    return draft
+
+
+def _delete_org(sheet: OrgSheet, have: Resource, lock: identity.Known) -> None:
+    sheet.deleted = True
+    place = Place(org=have.handle)
+    sheet.drafts.append(
+        Draft(
+            "delete",
+            org_kind.KIND,
+            sheet.address,
+            None,
+            place,
+            have.handle,
+            {},
+            have,
+            sheet.want,
+            "absent",
+            stated=True,
+        )
+    )
+    for row in have.of("member").values():
+        label = lock.names_in_org.get(sheet.address, {}).get(row.id, row.handle)
+        sheet.members[row.handle] = Membership(
+            _labelled(label, row.handle),
+            addresses.join(sheet.address, "member", label),
+            row.attrs,
+            None,
+            lost="the org is deleted",
+        )
+    for space in have.of("workspace").values():
+        sheet.workspaces.append(GrantSheet(space.handle, None, host=space.attrs.get("host")))
+
+
+def _labelled(name: str, handle: str) -> str:
+    return name if name == handle else f"{name} ({handle})"
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+def _members(
+    sheet: OrgSheet, place: Place, live_members: Mapping[str, Resource], desired: Desired, lock: identity.Known
+) -> None:
+    """Plan the memberships, and leave in `sheet.members` everyone with what they are before and after."""
+    want = sheet.want
+    section = want.children.get("member")
+    names = dict.fromkeys(section or ())
+    for space in want.children.get("workspace", {}).values():
+        names.update(dict.fromkeys(space.children.get("grant", ())))
+    expired = (want.expired or {}).get("member", {})
+    names.update(dict.fromkeys(expired))
+    inherited = sheet.have.inherited_of("member") if sheet.have else {}
+    people = identity.match_people(sheet.address, names, desired, live_members, inherited, lock)
+    sheet.refusals.extend(people.refusals)
+    name_of = {person.handle: person.name for person in desired.people.values() if person.handle}
+    locked_names = lock.names_in_org.get(sheet.address, {})
+    by_row = {who.have.id: name for name, who in people.found.items() if who.have is not None}
+    for row in live_members.values():
+        name = by_row.get(row.id) or locked_names.get(row.id) or name_of.get(row.handle) or row.handle
+        address = addresses.join(sheet.address, "member", name)
+        sheet.members[row.handle] = Membership(_labelled(name, row.handle), address, row.attrs, row.attrs)
+    sheet.people = people.found
+    if section is None:
+        return
+    listed = set()
+    for name, node in section.items():
+        who = people.found.get(name)
+        if who is None:
+            continue
+        listed.add(who.key)
+        _member(sheet, place, node, who, desired)
+    expired_keys = {people.found[name].key: node for name, node in expired.items() if name in people.found}
+    for row in live_members.values():
+        if row.handle in listed or row.id in people.spared:
+            continue
+        over = expired_keys.get(row.handle)
+        _remove_person(sheet, member.KIND, place, row, over, "expired" if over else "unlisted")
+
+
+def _member(sheet: OrgSheet, place: Place, node: Node, who: identity.Who, desired: Desired) -> None:
+    address = addresses.join(sheet.address, "member", node.name)
+    if node.absent:
+        if who.have is not None:
+            _remove_person(sheet, member.KIND, place, who.have, node, "absent")
+        elif who.inherited is not None:
+            _warn(sheet, node, f"{node.name} is in {sheet.name} through the tenant, which cannot be taken away here")
+        return
+    if who.have is not None:
+        _update(sheet, member.KIND, address, sheet.address, place, who.have, node, person=who.key)
+        entry = sheet.members[who.key]
+        entry.after, entry.via = {**who.have.attrs, **node.attrs}, node.via
+        if entry.before != entry.after and weaker(ROLE, who.have.attrs.get("role"), node.attrs.get("role")):
+            entry.lost = node.via or "the role written down"
+        return
+    if who.inherited is not None and who.inherited.attrs.get("role") == member.OWNER:
+        _warn(sheet, node, f"{node.name} owns {sheet.name} through the tenant already")
+    person = desired.person(node.name)
+    new_place = replace(place, person=person)
+    sheet.drafts.append(
+        Draft(
+            "create",
+            member.KIND,
+            address,
+            sheet.address,
+            new_place,
+            who.key,
+            dict(node.attrs),
+            want=node,
+            person=who.key,
+        )
+    )
+    status = member.ACCEPTED if place.custom_tenant else member.INVITED
+    sheet.members[who.key] = Membership(
+        _labelled(node.name, who.key), address, None, {**node.attrs, "status": status}, node.via
+    )
+    if place.custom_tenant and person.handle is None:
+        sheet.refusals.append(
+            Refusal(
+                "unknown-user",
+                address,
+                f"{sheet.name} is in a custom tenant, where people are added by handle; {node.name} is known by email only",
+                f"name the handle: `people: {{{node.name}: {{handle: HANDLE}}}}`",
+                node.source,
+                liftable=False,
+            )
+        )
+
+
+def _remove_person(sheet: OrgSheet, kind: Kind, place: Place, row: Resource, node: Node | None, reason: str) -> None:
+    entry = sheet.members[row.handle]
+    entry.after, entry.gone = None, reason
+    entry.lost = {"unlisted": "no longer listed", "absent": "stated absent", "expired": "expired"}[reason]
+    sheet.drafts.append(
+        Draft(
+            "delete",
+            kind,
+            entry.address,
+            sheet.address,
+            place,
+            row.handle,
+            {},
+            row,
+            node,
+            reason,
+            stated=reason != "unlisted",
+            person=row.handle,
+        )
+    )
+
+
+def _warn(sheet: OrgSheet, node: Node, summary: str, hint: str | None = None) -> None:
+    sheet.warnings.append(Diagnostic("warning", summary, node.source, hint))
+
+
+# --- workspaces and grants ----------------------------------------------------------------------------------------------
+
+
+def _named(
+    sheet: OrgSheet, kind: Kind, place: Place, parent: identity.Match, desired: Desired, lock: identity.Known
+) -> None:
+    """Plan the children of an org that carry handles of their own; what the manifest does not list is left alone."""
+    wanted = parent.want.children[kind.name]
+    live = parent.have.of(kind.name) if parent.have else {}
+    matches, refusals = identity.match_named(kind, sheet.address, wanted, live, lock.entries)
+    sheet.refusals.extend(refusals)
+    for name, match in matches.items():
+        want, have = match.want, match.have
+        address = addresses.join(sheet.address, kind.name, name)
+        here = replace(place, workspace=name) if kind is workspace.KIND else place
+        if want.absent:
+            if have is not None:
+                sheet.drafts.append(
+                    Draft(
+                        "delete", kind, address, sheet.address, here, have.handle, {}, have, want, "absent", stated=True
+                    )
+                )
+                if kind is workspace.KIND:
+                    _gone(sheet, have)
+            continue
+        if have is None:
+            twin = identity.left_behind(kind, sheet.address, name, wanted, live, lock.entries)
+            if twin is not None:
+                sheet.refusals.append(_looks_like_rename(kind, address, want, twin))
+            sheet.drafts.append(Draft("create", kind, address, sheet.address, here, name, dict(want.attrs), want=want))
+        else:
+            if match.renamed:
+                sheet.drafts.append(
+                    Draft(
+                        "rename",
+                        kind,
+                        address,
+                        sheet.address,
+                        here,
+                        have.handle,
+                        {},
+                        have,
+                        want,
+                        "renamed",
+                        previous_address=addresses.join(sheet.address, kind.name, have.handle),
+                    )
+                )
+            _update(sheet, kind, address, sheet.address, here, have, want)
+        if kind is workspace.KIND:
+            _grants(sheet, here, address, match, desired)
+    managed = set(wanted) | {match.have.handle for match in matches.values() if match.have is not None}
+    for handle, have in live.items():
+        if handle not in managed:
+            sheet.unmanaged.append(addresses.join(sheet.address, kind.name, handle))
+            if kind is workspace.KIND:
+                sheet.workspaces.append(GrantSheet(handle, handle, host=have.attrs.get("host")))
+
+
+def _roles(have: Resource | None) -> dict[str, str] | None:
+    if have is None:
+        return {}
+    if not have.was_read("grant"):
+        return None
+    return {row.handle: str(row.attrs.get("role", "")) for row in have.of("grant").values()}
+
+
+def _gone(sheet: OrgSheet, have: Resource) -> None:
+    before = _roles(have)
+    lost = dict.fromkeys(before or (), "the workspace is deleted")
+    sheet.workspaces.append(GrantSheet(have.handle, None, before, {}, lost=lost, host=have.attrs.get("host")))
+
+
+def _grants(sheet: OrgSheet, place: Place, address: str, match: identity.Match, desired: Desired) -> None:
+    want, have = match.want, match.have
+    before = _roles(have)
+    space = GrantSheet(
+        have.handle if have else None,
+        want.name,
+        before,
+        dict(before) if before is not None else None,
+        host=have.attrs.get("host") if have else None,
+    )
+    sheet.workspaces.append(space)
+    section = want.children.get("grant")
+    if section is None:
+        return
+    org_expired = (sheet.want.expired or {}).get("member", {})
+    live = have.of("grant") if have else {}
+    after = space.after = dict(before or {})
+    listed = set()
+    for name, node in section.items():
+        who = sheet.people.get(name)
+        if who is None:
+            continue
+        row = live.get(who.key)
+        here = addresses.join(address, "grant", name)
+        if node.absent:
+            if row is not None:
+                listed.add(row.handle)
+                _delete_grant(sheet, space, place, address, here, row, node, "absent")
+            continue
+        listed.add(who.key)
+        role = node.attrs.get("role", "")
+        entry = sheet.members.get(who.key)
+        is_owner = bool(entry and entry.after and member.is_owner(entry.after)) or (
+            who.inherited is not None and member.is_owner(who.inherited.attrs)
+        )
+        if is_owner:
+            if row is None or row.attrs.get("role") != role:
+                _warn(
+                    sheet,
+                    node,
+                    f"{name} owns {sheet.name} and reaches {want.name} anyway: this grant is not sent",
+                    "drop the entry",
+                )
+            continue
+        if (entry is None or entry.after is None) and who.inherited is None:
+            if name in org_expired:
+                listed.discard(who.key)
+            elif sheet.lists_read:
+                sheet.errors.append(
+                    Diagnostic(
+                        "error",
+                        f"{name} has a grant on {want.name} and will not be a member of {sheet.name}",
+                        node.source,
+                        f"add {name} to the org's members, or drop the grant",
+                    )
+                )
+            continue
+        space.via[who.key], after[who.key] = node.via, role
+        if row is None:
+            late = entry.address if who.by_email and entry is not None else None
+            sheet.drafts.append(
+                Draft(
+                    "create",
+                    grant.KIND,
+                    here,
+                    address,
+                    replace(place, person=desired.person(name), late=late),
+                    who.key,
+                    dict(node.attrs),
+                    want=node,
+                    person=who.key,
+                )
+            )
+        else:
+            _update(sheet, grant.KIND, here, address, place, row, node, person=who.key)
+            if row.attrs.get("role") != role:
+                space.lost[who.key] = node.via or "the role written down"
+    expired = {
+        sheet.people[n].key: node for n, node in (want.expired or {}).get("grant", {}).items() if n in sheet.people
+    }
+    for row in live.values():
+        entry = sheet.members.get(row.handle)
+        if row.handle in listed or (entry is not None and entry.after is not None and member.is_owner(entry.after)):
+            continue
+        name = _name_of(entry, row.handle)
+        over = expired.get(row.handle)
+        # a grant falls with its member: the reason of the one is the reason of the other
+        reason = "expired" if over else (entry.gone if entry is not None else None) or "unlisted"
+        _delete_grant(sheet, space, place, address, addresses.join(address, "grant", name), row, over, reason)
+
+
+def _name_of(entry: Membership | None, handle: str) -> str:
+    return entry.address.rpartition("/member.")[2] if entry is not None else handle
+
+
+def _delete_grant(
+    sheet: OrgSheet,
+    space: GrantSheet,
+    place: Place,
+    parent: str,
+    address: str,
+    row: Resource,
+    node: Node | None,
+    reason: str,
+) -> None:
+    if space.after is not None:
+        space.after.pop(row.handle, None)
+    space.lost[row.handle] = {"absent": "stated absent", "expired": "expired"}.get(reason, "no longer listed")
+    sheet.drafts.append(
+        Draft(
+            "delete",
+            grant.KIND,
+            address,
+            parent,
+            place,
+            row.handle,
+            {},
+            row,
+            node,
+            reason,
+            stated=reason != "unlisted",
+            person=row.handle,
+        )
+    )

@@ -1,0 +1,83 @@
+"""The planner's worksheet: what was found for one org, before it is put in order and judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reconciler.kinds.kind import Kind, Place
+    from reconciler.model.desired import Node
+    from reconciler.model.diagnostic import Diagnostic, Refusal
+    from reconciler.model.live import Resource
+    from reconciler.plan.identity import Who
+
+
+@dataclass(slots=True)
+class Draft:
+    """One difference. `attrs` are the attributes to set; `place` holds the handles its requests will be sent under."""
+
+    action: str  # create | update | rename | delete
+    kind: Kind
+    address: str
+    parent: str | None
+    place: Place
+    handle: str  # the live handle where there is one, else the one to create
+    attrs: dict[str, Any]
+    have: Resource | None = None
+    want: Node | None = None
+    reason: str | None = None
+    stated: bool = False
+    previous_address: str | None = None
+    person: str | None = None  # who it is about, for kinds that name people: a key of OrgSheet.members
+
+
+@dataclass(slots=True)
+class Membership:
+    """One person in one org, before and after the plan."""
+
+    label: str  # the manifest's name, with the Pipes handle behind it where that differs
+    address: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    via: str | None = None
+    gone: str | None = None  # unlisted | absent | expired, where the membership is to be deleted
+    lost: str = "no longer listed"
+
+
+@dataclass(slots=True)
+class GrantSheet:
+    """The grants of one workspace before and after: person key -> role. None: they were not read."""
+
+    name_before: str | None
+    name_after: str | None
+    before: dict[str, str] | None = None
+    after: dict[str, str] | None = None
+    via: dict[str, str | None] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+    host: str | None = None
+
+
+@dataclass(slots=True)
+class OrgSheet:
+    """Everything that planning one org found.
+
+    `members` and the grant sheets use one key a person: the live handle, or for someone who is invited by email the
+    manifest's name. `lists_read` tells whether live's member list was read (or is known, for an org to be created).
+    """
+
+    name: str  # the manifest's handle
+    address: str
+    have: Resource | None
+    want: Node
+    drafts: list[Draft] = field(default_factory=list)
+    people: dict[str, Who] = field(default_factory=dict)  # by the manifest's name
+    members: dict[str, Membership] = field(default_factory=dict)
+    workspaces: list[GrantSheet] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    errors: list[Diagnostic] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unmanaged: list[str] = field(default_factory=list)
+    lists_read: bool = False
+    deleted: bool = False

@@ -1,0 +1,87 @@
+"""Who gains and who loses what: memberships, and access to workspaces with what owners reach implicitly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import member
+from reconciler.model.plan import DnsChange, Effect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.plan.draft import GrantSheet, Membership, OrgSheet
+
+OWNS = "implicit as owner"
+
+
+def effects(sheet: OrgSheet) -> Iterator[Effect]:
+    """The differences in access that the plan makes in one org: owners first, then people by name, then workspaces."""
+    ordered = sorted(sheet.members.items(), key=lambda item: (not _touches_owner(item[1]), item[1].label))
+    for _, person in ordered:
+        before, after = _role(person.before), _role(person.after)
+        if before != after:
+            why = (
+                person.lost
+                if after is None or (_touches_owner(person) and before == member.OWNER)
+                else person.via or "direct"
+            )
+            yield Effect(person.label, sheet.name, before, after, why, _invited(person))
+    for space in sorted(sheet.workspaces, key=lambda s: s.name_after or s.name_before or ""):
+        yield from _in_workspace(sheet, space, ordered)
+
+
+def _role(attrs: dict[str, object] | None) -> str | None:
+    return None if attrs is None else str(attrs.get("role", ""))
+
+
+def _invited(person: Membership) -> bool:
+    return person.after is not None and person.after.get("status") == member.INVITED
+
+
+def _touches_owner(person: Membership) -> bool:
+    return _role(person.before) != _role(person.after) and member.OWNER in (_role(person.before), _role(person.after))
+
+
+def _in_workspace(sheet: OrgSheet, space: GrantSheet, ordered: list[tuple[str, Membership]]) -> Iterator[Effect]:
+    place = f"{sheet.name}/{space.name_after or space.name_before}"
+    for key, person in ordered:
+        owned = person.before is not None and member.is_owner(person.before) and space.name_before is not None
+        owns = person.after is not None and member.is_owner(person.after) and space.name_after is not None
+        if space.before is None and owned == owns:
+            continue  # the grants there were not read, and nothing that is known changes
+        had = "owner" if owned else (space.before or {}).get(key)
+        has = "owner" if owns else (space.after or {}).get(key)
+        if had == has or (had is None and space.name_after is None and space.before is None):
+            continue
+        if has is None or (owned and not owns):
+            why = "no longer an owner" if owned and space.name_after else space.lost.get(key, person.lost)
+            if space.name_after is None:
+                why = "the org is deleted" if sheet.deleted else "the workspace is deleted"
+        else:
+            why = OWNS if owns else space.via.get(key) or "direct"
+        yield Effect(person.label, place, had, has, why, _invited(person))
+
+
+def dns(sheet: OrgSheet) -> Iterator[DnsChange]:
+    """DNS names that change or go. A workspace's is made of both handles (API page, "Renaming")."""
+    old_org = sheet.have.handle if sheet.have is not None else sheet.name
+    for space in sheet.workspaces:
+        host, old = space.host, space.name_before
+        if not host or old is None:
+            continue
+        name = f"{sheet.name}/{space.name_after or old}"
+        if space.name_after is None or sheet.deleted:
+            yield DnsChange(name, host, None)
+        elif (old_org, old) != (sheet.name, space.name_after):
+            yield DnsChange(name, host, renamed_host(host, (old_org, old), (sheet.name, space.name_after)))
+
+
+def renamed_host(host: str, old: tuple[str, str], new: tuple[str, str]) -> str:
+    """The host with the old org's and workspace's handle replaced by the new ones, in its first label."""
+    label, dot, rest = host.partition(".")
+    for pattern in ("{0}-{1}", "{1}-{0}"):
+        prefix = pattern.format(*old)
+        if label == prefix or label.startswith(prefix + "-"):
+            return pattern.format(*new) + label[len(prefix) :] + dot + rest
+    return host.replace(old[0], new[0]).replace(old[1], new[1])

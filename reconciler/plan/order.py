@@ -1,0 +1,238 @@
+"""The order of an apply: who must come before whom, so that an org keeps its owners after every single step.
+
+Renames; creates and promotions from parents to children; demotions; removals from children to parents; what ends
+tokens; the actor's own loss last of all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.kinds import member
+from reconciler.kinds.kind import weaker
+from reconciler.model.plan import Change, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.model.request import Request
+    from reconciler.plan.draft import Draft, OrgSheet
+
+RENAME, RAISE, LOWER, REMOVE, LATE, OWN = range(6)
+
+
+class _Piece:
+    """A step in the making: one draft's requests that belong to one phase."""
+
+    __slots__ = ("draft", "needs", "number", "owners", "phase", "requests")
+
+    def __init__(self, draft: Draft, phase: int, requests: tuple[Request, ...]) -> None:
+        self.draft = draft
+        self.phase = phase
+        self.requests = requests
+        self.number = 0
+        self.needs: set[int] = set()
+        self.owners: int | None = None
+
+
+def loses(draft: Draft) -> bool:
+    """Whether the draft takes something from a person: a membership, an invitation, a grant, or a higher role."""
+    if not draft.kind.names_people or draft.have is None:
+        return False
+    if draft.action == "delete":
+        return True
+    role = draft.kind.attribute("role")
+    return "role" in draft.attrs and weaker(role, draft.have.attrs.get("role"), draft.attrs["role"])
+
+
+def _requests(draft: Draft, attrs: dict[str, Any]) -> tuple[Request, ...]:
+    kind, have = draft.kind, draft.have
+    if draft.action == "create":
+        return kind.create(draft.place, draft.handle, attrs)
+    assert have is not None
+    if draft.action == "delete":
+        return kind.delete(draft.place, have)
+    if draft.action == "rename":
+        assert kind.rename is not None
+        assert draft.want is not None
+        return kind.rename(draft.place, have, draft.want.name)
+    return kind.update(draft.place, have, attrs)
+
+
+def _pieces(draft: Draft, actor: str) -> Iterable[_Piece]:
+    if draft.action == "rename":
+        return [_Piece(draft, RENAME, _requests(draft, {}))]
+    if draft.action == "delete":
+        own = draft.kind is member.KIND and draft.handle == actor
+        return [_Piece(draft, OWN if own else REMOVE, _requests(draft, {}))]
+    if loses(draft):
+        own = draft.kind is member.KIND and draft.handle == actor
+        return [_Piece(draft, OWN if own else LOWER, _requests(draft, draft.attrs))]
+    now = {n: v for n, v in draft.attrs.items() if not draft.kind.attribute(n).last}
+    late = {n: v for n, v in draft.attrs.items() if draft.kind.attribute(n).last and v is not None}
+    pieces = []
+    if draft.action == "create" or now:
+        pieces.append(_Piece(draft, RAISE, _requests(draft, now)))
+    if late and draft.action == "create":
+        body = draft.kind.body(late, create=False)
+        from reconciler.model.request import Request
+
+        pieces.append(_Piece(draft, LATE, (Request("PATCH", draft.kind.find(draft.place, draft.handle), body),)))
+    elif late:
+        pieces.append(_Piece(draft, LATE, _requests(draft, late)))
+    return pieces
+
+
+def _depth(address: str) -> int:
+    return address.count("/")
+
+
+def arrange(sheet: OrgSheet, actor: str, first: int) -> tuple[list[Change], list[Step]]:
+    """Turn an org's drafts into changes and numbered steps, counting from `first`. `actor` is the token's user's handle."""
+    pieces = [piece for draft in sheet.drafts for piece in _pieces(draft, actor)]
+    pieces.sort(key=lambda p: (p.phase, -_depth(p.draft.address) if p.phase == REMOVE else _depth(p.draft.address)))
+    for number, piece in enumerate(pieces, first):
+        piece.number = number
+    _needs(pieces)
+    _count_owners(sheet, pieces)
+    steps = [
+        Step(
+            p.number,
+            p.draft.address,
+            p.draft.action,
+            p.draft.place.org if p.phase != RENAME or p.draft.parent else p.draft.handle,
+            p.requests,
+            tuple(sorted(p.needs)),
+            p.owners,
+        )
+        for p in pieces
+    ]
+    return _changes(pieces), steps
+
+
+def _needs(pieces: list[_Piece]) -> None:
+    """What each step waits for. A step whose need failed is skipped, so a need must be what makes it safe or possible."""
+    makers: dict[str, int] = {}  # address -> the step that creates or renames it
+    joins: dict[str, int] = {}  # person -> the step that lets them into the org
+    raises: list[int] = []  # steps that give the org an owner
+    removals: dict[str, list[int]] = {}  # parent address -> the steps that remove its children
+    leaving: dict[str, list[int]] = {}  # person -> the steps that remove their grants
+    last_loss: int | None = None
+    last_of: dict[str, int] = {}
+    for piece in pieces:
+        draft, needs = piece.draft, piece.needs
+        if draft.address in last_of:
+            needs.add(last_of[draft.address])
+        last_of[draft.address] = piece.number
+        parent = draft.parent
+        while parent is not None:
+            if parent in makers:
+                needs.add(makers[parent])
+            parent = parent.rpartition("/")[0] or None
+        if (
+            draft.person is not None
+            and draft.kind is not member.KIND
+            and draft.person in joins
+            and piece.phase == RAISE
+        ):
+            needs.add(joins[draft.person])
+        if draft.action == "delete":
+            needs.update(removals.get(draft.address, ()))
+            if draft.parent is not None:
+                removals.setdefault(draft.parent, []).append(piece.number)
+            if draft.kind is member.KIND:
+                needs.update(leaving.get(draft.handle, ()))
+            elif draft.person is not None:
+                leaving.setdefault(draft.person, []).append(piece.number)
+        if draft.kind is member.KIND:
+            if draft.action == "create" and draft.person is not None:
+                joins[draft.person] = piece.number
+            if piece.phase == RAISE and member.is_owner(draft.attrs):
+                raises.append(piece.number)
+            if _loses_owner(draft):
+                needs.update(raises)
+                if last_loss is not None:
+                    needs.add(last_loss)
+                last_loss = piece.number
+        if piece.phase in (LATE, OWN):
+            needs.update(other.number for other in pieces if other.number < piece.number)
+        if draft.action in ("create", "rename") and piece.phase in (RENAME, RAISE):
+            makers[draft.address] = piece.number
+
+
+def _loses_owner(draft: Draft) -> bool:
+    return draft.have is not None and member.is_owner(draft.have.attrs) and loses(draft)
+
+
+def _count_owners(sheet: OrgSheet, pieces: list[_Piece]) -> None:
+    """Note the accepted owners that are left after each step that takes one."""
+    owners = {key for key, m in sheet.members.items() if m.before and member.is_accepted_owner(m.before)}
+    for piece in pieces:
+        draft = piece.draft
+        if draft.kind is not member.KIND or draft.person is None:
+            continue
+        after = sheet.members[draft.person].after
+        if after is not None and member.is_accepted_owner(after):
+            owners.add(draft.person)
+        elif draft.person in owners:
+            owners.discard(draft.person)
+            piece.owners = len(owners)
+
+
+def _changes(pieces: list[_Piece]) -> list[Change]:
+    """One change an address, in the order in which its first step comes; a rename and an update of one object are one."""
+    together: dict[str, list[_Piece]] = {}
+    for piece in pieces:
+        together.setdefault(piece.draft.address, []).append(piece)
+    return [_change(address, found) for address, found in together.items()]
+
+
+def _change(address: str, pieces: list[_Piece]) -> Change:
+    drafts = list({id(p.draft): p.draft for p in pieces}.values())
+    main = drafts[0]
+    kind, have, want = main.kind, main.have, main.want
+    before = kind.shown(have.attrs) if have is not None else None
+    attrs = {name: value for draft in drafts for name, value in draft.attrs.items()}
+    after = None if main.action == "delete" else kind.shown({**(have.attrs if have is not None else {}), **attrs})
+    source = want.source if want is not None else None
+    if want is not None and want.sources and len(attrs) == 1:
+        source = want.sources.get(next(iter(attrs)), source)
+    return Change(
+        action=main.action,
+        kind=kind.name,
+        address=address,
+        before=before,
+        after=after,
+        requests=tuple(request for piece in pieces for request in piece.requests),
+        source=source,
+        reason=main.reason,
+        stated=main.stated,
+        previous_address=main.previous_address,
+        id=have.id if have is not None else None,
+        version=have.version if have is not None else None,
+        via=want.via if want is not None else None,
+        details=explain(before or {}, after or {}),
+    )
+
+
+def explain(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
+    """How changed lists differ, in words; single values need none."""
+    lists = [
+        n for n in after if isinstance(after[n], list) and isinstance(before.get(n), list) and after[n] != before[n]
+    ]
+    if not lists:
+        return ()
+    from deepdiff import DeepDiff
+
+    lines: list[str] = []
+    for name in lists:
+        difference = DeepDiff(before[name], after[name], ignore_order=True)
+        lines.extend(f"{name}: {added!r} is added" for added in difference.get("iterable_item_added", {}).values())
+        lines.extend(f"{name}: {gone!r} is removed" for gone in difference.get("iterable_item_removed", {}).values())
+        lines.extend(
+            f"{name}: {pair['old_value']!r} becomes {pair['new_value']!r}"
+            for pair in difference.get("values_changed", {}).values()
+        )
+        if not difference:
+            lines.append(f"{name}: the order changes")
+    return tuple(lines)
