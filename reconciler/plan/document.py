@@ -1,0 +1,502 @@
+"""A plan as a JSON document: saved, reviewed, and read back for exactly that apply.
+
+The shape follows `terraform show -json` (HashiCorp's "JSON Output Format": `format_version`, `resource_changes`,
+`resource_drift`, `applyable`, `complete`, `errored`), so that policy tools made for Terraform read it; what is ours
+stands beside it. `schemas/plan.schema.json` describes every field. The digest guards against mistakes (a truncated or
+hand-edited file), not against somebody who can compute one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date  # noqa: TC003  (msgspec resolves the annotations below at run time)
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from reconciler.model.diagnostic import Diagnostic, Refusal, Source
+from reconciler.model.errors import ReconcilerError, UsageError
+from reconciler.model.plan import Change, DnsChange, Effect, Plan, Step
+from reconciler.model.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FORMAT_VERSION = "1.0"
+
+# Terraform has no word for a rename; its own moves are updates that carry a previous_address.
+ACTIONS = {"create": ["create"], "update": ["update"], "rename": ["update"], "delete": ["delete"]}
+
+
+class TamperedPlanError(ReconcilerError):
+    """A saved plan that is not, byte for byte in meaning, what `plan -o` wrote (a `stale-plan`, exit status 3)."""
+
+
+_Action = Literal["create", "update", "rename", "delete"]
+
+
+class _Shape(msgspec.Struct, forbid_unknown_fields=True):
+    """A part of the document. Unknown fields are refused: apply must not pass over what it does not understand."""
+
+
+class _Source(_Shape):
+    file: str
+    line: int
+    column: int
+
+
+class _Request(_Shape):
+    method: str
+    path: str
+    body: dict[str, Any] | None
+    if_match: int | None
+    late: str | None
+
+
+class _Difference(_Shape):
+    actions: list[str]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    details: list[str]
+
+
+class _Change(_Shape):
+    address: str
+    mode: Literal["managed"]
+    type: str
+    name: str
+    action: _Action
+    action_reason: str | None
+    previous_address: str | None
+    stated: bool
+    via: str | None
+    id: str | None
+    version: int | None
+    source: _Source | None
+    change: _Difference
+    requests: list[_Request]
+
+
+class _Step(_Shape):
+    number: int
+    address: str
+    action: _Action
+    org: str
+    change: int | None
+    requests: list[int]
+    needs: list[int]
+    accepted_owners: int | None
+
+
+class _Effect(_Shape):
+    person: str
+    object: str
+    before: str | None
+    after: str | None
+    why: str
+    invited: bool
+
+
+class _DnsChange(_Shape):
+    workspace: str
+    before: str
+    after: str | None
+
+
+class _Refusal(_Shape):
+    code: str
+    address: str
+    fact: str
+    way_on: str
+    source: _Source | None
+    liftable: bool
+
+
+class _Safeguards(_Shape):
+    refusals: list[_Refusal]
+    lifted: list[_Refusal]
+
+
+class _Allowance(_Shape):
+    code: str
+    address: str
+
+
+class _Diagnostic(_Shape):
+    severity: Literal["error", "warning"]
+    summary: str
+    source: _Source | None
+    hint: str | None
+    length: int
+    also: _Source | None
+    text: str | None
+
+
+class _File(_Shape):
+    path: str
+    sha256: str
+
+
+class _Document(_Shape):
+    format_version: str
+    day: date
+    orgs: list[str]
+    applyable: bool
+    complete: bool
+    errored: bool
+    resource_changes: list[_Change]
+    resource_drift: list[Any]
+    steps: list[_Step]
+    impact: list[_Effect]
+    dns: list[_DnsChange]
+    safeguards: _Safeguards
+    allowed: list[_Allowance]
+    confirm_delete: list[str]
+    errors: list[_Diagnostic]
+    warnings: list[_Diagnostic]
+    notes: list[str]
+    unmanaged: list[str]
+    files: list[_File]
+    reads: dict[str, str]
+    digest: str | None = None
+
+
+def to_document(plan: Plan) -> dict[str, Any]:
+    """`plan` as plain dicts, lists and scalars, with its digest; equal plans give equal documents, key order included.
+
+    Attributes and bodies must be JSON values. Raises ValueError where a step would send a request that no change
+    shows: such a plan could be reviewed and yet do something else.
+    """
+    document: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "digest": "",
+        "day": plan.day.isoformat(),
+        "orgs": list(plan.orgs),
+        "applyable": bool(plan.changes) and not plan.refusals and not plan.errors,
+        "complete": not plan.errors and not any(refusal.code == "empty-read" for refusal in plan.refusals),
+        "errored": bool(plan.errors),
+        "resource_changes": [_change(change) for change in plan.changes],
+        "resource_drift": [],
+        "steps": _steps(plan.changes, plan.steps),
+        "impact": [
+            {
+                "person": e.person,
+                "object": e.object,
+                "before": e.before,
+                "after": e.after,
+                "why": e.why,
+                "invited": e.invited,
+            }
+            for e in plan.impact
+        ],
+        "dns": [{"workspace": d.workspace, "before": d.before, "after": d.after} for d in plan.dns],
+        "safeguards": {
+            "refusals": [_refusal(refusal) for refusal in plan.refusals],
+            "lifted": [_refusal(refusal) for refusal in plan.lifted],
+        },
+        "allowed": [{"code": code, "address": address} for code, address in plan.allowed],
+        "confirm_delete": list(plan.confirm_delete),
+        "errors": [_diagnostic(error) for error in plan.errors],
+        "warnings": [_diagnostic(warning) for warning in plan.warnings],
+        "notes": list(plan.notes),
+        "unmanaged": list(plan.unmanaged),
+        "files": [{"path": path, "sha256": sha256} for path, sha256 in plan.files],
+        "reads": _sorted(plan.reads),
+    }
+    document["digest"] = digest(document)
+    return document
+
+
+def from_document(document: Mapping[str, Any]) -> Plan:
+    """The plan that `to_document` made `document` from; the digest is left to `loads`.
+
+    Raises UsageError for anything else, whatever it is: a wrong type, an unknown or missing field, or a field that does
+    not follow from the others (`applyable` beside a refusal, say), since a policy tool may have read just that one.
+    """
+    try:
+        document = dict(document)
+        shape = msgspec.convert(document, _Document)
+    except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"the plan is malformed: {_one_line(error)}") from None
+    if shape.format_version != FORMAT_VERSION:
+        raise UsageError(
+            f"the plan has format_version {_quoted(shape.format_version)}, this version reads `{FORMAT_VERSION}`"
+        )
+    changes = tuple(
+        Change(
+            action=c.action,
+            kind=c.type,
+            address=c.address,
+            before=c.change.before,
+            after=c.change.after,
+            requests=tuple(Request(r.method, r.path, r.body, r.if_match, r.late) for r in c.requests),
+            source=_to_source(c.source),
+            reason=c.action_reason,
+            stated=c.stated,
+            previous_address=c.previous_address,
+            id=c.id,
+            version=c.version,
+            via=c.via,
+            details=tuple(c.change.details),
+        )
+        for c in shape.resource_changes
+    )
+    plan = Plan(
+        changes=changes,
+        steps=tuple(_to_step(changes, step) for step in shape.steps),
+        impact=tuple(Effect(e.person, e.object, e.before, e.after, e.why, e.invited) for e in shape.impact),
+        dns=tuple(DnsChange(d.workspace, d.before, d.after) for d in shape.dns),
+        refusals=tuple(_to_refusal(refusal) for refusal in shape.safeguards.refusals),
+        lifted=tuple(_to_refusal(refusal) for refusal in shape.safeguards.lifted),
+        allowed=tuple((a.code, a.address) for a in shape.allowed),
+        errors=tuple(_to_diagnostic(error) for error in shape.errors),
+        warnings=tuple(_to_diagnostic(warning) for warning in shape.warnings),
+        notes=tuple(shape.notes),
+        unmanaged=tuple(shape.unmanaged),
+        orgs=tuple(shape.orgs),
+        day=shape.day,
+        files=tuple((file.path, file.sha256) for file in shape.files),
+        reads=shape.reads,
+        confirm_delete=tuple(shape.confirm_delete),
+    )
+    _check_that_it_says_the_same(plan, document)
+    return plan
+
+
+def dumps(plan: Plan) -> str:
+    """`plan` as text, ASCII throughout and ending in a newline; equal plans give equal bytes."""
+    return write(to_document(plan))
+
+
+def loads(text: str) -> Plan:
+    """The plan that `dumps` wrote as `text`.
+
+    Raises TamperedPlanError for a file that is cut short or is no JSON object, that has another `format_version`, or
+    whose digest is missing or does not match; UsageError for a digest that matches a document which is no plan.
+    """
+    try:
+        document = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants, parse_float=_finite)
+        found = digest(document) if isinstance(document, dict) else ""
+    except json.JSONDecodeError as error:
+        cut = "" if text.rstrip().endswith("}") else " (is it cut short?)"
+        raise TamperedPlanError(f"the saved plan is no JSON{cut}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise TamperedPlanError(f"the saved plan cannot be read: {_one_line(error)}") from None
+    if not isinstance(document, dict):
+        raise TamperedPlanError("the saved plan is no JSON object")
+    version = document.get("format_version")
+    if version != FORMAT_VERSION:
+        raise TamperedPlanError(
+            f"the saved plan has format_version {_quoted(version)}, this version reads `{FORMAT_VERSION}`"
+        )
+    if "outcomes" in document:
+        raise TamperedPlanError("this is the report of an apply, not a saved plan")
+    if "digest" not in document:
+        raise TamperedPlanError("the saved plan has no digest")
+    if document["digest"] != found:
+        raise TamperedPlanError("the saved plan was changed after it was written: its digest does not match")
+    return from_document(document)
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, over the canonical JSON (sorted keys, no spaces, ASCII) of `document` without its digest."""
+    return hashlib.sha256(_canonical(document).encode("ascii")).hexdigest()
+
+
+def write(document: Mapping[str, Any]) -> str:
+    """`document` as text that is also safe in a terminal and in the log of a CI run."""
+    text = json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
+    # json.dumps leaves DEL as it is, and CI runners look for `##[command]` anywhere in a line. Neither character can
+    # stand outside a string here, so the text means the same.
+    return text.replace("\x7f", "\\u007f").replace("##", "#\\u0023") + "\n"
+
+
+def _canonical(document: Mapping[str, Any]) -> str:
+    bare = {key: value for key, value in document.items() if key != "digest"}
+    return json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _check_that_it_says_the_same(plan: Plan, document: Mapping[str, Any]) -> None:
+    try:
+        again = to_document(plan)
+        if _canonical(again) == _canonical(document):
+            return
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UsageError(f"the plan is malformed: {_one_line(error)}") from None
+    fields = (key for key in again if key != "digest" and again[key] != document.get(key))
+    raise UsageError(f"the plan contradicts itself: `{next(fields, 'resource_changes')}` does not follow from the rest")
+
+
+def _sorted(value: Any) -> Any:
+    """The same JSON value with every object's keys in order: equal plans give equal bytes, however they were built."""
+    if hasattr(value, "items"):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_sorted(item) for item in value]
+    return value
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "address": change.address,
+        "mode": "managed",  # Terraform's word; policies filter on it
+        "type": change.kind,
+        "name": change.address.rpartition("/")[2].partition(".")[2],
+        "action": change.action,
+        "action_reason": change.reason,
+        "previous_address": change.previous_address,
+        "stated": change.stated,
+        "via": change.via,
+        "id": change.id,
+        "version": change.version,
+        "source": _source(change.source),
+        "change": {
+            "actions": list(ACTIONS[change.action]),
+            "before": _sorted(change.before),
+            "after": _sorted(change.after),
+            "details": list(change.details),
+        },
+        "requests": [
+            {"method": r.method, "path": r.path, "body": _sorted(r.body), "if_match": r.if_match, "late": r.late}
+            for r in change.requests
+        ],
+    }
+
+
+def _steps(changes: Sequence[Change], steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Steps that name their requests by the change's index and the places in its list: each request stands once."""
+    candidates: dict[tuple[str, str], list[int]] = {}
+    for index, change in enumerate(changes):
+        candidates.setdefault((change.address, change.action), []).append(index)
+    free = [list(range(len(change.requests))) for change in changes]
+    written = []
+    for step in steps:
+        owner, places = None, None
+        for owner in candidates.get((step.address, step.action), ()):
+            places = _places(changes[owner], free[owner], step)
+            if places is not None:
+                break
+        if places is None:
+            if step.requests:
+                raise ValueError(f"step {step.number} sends a request that no change at {step.address} shows")
+            owner, places = None, []
+        else:
+            assert owner is not None
+            free[owner] = [place for place in free[owner] if place not in places]
+        written.append(
+            {
+                "number": step.number,
+                "address": step.address,
+                "action": step.action,
+                "org": step.org,
+                "change": owner,
+                "requests": places,
+                "needs": list(step.needs),
+                "accepted_owners": step.accepted_owners,
+            }
+        )
+    return written
+
+
+def _places(change: Change, free: Sequence[int], step: Step) -> list[int] | None:
+    """Where in `change.requests` the requests of `step` stand, none of them taken twice; None where one is missing."""
+    left, found = list(free), []
+    for request in step.requests:
+        place = next((place for place in left if change.requests[place] == request), None)
+        if place is None:
+            return None
+        left.remove(place)
+        found.append(place)
+    return found
+
+
+def _to_step(changes: Sequence[Change], step: _Step) -> Step:
+    requests: list[Request] = []
+    for place in step.requests:
+        if (
+            step.change is None
+            or not 0 <= step.change < len(changes)
+            or not 0 <= place < len(changes[step.change].requests)
+        ):
+            raise UsageError(f"the plan is malformed: step {step.number} names a request that no change holds")
+        requests.append(changes[step.change].requests[place])
+    return Step(
+        step.number, step.address, step.action, step.org, tuple(requests), tuple(step.needs), step.accepted_owners
+    )
+
+
+def _source(source: Source | None) -> dict[str, Any] | None:
+    return None if source is None else {"file": source.file, "line": source.line, "column": source.column}
+
+
+def _to_source(shape: _Source | None) -> Source | None:
+    return None if shape is None else Source(shape.file, shape.line, shape.column)
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "code": refusal.code,
+        "address": refusal.address,
+        "fact": refusal.fact,
+        "way_on": refusal.way_on,
+        "source": _source(refusal.source),
+        "liftable": refusal.liftable,
+    }
+
+
+def _to_refusal(shape: _Refusal) -> Refusal:
+    return Refusal(shape.code, shape.address, shape.fact, shape.way_on, _to_source(shape.source), shape.liftable)
+
+
+def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
+    return {
+        "severity": diagnostic.severity,
+        "summary": diagnostic.summary,
+        "source": _source(diagnostic.source),
+        "hint": diagnostic.hint,
+        "length": diagnostic.length,
+        "also": _source(diagnostic.also),
+        "text": diagnostic.text,
+    }
+
+
+def _to_diagnostic(shape: _Diagnostic) -> Diagnostic:
+    return Diagnostic(
+        shape.severity,
+        shape.summary,
+        _to_source(shape.source),
+        shape.hint,
+        shape.length,
+        _to_source(shape.also),
+        shape.text,
+    )
+
+
+def _quoted(value: Any) -> str:
+    return f"`{json.dumps(value)[:80].strip(chr(34))}`" if isinstance(value, str) else json.dumps(value)[:80]
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        # Two readers may each take another of the two values, so a policy could pass what apply does not do.
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {_quoted(twice)} stands twice in one object")
+    return found
+
+
+def _no_constants(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:40]} is out of range")
+    return number
