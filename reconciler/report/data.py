@@ -1,0 +1,72 @@
+"""JSON: the plan's document; for a result with the `outcomes` of its steps beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model.result import Result
+from reconciler.plan.document import to_document, write
+from reconciler.report import Validation
+
+if TYPE_CHECKING:
+    from reconciler.model.diagnostic import Diagnostic, Source
+    from reconciler.model.plan import Plan
+
+
+def render(subject: Plan | Result | Validation) -> str:
+    """One JSON object, ASCII throughout: control characters and bidirectional marks are escaped by JSON's own rule."""
+    if isinstance(subject, Validation):
+        return write(_validation(subject))
+    if isinstance(subject, Result):
+        return write(_result(subject))
+    return write(to_document(subject))
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        **to_document(result.plan),
+        "outcomes": [
+            {
+                "number": outcome.number,
+                "address": outcome.address,
+                "action": outcome.action,
+                "status": outcome.status,
+                "detail": outcome.detail,
+                "wrote": outcome.wrote,
+                "status_code": outcome.status_code,
+                "request_id": outcome.request_id,
+            }
+            for outcome in result.outcomes
+        ],
+        "outcome_notes": list(result.notes),
+        "interrupted": result.interrupted,
+    }
+
+
+def _validation(validation: Validation) -> dict[str, Any]:
+    """The shape of `terraform validate -json`, with our sources in place of its ranges."""
+    return {
+        "format_version": "1.0",
+        "valid": not validation.errors,
+        "error_count": len(validation.errors),
+        "warning_count": len(validation.warnings),
+        "files": validation.files,
+        "orgs": validation.orgs,
+        "diagnostics": [_diagnostic(found) for found in validation.diagnostics],
+    }
+
+
+def _diagnostic(found: Diagnostic) -> dict[str, Any]:
+    return {
+        "severity": found.severity,
+        "summary": found.summary,
+        "source": _source(found.source),
+        "hint": found.hint,
+        "length": found.length,
+        "also": _source(found.also),
+        "text": found.text,
+    }
+
+
+def _source(source: Source | None) -> dict[str, Any] | None:
+    return None if source is None else {"file": source.file, "line": source.line, "column": source.column}

@@ -1,0 +1,249 @@
+"""Text for a terminal: what people see most.
+
+Plain ASCII symbols, no line longer than its content needs, and colour only on request: an escape sequence in the
+output is always ours, since `escape` leaves none in what came from outside.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from reconciler.model.result import Result
+from reconciler.report import Validation, words
+from reconciler.report.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.plan import Change, Effect, Plan
+
+    Paint = Callable[[str, str], str]
+
+CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "alarm": "1;31"}
+BY_ACTION = {"create": "green", "update": "yellow", "rename": "cyan", "delete": "red"}
+BY_DIRECTION = {"gain": ("+", "green"), "lose": ("-", "red"), "change": ("~", "yellow")}
+BY_STATUS = {"done": "green", "already": "dim", "failed": "alarm", "skipped": "yellow"}
+WIDEST = 60  # a column grows no wider than this; one long name should not push the others off the screen
+SHORT = 40  # attributes that together are no longer stand on the line of their change
+TALL = frozenset({"org", "workspace"})  # kinds whose attributes always stand below, one a line
+EXCERPT = 160  # characters of a manifest's line; a scalar may be megabytes long
+
+# GitHub's runner takes a line that begins so, spaces before it aside, for a command (ActionCommand.cs, TryParseV2).
+COMMAND = re.compile(r"^(\s*)::")
+
+
+def escape(text: str) -> str:
+    r"""`text` on one line, harmless in a terminal and in a CI log; what was hidden is shown as `\x1b` or `\u202e`."""
+    return COMMAND.sub(r"\1\\::", visible(text))
+
+
+def render(subject: Plan | Result | Validation, *, color: bool = False, verbose: bool = False) -> str:
+    """The whole report. A result shows its outcomes only: the plan was shown before it was applied."""
+    paint = _colored if color else _plain
+    if isinstance(subject, Validation):
+        lines = list(_validation(subject, paint))
+    elif isinstance(subject, Result):
+        lines = list(_result(subject, paint))
+    else:
+        lines = list(_plan(subject, paint, verbose=verbose))
+    return "\n".join(lines) + "\n"
+
+
+def render_diagnostics(diagnostics: Sequence[Diagnostic], *, color: bool = False) -> str:
+    """Each with its place, its line and a caret; empty for none."""
+    paint = _colored if color else _plain
+    return "".join(line + "\n" for diagnostic in diagnostics for line in _diagnostic(diagnostic, paint))
+
+
+def _plain(_style: str, text: str) -> str:
+    return text
+
+
+def _colored(style: str, text: str) -> str:
+    return f"\x1b[{CODES[style]}m{text}\x1b[0m"
+
+
+def _plan(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    if plan.changes:
+        key = "   ".join(
+            f"{paint(BY_ACTION[action], symbol)} {action}"
+            for action, symbol in words.SYMBOLS.items()
+            if plan.counts[action]
+        )
+        yield f"Compared {words.count(len(plan.orgs), 'organization')} with the manifests, for {plan.day.isoformat()}:  {key}"
+        yield ""
+    for section in words.sections(plan.changes):
+        yield from _section(section, paint, verbose=verbose)
+    if verbose and plan.steps:
+        yield from _steps(plan, paint)
+    yield from _impact(plan, paint)
+    if plan.dns:
+        yield paint("bold", "DNS names that change:")
+        for name in plan.dns:
+            yield "  " + escape(words.dns(name))
+        yield ""
+    for warning in plan.warnings:
+        yield from _diagnostic(warning, paint)
+    if plan.warnings:
+        yield ""
+    for note in plan.notes:
+        yield f"Note: {escape(note)}"
+    if plan.notes:
+        yield ""
+    if plan.unmanaged:
+        yield paint("bold", "Not managed, left alone:")
+        for address in plan.unmanaged:
+            yield f"  {escape(address)}"
+        yield ""
+    yield from _refusals(plan, paint)
+    if plan.lifted:
+        yield paint("yellow", "Lifted by --allow, for this plan:")
+        for refusal in plan.lifted:
+            yield f"  {escape(refusal.code)} for {escape(refusal.address)}: {escape(refusal.fact)}"
+        yield ""
+    for error in plan.errors:
+        yield from _diagnostic(error, paint)
+    if plan.errors:
+        yield ""
+    for handle in plan.confirm_delete:
+        yield paint("alarm", escape(words.confirmation(handle)))
+    if plan.confirm_delete:
+        yield ""
+    for line in words.summary(plan):
+        yield paint("alarm" if line.startswith(("Refused", "Failed")) else "bold", escape(line))
+
+
+def _section(section: words.Section, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    yield paint("bold", escape(section.address))
+    for group in section.groups:
+        if group.title is not None:
+            yield f"  {escape(group.title)}: {words.tally(group.changes)}"
+        yield from _changes(group.changes, paint, verbose=verbose)
+    yield ""
+
+
+def _changes(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """A line a change, in columns; attributes that do not fit there stand below it."""
+    titles = [escape(words.title(change)) for change in changes]
+    shown = [[escape(str(attribute)) for attribute in words.attributes(change)] for change in changes]
+    joined = [", ".join(attributes) for attributes in shown]
+    inline = [
+        text if len(text) <= SHORT and change.kind not in TALL else ""
+        for text, change in zip(joined, changes, strict=True)
+    ]
+    wide = min(WIDEST, max(map(len, titles)))
+    narrow = max(map(len, inline))
+    for change, title, attributes, one in zip(changes, titles, shown, inline, strict=True):
+        reason = escape(words.why(change))
+        cells = f"{title:{wide}}  {one:{narrow}}" if narrow else f"{title:{wide}}"
+        line = f"    {paint(BY_ACTION[change.action], words.SYMBOLS[change.action])} {cells}"
+        yield f"{line}  {paint('dim', '# ' + reason)}" if reason else line.rstrip()
+        if not one:
+            yield from (f"        {attribute}" for attribute in attributes)
+        yield from (f"        {escape(detail)}" for detail in change.details)
+        if verbose:
+            if change.id is not None:
+                version = "" if change.version is None else f", version {change.version}"
+                yield paint("dim", f"        id {escape(change.id)}{version}")
+            yield from (paint("dim", f"        {escape(words.request(request))}") for request in change.requests)
+
+
+def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
+    yield paint("bold", "In this order:")
+    for step in plan.steps:
+        after = f", after {', '.join(map(str, step.needs))}" if step.needs else ""
+        owners = (
+            "" if step.accepted_owners is None else f"; leaves {words.count(step.accepted_owners, 'accepted owner')}"
+        )
+        yield f"  {step.number:>4}. {step.action} {escape(step.address)} ({words.count(len(step.requests), 'request')}{after}{owners})"
+    yield ""
+
+
+def _impact(plan: Plan, paint: Paint) -> Iterator[str]:
+    if not plan.impact:
+        return
+    found = words.impact(plan.impact)
+    yield paint("bold", "Who gains and who loses:")
+    if found.owners:
+        yield paint("bold", "  Owners")
+        for effect in found.owners:
+            yield _effect(effect, paint)
+    if found.others:
+        if found.owners:
+            yield paint("bold", "  Access")
+        for effect in found.others:
+            yield _effect(effect, paint)
+    yield ""
+
+
+def _effect(effect: Effect, paint: Paint) -> str:
+    symbol, style = BY_DIRECTION[words.direction(effect)]
+    return f"    {paint(style, symbol)} {escape(words.effect(effect))}"
+
+
+def _refusals(plan: Plan, paint: Paint) -> Iterator[str]:
+    bar = paint("alarm", "!")
+    for refusal in plan.refusals:
+        where = f" ({escape(words.place(refusal.source))})" if refusal.source else ""
+        yield f"{bar} {paint('alarm', 'Refused: ' + escape(refusal.code))} for {paint('bold', escape(refusal.address))}{where}"
+        yield f"{bar}   {escape(refusal.fact)}"
+        yield f"{bar}   Way on: {escape(refusal.way_on)}"
+        option = words.lift(refusal)
+        if option:
+            yield f"{bar}   Or lift it for this one run: {escape(option)}"
+        yield ""
+
+
+def _diagnostic(found: Diagnostic, paint: Paint) -> Iterator[str]:
+    where = f"{escape(str(found.source))}: " if found.source else ""
+    style = "alarm" if found.severity == "error" else "yellow"
+    yield f"{paint('bold', where)}{paint(style, escape(found.severity) + ':')} {escape(found.summary)}"
+    hint = escape(found.hint) if found.hint else ""
+    if found.source and found.text is not None:
+        yield from _excerpt(found, hint, paint)
+    elif hint:
+        yield f"    {hint}"
+    if found.also:
+        yield f"    also here: {escape(str(found.also))}"
+
+
+def _excerpt(found: Diagnostic, hint: str, paint: Paint) -> Iterator[str]:
+    """The manifest's line and a caret below it; escapes that take more room than their character must not shift it."""
+    assert found.source is not None
+    text = found.text or ""
+    at = min(max(found.source.column - 1, 0), len(text))
+    start = max(at - EXCERPT // 2, 0) if len(text) > EXCERPT else 0
+    end = min(start + EXCERPT, len(text))
+    before, after = "..." if start else "", "..." if end < len(text) else ""
+    indent = len(before + visible(text[start:at]))
+    marked = max(len(visible(text[at : min(at + max(found.length, 1), end)])), 1)
+    yield f"{paint('dim', f'{found.source.line:>5} |')} {before}{visible(text[start:end])}{after}".rstrip()
+    yield f"{paint('dim', '      |')} {' ' * indent}{paint('alarm', '^' * marked)}{' ' + hint if hint else ''}"
+
+
+def _result(result: Result, paint: Paint) -> Iterator[str]:
+    wide = min(WIDEST, max((len(escape(outcome.address)) for outcome in result.outcomes), default=0))
+    for outcome in result.outcomes:
+        symbol = words.SYMBOLS.get(outcome.action, " ")
+        detail = escape(words.outcome(outcome))
+        status = paint(BY_STATUS[outcome.status], f"{outcome.status:7}")
+        line = f"{status} {outcome.number:>4}  {symbol} {escape(outcome.address):{wide}}"
+        yield f"{line}  {detail}" if detail else line.rstrip()
+    if result.outcomes:
+        yield ""
+    for note in result.notes:
+        yield f"Note: {escape(note)}"
+    if result.notes:
+        yield ""
+    summary = words.result_summary(result)
+    yield paint("bold" if summary.startswith("Applied: ") else "alarm", summary)
+
+
+def _validation(validation: Validation, paint: Paint) -> Iterator[str]:
+    for found in validation.diagnostics:
+        yield from _diagnostic(found, paint)
+    if validation.diagnostics:
+        yield ""
+    yield paint("alarm" if validation.errors else "bold", words.validation_summary(validation))

@@ -1,0 +1,296 @@
+"""What a plan or a result says, in words and in reading order; nothing here is escaped, the writers do that.
+
+Every function returns plain text in which names, reasons and a server's words stand as they came: a writer passes the
+whole of it through its own escape function.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.model.diagnostic import Refusal, Source
+    from reconciler.model.plan import Change, DnsChange, Effect, Plan
+    from reconciler.model.request import Request
+    from reconciler.model.result import Outcome, Result
+    from reconciler.report import Validation
+
+SYMBOLS = {"create": "+", "update": "~", "rename": ">", "delete": "-"}
+REASONS = {
+    "unlisted": "no longer listed",
+    "absent": "absent: true",
+    "expired": "expired",
+    "renamed": "renamed_from",
+    "parent-deleted": "goes with what it belongs to",
+}
+# What a YAML reader would take for something else than a string, or that would be hard to tell from our own words.
+BARE = re.compile(r"[A-Za-z0-9_./@+-]*[A-Za-z_./@+-][A-Za-z0-9_./@+:-]*\Z")
+NOT_STRINGS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "~", "nan", "inf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a change: None in `before` or `after` where that side has no value to show."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"{self.name}: {self.after}"
+        if self.after is None:
+            return f"{self.name}: {self.before}"
+        return f"{self.name}: {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Changes of one org that are read together: the org itself (no title), its members, one workspace and its grants."""
+
+    title: str | None
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """All changes of one org, in reading order."""
+
+    address: str
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Who gains and who loses, the owners of orgs apart: they come first in every report."""
+
+    owners: tuple[Effect, ...]
+    others: tuple[Effect, ...]
+
+
+def sections(changes: Iterable[Change]) -> tuple[Section, ...]:
+    """The changes by org and, inside, by what they belong to; each group by action, then address."""
+    orgs: dict[str, dict[tuple[int, str], list[Change]]] = {}
+    for change in changes:
+        org, _, below = change.address.partition("/")
+        first = below.partition("/")[0]
+        kind, _, name = first.partition(".")
+        if not first:
+            key = (0, "")
+        elif kind == "member":
+            key = (1, "Members")
+        else:
+            key = (2, f"{kind.capitalize()} {name}")
+        orgs.setdefault(org, {}).setdefault(key, []).append(change)
+    return tuple(
+        Section(
+            org,
+            tuple(
+                Group(title or None, tuple(sorted(groups[order, title], key=_reading_order)))
+                for order, title in sorted(groups)
+            ),
+        )
+        for org, groups in sorted(orgs.items())
+    )
+
+
+def _reading_order(change: Change) -> tuple[int, int, str]:
+    # A workspace stands before its grants, whatever happens to them; a new name before what is said of it.
+    return (change.address.count("/"), ("rename", "create", "update", "delete").index(change.action), change.address)
+
+
+def attributes(change: Change) -> tuple[Attribute, ...]:
+    """What a create sets, a delete takes away, an update or rename alters; by name.
+
+    An attribute that an update's `after` does not have is left alone, so it is not shown; one that is cleared is there
+    as None or empty.
+    """
+    before, after = dict(change.before or {}), dict(change.after or {})
+    if change.action != "update":  # elsewhere the address says the handle already
+        before.pop("handle", None)
+        after.pop("handle", None)
+    if change.action == "create":
+        return tuple(Attribute(name, None, show(after[name])) for name in sorted(after) if not _empty(after[name]))
+    if change.action == "delete":
+        return tuple(Attribute(name, show(before[name]), None) for name in sorted(before) if not _empty(before[name]))
+    return tuple(
+        Attribute(
+            name,
+            "(not set)" if _empty(before.get(name)) else show(before[name]),
+            "(cleared)" if _empty(after[name]) else show(after[name]),
+        )
+        for name in sorted(after)
+        if before.get(name) != after[name] and not (_empty(before.get(name)) and _empty(after[name]))
+    )
+
+
+def show(value: Any) -> str:
+    """A value as a manifest would write it: bare where that is safe, quoted where it could be taken for something else."""
+    if isinstance(value, str):
+        if BARE.match(value) and value.lower() not in NOT_STRINGS:
+            return value
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(show(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def _empty(value: Any) -> bool:
+    return value is None or value in ("", [], ())
+
+
+def why(change: Change) -> str:
+    """The reason, the manifest's line and the team behind a change: `absent: true, orgs.yaml:34`."""
+    parts = []
+    if change.reason:
+        parts.append(REASONS.get(change.reason, change.reason))
+    if change.source:
+        parts.append(place(change.source))
+    if change.via:
+        parts.append(f"via {change.via}")
+    return ", ".join(parts)
+
+
+def place(source: Source) -> str:
+    return f"{source.file}:{source.line}"
+
+
+def title(change: Change) -> str:
+    """The address; for a rename the old one too."""
+    if change.previous_address and change.previous_address != change.address:
+        return f"{change.previous_address} -> {change.address}"
+    return change.address
+
+
+def request(sent: Request) -> str:
+    """`PATCH /org/acme {"handle": "acme2"} (if version 7)`."""
+    parts = [sent.method, sent.path]
+    if sent.body is not None:
+        parts.append(json.dumps(sent.body, ensure_ascii=False, sort_keys=True, default=str))
+    if sent.if_match is not None:
+        parts.append(f"(if version {sent.if_match})")
+    if sent.late is not None:
+        parts.append(f"({{user_handle}}: as the invitation of {sent.late} answers)")
+    return " ".join(parts)
+
+
+def impact(effects: Sequence[Effect]) -> Impact:
+    owners = tuple(effect for effect in effects if is_ownership(effect))
+    return Impact(owners, tuple(effect for effect in effects if not is_ownership(effect)))
+
+
+def is_ownership(effect: Effect) -> bool:
+    """Whether an org gains or loses an owner by it."""
+    return "/" not in effect.object and (effect.before == "owner") != (effect.after == "owner")
+
+
+def direction(effect: Effect) -> str:
+    """`gain`, `lose`, or `change` where the person keeps some access; of an ownership always gain or lose."""
+    if is_ownership(effect):
+        return "gain" if effect.after == "owner" else "lose"
+    if effect.before is None:
+        return "gain"
+    return "lose" if effect.after is None else "change"
+
+
+def effect(effect: Effect) -> str:
+    """`carol gains reader on acme/prod (direct)`."""
+    if effect.before is None:
+        what = f"gains {effect.after}"
+    elif effect.after is None:
+        what = f"loses {effect.before}"
+    else:
+        what = f"goes from {effect.before} to {effect.after}"
+    later = "; once the invitation is accepted" if effect.invited else ""
+    return f"{effect.person} {what} {'on' if '/' in effect.object else 'of'} {effect.object} ({effect.why}{later})"
+
+
+def dns(change: DnsChange) -> str:
+    if change.after is None:
+        return f"{change.workspace}: {change.before} goes away"
+    return f"{change.workspace}: {change.before} -> {change.after}"
+
+
+def lift(refusal: Refusal) -> str | None:
+    """The option that lifts a refusal, where there is one and the way on does not already name it."""
+    if refusal.liftable and "--allow" not in refusal.way_on:
+        return f"--allow {refusal.code}={refusal.address}"
+    return None
+
+
+def confirmation(handle: str) -> str:
+    return (
+        f"Deletes the organization {handle}. apply will ask for the handle `{handle}`"
+        f" (elsewhere than on a terminal: --confirm-delete {handle})."
+    )
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 change`, `2 changes`."""
+    return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
+
+
+def tally(changes: Sequence[Change]) -> str:
+    """`2 to create, 1 to delete`, without what there is none of."""
+    found = dict.fromkeys(SYMBOLS, 0)
+    for change in changes:
+        found[change.action] += 1
+    return ", ".join(f"{number} to {action}" for action, number in found.items() if number)
+
+
+def summary(plan: Plan) -> tuple[str, ...]:
+    """The last lines of a plan's report: what it would do, then what forbids it."""
+    lines = []
+    if plan.changes:
+        lines.append("Plan: " + ", ".join(f"{number} to {action}" for action, number in plan.counts.items()) + ".")
+    elif not (plan.refusals or plan.errors):
+        lines.append("No changes. Live matches the manifests.")
+    if plan.errors:
+        lines.append(f"Failed: {count(len(plan.errors), 'error')}; nothing can be applied.")
+    if plan.refusals:
+        codes = ", ".join(dict.fromkeys(refusal.code for refusal in plan.refusals))
+        lines.append(f"Refused: {count(len(plan.refusals), 'safeguard')} ({codes}); nothing can be applied.")
+    return tuple(lines)
+
+
+def outcome(outcome: Outcome) -> str:
+    """What became of a step beyond its status: Pipes' own words, the HTTP status and the request's id."""
+    parts = [outcome.detail] if outcome.detail else []
+    known = []
+    if outcome.status_code is not None:
+        known.append(f"HTTP {outcome.status_code}")
+    if outcome.request_id:
+        known.append(f"request {outcome.request_id}")
+    if outcome.status == "failed" and outcome.wrote:
+        known.append("may have been changed in part")
+    if known:
+        parts.append(f"({', '.join(known)})")
+    return " ".join(parts)
+
+
+def result_summary(result: Result) -> str:
+    """`Applied: 5 done, 0 failed, 0 skipped.`, or that it was in part, or not at all."""
+    counts = result.counts
+    parts = [f"{counts['done']} done"]
+    if counts["already"]:
+        parts.append(f"{counts['already']} already as wanted")
+    parts += [f"{counts['failed']} failed", f"{counts['skipped']} skipped"]
+    whole = not (counts["failed"] or counts["skipped"] or result.interrupted)
+    wrote = any(outcome.wrote or outcome.status == "done" for outcome in result.outcomes)
+    word = "Applied" if whole else "Applied in part" if wrote else "Not applied"
+    return f"{'Interrupted. ' if result.interrupted else ''}{word}: {', '.join(parts)}."
+
+
+def validation_summary(validation: Validation) -> str:
+    """`Valid: 3 manifests, 2 organizations.`, or what is wrong in them."""
+    files = count(validation.files, "manifest")
+    warnings = count(len(validation.warnings), "warning")
+    if validation.errors:
+        return f"{count(len(validation.errors), 'error')}, {warnings} in {files}."
+    orgs = count(validation.orgs, "organization")
+    return f"Valid: {files}, {orgs}" + (f", {warnings}." if validation.warnings else ".")
