@@ -1,0 +1,69 @@
+"""YAML manifests -> Desired. The stages: `files`, `document`, `check`, `merge`, `resolve`; `lockfile` stands beside them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from reconciler.manifest.files import lock_path, read_all
+from reconciler.manifest.shape import schema, schema_text
+from reconciler.model.errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from reconciler.model.desired import Desired
+    from reconciler.model.diagnostic import Diagnostic
+
+__all__ = ["load", "load_texts", "lock_path", "schema", "schema_text"]
+
+
+def load(paths: Sequence[str | Path], *, today: date) -> Desired:
+    """Read files, and folders of `*.yaml` and `*.yml`, into what they ask for on `today`.
+
+    Without paths: `orgs.yaml`, else `orgs/`, in the current folder. Raises ManifestError with every problem of every
+    file, warnings after errors.
+    """
+    texts, problems = read_all(paths)
+    return _load(texts, today, problems)
+
+
+def load_texts(texts: Mapping[str, bytes], *, today: date) -> Desired:
+    """The same for manifests in memory, by name. No manifests ask for nothing."""
+    return _load(texts, today, [])
+
+
+def _load(texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic]) -> Desired:
+    from reconciler.manifest.check import Gaps, check
+    from reconciler.manifest.document import read
+    from reconciler.manifest.merge import Reporter, merge
+    from reconciler.manifest.resolve import resolve
+
+    gaps = Gaps(everything=bool(problems))
+    documents = {name: read(name, data) for name, data in texts.items()}
+    for document in documents.values():
+        check(document, gaps)
+    report = Reporter(documents)
+    written = merge(documents, report, gaps)
+    desired = resolve(written, today, report, gaps)
+    order = {name: place for place, name in enumerate(documents)}
+    found = _sorted(
+        [*problems, *(problem for document in documents.values() for problem in document.problems), *report.found],
+        order,
+    )
+    if any(diagnostic.severity == "error" for diagnostic in found):
+        raise ManifestError(found)
+    desired.warnings = found
+    desired.files = tuple(sorted((name, hashlib.sha256(data).hexdigest()) for name, data in texts.items()))
+    return desired
+
+
+def _sorted(found: Sequence[Diagnostic], order: Mapping[str, int]) -> tuple[Diagnostic, ...]:
+    def key(diagnostic: Diagnostic) -> tuple[bool, int, int, int, str]:
+        source = diagnostic.source
+        place = (-1, 0, 0) if source is None else (order.get(source.file, -1), source.line, source.column)
+        return (diagnostic.severity != "error", *place, diagnostic.summary)
+
+    return tuple(dict.fromkeys(sorted(found, key=key)))

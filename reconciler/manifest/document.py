@@ -1,0 +1,447 @@
+"""One YAML file -> plain data with a place for every key and value. Strict, and never a traceback.
+
+libyaml's events feed our own builder: positions and duplicate keys come for nothing, and every scalar stays the text that
+was written, so that the schema can say later what it means (`check.typed`). What YAML offers beyond plain data (tags,
+merge keys, several documents) is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from reconciler.model.diagnostic import Diagnostic, Source
+
+if TYPE_CHECKING:
+    from reconciler.manifest.shape import Path_
+
+MAX_DEPTH = 32  # a manifest needs 7
+MAX_SCALAR = 65_536  # characters
+MAX_ALIASED = 100_000  # nodes that all aliases of a file may add
+MAX_TEXT = 200
+
+_DROP = object()
+
+# What YAML 1.1 or 1.2 reads as something else than text when it stands without quotes.
+_BOOLEANS = frozenset(
+    form for word in ("yes", "no", "true", "false", "on", "off") for form in (word, word.title(), word.upper())
+)
+NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_WORDS = _BOOLEANS | NULLS
+_FIRST = frozenset("0123456789+-.")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?")
+_NUMBER = re.compile(
+    r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
+    r"|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
+)
+_LONGEST_SPECIAL = 64  # longer text is neither a date nor a number that anything here accepts
+
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as the end of a line
+_BAD_CHARACTER = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_TOKEN = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|(?:[^\s,:#\[\]{}]|:(?=\S)|[#](?<=\S#)|[ ](?=[^\s#:,\[\]{}]))+|\S"""
+)
+
+# libyaml's own words, and what usually lies behind them.
+_SYNTAX = (
+    (
+        "mapping values are not allowed",
+        "a `:` stands where none can: quote a text that holds `: `, or look at the indentation",
+    ),
+    ("cannot start any token", "indent with spaces, and quote a text that begins with a tab, `@`, `` ` `` or `%`"),
+    ("did not find expected key", "look at the indentation of this line and of the one before"),
+    ("could not find expected ':'", "a key needs `: ` after it"),
+    ("did not find expected '-' indicator", "look at the indentation of this line and of the one before"),
+    ("did not find expected ',' or", "a `[` or `{` before this place is not closed"),
+    ("found unexpected end of stream", "a quote before this place is not closed"),
+    ("found unknown escape character", "in double quotes `\\` begins an escape; use single quotes for a plain `\\`"),
+    ("undefined tag handle", "tags are not used in manifests"),
+)
+
+
+class Map(dict[str, Any]):
+    """A mapping as it was written; `at[key]` is (line, column) of the key and then of the value, all from 1."""
+
+    __slots__ = ("at", "column", "line")
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__()
+        self.line = line
+        self.column = column
+        self.at: dict[str, tuple[int, int, int, int]] = {}
+
+
+class Seq(list[Any]):
+    """A list as it was written; `at[index]` is the line and column of the item."""
+
+    __slots__ = ("at", "column", "line")
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__()
+        self.line = line
+        self.column = column
+        self.at: list[tuple[int, int]] = []
+
+
+@dataclass(slots=True)
+class Document:
+    """One file: its data (`root`, None where nothing could be built) and what is wrong with its YAML.
+
+    `specials` are the paths of unquoted scalars that YAML reads as a null, boolean, number or date, with True where the
+    key is meant and not the value.
+    """
+
+    file: str
+    data: bytes
+    root: Any = None
+    specials: list[tuple[Path_, bool]] = field(default_factory=list)
+    problems: list[Diagnostic] = field(default_factory=list)
+    lines: list[str] | None = None
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1; empty beyond the end."""
+        if self.lines is None:
+            self.lines = _BREAK.split(self.data.decode("utf-8", "replace").removeprefix("\ufeff"))
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+    def diagnostic(
+        self,
+        severity: str,
+        summary: str,
+        line: int,
+        column: int,
+        *,
+        hint: str | None = None,
+        also: Source | None = None,
+    ) -> Diagnostic:
+        """A problem at a place in this file, with the line and the length of the word there."""
+        text = self.line(line)
+        found = _TOKEN.match(text, column - 1, column - 1 + MAX_TEXT)
+        length = max(1, len(found.group().rstrip())) if found else 1
+        if column > MAX_TEXT:
+            shown = None  # a line cut on the left would put the caret in the wrong place
+        else:
+            shown = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+            length = max(1, min(length, len(shown) - column + 1))
+        return Diagnostic(severity, summary, Source(self.file, line, column), hint, length, also, shown)
+
+    def problem(
+        self, summary: str, line: int, column: int, *, hint: str | None = None, also: Source | None = None
+    ) -> None:
+        """Note an error."""
+        self.problems.append(self.diagnostic("error", summary, line, column, hint=hint, also=also))
+
+
+class _StopReading(Exception):  # noqa: N818 - not an error for anyone else: the problem is noted before it is raised
+    pass
+
+
+@dataclass(slots=True)
+class _Anchored:
+    """A node that an alias can repeat: where it stands in the tree, and its share of `specials`."""
+
+    value: Any
+    path: Path_ | None
+    first: int
+    last: int
+
+
+def shown(text: str, longest: int = 60) -> str:
+    """Text from a manifest for use inside a message: on one line, control characters escaped, shortened."""
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+
+
+def reads_as(text: str) -> str:
+    """What YAML takes the unquoted `text` for, in words."""
+    if text in NULLS:
+        return "null"
+    if text in _BOOLEANS:
+        return "a boolean"
+    return "a date" if _DATE.fullmatch(text) else "a number"
+
+
+def read(file: str, data: bytes) -> Document:
+    """Read one YAML file. Whatever is wrong is in `problems`; what could be built is there all the same."""
+    document = Document(file, data)
+    if not _is_text(document):
+        return document
+    try:
+        _build(document)
+    except _StopReading:
+        pass
+    except yaml.MarkedYAMLError as error:
+        _syntax(document, error)
+    except yaml.reader.ReaderError:
+        found = _BAD_CHARACTER.search(data.decode("utf-8").removeprefix("\ufeff"))
+        line, column, character = (
+            (1, 1, "?") if found is None else (*_place(found.string, found.start()), found.group())
+        )
+        document.problem(f"the control character U+{ord(character):04X} cannot stand in YAML", line, column)
+    return document
+
+
+def _is_text(document: Document) -> bool:
+    data = document.data
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0" in data[:4] and data[:4].strip(b"\0")):
+        document.problem("the file is UTF-16 or UTF-32 text", 1, 1, hint="save it as UTF-8")
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, column = _place(data[: error.start].decode("utf-8"), None)
+        document.problem(
+            f"the byte 0x{data[error.start]:02X} is not UTF-8", line, column, hint="save the file as UTF-8"
+        )
+        return False
+    return True
+
+
+def _place(text: str, end: int | None) -> tuple[int, int]:
+    """Line and column after `text[:end]`."""
+    before = _BREAK.split((text if end is None else text[:end]).removeprefix("\ufeff"))
+    return len(before), len(before[-1]) + 1
+
+
+def _syntax(document: Document, error: yaml.MarkedYAMLError) -> None:
+    problem = error.problem or "this is not YAML"
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    hint = next((text for words, text in _SYNTAX if words in problem), None)
+    context = f" ({shown(error.context)})" if error.context else ""
+    document.problem(f"this is not YAML: {shown(problem, 120)}{context}", line, column, hint=hint)
+
+
+def _build(document: Document) -> None:
+    """Turn the events into `document.root`; one loop, since every row of every manifest goes through it."""
+    loader = yaml.CBaseLoader(document.data.removeprefix(b"\xef\xbb\xbf"))
+    next_event = loader.get_event
+    problem = document.problem
+    specials = document.specials
+    anchors: dict[str, _Anchored] = {}
+    stack: list[tuple[Map | Seq, Any, int, int, str | None, int]] = []
+    holder: Map | Seq | None = None
+    holder_anchor: str | None = None
+    holder_first = 0
+    key: Any = None  # of the pending value where `holder` is a Map; None where a key comes next
+    key_line = key_column = 0
+    documents = 0
+    aliased = 0
+
+    def path_to(last: Any) -> Path_ | None:
+        """The path of what is being read; None inside something that is dropped."""
+        keys = [frame[1] if type(frame[0]) is Map else len(frame[0]) - 1 for frame in stack]
+        keys.append(last)
+        return None if any(part is _DROP for part in keys) else tuple(keys)
+
+    def place_value(value: Any, line: int, column: int) -> None:
+        nonlocal key
+        if type(holder) is Map:
+            if key is not _DROP:
+                holder[key] = value
+                holder.at[key] = (key_line, key_column, line, column)
+        elif type(holder) is Seq:
+            holder.append(value)
+            holder.at.append((line, column))
+        else:
+            document.root = value
+
+    while True:
+        event: Any = next_event()
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            mark = event.start_mark
+            line = mark.line + 1
+            column = mark.column + 1
+            value = event.value
+            if event.tag is not None:
+                problem(
+                    f"the tag `{shown(event.tag)}` is not used in manifests",
+                    line,
+                    column,
+                    hint="drop it; the schema says what a value is",
+                )
+            if len(value) > MAX_SCALAR:
+                problem(f"a text of {len(value):,} characters; the bound is {MAX_SCALAR:,}", line, column)
+                raise _StopReading
+            special = event.implicit[0] and (
+                value in _WORDS
+                or (
+                    value[0] in _FIRST
+                    and len(value) <= _LONGEST_SPECIAL
+                    and (_NUMBER.fullmatch(value) or _DATE.fullmatch(value)) is not None
+                )
+            )
+            if type(holder) is Map:
+                if key is None:
+                    key, key_line, key_column = value, line, column
+                    if value in holder:
+                        first = holder.at[value]
+                        problem(
+                            f"the key `{shown(value)}` is written twice",
+                            line,
+                            column,
+                            hint="keep one of them",
+                            also=Source(document.file, first[0], first[1]),
+                        )
+                        key = _DROP
+                    elif value == "<<" and event.implicit[0]:
+                        problem(
+                            "merge keys (`<<`) are not used in manifests",
+                            line,
+                            column,
+                            hint="write the keys out, or repeat the whole value with an alias",
+                        )
+                        key = _DROP
+                    elif special:
+                        path = path_to(key)
+                        if path is not None:
+                            specials.append((path, True))
+                    if event.anchor is not None:
+                        anchors[event.anchor] = _Anchored(value, None, 0, 0)
+                    continue
+                if key is not _DROP:
+                    holder[key] = value
+                    holder.at[key] = (key_line, key_column, line, column)
+                last: Any = key
+            else:
+                last = len(holder) if holder is not None else None
+                place_value(value, line, column)
+            first_special = len(specials)
+            if special:
+                path = path_to(last) if holder is not None else ()
+                if path is not None:
+                    specials.append((path, False))
+            if event.anchor is not None:
+                anchors[event.anchor] = _Anchored(
+                    value, path_to(last) if holder is not None else (), first_special, len(specials)
+                )
+            key = None
+        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+            line = event.start_mark.line + 1
+            column = event.start_mark.column + 1
+            if event.tag is not None:
+                problem(
+                    f"the tag `{shown(event.tag)}` is not used in manifests",
+                    line,
+                    column,
+                    hint="drop it; the schema says what a value is",
+                )
+            if type(holder) is Map and key is None:
+                problem(
+                    "a key is a list or a mapping", line, column, hint="keys are names; was a `-` or a quote forgotten?"
+                )
+                raise _StopReading
+            if len(stack) >= MAX_DEPTH:
+                problem(f"this is nested more than {MAX_DEPTH} levels deep", line, column)
+                raise _StopReading
+            inner: Map | Seq = (Map if kind is yaml.MappingStartEvent else Seq)(line, column)
+            place_value(inner, line, column)
+            if holder is not None:
+                stack.append((holder, key, key_line, key_column, holder_anchor, holder_first))
+            holder = inner
+            holder_anchor = event.anchor
+            holder_first = len(specials)
+            anchors.pop(event.anchor, None)
+            key = None
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            done, done_anchor, done_first = holder, holder_anchor, holder_first
+            if stack:
+                holder, key, key_line, key_column, holder_anchor, holder_first = stack.pop()
+                last = key if type(holder) is Map else len(holder) - 1
+                if done_anchor is not None:
+                    anchors[done_anchor] = _Anchored(done, path_to(last), done_first, len(specials))
+            else:
+                holder = None
+            key = None
+        elif kind is yaml.AliasEvent:
+            line = event.start_mark.line + 1
+            column = event.start_mark.column + 1
+            anchored = anchors.get(event.anchor)
+            if anchored is None:
+                open_ = any(event.anchor == name for name in (holder_anchor, *(frame[4] for frame in stack)))
+                fact = "holds itself" if open_ else "has no anchor before it"
+                problem(f"the alias `*{shown(event.anchor)}` {fact}", line, column)
+                raise _StopReading
+            if type(holder) is Map and key is None:
+                if not isinstance(anchored.value, str):
+                    problem("a key is a list or a mapping", line, column, hint="keys are names")
+                    raise _StopReading
+                key, key_line, key_column = anchored.value, line, column
+                if key in holder:
+                    first = holder.at[key]
+                    problem(
+                        f"the key `{shown(key)}` is written twice",
+                        line,
+                        column,
+                        hint="keep one of them",
+                        also=Source(document.file, first[0], first[1]),
+                    )
+                    key = _DROP
+                continue
+            copy, count = _copy(anchored.value, MAX_ALIASED - aliased, len(stack) + 1)
+            if copy is None:
+                problem(
+                    f"the aliases of this file expand to more than {MAX_ALIASED:,} values, or too deep",
+                    line,
+                    column,
+                    hint="write it out; an anchor that repeats itself many times over is not taken",
+                )
+                raise _StopReading
+            aliased += count
+            last = key if type(holder) is Map else len(holder) if holder is not None else None
+            place_value(copy, line, column)
+            here = path_to(last) if holder is not None else ()
+            if here is not None and anchored.path is not None:
+                depth = len(anchored.path)
+                specials.extend(
+                    (here + path[depth:], is_key) for path, is_key in specials[anchored.first : anchored.last]
+                )
+            key = None
+        elif kind is yaml.DocumentStartEvent:
+            documents += 1
+            if documents > 1:
+                problem(
+                    "a second YAML document begins here",
+                    event.start_mark.line + 1,
+                    event.start_mark.column + 1,
+                    hint="one document a file; files merge",
+                )
+                raise _StopReading
+        elif kind is yaml.StreamEndEvent:
+            break
+    if documents == 0 or document.root == "":
+        document.root = None
+        problem("the file is empty", 1, 1, hint="a manifest begins with `version: 1`")
+
+
+def _copy(value: Any, budget: int, depth: int) -> tuple[Any, int]:
+    """A copy of an aliased value and its number of nodes; (None, 0) where it is too large or too deep."""
+    if budget <= 0 or depth > MAX_DEPTH:
+        return None, 0
+    if isinstance(value, str):
+        return value, 1
+    count = 1
+    copy: Map | Seq
+    if isinstance(value, Map):
+        copy = Map(value.line, value.column)
+        copy.at = value.at.copy()
+        for key, item in value.items():
+            inner, more = _copy(item, budget - count, depth + 1)
+            if inner is None:
+                return None, 0
+            copy[key] = inner
+            count += more
+    else:
+        copy = Seq(value.line, value.column)
+        copy.at = value.at.copy()
+        for item in value:
+            inner, more = _copy(item, budget - count, depth + 1)
+            if inner is None:
+                return None, 0
+            copy.append(inner)
+            count += more
+    return copy, count

@@ -1,0 +1,271 @@
+"""Checked documents -> one set of written entries. Files merge; the same thing said twice is an error with both places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from reconciler.manifest.document import Map, Seq, shown
+from reconciler.model.desired import Node, Person
+from reconciler.model.diagnostic import Source
+
+if TYPE_CHECKING:
+    from reconciler.manifest.check import Gaps
+    from reconciler.manifest.document import Document
+    from reconciler.model.diagnostic import Diagnostic
+
+
+@dataclass(slots=True)
+class Section:
+    """A `members:` section: entries for people and for teams, as written, expired ones included."""
+
+    source: Source
+    direct: dict[str, Node] = field(default_factory=dict)
+    teams: dict[str, Node] = field(default_factory=dict)
+    dated: bool = False  # some direct entry expires some day
+
+
+@dataclass(slots=True)
+class Written:
+    """Everything that the manifests say, merged and not yet resolved.
+
+    `members` are the sections by the org's handle, `grants` by the org's and the workspace's. `teams` are the entries
+    of each team with their places.
+    """
+
+    rules: dict[str, tuple[int, Source]] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    teams: dict[str, tuple[Source, list[tuple[str, Source]]]] = field(default_factory=dict)
+    orgs: dict[str, Node] = field(default_factory=dict)
+    members: dict[str, Section] = field(default_factory=dict)
+    grants: dict[tuple[str, str], Section] = field(default_factory=dict)
+    workspaces: dict[str, dict[str, Node]] = field(default_factory=dict)
+
+
+class Reporter:
+    """Collects what is wrong, with the lines of the documents that it is about."""
+
+    __slots__ = ("documents", "found")
+
+    def __init__(self, documents: dict[str, Document]) -> None:
+        self.documents = documents
+        self.found: list[Diagnostic] = []
+
+    def error(self, summary: str, source: Source, *, hint: str | None = None, also: Source | None = None) -> None:
+        self._add("error", summary, source, hint, also)
+
+    def warning(self, summary: str, source: Source, *, hint: str | None = None, also: Source | None = None) -> None:
+        self._add("warning", summary, source, hint, also)
+
+    def _add(self, severity: str, summary: str, source: Source, hint: str | None, also: Source | None) -> None:
+        document = self.documents[source.file]
+        self.found.append(document.diagnostic(severity, summary, source.line, source.column, hint=hint, also=also))
+
+
+def merge(documents: dict[str, Document], report: Reporter, gaps: Gaps) -> Written:
+    """Put the documents together, in their order."""
+    written = Written()
+    for document in documents.values():
+        root = document.root
+        if root is None:
+            continue
+        _rules(document, root.get("safeguards"), written, report)
+        _people(document, root.get("people"), written, report)
+        _teams(document, root.get("teams"), written, report)
+        orgs = root.get("orgs")
+        if orgs is not None:
+            for handle in orgs:
+                _org(document, orgs, handle, written, report, gaps)
+    return written
+
+
+def _source(document: Document, holder: Map, key: str) -> Source:
+    line, column, _, _ = holder.at[key]
+    return Source(document.file, line, column)
+
+
+def _twice(what: str, source: Source, first: Source, report: Reporter) -> None:
+    report.error(
+        f"{what} is written twice", source, hint=f"it is also at {shown(str(first), 200)}; keep one of them", also=first
+    )
+
+
+def _rules(document: Document, section: Map | None, written: Written, report: Reporter) -> None:
+    if section is None:
+        return
+    for key in section:
+        source = _source(document, section, key)
+        value = section[key]
+        inner = (
+            [(f"{key}_{name}", item, _source(document, value, name)) for name, item in value.items()]
+            if isinstance(value, Map)
+            else [(key, value, source)]
+        )
+        for name, item, place in inner:
+            first = written.rules.setdefault(name, (item, place))[1]
+            if first is not place:
+                _twice(f"safeguard `{name.replace('_removals_', '_removals.')}`", place, first, report)
+
+
+def _people(document: Document, section: Map | None, written: Written, report: Reporter) -> None:
+    if section is None:
+        return
+    for name, entry in section.items():
+        person = Person(name, entry.get("handle"), entry.get("email"), _source(document, section, name))
+        first = written.people.setdefault(name, person)
+        if first is not person:
+            assert person.source is not None
+            assert first.source is not None
+            _twice(f"person {name}", person.source, first.source, report)
+
+
+def _teams(document: Document, section: Map | None, written: Written, report: Reporter) -> None:
+    if section is None:
+        return
+    for name, entries in section.items():
+        assert isinstance(entries, Seq)
+        source = _source(document, section, name)
+        team = (
+            source,
+            [(item, Source(document.file, *place)) for item, place in zip(entries, entries.at, strict=True)],
+        )
+        first = written.teams.setdefault(name, team)
+        if first is not team:
+            _twice(f"team {name}", source, first[0], report)
+
+
+def _org(document: Document, orgs: Map, handle: str, written: Written, report: Reporter, gaps: Gaps) -> None:
+    entry = orgs[handle]
+    source = _source(document, orgs, handle)
+    org = written.orgs.get(handle)
+    if org is None:
+        org = written.orgs[handle] = Node("org", handle, {}, source, sources={})
+    if not _attributes(document, entry, org, f"org {handle}", report):
+        gaps.orgs.add(handle)
+    members = entry.get("members")
+    if members is not None:
+        where = _source(document, entry, "members")
+        section = written.members.setdefault(handle, Section(where))
+        _note(org, "member", where)
+        _entries(document, members, "member", section, report)
+    workspaces = entry.get("workspaces")
+    if workspaces is None:
+        return
+    _note(org, "workspace", _source(document, entry, "workspaces"))
+    listed = written.workspaces.setdefault(handle, {})
+    for name, inner in workspaces.items():
+        workspace = listed.get(name)
+        if workspace is None:
+            workspace = listed[name] = Node("workspace", name, {}, _source(document, workspaces, name), sources={})
+        _attributes(document, inner, workspace, f"workspace {handle}/{name}", report)
+        grants = inner.get("members")
+        if grants is not None:
+            where = _source(document, inner, "members")
+            section = written.grants.setdefault((handle, name), Section(where))
+            _note(workspace, "grant", where)
+            _entries(document, grants, "grant", section, report)
+
+
+def _note(node: Node, key: str, source: Source) -> None:
+    assert node.sources is not None
+    node.sources.setdefault(key, source)
+
+
+def _attributes(document: Document, entry: Map, node: Node, what: str, report: Reporter) -> bool:
+    """Read the attributes of an org or a workspace into `node`; False where one is wrong."""
+    assert node.sources is not None
+    right = True
+    for key, value in entry.items():
+        if key in ("members", "workspaces"):
+            continue
+        source = _source(document, entry, key)
+        first = node.sources.setdefault(key, source)
+        if first is not source:
+            _twice(f"`{key}` of {what}", source, first, report)
+            right = False
+        elif key == "absent":
+            node.absent = True
+        elif key == "reason":
+            node.reason = value
+        elif key == "renamed_from":
+            node.renamed_from = value
+            if value == node.name:
+                report.error(
+                    f"{what} is said to be renamed from itself",
+                    source,
+                    hint="write the handle that it had before, or drop the line",
+                )
+        elif key == "token_min_issued_at":
+            moment = _moment(value)
+            if moment is None:
+                report.error(f"`{shown(value)}` is not in the calendar", _value_source(document, entry, key))
+                right = False
+            else:
+                node.attrs[key] = moment
+        else:
+            node.attrs[key] = _cleared(value)
+    return right
+
+
+def _cleared(value: Any) -> Any:
+    """None for what clears an attribute."""
+    return None if value is None or value in ("", []) else list(value) if isinstance(value, Seq) else value
+
+
+def _moment(text: str) -> str | None:
+    """A time with a zone -> the same moment in UTC as RFC 3339; None where there is no such moment."""
+    try:
+        moment = datetime.fromisoformat(text.upper().replace(" ", "T")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def _value_source(document: Document, holder: Map, key: str) -> Source:
+    return Source(document.file, *holder.at[key][2:])
+
+
+def _entries(document: Document, listed: Map, kind: str, section: Section, report: Reporter) -> None:
+    """Read a `members:` section. The loop that every row of every manifest goes through."""
+    file = document.file
+    direct = section.direct
+    at = listed.at
+    for name, value in listed.items():
+        line, column, _, _ = at[name]
+        source = Source(file, line, column)
+        node = (
+            Node(kind, name, {"role": value}, source)
+            if type(value) is str
+            else _entry(document, value, kind, name, source, report)
+        )
+        if name.startswith("team/"):
+            node.via = name
+            first = section.teams.setdefault(name, node)
+        else:
+            first = direct.setdefault(name, node)
+            if node.expires is not None:
+                section.dated = True
+        if first is not node:
+            _twice(f"{kind} {name}", source, first.source, report)
+
+
+def _entry(document: Document, entry: Map, kind: str, name: str, source: Source, report: Reporter) -> Node:
+    if "absent" in entry:
+        return Node(kind, name, {}, source, absent=True, reason=entry.get("reason"))
+    expires: date | None = None
+    text = entry.get("expires")
+    if text is not None:
+        try:
+            expires = date.fromisoformat(text)
+        except ValueError:
+            report.error(
+                f"`{shown(text)}` is not in the calendar",
+                _value_source(document, entry, "expires"),
+                hint="write a day as YYYY-MM-DD",
+            )
+    role = _source(document, entry, "role")
+    return Node(
+        kind, name, {"role": entry["role"]}, source,
+        expires=expires, reason=entry.get("reason"), sources={"role": role} if role.line != source.line else None,
+    )  # fmt: skip

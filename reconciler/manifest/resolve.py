@@ -1,0 +1,418 @@
+"""Written entries -> Desired: teams expanded, expired entries set apart, and what cannot hold refused.
+
+Order of precedence for one person in one section: a direct entry (`absent: true` included) before any team's; between
+teams the stronger role. An entry whose day has come counts as not written, so the next one in that order applies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.manifest import shape
+from reconciler.manifest.check import near_to
+from reconciler.model.desired import Desired, Node, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date
+
+    from reconciler.manifest.check import Gaps
+    from reconciler.manifest.merge import Reporter, Section, Written
+    from reconciler.model.desired import Person
+    from reconciler.model.diagnostic import Source
+
+_MANY = 5
+
+
+def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desired:
+    """What the manifests ask for on `today`."""
+    rules = Rules(**{key: value for key, (value, _) in written.rules.items()})
+    _one_name_a_person(written.people, report)
+    teams = flatten(written.teams, report)
+    _one_name_in_a_team(teams, written, report)
+    used: dict[str, Source] = {}
+    for handle, org in written.orgs.items():
+        if _stands_alone(org, f"org {handle}", report):
+            continue
+        section = written.members.get(handle)
+        if section is not None:
+            _members(org, section, "orgRole", teams, written.people, today, report, gaps, used)
+            _owners(org, section, rules, report, gaps)
+        if handle in written.workspaces:
+            org.children["workspace"] = written.workspaces[handle]
+            for workspace in org.children["workspace"].values():
+                where = f"{handle}/{workspace.name}"
+                if _stands_alone(workspace, f"workspace {where}", report):
+                    continue
+                grants = written.grants.get((handle, workspace.name))
+                if grants is not None:
+                    _members(workspace, grants, "grantRole", teams, written.people, today, report, gaps, used)
+                    if section is not None:
+                        _granted_to_members(org, workspace, where, written.people, report, gaps)
+            _one_rename_each(org.children["workspace"], report)
+    _one_rename_each(written.orgs, report)
+    _handle_of_a_name(used, written.people, report)
+    return Desired(
+        orgs=written.orgs,
+        people=written.people,
+        rules=rules,
+        day=today,
+        teams={name: tuple(sorted(people)) for name, people in teams.items()},
+    )
+
+
+# --- teams ---
+
+
+def flatten(
+    teams: Mapping[str, tuple[Source, list[tuple[str, Source]]]], report: Reporter
+) -> dict[str, dict[str, None]]:
+    """The people of each team, teams inside it included, in the order written. A team in a circle keeps its own people."""
+    flat: dict[str, dict[str, None]] = {}
+    state: dict[str, int] = {}  # 1 while its teams are being looked at, 2 when done
+    for top in teams:
+        # A stack of our own: a long chain of teams is not a reason for a RecursionError.
+        stack = [(top, iter(teams[top][1]))] if top not in state else []
+        trail = [top]
+        state.setdefault(top, 1)
+        flat.setdefault(top, {})
+        while stack:
+            name, entries = stack[-1]
+            for item, source in entries:
+                inner = item.removeprefix("team/")
+                if inner == item:
+                    flat[name][item] = None
+                elif inner not in teams:
+                    pass  # said where it stands, by `_unknown_team`
+                elif state.get(inner) == 1:
+                    circle = [*trail[trail.index(inner) :], inner]
+                    report.error(
+                        f"teams hold each other in a circle: {' → '.join(circle)}",
+                        source,
+                        hint="a team cannot hold itself",
+                        also=teams[inner][0],
+                    )
+                elif state.get(inner) == 2:
+                    flat[name].update(flat[inner])
+                else:
+                    state[inner] = 1
+                    flat[inner] = {}
+                    trail.append(inner)
+                    stack.append((inner, iter(teams[inner][1])))
+                    break
+            else:
+                state[name] = 2
+                stack.pop()
+                trail.pop()
+                if stack:
+                    flat[stack[-1][0]].update(flat[name])
+    return flat
+
+
+def _unknown_team(name: str, source: Source, teams: Iterable[str], report: Reporter, gaps: Gaps) -> None:
+    if gaps.everything or gaps.teams:
+        return
+    known = tuple(teams)
+    near = near_to(name.removeprefix("team/"), known)
+    if near:
+        hint = f"did you mean `team/{near}`?"
+    elif known:
+        hint = "the teams here are " + _some(sorted(known))
+    else:
+        hint = "no manifest has a `teams:` section"
+    report.error(f"there is no team `{name}`", source, hint=hint)
+
+
+def _one_name_in_a_team(teams: Mapping[str, Mapping[str, None]], written: Written, report: Reporter) -> None:
+    for name, (_, entries) in written.teams.items():
+        first: dict[str, Source] = {}
+        for item, source in entries:
+            also = first.setdefault(item, source)
+            if also is not source:
+                report.error(f"`{item}` is in team {name} twice", source, hint="keep one of them", also=also)
+        _same_person(first, written.people, f"team {name}", report)
+        assert name in teams
+
+
+# --- people ---
+
+
+def _identity(name: str, people: Mapping[str, Person]) -> str:
+    """What tells people apart: the Pipes handle, else the address in lower case (which no handle can equal)."""
+    person = people.get(name)
+    if person is None:
+        return name
+    return person.handle if person.handle is not None else (person.email or name).lower()
+
+
+def _one_name_a_person(people: Mapping[str, Person], report: Reporter) -> None:
+    first: dict[str, Person] = {}
+    for person in people.values():
+        keys = [person.handle, person.email.lower() if person.email else None]
+        for key in keys:
+            other = first.setdefault(key, person) if key is not None else person
+            if other is not person:
+                assert person.source is not None
+                report.warning(
+                    f"{other.name} and {person.name} are one person in Pipes ({key})",
+                    person.source,
+                    hint="keep one name",
+                    also=other.source,
+                )
+                break
+
+
+def _handle_of_a_name(used: Mapping[str, Source], people: Mapping[str, Person], report: Reporter) -> None:
+    """Warn where someone who has a name in `people` is written by the handle as well."""
+    for person in people.values():
+        handle = person.handle
+        if handle is not None and handle != person.name and handle not in people and handle in used:
+            report.warning(
+                f"{handle} is the Pipes handle of {person.name}, who has a name here",
+                used[handle],
+                hint=f"write `{person.name}`",
+                also=person.source,
+            )
+
+
+def _same_person(entries: Mapping[str, Source], people: Mapping[str, Person], where: str, report: Reporter) -> None:
+    """Refuse two names of one person in one place."""
+    aliased = [name for name in entries if name in people]
+    if not aliased:
+        return
+    first: dict[str, str] = {}
+    for name in aliased:
+        identity = _identity(name, people)
+        other = first.setdefault(identity, name)
+        if other == name and identity != name and identity in entries and identity not in people:
+            other = identity
+        if other != name:
+            one, two = sorted(
+                (entries[other], entries[name]), key=lambda source: (source.file, source.line, source.column)
+            )
+            report.error(
+                f"{other} and {name} are one person in Pipes, and both are in {where}",
+                two,
+                hint="keep one of the names",
+                also=one,
+            )
+
+
+# --- members and grants ---
+
+
+def _members(
+    owner: Node, section: Section, roles: str, teams: Mapping[str, Mapping[str, None]], people: Mapping[str, Person],
+    today: date, report: Reporter, gaps: Gaps, used: dict[str, Source],
+) -> None:  # fmt: skip
+    """Fill `owner`'s members or grants, and those that have expired."""
+    kind = "member" if owner.kind == "org" else "grant"
+    children: dict[str, Node] = section.direct
+    expired: dict[str, Node] = {}
+    if section.dated:
+        children = {}
+        for name, node in section.direct.items():
+            (expired if node.expires is not None and node.expires <= today else children)[name] = node
+    if section.teams:
+        _from_teams(section, kind, children, expired, shape.ranks(roles), teams, today, report, gaps)
+    owner.children[kind] = children
+    if expired:
+        owner.expired = {kind: expired}
+    if people:
+        written = expired | children
+        _same_person(
+            {name: node.source for name, node in written.items()},
+            people,
+            f"the members of {owner.kind} {owner.name}",
+            report,
+        )
+        for name, node in written.items():
+            used.setdefault(name, node.source)
+
+
+def _from_teams(
+    section: Section, kind: str, children: dict[str, Node], expired: dict[str, Node], rank: Mapping[str, int],
+    teams: Mapping[str, Mapping[str, None]], today: date, report: Reporter, gaps: Gaps,
+) -> None:  # fmt: skip
+    direct = section.direct
+
+    # The strongest first, then the one that lasts longest, then by name: the first that has a person keeps them.
+    def order(entry: Node) -> tuple[int, bool, int, str]:
+        return (
+            -rank[entry.attrs["role"]],
+            entry.expires is not None,
+            -entry.expires.toordinal() if entry.expires else 0,
+            entry.name,
+        )
+
+    for entry in sorted(section.teams.values(), key=order):
+        found = teams.get(entry.name.removeprefix("team/"))
+        if found is None:
+            _unknown_team(entry.name, entry.source, teams, report, gaps)
+            continue
+        is_over = entry.expires is not None and entry.expires <= today
+        target = expired if is_over else children
+        for name in found:
+            if name in target or (name in direct and name not in expired):
+                continue
+            target[name] = Node(
+                kind,
+                name,
+                dict(entry.attrs),
+                entry.source,
+                via=entry.name,
+                expires=entry.expires,
+                reason=entry.reason,
+                sources=entry.sources,
+            )
+
+
+def _owners(org: Node, section: Section, rules: Rules, report: Reporter, gaps: Gaps) -> None:
+    if gaps.org(org.name):
+        return
+    members = org.children["member"].values()
+    owners = sum(1 for node in members if not node.absent and node.attrs["role"] == "owner")
+    if owners == 0:
+        over = [
+            name for name, node in ((org.expired or {}).get("member") or {}).items() if node.attrs["role"] == "owner"
+        ]
+        why = f"; the ownership of {_some(over)} has expired" if over else ""
+        report.error(
+            f"nobody would own {org.name}{why}",
+            section.source,
+            hint="write at least one `NAME: owner` below `members:`",
+        )
+    elif owners < rules.min_owners:
+        report.warning(
+            f"{org.name} would have {owners} owner(s), the floor is {rules.min_owners}",
+            section.source,
+            hint="name more owners, or lower safeguards.min_owners",
+        )
+
+
+def _granted_to_members(
+    org: Node, workspace: Node, where: str, people: Mapping[str, Person], report: Reporter, gaps: Gaps
+) -> None:
+    """Refuse grants to people who will not be in the org; let those of expired members fall with them."""
+    members = org.children["member"]
+    over = (org.expired or {}).get("member") or {}
+    by_identity: dict[str, Node] | None = None
+    over_identities: dict[str, Node] = {}
+    grants = workspace.children["grant"]
+    fallen: dict[str, Node] = {}
+    strangers: dict[str, list[Node]] = {}
+    redundant: dict[str, list[Node]] = {}
+    through: dict[str, int] = {}
+    for name, grant in grants.items():
+        if grant.absent:
+            continue
+        if grant.via is not None:
+            through[grant.via] = through.get(grant.via, 0) + 1
+        member = members.get(name)
+        if member is None:
+            if by_identity is None:
+                by_identity = {_identity(other, people): node for other, node in members.items()}
+                over_identities = {_identity(other, people): node for other, node in over.items()}
+            identity = _identity(name, people)
+            member = by_identity.get(identity)
+            if member is None and identity in over_identities:
+                fallen[name] = grant
+                continue
+        if member is None or member.absent:
+            strangers.setdefault(grant.via or "", []).append(grant)
+        elif member.attrs["role"] == "owner":
+            redundant.setdefault(grant.via or "", []).append(grant)
+    for via, found in strangers.items():
+        _strangers(via, found, members, org.name, where, report, gaps)
+    for via, found in redundant.items():
+        if not via:
+            for grant in found:
+                report.warning(
+                    f"{grant.name} owns {org.name} and reaches {where} in any case", grant.source, hint="drop the line"
+                )
+        elif len(found) == through[via]:
+            report.warning(
+                f"everyone of {via} owns {org.name} and reaches {where} in any case",
+                found[0].source,
+                hint="drop the line",
+            )
+    if fallen:
+        workspace.children["grant"] = {name: grant for name, grant in grants.items() if name not in fallen}
+        workspace.expired = {"grant": {**((workspace.expired or {}).get("grant") or {}), **fallen}}
+
+
+def _strangers(
+    via: str, found: list[Node], members: Mapping[str, Node], org: str, where: str, report: Reporter, gaps: Gaps
+) -> None:
+    if via:
+        stated = [grant.name for grant in found if grant.name in members]
+        unknown = [grant.name for grant in found if grant.name not in members]
+        if stated:
+            report.error(
+                f"{via} has a role in {where}, but {_some(stated)} is `absent` in {org}",
+                found[0].source,
+                hint=f"take {_some(stated)} out of the team",
+            )
+        if unknown and not gaps.org(org):
+            report.error(
+                f"{via} has a role in {where}, but {_some(unknown)} will not be in {org}",
+                found[0].source,
+                hint=f"add `{via}: member` to the members of {org}",
+            )
+        return
+    for grant in found:
+        member = members.get(grant.name)
+        if member is not None:
+            report.error(
+                f"{grant.name} has a role in {where}, but is `absent` in {org}",
+                grant.source,
+                hint="drop one of the two",
+                also=member.source,
+            )
+        elif not gaps.org(org):
+            report.error(
+                f"{grant.name} has a role in {where}, but will not be in {org}",
+                grant.source,
+                hint=f"add `{grant.name}: member` to the members of {org}",
+            )
+
+
+# --- orgs and workspaces ---
+
+
+def _stands_alone(node: Node, what: str, report: Reporter) -> bool:
+    """True for an absent org or workspace; what another file says about it is an error."""
+    if not node.absent:
+        return False
+    assert node.sources is not None
+    for key, source in node.sources.items():
+        if key not in ("absent", "reason"):
+            report.error(
+                f"{what} is `absent: true`, and described here",
+                source,
+                hint="`absent: true` stands beside `reason` only",
+                also=node.sources["absent"],
+            )
+    return True
+
+
+def _one_rename_each(nodes: Mapping[str, Node], report: Reporter) -> None:
+    first: dict[str, Node] = {}
+    for node in nodes.values():
+        if node.renamed_from is None:
+            continue
+        other = first.setdefault(node.renamed_from, node)
+        if other is not node:
+            assert node.sources is not None
+            assert other.sources is not None
+            report.error(
+                f"{other.name} and {node.name} are both said to be renamed from {node.renamed_from}", node.sources["renamed_from"],
+                hint="only one can be", also=other.sources["renamed_from"],
+            )  # fmt: skip
+
+
+def _some(names: Iterable[str]) -> str:
+    """A few names, and how many more."""
+    listed = list(names)
+    words = ", ".join(listed[:_MANY])
+    return words if len(listed) <= _MANY else f"{words} and {len(listed) - _MANY} more"

@@ -1,0 +1,112 @@
+"""The manifest's JSON Schema: the one place for keys, types, roles and patterns, and how to walk down it.
+
+`parts` everywhere are the subschemas that may describe one place, with `$ref` followed and `anyOf` taken apart.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from reconciler.model.errors import UsageError
+
+NAMES = ("manifest", "plan")
+Parts = tuple[dict[str, Any], ...]
+Path_ = tuple[str | int, ...]
+
+_flat: dict[int, Parts] = {}
+
+
+def schema_text(name: str) -> str:
+    """The JSON text of the schema `manifest` or `plan`. Raises UsageError for another name."""
+    if name not in NAMES:
+        raise UsageError(f"there is no schema `{name}`; there are {' and '.join(NAMES)}")
+    package = Path(__file__).resolve().parents[1]
+    # A wheel carries the schemas inside the package; a checkout keeps them beside it.
+    for folder in (package / "schemas", package.parent / "schemas"):
+        path = folder / f"{name}.schema.json"
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    raise UsageError(f"the schema `{name}` did not come with this installation")
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The parsed manifest schema; one shared object, not to be changed."""
+    parsed: dict[str, Any] = json.loads(schema_text("manifest"))
+    return parsed
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """`part` with its `$ref` followed; what stands beside a `$ref` goes before what it refers to."""
+    while "$ref" in part:
+        name = part["$ref"].removeprefix("#/$defs/")
+        part = {**schema()["$defs"][name], **{key: value for key, value in part.items() if key != "$ref"}}
+    return part
+
+
+def leaves(part: dict[str, Any]) -> Parts:
+    """The alternatives that `part` stands for."""
+    found = _flat.get(id(part))
+    if found is None:
+        whole = resolved(part)
+        branches = whole.get("anyOf")
+        found = (whole,) if branches is None else tuple(leaf for branch in branches for leaf in leaves(branch))
+        # Only parts of the shared schema live as long as their id.
+        _flat[id(part)] = found
+    return found
+
+
+def root() -> Parts:
+    """The parts for a whole manifest."""
+    return leaves(schema())
+
+
+def child(part: dict[str, Any], key: str | int) -> dict[str, Any] | None:
+    """The subschema for `key` (or an index) of `part`; None where it has none."""
+    found: Any
+    if isinstance(key, int):
+        found = part.get("items")
+    else:
+        found = part.get("properties", {}).get(key)
+        if found is None:
+            matching = (sub for pattern, sub in part.get("patternProperties", {}).items() if re.search(pattern, key))
+            found = next(matching, part.get("additionalProperties"))
+    return found if isinstance(found, dict) else None
+
+
+def below(parts: Parts, key: str | int) -> Parts:
+    """The parts one step down."""
+    return tuple(leaf for part in parts if (sub := child(part, key)) is not None for leaf in leaves(sub))
+
+
+def at(path: Path_) -> Parts:
+    """The parts at `path` from the root of a manifest."""
+    parts = root()
+    for key in path:
+        parts = below(parts, key)
+    return parts
+
+
+def key_names(parts: Parts) -> Parts:
+    """The parts that the keys of a map of names (people, teams, orgs, members, workspaces) must match."""
+    return tuple(leaf for part in parts if is_map(part) for leaf in leaves(part["propertyNames"]))
+
+
+def is_map(part: dict[str, Any]) -> bool:
+    """True for a mapping whose keys are names, in contrast to one with keys of ours."""
+    return "propertyNames" in part and isinstance(part.get("additionalProperties"), dict)
+
+
+def matches(part: dict[str, Any], text: str) -> bool:
+    """Whether `text` has the form of a name that `part` asks for."""
+    longest = part.get("maxLength") or part.get("then" if re.search("^team/", text) else "else", {}).get("maxLength")
+    return re.search(part["pattern"].removesuffix("$") + r"\Z", text) is not None and len(text) <= (longest or 39)
+
+
+def ranks(name: str) -> dict[str, int]:
+    """The roles of `orgRole` or `grantRole`, from the weakest (0) to the strongest: the schema's own order."""
+    return {role: rank for rank, role in enumerate(schema()["$defs"][name]["enum"])}
