@@ -366,14 +366,15 @@ def _change(change: Change) -> dict[str, Any]:
 
 def _steps(changes: Sequence[Change], steps: Sequence[Step]) -> list[dict[str, Any]]:
     """Steps that name their requests by the change's index and the places in its list: each request stands once."""
-    candidates: dict[tuple[str, str], list[int]] = {}
+    # By address alone: a rename and an update of one object are one change, and two steps of different actions.
+    candidates: dict[str, list[int]] = {}
     for index, change in enumerate(changes):
-        candidates.setdefault((change.address, change.action), []).append(index)
+        candidates.setdefault(change.address, []).append(index)
     free = [list(range(len(change.requests))) for change in changes]
     written = []
     for step in steps:
         owner, places = None, None
-        for owner in candidates.get((step.address, step.action), ()):
+        for owner in candidates.get(step.address, ()):
             places = _places(changes[owner], free[owner], step)
             if places is not None:
                 break

@@ -59,29 +59,16 @@ def steps_of(changes, **owners):
 RENAME = change(
     "rename",
     "org.acme",
-    {"handle": "acme-inc", "display_name": "Acme"},
-    {"handle": "acme", "display_name": "Acme"},
-    [Request("PATCH", "/org/acme-inc", {"handle": "acme"}, 7)],
-    previous_address="org.acme-inc",
-    source=at(23, 5),
-    reason="renamed",
-    id="o_acme",
-    version=7,
-)
-UPDATE_ORG = change(
-    "update",
-    "org.acme",
-    {"display_name": "Acme", "url": "https://acme.example", "token_min_issued_at": None},
-    {"display_name": "Acme Corp", "url": "", "token_min_issued_at": "2026-11-01T00:00:00Z"},
+    {"handle": "acme-inc", "display_name": "Acme", "url": "https://acme.example", "token_min_issued_at": None},
+    {"handle": "acme", "display_name": "Acme Corp", "url": "", "token_min_issued_at": "2026-11-01T00:00:00Z"},
     [
-        Request(
-            "PATCH",
-            "/org/acme",
-            {"display_name": "Acme Corp", "url": "", "token_min_issued_at": "2026-11-01T00:00:00Z"},
-            8,
-        )
+        Request("PATCH", "/org/acme-inc", {"handle": "acme"}, 7),
+        Request("PATCH", "/org/acme", {"display_name": "Acme Corp", "url": ""}),
+        Request("PATCH", "/org/acme", {"token_min_issued_at": "2026-11-01T00:00:00Z"}),
     ],
+    previous_address="org.acme-inc",
     source=at(21, 3),
+    reason="renamed",
     id="o_acme",
     version=7,
 )
@@ -188,7 +175,6 @@ DELETE_ORG = change(
 )
 CHANGES = (
     RENAME,
-    UPDATE_ORG,
     INVITE,
     PROMOTE,
     NEW_WORKSPACE,
@@ -198,6 +184,20 @@ CHANGES = (
     REMOVE_OWNER,
     DELETE_WORKSPACE,
     DELETE_ORG,
+)
+STEPS = (
+    Step(1, "org.acme", "rename", "acme-inc", RENAME.requests[:1]),
+    Step(2, "org.acme", "update", "acme", RENAME.requests[1:2], (1,)),
+    Step(3, "org.acme/member.carol", "create", "acme", INVITE.requests, (1,)),
+    Step(4, "org.acme/member.alice", "update", "acme", PROMOTE.requests, (1,)),
+    Step(5, "org.acme/workspace.prod", "create", "acme", NEW_WORKSPACE.requests[:1], (1,)),
+    Step(6, "org.acme/workspace.prod/grant.carol", "create", "acme", GRANT.requests, (3, 5)),
+    Step(7, "org.acme/workspace.stage", "update", "acme", SEARCH_PATH.requests, (1,)),
+    Step(8, "org.acme/workspace.stage/grant.bob", "delete", "acme", REVOKE.requests, (1,)),
+    Step(9, "org.acme/member.frank", "delete", "acme", REMOVE_OWNER.requests, (4, 8), 1),
+    Step(10, "org.acme/workspace.prod", "create", "acme", NEW_WORKSPACE.requests[1:], (5,)),
+    Step(11, "org.acme", "update", "acme", RENAME.requests[2:], (2, 9)),
+    Step(12, "org.oldco", "delete", "oldco", DELETE_ORG.requests),
 )
 IMPACT = (
     Effect("alice", "acme", "member", "owner", "direct"),
@@ -240,7 +240,7 @@ ERROR = Diagnostic(
 )
 CHANGED = empty_plan(
     changes=CHANGES,
-    steps=steps_of(CHANGES, step_9=1),
+    steps=STEPS,
     impact=IMPACT,
     dns=(
         DnsChange("acme/stage", "acme-inc-stage.usea1.db.pipes.turbot.com", "acme-stage.usea1.db.pipes.turbot.com"),
@@ -288,8 +288,9 @@ APPLIED_IN_PART = Result(
         Outcome(7, "org.acme/workspace.stage", "update", "done", wrote=True),
         Outcome(8, "org.acme/workspace.stage/grant.bob", "delete", "done", wrote=True),
         Outcome(9, "org.acme/member.frank", "delete", "failed", "no answer within 30 s", wrote=True),
-        Outcome(10, "org.oldco/workspace.main", "delete", "already"),
-        Outcome(11, "org.oldco", "delete", "done", wrote=True),
+        Outcome(10, "org.acme/workspace.prod", "create", "skipped", "step 5 failed"),
+        Outcome(11, "org.acme", "update", "skipped", "step 9 failed"),
+        Outcome(12, "org.oldco", "delete", "done", wrote=True),
     ),
     ("the lock file was not kept: the folder cannot be written",),
 )

@@ -101,10 +101,10 @@ def test_a_request_that_is_shown_once_is_not_saved_as_sent_twice():
 
 
 def test_equal_plans_give_equal_bytes_however_their_attributes_were_ordered():
-    before = dict(reversed(sample.UPDATE_ORG.before.items()))
-    other = dataclasses.replace(sample.UPDATE_ORG, before=before)
-    assert list(before) != list(sample.UPDATE_ORG.before)
-    assert dumps(sample.empty_plan(changes=(other,))) == dumps(sample.empty_plan(changes=(sample.UPDATE_ORG,)))
+    before = dict(reversed(sample.RENAME.before.items()))
+    other = dataclasses.replace(sample.RENAME, before=before)
+    assert list(before) != list(sample.RENAME.before)
+    assert dumps(sample.empty_plan(changes=(other,))) == dumps(sample.empty_plan(changes=(sample.RENAME,)))
 
 
 def test_the_bytes_do_not_depend_on_the_hash_seed():
@@ -180,7 +180,7 @@ def test_a_malformed_document_is_one_clear_line_even_with_a_good_digest(fields, 
 @pytest.mark.parametrize("name", ["type", "name", "action"])
 def test_a_change_cannot_say_one_thing_to_a_policy_and_another_to_apply(name):
     changes = to_document(sample.CHANGED)["resource_changes"]
-    changes[8] = {**changes[8], name: {"type": "grant", "name": "nobody", "action": "create"}[name]}
+    changes[7] = {**changes[7], name: {"type": "grant", "name": "nobody", "action": "create"}[name]}
     try:
         plan = loads(json.dumps(edited(resource_changes=changes)))
     except UsageError:
@@ -191,7 +191,7 @@ def test_a_change_cannot_say_one_thing_to_a_policy_and_another_to_apply(name):
 
 def test_terraforms_action_must_be_ours():
     changes = to_document(sample.CHANGED)["resource_changes"]
-    changes[8]["change"]["actions"] = ["no-op"]
+    changes[7]["change"]["actions"] = ["no-op"]
     with pytest.raises(UsageError, match="`resource_changes` does not follow from the rest"):
         loads(json.dumps(edited(resource_changes=changes)))
 
@@ -207,7 +207,7 @@ def test_a_step_cannot_name_a_change_that_is_not_there(change):
 def test_two_steps_cannot_send_one_request():
     steps = to_document(sample.CHANGED)["steps"]
     with pytest.raises(UsageError, match="sends a request that no change"):
-        loads(json.dumps(edited(steps=[*steps, {**steps[0], "number": 12}])))
+        loads(json.dumps(edited(steps=[*steps, {**steps[0], "number": 13}])))
 
 
 json_values = st.recursive(
