@@ -1,0 +1,442 @@
+"""One request as an operation sees it: who asks, what for, and the helpers that all operations share."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reconciler.sandbox import objects
+from reconciler.sandbox.problems import Problem, bad_request, forbidden, not_found
+from reconciler.sandbox.store import document, head, next_moment, next_opaque, timestamp
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    import falcon
+
+    from reconciler.sandbox.bodies import Body
+
+Reply = tuple[int, str | None]
+"""Status and JSON text; None for no content."""
+
+_FIRST = -(2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the contract: where it is, what it is called there (`name`: the operation id), what does it."""
+
+    method: str
+    path: str
+    name: str
+    run: Callable[[Call], Reply]
+    body: Body | None
+    writes: bool
+    public: bool
+
+
+OPERATIONS: dict[str, Operation] = {}
+
+
+def operation(
+    method: str, path: str, name: str, *, body: Body | None = None, writes: bool | None = None, public: bool = False
+) -> Callable[[Callable[[Call], Reply]], Callable[[Call], Reply]]:
+    """Register a function as an operation of the contract. `writes` defaults to what the method says."""
+
+    def register(run: Callable[[Call], Reply]) -> Callable[[Call], Reply]:
+        OPERATIONS[name] = Operation(
+            method, path, name, run, body, method != "GET" if writes is None else writes, public
+        )
+        return run
+
+    return register
+
+
+class NeedsWriteError(Exception):
+    """A read turned out to change something: it is done again in a transaction that may write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The user behind the request's token."""
+
+    id: str
+    handle: str
+    display_name: str
+    tenant_id: str
+    service: bool
+    issued_at: str
+
+
+@dataclass(slots=True)
+class Call:
+    """A request being answered, inside one transaction."""
+
+    request: falcon.Request
+    db: sqlite3.Connection
+    name: str
+    params: dict[str, str]
+    body: dict[str, Any]
+    actor: Actor
+    clock: Callable[[], datetime] | None
+    if_match: bool
+    settle_reads: int
+    writing: bool
+    _now: str = field(default="", init=False)
+
+    # -- time, ids, versions
+
+    @property
+    def now(self) -> str:
+        """The moment of this request; the same for all that it changes."""
+        if not self._now:
+            moment = next_moment(self.db, tick=self.writing)
+            self._now = timestamp(self.clock() if self.clock else moment)
+        return self._now
+
+    def new_id(self, prefix: str) -> str:
+        return f"{prefix}_{next_opaque(self.db, 20)}"
+
+    def expect_version(self, version: int) -> None:
+        """Honour If-Match: 412 unless it is `*` or names the object's current `version_id`.
+
+        The contract asks for the header ("Pass this version ID via an If-Match header") and documents no status.
+        """
+        wanted = self.request.get_header("If-Match")
+        if wanted is None or not self.if_match:
+            return
+        tags = [tag.strip().removeprefix("W/").strip('"') for tag in wanted.split(",")]
+        if "*" not in tags and str(version) not in tags:
+            raise Problem(412, f"version_id is {version}, If-Match asked for {wanted}")
+
+    def edited(self, text: str, **changes: Any) -> tuple[dict[str, Any], str]:
+        """A stored head with changes, the next version and who made it: as an object, and as a head again.
+
+        An empty text or list takes the attribute away, as Pipes leaves empty attributes out.
+        """
+        doc = document(text)
+        self.expect_version(doc["version_id"])
+        for key, value in changes.items():
+            if value in ("", []):
+                doc.pop(key, None)
+            else:
+                doc[key] = value
+        doc["version_id"] += 1
+        doc["updated_at"] = self.now
+        if "updated_by_id" in doc:
+            doc["updated_by_id"] = self.actor.id
+        return doc, head(doc)
+
+    def difference(self, text: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """What an audit entry says of an update: the changed attributes as they were and as they are."""
+        before = document(text)
+        return {"old": {key: before[key] for key in changes if key in before}, "new": changes}
+
+    # -- pages
+
+    def page(self, sql: str, **params: Any) -> Reply:
+        """One page of a list. `sql` yields (k, JSON text) for keys above `:after`, in order, at most `:limit`."""
+        limit = self._limit()
+        after = self._cursor()
+        if self.request.env.get("sandbox.empty"):
+            return 200, '{"items":[]}'
+        skip = 0
+        shift = self.request.env.get("sandbox.shift", 0) if after != _FIRST else 0
+        if shift > 0:
+            skip = shift
+        elif shift < 0:
+            keys = [row[0] for row in self.db.execute(sql, {**params, "after": _FIRST, "limit": -1}) if row[0] <= after]
+            after = keys[shift - 1] if len(keys) > -shift else _FIRST
+        rows = self.db.execute(sql, {**params, "after": after, "limit": limit + 1 + skip}).fetchall()[skip:]
+        items = ",".join([row[1] for row in rows[:limit]])
+        if len(rows) <= limit:
+            return 200, f'{{"items":[{items}]}}'
+        cursor = msgspec.json.encode([self.name, rows[limit - 1][0]])
+        token = base64.urlsafe_b64encode(cursor).decode().rstrip("=")
+        return 200, f'{{"items":[{items}],"next_token":"{token}"}}'
+
+    def list_of(self, items: list[dict[str, Any]]) -> Reply:
+        """One page of a list that is made rather than stored; the cursor counts."""
+        limit = self._limit()
+        start = max(self._cursor(), 0)
+        body: dict[str, Any] = {"items": items[start : start + limit]}
+        if len(items) > start + limit:
+            cursor = msgspec.json.encode([self.name, start + limit])
+            body["next_token"] = base64.urlsafe_b64encode(cursor).decode().rstrip("=")
+        return 200, msgspec.json.encode(body).decode()
+
+    def _limit(self) -> int:
+        text = self.request.get_param("limit")
+        if text is None:
+            return 25
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= 100:
+            raise bad_request("query.limit", f"{text!r} is not a whole number from 1 to 100")
+        return int(text)
+
+    def _cursor(self) -> int:
+        text = self.request.get_param("next_token")
+        if not text:
+            return _FIRST
+        try:
+            raw = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+            name, key = msgspec.json.decode(raw, type=tuple[str, int])
+        except (msgspec.DecodeError, binascii.Error, UnicodeError, ValueError) as error:
+            raise bad_request("query.next_token", "is not a cursor of this API") from error
+        if name != self.name or not _FIRST <= key <= -_FIRST:
+            raise bad_request("query.next_token", "is the cursor of another list")
+        return key
+
+    def query(self) -> str:
+        """The free-text search `q` as a LIKE pattern."""
+        text = self.request.get_param("q") or ""
+        return "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
+
+    # -- who may do what
+
+    def org(self, need: str = "member", *, missing: int = 403) -> Org:
+        """The org of the path, for an actor with the role `need` in it.
+
+        Answers `missing` (the contract has 404 for the org itself, and 403 for whatever is in it) where there is no
+        such org, 403 for an outsider or a lower role, 401 for a token older than the org's `token_min_issued_at`.
+        """
+        asked = self.params["org_handle"]
+        row = self.db.execute(_ORG, {"user": self.actor.id, "asked": asked}).fetchone()
+        if row is None:
+            raise not_found(f"no organization {asked}") if missing == 404 else forbidden(f"no access to {asked}")
+        found = Org(*row)
+        if self.actor.issued_at < found.token_min:
+            raise Problem(401, f"{asked} accepts only tokens issued after {found.token_min}")
+        if found.role is None:
+            raise forbidden(f"no access to {asked}")
+        if need == "owner" and found.role != "owner":
+            raise forbidden(f"only an owner of {asked} can do this")
+        return found
+
+    def workspace(self, need: str = "reader") -> tuple[Org, Workspace]:
+        """The workspace of the path, for an actor who reaches it (`owner`: who may change it).
+
+        An org's owners own all its workspaces; a member reaches those that were granted to it.
+        """
+        org = self.org()
+        asked = self.params["workspace_handle"]
+        row = self.db.execute(
+            "SELECT w.id, w.handle, w.state, w.steps, w.head, g.role FROM workspace w"
+            " LEFT JOIN workspace_member g ON g.workspace_id = w.id AND g.user_id = :user"
+            " WHERE w.org_id = :org AND (w.handle = :asked OR w.id = :asked)",
+            {"user": self.actor.id, "org": org.id, "asked": asked},
+        ).fetchone()
+        if row is None:
+            raise not_found(f"no workspace {asked} in {org.handle}")
+        found = Workspace(*row)
+        role = "owner" if org.role == "owner" else found.role
+        if role is None:
+            raise forbidden(f"no access to the workspace {asked} of {org.handle}")
+        if need == "owner" and role not in ("owner", "admin"):
+            raise forbidden(f"only an owner of the workspace {asked} can do this")
+        return org, found
+
+    def user_id(self, asked: str) -> str | None:
+        """The id of the user that a path or a body names, by handle or by id."""
+        row = self.db.execute(
+            "SELECT id FROM identity WHERE (handle = ?1 OR id = ?1) AND type = 'user'", (asked,)
+        ).fetchone()
+        return row[0] if row else None
+
+    def handle_of(self, user_id: str) -> str:
+        return str(self.db.execute("SELECT handle FROM user WHERE id = ?", (user_id,)).fetchone()[0])
+
+    def publish(self, doc: dict[str, Any], type_: str) -> None:
+        """Show a user or an org as an identity, under its handle in the namespace that both share.
+
+        Raises Problem (409) when another identity has the handle. The contract documents a 409 for creating only; a
+        rename to a taken handle is answered alike.
+        """
+        handle = doc["handle"]
+        if self.db.execute("SELECT 1 FROM identity WHERE handle = ? AND id <> ?", (handle, doc["id"])).fetchone():
+            raise Problem(409, f"the handle {handle} is taken", [("body.handle", "is taken")])
+        self.db.execute(PUBLISH, identity_values(doc, type_))
+
+    def moment(self, key: str) -> str | None:
+        """A time of the body in the form that the store compares; empty clears it, None when it was not given."""
+        text = self.body.get(key)
+        if not text:
+            return None if text is None else ""
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise bad_request(f"body.{key}", f"{text!r} is not an ISO 8601 time") from error
+        if moment.tzinfo is None:
+            raise bad_request(f"body.{key}", f"{text!r} has no time zone")
+        return timestamp(moment)
+
+    # -- writing
+
+    def advance(self, org_id: str, workspace_id: str = "") -> None:
+        """Let the workspaces that a read is about to show (all of the org, without an id) reach their next state.
+
+        Time passes with reads and not with a clock, so that nobody has to wait. Versions stay: nobody changed anything.
+        """
+        if not self.db.execute(
+            "SELECT 1 FROM workspace WHERE org_id = ? AND steps <> '' LIMIT 1", (org_id,)
+        ).fetchone():
+            return
+        if not self.writing:
+            raise NeedsWriteError
+        self.db.execute(
+            "UPDATE workspace SET state = CASE instr(steps, ',') WHEN 0 THEN steps"
+            " ELSE substr(steps, 1, instr(steps, ',') - 1) END,"
+            " steps = CASE instr(steps, ',') WHEN 0 THEN '' ELSE substr(steps, instr(steps, ',') + 1) END"
+            " WHERE org_id = ?1 AND steps <> '' AND (?2 = '' OR id = ?2)",
+            (org_id, workspace_id),
+        )
+
+    def audit(
+        self, action: str, org: Org, target: tuple[str, str], data: dict[str, Any], workspace_id: str = ""
+    ) -> None:
+        """Enter a change in the org's audit log (contract: AuditRecord). `target` is an id and a handle."""
+        row = audit_row(
+            self.new_id("e"),
+            action,
+            at=self.now,
+            ip=self.request.remote_addr,
+            actor=self.actor,
+            org=org,
+            target=target,
+            data=data,
+        )
+        self.db.execute("INSERT INTO audit (org_id, workspace_id, row) VALUES (?, ?, ?)", (org.id, workspace_id, row))
+
+    def new_user(self, handle: str, address: str, tenant_id: str) -> str:
+        """A user that exists because it was invited by email: pending, with a token that it would get by signing up."""
+        id_ = self.new_id("u")
+        user = objects.user(id_, handle, tenant_id=tenant_id, at=self.now, status="pending")
+        self.publish(user, "user")
+        self.db.execute(
+            "INSERT INTO user (id, handle, tenant_id, display_name, head) VALUES (?, ?, ?, '', ?)",
+            (id_, handle, tenant_id, head(user)),
+        )
+        doc = objects.email(self.new_id("up"), address, tenant_id=tenant_id, at=self.now, status="pending")
+        self.db.execute("INSERT INTO email (user_id, email, head) VALUES (?, ?, ?)", (id_, address, head(doc)))
+        self.new_token(id_, by=id_)
+        return id_
+
+    def invited_by_email(self, address: str, tenant_id: str) -> str:
+        """The id of the user behind an address; a new user, with a handle made from the address, where there is none."""
+        row = self.db.execute("SELECT user_id FROM email WHERE email = ?", (address,)).fetchone()
+        if row:
+            return str(row[0])
+        stem = (
+            re.sub(r"[^a-z0-9]+", "-", address.split("@", maxsplit=1)[0].lower()).strip("-")[:20].strip("-") or "user"
+        )
+        handle, number = stem, 1
+        while self.db.execute("SELECT 1 FROM identity WHERE handle = ?", (handle,)).fetchone():
+            number += 1
+            handle = f"{stem}-{number}"
+        return self.new_user(handle, address, tenant_id)
+
+    def accepted_invitation(self, user_id: str) -> None:
+        """Whoever answers an invitation has shown that user and address are real."""
+        user, address = self.db.execute(
+            "SELECT u.head, e.head FROM user u LEFT JOIN email e ON e.user_id = u.id WHERE u.id = ?", (user_id,)
+        ).fetchone()
+        doc = document(user)
+        if doc["status"] == "accepted":
+            return
+        doc.update(status="accepted", version_id=doc["version_id"] + 1, updated_at=self.now)
+        self.db.execute("UPDATE user SET head = ? WHERE id = ?", (head(doc), user_id))
+        if address:
+            doc = document(address)
+            doc.update(status="verified", version_id=doc["version_id"] + 1, updated_at=self.now)
+            self.db.execute("UPDATE email SET head = ? WHERE user_id = ?", (head(doc), user_id))
+
+    def new_token(self, user_id: str, *, by: str) -> tuple[str, str]:
+        """A token for a user: its id and its secret."""
+        id_ = self.new_id("k")
+        secret = f"tpt_{next_opaque(self.db, 40)}"
+        doc = objects.token(id_, user_id, secret, by=by, at=self.now)
+        self.db.execute(
+            "INSERT INTO token (id, user_id, secret, issued_at, status, created_by, updated_by, head)"
+            " VALUES (?, ?, ?, ?, 'active', ?, ?, ?)",
+            (id_, user_id, secret, self.now, by, by, head(doc)),
+        )
+        return id_, secret
+
+
+PUBLISH = (
+    "INSERT INTO identity (id, handle, type, display_name, row) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET handle = excluded.handle, display_name = excluded.display_name, row = excluded.row"
+)
+
+
+def identity_values(doc: dict[str, Any], type_: str) -> tuple[str, str, str, str, str]:
+    """The values of `PUBLISH` for a user or an org."""
+    row = msgspec.json.encode(objects.identity(doc, type_)).decode()
+    return doc["id"], doc["handle"], type_, doc.get("display_name", ""), row
+
+
+@dataclass(frozen=True, slots=True)
+class Org:
+    """An org with what the actor is in it: `role` is `owner`, `member`, or None for whoever is not (yet) in."""
+
+    id: str
+    handle: str
+    tenant_id: str
+    workspace_limit: int
+    token_min: str
+    head: str
+    role: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace with the role that was granted to the actor, if any."""
+
+    id: str
+    handle: str
+    state: str
+    steps: str
+    head: str
+    role: str | None
+
+
+# A tenant's owners have full control of every org in it.
+_ORG = """
+SELECT o.id, o.handle, o.tenant_id, o.workspace_limit, max(o.token_min, tt.token_min), o.head,
+    CASE WHEN t.role = 'owner' THEN 'owner' ELSE m.role END
+FROM org o
+JOIN tenant tt ON tt.id = o.tenant_id
+LEFT JOIN member m ON m.org_id = o.id AND m.user_id = :user AND m.status = 'accepted'
+LEFT JOIN tenant_member t
+    ON t.tenant_id = o.tenant_id AND t.user_id = :user AND t.status = 'accepted' AND t.role = 'owner'
+WHERE o.handle = :asked OR o.id = :asked
+"""
+
+
+def audit_row(id_: str, action: str, *, at: str, ip: str, actor: Actor, org: Org, target: tuple[str, str],
+              data: dict[str, Any]) -> str:  # fmt: skip
+    """An entry of an audit log as JSON text (contract: AuditRecord)."""
+    return msgspec.json.encode(
+        {
+            "id": id_,
+            "action_type": action,
+            "actor_id": actor.id,
+            "actor_handle": actor.handle,
+            "actor_display_name": actor.display_name,
+            "actor_avatar_url": objects.generated_avatar(actor.id),
+            "actor_ip": ip,
+            "created_at": at,
+            "data": data,
+            "identity_handle": org.handle,
+            "identity_id": org.id,
+            "target_handle": target[1],
+            "target_id": target[0],
+            "tenant_id": org.tenant_id,
+        }
+    ).decode()

@@ -1,0 +1,146 @@
+"""New objects as the contract shapes them, before they are stored (schemas User, Org, OrgUser, Workspace, …).
+
+Each function gives the object without what the store's views join in: embedded users, `status`, `scope`, handles of
+other objects, a workspace's `state` and `host`. Optional attributes that are empty are left out, as no property of the
+contract's objects may be null.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+GIB = 1024**3
+
+INSTANCE_TYPES = ("db1.shared", "db1.small", "db1.medium")
+DEFAULT_VOLUME_BYTES = {"db1.shared": 10 * GIB, "db1.small": 20 * GIB, "db1.medium": 40 * GIB}
+WORKSPACE_LIMIT = 10
+"""Workspaces per org unless support raised it (contract: orgWorkspace_create)."""
+
+Doc = dict[str, Any]
+
+
+def _signed(id_: str, by: str, at: str) -> Doc:
+    return {
+        "id": id_,
+        "created_at": at,
+        "created_by_id": by,
+        "updated_at": at,
+        "updated_by_id": by,
+        "version_id": 1,
+    }
+
+
+def _present(**optional: Any) -> Doc:
+    return {key: value for key, value in optional.items() if value not in (None, "")}
+
+
+def generated_avatar(id_: str) -> str:
+    """Where the picture is that Pipes draws for whoever has not uploaded one."""
+    return f"https://avatars.pipes.invalid/{id_}.png"
+
+
+def user(id_: str, handle: str, *, tenant_id: str, at: str, display_name: str = "", url: str = "",
+         status: str = "accepted", version: int = 1) -> Doc:  # fmt: skip
+    return {
+        "id": id_,
+        "handle": handle,
+        "avatar_url": generated_avatar(id_),
+        "status": status,
+        "tenant_id": tenant_id,
+        "created_at": at,
+        "updated_at": at,
+        "version_id": version,
+        **_present(display_name=display_name, url=url),
+    }
+
+
+def identity(doc: Doc, type_: str) -> Doc:
+    """What everybody may see of a user or an org (contract: Identity)."""
+    public = ("id", "handle", "tenant_id", "avatar_url", "display_name")
+    return {"type": type_, **{key: doc[key] for key in public if key in doc}}
+
+
+def email(id_: str, address: str, *, tenant_id: str, at: str, status: str) -> Doc:
+    return {
+        "id": id_,
+        "email": address,
+        "status": status,
+        "tenant_id": tenant_id,
+        "created_at": at,
+        "updated_at": at,
+        "version_id": 1,
+    }
+
+
+def token(id_: str, user_id: str, secret: str, *, by: str, at: str) -> Doc:
+    return {
+        **_signed(id_, by, at),
+        "user_id": user_id,
+        "status": "active",
+        "token_type": "user",
+        "last4": secret[-4:],
+    }
+
+
+def tenant(id_: str, handle: str, *, by: str, at: str, display_name: str = "") -> Doc:
+    return {
+        **_signed(id_, by, at),
+        "handle": handle,
+        "avatar_url": generated_avatar(id_),
+        "state": "enabled",
+        "deleted_by_id": "",
+        **_present(display_name=display_name),
+    }
+
+
+def tenant_member(id_: str, tenant_id: str, user_id: str, *, address: str, role: str, by: str, at: str) -> Doc:
+    return {**_signed(id_, by, at), "tenant_id": tenant_id, "user_id": user_id, "email": address, "role": role}
+
+
+def org(id_: str, handle: str, *, tenant_id: str, by: str, at: str, display_name: str = "", url: str = "",
+        version: int = 1) -> Doc:  # fmt: skip
+    return {
+        **_signed(id_, by, at),
+        "version_id": version,
+        "handle": handle,
+        "avatar_url": generated_avatar(id_),
+        "tenant_id": tenant_id,
+        "deleted_by_id": "",
+        **_present(display_name=display_name, url=url),
+    }
+
+
+def member(id_: str, org_id: str, user_id: str, *, role: str, by: str, at: str) -> Doc:
+    return {**_signed(id_, by, at), "org_id": org_id, "user_id": user_id, "role": role}
+
+
+def workspace(id_: str, handle: str, *, org_id: str, by: str, at: str, instance_type: str = "db1.shared",
+              desired_state: str = "enabled", volume_bytes: int | None = None,
+              search_path_prefix: list[str] | None = None) -> Doc:  # fmt: skip
+    return {
+        **_signed(id_, by, at),
+        "handle": handle,
+        "identity_id": org_id,
+        "instance_type": instance_type,
+        "desired_state": desired_state,
+        "db_volume_size_bytes": volume_bytes
+        if volume_bytes is not None
+        else DEFAULT_VOLUME_BYTES.get(instance_type, GIB),
+        "database_name": id_[2:8],
+        "hive": "usea1-0001",
+        "api_version": "2.0",
+        "cli_version": "1.0",
+        "deleted_by_id": "",
+        "search_path": [*(search_path_prefix or []), "public"],
+        **({"search_path_prefix": search_path_prefix} if search_path_prefix else {}),
+    }
+
+
+def workspace_member(id_: str, org_id: str, workspace_id: str, user_id: str, *, role: str, by: str, at: str) -> Doc:
+    return {
+        **_signed(id_, by, at),
+        "org_id": org_id,
+        "workspace_id": workspace_id,
+        "user_id": user_id,
+        "role": role,
+    }
