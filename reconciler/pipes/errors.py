@@ -1,0 +1,49 @@
+"""What can go wrong between us and Pipes. Every text is one line that names the host, what was got, and the way on.
+
+None of these carries the exception of the HTTP library that caused it: that one holds the request, and so the token.
+"""
+
+from __future__ import annotations
+
+from reconciler.model.errors import PipesError
+
+
+class NotSentError(PipesError):
+    """The request surely did not reach Pipes: no such host, nothing listens, a refused certificate.
+
+    `repeatable` is False where trying again cannot help.
+    """
+
+    def __init__(self, message: str, *, repeatable: bool = True) -> None:
+        super().__init__(message)
+        self.repeatable = repeatable
+
+
+class LostAnswerError(PipesError):
+    """The request left and no usable answer came back: a write may or may not have taken effect."""
+
+    def __init__(self, message: str, *, repeatable: bool = True) -> None:
+        super().__init__(message)
+        self.repeatable = repeatable
+
+
+class ContentError(PipesError):
+    """A success whose body is not what the contract says: a proxy's page, JSON cut short, a field of another type."""
+
+
+class StatusError(PipesError):
+    """Pipes answered a GET with something else than success. `problem` is its own text, shortened."""
+
+    def __init__(self, message: str, status: int, problem: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = problem
+        self.retry_after = retry_after
+
+
+class NotAuthorisedError(StatusError):
+    """The token is not accepted at all (401, or 403 on actor_get)."""
+
+
+class PartialReadError(PipesError):
+    """A list could not be read whole: a cursor repeats, or rows came twice, so others may be missing."""

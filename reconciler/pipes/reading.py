@@ -1,0 +1,685 @@
+"""Reading Pipes: what a plan needs of it, in whole pages, side by side, and nothing else.
+
+An org that cannot be read whole is never an empty one: it is left out of the Snapshot and named in `unreadable`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reconciler.kinds import grant, member, org, workspace
+from reconciler.kinds.kind import Place
+from reconciler.model.address import join
+from reconciler.model.errors import PipesError
+from reconciler.model.live import Actor, Identity, Resource, Snapshot, Unreadable
+from reconciler.pipes.client import Listing
+from reconciler.pipes.errors import (
+    ContentError,
+    NotAuthorisedError,
+    NotSentError,
+    PartialReadError,
+    StatusError,
+)
+from reconciler.pipes.workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from reconciler.kinds.kind import Kind
+    from reconciler.model.desired import Desired, Node
+    from reconciler.model.live import Lock
+    from reconciler.pipes.client import Client
+
+    Progress = Callable[[str, int, int, str], object]
+
+EMPTY_READ = "empty-read"
+
+_READINGS = 3  # of a list that shifts while it is read
+_SEARCHES = 20  # unknown handles that near matches are looked for
+_NEAR = 3  # near matches that are named
+
+
+class _ActorRow(msgspec.Struct):
+    """The contract's User, as far as it is used (actor_get)."""
+
+    id: str
+    handle: str
+    tenant_id: str
+
+
+class _ActorOrg(msgspec.Struct):
+    """The contract's UserOrg, as far as it is used (actor_listOrgs)."""
+
+    org_id: str
+    org: org.Row | None = None
+
+
+class _IdentityRow(msgspec.Struct):
+    """The contract's Identity, as far as it is used (identity_get, identity_list)."""
+
+    id: str
+    handle: str
+    type: str
+
+
+class _Constraint(msgspec.Struct):
+    """The contract's Constraint, as far as it is used (org_listConstraints)."""
+
+    name: str
+    type: str = ""
+    value: Any = None
+
+
+class _Token(msgspec.Struct):
+    """The contract's Token, as far as it is used (userToken_list)."""
+
+    created_at: str
+    last4: str | None = None
+
+
+@dataclass(slots=True)
+class _Live:
+    """A managed org while it is read: for which wanted nodes, and why it could not be."""
+
+    resource: Resource
+    nodes: list[Node]
+    failed: str | None = None
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one reading. Only the thread that runs the workers touches it."""
+
+    client: Client
+    lock: Lock
+    desired: Desired
+    wanted: dict[str, Node]
+    workers: Workers
+    progress: Progress | None
+    by_old_handle: dict[str, list[Node]]
+    by_id: dict[str, list[Node]]
+    actor: Actor | None = None
+    managed: dict[str, _Live] = field(default_factory=dict)  # by the org's id
+    candidates: dict[str, dict[str, _Live]] = field(default_factory=dict)  # by the node's name, then the live handle
+    others: dict[str, Resource] = field(default_factory=dict)
+    identities: dict[str, Identity | None] = field(default_factory=dict)
+    near: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
+    forbidden: set[str] = field(default_factory=set)
+    unreadable: dict[str, Unreadable] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    issued_at: datetime | None = None
+    begun: int = 0
+    ended: int = 0
+
+
+def snapshot(
+    client: Client,
+    desired: Desired,
+    lock: Lock,
+    *,
+    only_orgs: Collection[str] = (),
+    progress: Progress | None = None,
+) -> Snapshot:
+    """Read what a plan for `desired` needs, with as many requests at once as the client allows.
+
+    `only_orgs` narrows to those wanted orgs. `progress(kind, done, total, address)` is called whenever something is
+    read; `total` grows while more turns out to be needed. Raises PipesError where Pipes as a whole cannot be read;
+    a single org that cannot be is in the Snapshot's `unreadable`, under the handle that the manifest uses.
+    """
+    wanted = {name: node for name, node in desired.orgs.items() if not only_orgs or name in only_orgs}
+    by_old_handle: dict[str, list[Node]] = {}
+    by_id: dict[str, list[Node]] = {}
+    for node in wanted.values():
+        if node.renamed_from is not None:
+            by_old_handle.setdefault(node.renamed_from, []).append(node)
+        for address in _org_addresses(node):
+            if address in lock:
+                by_id.setdefault(lock[address].id, []).append(node)
+    with Workers(client.parallelism) as workers:
+        run = _Run(client, lock, desired, wanted, workers, progress, by_old_handle, by_id)
+        _read_lists(run)
+        _read_what_is_new(run)
+        _look_for_near(run)
+    return _result(run)
+
+
+def one(client: Client, kind: Kind, place: Place, handle: str) -> Resource | None:
+    """Read one object again. None where it is gone, or where the row that answers belongs to another level.
+
+    `handle` may be the user's id for kinds that name people. A member or grant of a deleted org answers 403 (API page,
+    "After deletion"), as does one that we may not see; the org itself then tells which it is. Raises PipesError.
+    """
+    refused: StatusError | None = None
+    try:
+        row = client.get_json(kind.find(place, handle), kind.row)
+    except NotAuthorisedError:
+        raise
+    except StatusError as error:
+        refused = error
+    if refused is None:
+        if not _belongs(kind, row):
+            return None
+        return kind.resource(_checked(row, kind.find(place, handle)))
+    if refused.status == 404:
+        return None
+    if refused.status == 403 and kind.parent is not None and not _exists(client, org.find(place, place.org)):
+        return None
+    raise refused
+
+
+def _exists(client: Client, path: str) -> bool:
+    try:
+        client.get(path)
+    except StatusError as error:
+        if error.status != 404:
+            raise
+        return False
+    return True
+
+
+# -- the lists
+
+
+def _read_lists(run: _Run) -> None:
+    """The actor, its orgs, and below each managed org the lists that the plan needs."""
+    listed: dict[str, Resource] = {}
+
+    def orgs_page(rows: list[_ActorOrg]) -> None:
+        for row in rows:
+            if row.org is None:
+                raise ContentError(f"{run.client.settings.where} lists org {row.org_id} without saying what it is")
+            live = org.KIND.resource(_checked(row.org, "/actor/org"))
+            listed[live.handle] = live
+            _take_org(run, live)
+
+    def orgs_end(error: PipesError | None) -> None:
+        if error is not None:
+            raise error
+        _ask_for_the_rest(run, listed)
+
+    def take_actor(row: _ActorRow | PipesError) -> None:
+        if isinstance(row, PipesError):
+            raise row
+        run.actor = Actor(row.id, row.handle, row.tenant_id)
+        _tell(run, "actor", row.handle)
+
+    _submit(run, lambda: run.client.get_json("/actor", _ActorRow), take_actor)
+    _list(run, "/actor/org", _ActorOrg, orgs_page, orgs_end, "org", "orgs")
+    run.workers.run()
+
+
+def _take_org(run: _Run, live: Resource) -> None:
+    """Sort a live org: managed (then its lists are begun), or one of the others."""
+    nodes: list[Node] = []
+    named = run.wanted.get(live.handle)
+    for node in (
+        ([named] if named is not None else []) + run.by_old_handle.get(live.handle, []) + run.by_id.get(live.id, [])
+    ):
+        if all(node is not other for other in nodes):
+            nodes.append(node)
+    if live.id in run.managed:
+        return
+    if not nodes:
+        run.others[live.handle] = live
+        return
+    entry = run.managed[live.id] = _Live(live, nodes)
+    for node in nodes:
+        run.candidates.setdefault(node.name, {})[live.handle] = entry
+    place = Place(org=live.handle)
+    live.children = {}
+    live.inherited = {}
+    if any(_needs_members(node, live) for node in nodes):
+        _read_children(run, entry, member.KIND, place, live, f"org.{live.handle}")
+    if any(_needs_workspaces(node, live) for node in nodes):
+        _read_children(run, entry, workspace.KIND, place, live, f"org.{live.handle}")
+
+
+def _needs_members(node: Node, live: Resource) -> bool:
+    grants = any(grant.KIND.name in child.children for child in node.children.get(workspace.KIND.name, {}).values())
+    return member.KIND.name in node.children or grants or node.absent or node.name != live.handle
+
+
+def _needs_workspaces(node: Node, live: Resource) -> bool:
+    return workspace.KIND.name in node.children or node.absent or node.name != live.handle
+
+
+def _read_children(run: _Run, entry: _Live, kind: Kind, place: Place, parent: Resource, address: str) -> None:
+    """Read one list below `parent` into its `children` and `inherited`; below workspaces their grants follow."""
+    path = kind.collection(place)
+    own: dict[str, Resource] = {}
+    inherited: dict[str, Resource] = {}
+
+    def begin() -> None:
+        own.clear()
+        inherited.clear()
+
+    def take(rows: list[Any]) -> None:
+        for row in rows:
+            found = kind.resource(_checked(row, path))
+            if _belongs(kind, row):
+                if found.handle in own:
+                    raise PartialReadError(f"{path} shifted while it was read: `{found.handle}` came twice")
+                own[found.handle] = found
+            else:
+                found.attrs["scope"] = row.scope
+                inherited.setdefault(found.handle, found)
+
+    def end(error: PipesError | None) -> None:
+        if error is not None:
+            _fail(entry, error)
+            return
+        assert parent.children is not None
+        assert parent.inherited is not None
+        parent.children[kind.name] = own
+        if inherited:
+            parent.inherited[kind.name] = inherited
+        if kind is workspace.KIND and entry.failed is None:
+            for found in own.values():
+                _read_grants(run, entry, found, address)
+
+    _list(run, path, kind.row, take, end, kind.name, address, begin)
+
+
+def _read_grants(run: _Run, entry: _Live, live: Resource, org_address: str) -> None:
+    for node in entry.nodes:
+        for want in node.children.get(workspace.KIND.name, {}).values():
+            if not _is_workspace(run.lock, node, want, live):
+                continue
+            if grant.KIND.name in want.children or want.absent:
+                live.children = {}
+                live.inherited = {}
+                place = Place(org=entry.resource.handle, workspace=live.handle)
+                _read_children(run, entry, grant.KIND, place, live, join(org_address, workspace.KIND.name, live.handle))
+                return
+
+
+def _is_workspace(lock: Lock, node: Node, want: Node, live: Resource) -> bool:
+    """Whether a live workspace is, was, or by its id must be the wanted one."""
+    if live.handle in (want.name, want.renamed_from):
+        return True
+    return any(
+        lock[address].id == live.id
+        for parent in _org_addresses(node)
+        for name in (want.name, want.renamed_from)
+        if name is not None and (address := join(parent, workspace.KIND.name, name)) in lock
+    )
+
+
+def _org_addresses(node: Node) -> list[str]:
+    """Under which addresses the lock file may know an org: as it is named now, and as before its stated rename."""
+    return [join(None, "org", name) for name in (node.name, node.renamed_from) if name is not None]
+
+
+def _fail(entry: _Live, error: PipesError) -> None:
+    """Note that an org cannot be read. What shows that nothing can be read at all is raised instead."""
+    if isinstance(error, NotAuthorisedError | NotSentError):
+        raise error
+    if entry.failed is None:
+        entry.failed = str(error)
+
+
+# -- orgs that the actor's list does not show
+
+
+def _ask_for_the_rest(run: _Run, listed: dict[str, Resource]) -> None:
+    """Wanted orgs that are not in the actor's list may be visible to a tenant owner, be free, or be somebody else's."""
+    for node in run.wanted.values():
+        if node.name in listed:
+            continue
+        for handle in (node.name, node.renamed_from):
+            if handle is not None and handle not in listed and handle not in run.asked:
+                run.asked.add(handle)
+                _ask_for(run, handle)
+
+
+def _ask_for(run: _Run, handle: str) -> None:
+    named = run.wanted.get(handle)
+
+    def take(found: org.Row | PipesError) -> None:
+        _tell(run, "org", f"org.{handle}")
+        if isinstance(found, StatusError) and found.status in (403, 404) and not isinstance(found, NotAuthorisedError):
+            if found.status == 403:
+                run.forbidden.add(handle)
+            if named is not None and not named.absent:
+                _ask_who(run, handle)
+        elif isinstance(found, NotAuthorisedError | NotSentError):
+            raise found
+        elif isinstance(found, PipesError):
+            for node in [named] if named is not None else run.by_old_handle.get(handle, []):
+                run.unreadable[node.name] = Unreadable(node.name, EMPTY_READ, str(found))
+        else:
+            _take_org(run, org.KIND.resource(_checked(found, "/org")))
+
+    _submit(run, lambda: run.client.get_json(org.find(Place(), handle), org.Row), take)
+
+
+def _ask_who(run: _Run, handle: str) -> None:
+    """Who holds a handle (identity_get); each is asked for once."""
+    if handle in run.identities:
+        return
+    run.identities[handle] = None
+
+    def look() -> Identity | None:
+        try:
+            row = run.client.get_json(f"/identity/{handle}", _IdentityRow)
+        except StatusError as error:
+            if error.status != 404:
+                raise
+            return None
+        return Identity(row.handle, row.id, row.type)
+
+    def take(found: Identity | PipesError | None) -> None:
+        if isinstance(found, PipesError):
+            raise found
+        run.identities[handle] = found
+        _tell(run, "identity", handle)
+
+    _submit(run, look, take)
+
+
+# -- what only new things need
+
+
+def _read_what_is_new(run: _Run) -> None:
+    """Identities of people who are new somewhere, limits where a workspace will be made, the token's age."""
+    assert run.actor is not None
+    new_people: dict[str, None] = {}
+    for node in run.wanted.values():
+        if node.absent or node.name in run.unreadable:
+            continue
+        entry = _entry_of(run, node)
+        if entry is not None and entry.failed is not None:
+            continue
+        if entry is None and (run.identities.get(node.name) is not None or node.renamed_from is not None):
+            continue  # somebody else's, or a rename of nothing: neither is ever created
+        new_people.update(dict.fromkeys(_new_people(run, node, entry)))
+        if entry is not None and _makes_workspaces(run.lock, node, entry):
+            _read_limit(run, node, entry)
+    _read_identities(run, new_people)
+    if any(_resets_tokens(node, _entry_of(run, node)) for node in run.wanted.values() if not node.absent):
+        _read_token(run)
+    run.workers.run()
+
+
+def _entry_of(run: _Run, node: Node) -> _Live | None:
+    """The live org of a wanted one: by its handle, else by the one it had, else by its id."""
+    found = run.candidates.get(node.name, {})
+    for handle in (node.name, node.renamed_from):
+        if handle in found:
+            return found[handle]
+    return next(iter(found.values()), None)
+
+
+def _new_people(run: _Run, node: Node, entry: _Live | None) -> Iterable[str]:
+    """The handles of wanted members whom the live org does not have, neither by handle nor by the lock file's id."""
+    rows: dict[str, Resource] = {}
+    if entry is not None:
+        rows = {**entry.resource.inherited_of(member.KIND.name), **entry.resource.of(member.KIND.name)}
+    ids = {row.id for row in rows.values()}
+    for want in node.children.get(member.KIND.name, {}).values():
+        handle = run.desired.person(want.name).handle
+        if want.absent or handle is None or handle in rows:
+            continue
+        addresses = (join(parent, member.KIND.name, want.name) for parent in _org_addresses(node))
+        if not any(address in run.lock and run.lock[address].id in ids for address in addresses):
+            yield handle
+
+
+def _read_identities(run: _Run, handles: dict[str, None]) -> None:
+    assert run.actor is not None
+    if not handles:
+        return
+    # who is an accepted member of an org that was read exists, and needs no request
+    known = {run.actor.handle: run.actor.id}
+    for entry in run.managed.values():
+        for row in entry.resource.of(member.KIND.name).values():
+            if row.attrs.get("status") == member.ACCEPTED:
+                known[row.handle] = row.id
+    for handle in handles:
+        if handle in known:
+            run.identities[handle] = Identity(handle, known[handle], "user")
+        else:
+            _ask_who(run, handle)
+
+
+def _makes_workspaces(lock: Lock, node: Node, entry: _Live) -> bool:
+    live = entry.resource.of(workspace.KIND.name).values()
+    return any(
+        not want.absent and not any(_is_workspace(lock, node, want, found) for found in live)
+        for want in node.children.get(workspace.KIND.name, {}).values()
+    )
+
+
+def _read_limit(run: _Run, node: Node, entry: _Live) -> None:
+    """How many workspaces the org may have (org_listConstraints). Unknown where we may not see the constraints."""
+    found: list[_Constraint] = []
+
+    def end(error: PipesError | None) -> None:
+        if isinstance(error, StatusError) and error.status in (403, 404) and not isinstance(error, NotAuthorisedError):
+            return
+        if error is not None:
+            _fail(entry, error)
+            return
+        limit = _workspace_limit(found)
+        if limit is not None:
+            run.limits[entry.resource.handle] = limit
+            run.limits[node.name] = limit
+
+    path = f"{org.find(Place(), entry.resource.handle)}/constraint"
+    _list(run, path, _Constraint, found.extend, end, "constraint", f"org.{entry.resource.handle}", found.clear)
+
+
+def _workspace_limit(found: list[_Constraint]) -> int | None:
+    """The number of the constraint that bounds workspaces: by its name, a quota before others, the plainest name first."""
+    numbers = [(c.type != "quota", len(c.name), c.name, n) for c in found if (n := _number(c.value)) is not None]
+    fitting = sorted(candidate for candidate in numbers if "workspace" in candidate[2].lower())
+    return fitting[0][3] if fitting else None
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value[:18])
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or value < 0:  # noqa: PLR0124 - NaN
+        return None
+    return int(min(value, 10**18))
+
+
+def _resets_tokens(node: Node, entry: _Live | None) -> bool:
+    """Whether the plan will move `token_min_issued_at`."""
+    attribute = org.KIND.attribute("token_min_issued_at")
+    want = node.attrs.get(attribute.name)
+    if want is None:
+        return False
+    have = entry.resource.attrs.get(attribute.name) if entry is not None else None
+    try:
+        return not attribute.same(have, want)
+    except (ValueError, TypeError):
+        return True  # a moment that cannot be compared is not known to be passed
+
+
+def _read_token(run: _Run) -> None:
+    """When the token in use was issued (userToken_list). Of several with its last four characters the earliest counts."""
+    assert run.actor is not None
+    found: list[_Token] = []
+
+    def end(error: PipesError | None) -> None:
+        if isinstance(error, NotSentError):
+            raise error
+        if error is None:
+            last4 = run.client.settings.token[-4:]
+            moments = [moment(token.created_at) for token in found if token.last4 == last4]
+            # one that cannot be read may be the earliest
+            run.issued_at = None if not all(moments) else min((m for m in moments if m is not None), default=None)
+
+    path = f"/user/{run.actor.handle}/token"
+    _list(run, path, _Token, found.extend, end, "token", run.actor.handle, found.clear, unique=False)
+
+
+def moment(text: str) -> datetime | None:
+    """A moment of the API (ISO 8601; UTC where no zone is given), None where the text is none."""
+    from datetime import UTC
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _look_for_near(run: _Run) -> None:
+    """Look-alikes of handles that nobody has: a typing error is more likely than a person who is not there yet."""
+    unknown = [h for h, found in run.identities.items() if found is None and h not in run.wanted]
+    if not unknown:
+        return
+    members = {h for e in run.managed.values() for h in e.resource.of(member.KIND.name)}
+
+    def search(handle: str) -> list[str]:
+        for text in (handle, handle[:3]):
+            rows, _ = run.client.page("/identity", _IdentityRow, {"q": text, "limit": 20})
+            users = [row.handle for row in rows if row.type == "user"]
+            if users:
+                return users
+        return []
+
+    def take(handle: str, found: list[str] | PipesError) -> None:
+        # only a help: where it cannot be had, the refusal stands without it
+        users = [] if isinstance(found, PipesError) else found
+        run.near[handle] = _closest(handle, members.union(users))
+        _tell(run, "identity", handle)
+
+    for handle in unknown[_SEARCHES:]:
+        run.near[handle] = _closest(handle, members)
+    for handle in unknown[:_SEARCHES]:
+        _submit(run, lambda h=handle: search(h), lambda found, h=handle: take(h, found))  # type: ignore[misc]
+    run.workers.run()
+
+
+def _closest(handle: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    likeness = ((SequenceMatcher(None, handle, other).ratio(), other) for other in candidates if other != handle)
+    good = sorted((-ratio, other) for ratio, other in likeness if ratio >= 0.6 or handle in other)
+    return tuple(other for _, other in good[:_NEAR])
+
+
+# -- the end
+
+
+def _result(run: _Run) -> Snapshot:
+    assert run.actor is not None
+    actor = replace(run.actor, token_issued_at=run.issued_at)
+    orgs = {}
+    for entry in sorted(run.managed.values(), key=lambda e: e.resource.handle):
+        failed = entry.failed or _unbelievable(entry.resource, actor)
+        if failed is None:
+            orgs[entry.resource.handle] = entry.resource
+            continue
+        for node in entry.nodes:
+            run.unreadable.setdefault(node.name, Unreadable(node.name, EMPTY_READ, failed))
+    return Snapshot(
+        actor=actor,
+        orgs=orgs,
+        others=dict(sorted(run.others.items())),
+        identities=dict(sorted(run.identities.items())),
+        near=dict(sorted(run.near.items())),
+        workspace_limits=dict(sorted(run.limits.items())),
+        forbidden=frozenset(run.forbidden),
+        unreadable=tuple(found for _, found in sorted(run.unreadable.items())),
+    )
+
+
+def _unbelievable(live: Resource, actor: Actor) -> str | None:
+    """Why a member list cannot be what Pipes holds: whoever may read it is in it."""
+    if not live.was_read(member.KIND.name):
+        return None
+    rows = [*live.of(member.KIND.name).values(), *live.inherited_of(member.KIND.name).values()]
+    if not rows:
+        return f"the member list of {live.handle} came back empty"
+    if all(row.id != actor.id for row in rows):
+        return f"the member list of {live.handle} ({len(rows)} rows) lacks the token's own user {actor.handle}"
+    return None
+
+
+# -- rows, pages, progress
+
+
+def _belongs(kind: Kind, row: Any) -> bool:
+    """Whether a row can be changed at its kind's level (contract: `scope`)."""
+    return kind.level is None or not row.scope or row.scope == kind.level
+
+
+def _checked(row: Any, path: str) -> Any:
+    """`row`, unless its handle would lead a request elsewhere: it becomes part of paths."""
+    handle: str = row.user_handle if hasattr(row, "user_handle") else row.handle
+    if handle in ("", ".", "..") or not handle.isprintable() or any(c in "/\\?#% " for c in handle):
+        raise ContentError(f"{path} holds {handle[:50]!r}, which cannot be a handle")
+    return row
+
+
+def _list(
+    run: _Run,
+    path: str,
+    row_type: Any,
+    take: Callable[[list[Any]], None],
+    end: Callable[[PipesError | None], None],
+    kind: str,
+    address: str,
+    begin: Callable[[], None] = lambda: None,
+    *,
+    unique: bool = True,
+) -> None:
+    """Read a list page after page; the next is under way as soon as its cursor is known.
+
+    `take` gets each page's rows, `end` None after the last or the error. A list that shifted is read again from its
+    beginning (`begin` drops what was taken), three times at most.
+    """
+    readings = 0
+    watch = Listing(path, unique=unique)
+
+    def start() -> None:
+        nonlocal readings, watch
+        readings += 1
+        watch = Listing(path, unique=unique)
+        begin()
+        ask({})
+
+    def ask(params: dict[str, Any]) -> None:
+        run.workers.submit(lambda: run.client.page(path, row_type, params), page)
+
+    def page(found: tuple[list[Any], str | None] | PipesError) -> None:
+        error = found if isinstance(found, PipesError) else None
+        if not isinstance(found, PipesError):
+            rows, cursor = found
+            try:
+                watch.check(rows, cursor)
+                take(rows)
+            except PartialReadError as partial:
+                if readings < _READINGS:
+                    start()
+                    return
+                error = partial
+            except ContentError as content:
+                error = content
+            if error is None and cursor is not None:
+                ask({"next_token": cursor})
+                return
+        end(error)
+        _tell(run, kind, address)
+
+    run.begun += 1
+    start()
+
+
+def _submit(run: _Run, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+    run.begun += 1
+    run.workers.submit(work, then)
+
+
+def _tell(run: _Run, kind: str, address: str) -> None:
+    run.ended += 1
+    if run.progress is not None:
+        run.progress(kind, run.ended, run.begun, address)

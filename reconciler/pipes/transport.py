@@ -1,0 +1,167 @@
+"""How requests travel: sessions, the adapter that only reads, and what an HTTP library's failure means for us."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.auth import AuthBase
+
+from reconciler.model.errors import PipesError, ReadOnlyError
+from reconciler.pipes.errors import LostAnswerError, NotSentError
+from reconciler.pipes.settings import is_loopback
+
+if TYPE_CHECKING:
+    from reconciler.pipes.settings import Settings
+    from reconciler.sandbox.store import Store
+
+CONNECT_TIMEOUT = 10.0  # seconds
+READ_TIMEOUT = 60.0  # seconds without a byte
+
+# whatever a request can fail with: with raw.read() urllib3's own come out unwrapped (PERFORMANCE.md, 5)
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
+
+
+class Bearer(AuthBase):
+    """Sets the token on each request. As an `auth`, because requests would let a ~/.netrc replace a plain header."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def __repr__(self) -> str:
+        return "Bearer(...)"
+
+
+class ReadOnlyAdapter(BaseAdapter):
+    """Carries GETs by another adapter and refuses every other method before anything leaves."""
+
+    def __init__(self, carrier: BaseAdapter) -> None:
+        super().__init__()
+        self._carrier = carrier
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        if request.method != "GET":
+            raise ReadOnlyError(f"a {request.method} was tried on a connection that only reads; nothing was sent")
+        return self._carrier.send(request, *args, **kwargs)
+
+    def close(self) -> None:
+        self._carrier.close()
+
+
+def session(settings: Settings, *, read_only: bool, parallelism: int) -> requests.Session:
+    """A session that carries the token, to the real Pipes or to the embedded one; `parallelism` connections are kept."""
+    made = requests.Session()
+    made.auth = Bearer(settings.token)
+    made.headers.update({"Accept": "application/json", "User-Agent": "reconciler"})
+    # a cookie would be shared by all threads, and Pipes' API needs none
+    made.cookies.set_policy(_no_cookies())
+    carrier: BaseAdapter
+    if settings.sandbox_path is not None:
+        from reconciler.sandbox.app import create_app
+        from reconciler.sandbox.store import Store
+        from reconciler.sandbox.transport import SandboxAdapter
+
+        store = Store.open_existing(settings.sandbox_path)
+        carrier = _Owning(SandboxAdapter(create_app(store)), store)
+    else:
+        carrier = HTTPAdapter(pool_connections=1, pool_maxsize=parallelism, max_retries=0, pool_block=False)
+    if is_loopback(urlsplit(settings.base_url).hostname or "") or settings.sandbox_path is not None:
+        # plain http is allowed here because it stays on this machine; a proxy from the environment would take it away
+        made.trust_env = False
+    made.adapters.clear()
+    made.mount("https://", ReadOnlyAdapter(carrier) if read_only else carrier)
+    made.mount("http://", ReadOnlyAdapter(carrier) if read_only else carrier)
+    return made
+
+
+class _Owning(BaseAdapter):
+    """Carries requests to the embedded Pipes, and closes its store with the session."""
+
+    def __init__(self, carrier: BaseAdapter, store: Store) -> None:
+        super().__init__()
+        self._carrier = carrier
+        self._store = store
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        return self._carrier.send(request, *args, **kwargs)
+
+    def close(self) -> None:
+        self._carrier.close()
+        self._store.close()
+
+
+def _no_cookies() -> Any:
+    from http.cookiejar import DefaultCookiePolicy
+
+    return DefaultCookiePolicy(allowed_domains=[])
+
+
+def failure(error: BaseException, where: str) -> PipesError:
+    """What a failed request means: NotSentError or LostAnswerError, with one clear line about the host `where`.
+
+    The text is made from types and numbers alone: an HTTP library's own text may hold a proxy's password.
+    """
+    causes = list(_causes(error))
+    certificate = _first(causes, ssl.SSLCertVerificationError)
+    if certificate is not None:
+        return NotSentError(
+            f"the certificate of {where} is not trusted: {certificate.verify_message or 'verification failed'};"
+            " if it is your own authority's, name its file in REQUESTS_CA_BUNDLE",
+            repeatable=False,
+        )
+    if _first(causes, urllib3.exceptions.NameResolutionError) is not None:
+        return NotSentError(f"{where} is unknown to DNS; check PIPES_HOST or --host, and the network")
+    if _first(causes, urllib3.exceptions.ProxyError) is not None:
+        return NotSentError(f"the proxy to {where} could not be used; check HTTPS_PROXY and NO_PROXY")
+    if _first(causes, urllib3.exceptions.ConnectTimeoutError) is not None:
+        return NotSentError(f"{where} did not accept a connection within {CONNECT_TIMEOUT:.0f} s")
+    if _first(causes, urllib3.exceptions.NewConnectionError) is not None:
+        refused = _first(causes, OSError)
+        why = (refused.strerror if refused is not None else None) or "no connection"
+        return NotSentError(f"{where} cannot be reached: {why}; check PIPES_HOST or --host, and the network")
+    tls = _first(causes, ssl.SSLError)
+    if tls is not None:
+        cut = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+        return LostAnswerError(
+            f"no TLS connection with {where} ({tls.reason or 'it was cut'}); does it speak https on that port?",
+            repeatable=cut,
+        )
+    if isinstance(
+        error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | requests.exceptions.InvalidHeader
+    ):
+        return NotSentError(f"no request can be made to {where}; check PIPES_HOST or --host", repeatable=False)
+    if _first(causes, urllib3.exceptions.ReadTimeoutError) is not None or _first(causes, TimeoutError) is not None:
+        return LostAnswerError(f"{where} did not answer within {READ_TIMEOUT:.0f} s")
+    if _first(causes, urllib3.exceptions.DecodeError) is not None or isinstance(
+        error, requests.exceptions.ContentDecodingError
+    ):
+        return LostAnswerError(f"{where} sent an answer that cannot be decompressed", repeatable=False)
+    if _first(causes, http.client.IncompleteRead) is not None:
+        return LostAnswerError(f"the answer of {where} was cut short")
+    return LostAnswerError(f"the connection to {where} broke before an answer was complete")
+
+
+def _causes(error: BaseException) -> Any:
+    """The error and everything that stands behind it, however the libraries keep it: arguments, reasons, contexts."""
+    seen: set[int] = set()
+    todo: list[Any] = [error]
+    while todo:
+        found = todo.pop(0)
+        if not isinstance(found, BaseException) or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        todo += [getattr(found, "reason", None), *found.args, found.__cause__, found.__context__]
+
+
+def _first(causes: list[Any], kind: type[Any]) -> Any:
+    return next((cause for cause in causes if isinstance(cause, kind)), None)
