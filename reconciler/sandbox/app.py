@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import msgspec
 from reconciler.sandbox import BASE_PATH, operations
 from reconciler.sandbox.call import OPERATIONS, Actor, Call, NeedsWriteError, Operation
 from reconciler.sandbox.faults import Faults, FaultyApp
+from reconciler.sandbox.page import Avatar, Page
 from reconciler.sandbox.problems import Problem, problem_body
 from reconciler.sandbox.store import PRIMARY_TENANT_ID
 
@@ -60,6 +62,8 @@ def create_app(
             responder = _responder(operation, store, if_match=if_match, clock=clock, settle_reads=settle_reads)
             setattr(resource, f"on_{operation.method.lower()}", responder)
         app.add_route(BASE_PATH + path, resource)
+    app.add_route("/", Page(store))
+    app.add_route("/avatar/{org_id}", Avatar(store))
     wsgi: WSGIApplication = app
     if faults is not None:
         wsgi = FaultyApp(app, faults)
@@ -170,8 +174,6 @@ class _Observed:
 
 
 def _kept_body(environ: WSGIEnvironment) -> bytes:
-    import io
-
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or length == "0":
         return b""

@@ -18,7 +18,7 @@ from reconciler.sandbox.problems import problem_body
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 KINDS = (
@@ -49,7 +49,7 @@ class FaultError(Exception):
 
 
 class ConnectionDropped(Exception):  # noqa: N818 -- it is not an error of the app: the server closes the connection
-    """Raised through the WSGI app instead of an answer: whoever carries the request closes the connection."""
+    """Raised instead of an answer, or within its body: whoever carries the request closes the connection."""
 
 
 class AnswerTooLate(Exception):  # noqa: N818
@@ -181,6 +181,12 @@ def _rule(number: int, given: Any) -> Rule:
     )
 
 
+def _half(body: bytes) -> Iterator[bytes]:
+    # The announced length stays whole; the connection ends after half of it.
+    yield body[: len(body) // 2]
+    raise ConnectionDropped
+
+
 class FaultyApp:
     """A WSGI app that fails as its rules say. Paths outside the API are left alone."""
 
@@ -231,9 +237,8 @@ class FaultyApp:
             raise ConnectionDropped
         if rule.kind == "truncate":
             line, headers, body = self._carry_out(environ)
-            # The announced length stays whole; the connection ends after half of it.
-            start_response(line, [*headers, ("X-Sandbox-Truncated", "yes")])
-            return [body[: len(body) // 2]]
+            start_response(line, headers)
+            return _half(body)
         if rule.applied:
             self._carry_out(environ)
         headers = [] if rule.retry_after is None else [("Retry-After", rule.retry_after)]

@@ -49,13 +49,17 @@ class SandboxAdapter(HTTPAdapter):
             answer[:] = [line, headers]
             return lambda _data: None
 
+        chunks: list[bytes] = []
         try:
-            chunks = self.app(environ, started)
-            body = b"".join(chunks)
+            chunks.extend(self.app(environ, started))
         except ConnectionDropped as error:
-            raise requests.exceptions.ConnectionError("the sandbox dropped the connection", request=request) from error
+            if not chunks:
+                raise requests.exceptions.ConnectionError(
+                    "the sandbox dropped the connection", request=request
+                ) from error
         except AnswerTooLate as error:
             raise requests.exceptions.ReadTimeout("the sandbox's answer came too late", request=request) from error
+        body = b"".join(chunks)
         line, headers = answer
         status, _, reason = line.partition(" ")
         length = next((value for name, value in headers if name.lower() == "content-length"), None)

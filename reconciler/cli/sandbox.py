@@ -1,0 +1,177 @@
+"""`reconciler sandbox`: an imitation of Turbot Pipes on this machine, to rehearse on."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.sandbox import BASE_PATH, DEFAULT_PATH
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.serve import Certificate
+    from reconciler.sandbox.store import Store
+
+_NEEDED = ("falcon", "cheroot", "trustme", "jinja2")
+
+db_option = click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=DEFAULT_PATH,
+    show_default=True,
+    help="Where the sandbox is kept.",
+)
+
+
+@click.group(short_help="An imitation of Turbot Pipes on this machine.")
+def command() -> None:
+    """An imitation of Turbot Pipes on this machine, to rehearse changes on before they touch a live organization."""
+
+
+@command.command(short_help="Fill the sandbox from a world file, or with a made world.")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@db_option
+@click.option("--orgs", type=click.IntRange(0), help="Make a world with so many organizations.")
+@click.option("--members", type=click.IntRange(1), help="So many members in each of them.")
+@click.option("--workspaces", type=click.IntRange(0), help="So many workspaces in each of them.")
+@click.option("--grants", type=click.IntRange(0), help="So many grants in each workspace.")
+@click.option("--seed", type=int, help="Another number makes another world of the same size.")
+def seed(file: Path | None, db: Path, **size: int | None) -> None:
+    """Replace what is in the sandbox by the world of FILE (YAML), or by a made world of the given size."""
+    _need_extra()
+    from reconciler.sandbox import world as worlds
+
+    given = {key: value for key, value in size.items() if value is not None}
+    if file is not None and given:
+        raise click.UsageError(
+            f"a world comes from a file or is made: {file} and --{next(iter(given))} exclude each other"
+        )
+    try:
+        world = worlds.load(file) if file is not None else worlds.generate(**{"orgs": 1, "members": 5, **given})
+        with _open(db, new=True) as store:
+            worlds.seed(store, world)
+    except worlds.WorldError as error:
+        raise click.ClickException(str(error)) from error
+    orgs = world.get("orgs") or {}
+    click.echo(f"{db}: {len(orgs)} organizations, {len(worlds.named_users(world))} users")
+
+
+@command.command(short_help="Empty the sandbox.")
+@db_option
+def reset(db: Path) -> None:
+    """Empty the sandbox: no users, no organizations, no tokens. `seed` fills it again."""
+    _need_extra()
+    with _open(db) as store:
+        store.clear()
+    click.echo(f"{db}: empty")
+
+
+@command.command(short_help="Serve the sandbox over HTTP or HTTPS.")
+@click.argument("key", required=False, type=click.Path(path_type=Path), metavar="")
+@db_option
+@click.option("--bind", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--tls", metavar="CERT KEY|self-signed", help="Two PEM files, or a certificate that is made here.")
+@click.option("--faults", type=click.Path(path_type=Path), help="What shall go wrong (YAML).")
+@click.option("--no-if-match", is_flag=True, help="Ignore If-Match headers, as an API does that never knew them.")
+def serve(
+    db: Path, bind: str, port: int, tls: str | None, key: Path | None, faults: Path | None, no_if_match: bool
+) -> None:
+    """Serve the sandbox until interrupted, with a page for people at /."""
+    _need_extra()
+    from reconciler.sandbox.app import create_app
+    from reconciler.sandbox.faults import FaultError, Faults
+    from reconciler.sandbox.serve import make_server, url
+    from reconciler.sandbox.store import NotSeededError
+
+    with _open(db) as store:
+        try:
+            token = store.default_token()
+            app = create_app(store, Faults.load(faults) if faults else None, if_match=not no_if_match)
+        except NotSeededError as error:
+            raise click.ClickException(f"{error}; fill it with: reconciler sandbox seed") from error
+        except FaultError as error:
+            raise click.ClickException(str(error)) from error
+        certificate = _certificate(tls, key, db.parent, bind)
+        try:
+            server = make_server(app, bind, port, certificate)
+        except OSError as error:
+            raise click.ClickException(f"cannot listen on {bind}:{port}: {error}") from error
+        click.echo(_how_to(url(server), token, certificate))
+        sys.stdout.flush()
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            server.serve()
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+        finally:
+            server.stop()
+
+
+def _interrupt(_number: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _certificate(tls: str | None, key: Path | None, folder: Path, bind: str) -> Certificate | None:
+    from reconciler.sandbox.serve import Certificate, self_signed
+
+    if tls is None:
+        if key is not None:
+            raise click.UsageError(f"unexpected argument {key}")
+        return None
+    if tls == "self-signed":
+        if key is not None:
+            raise click.UsageError(f"unexpected argument {key} after --tls self-signed")
+        return self_signed(folder, bind)
+    if key is None:
+        raise click.UsageError("--tls wants two files, CERT and KEY, or the word self-signed")
+    for path in (Path(tls), key):
+        if not path.is_file():
+            raise click.UsageError(f"--tls: {path} is not a file")
+    return Certificate(Path(tls), key)
+
+
+def _how_to(url: str, token: str, certificate: Certificate | None) -> str:
+    authority = certificate.authority if certificate else None
+    lines = [
+        f"Sandbox: {url}",
+        f"Token:   {token}",
+        "",
+        f"reconciler  PIPES_HOST={url} PIPES_TOKEN={token} reconciler plan",
+        f"curl        curl -H 'Authorization: Bearer {token}' {url}{BASE_PATH}/actor",
+    ]
+    if certificate is None:
+        lines.append("terraform   speaks https only: serve with --tls self-signed")
+    else:
+        lines.append(f"terraform   PIPES_HOST={url} PIPES_TOKEN={token} terraform plan")
+    if authority:
+        lines.insert(2, f"Trust:   {authority}")
+        lines[4] = lines[4].replace("PIPES_HOST", f"REQUESTS_CA_BUNDLE={authority} PIPES_HOST")
+        lines[5] = lines[5].replace("curl -H", f"curl --cacert {authority} -H")
+        lines[6] = lines[6].replace("PIPES_HOST", f"SSL_CERT_FILE={authority} PIPES_HOST")
+    lines += ["", "Ctrl-C stops it."]
+    return "\n".join(lines)
+
+
+def _open(db: Path, *, new: bool = False) -> Store:
+    from reconciler.sandbox.store import Store, StoreError
+
+    try:
+        return Store(db) if new else Store.open_existing(db)
+    except FileNotFoundError as error:
+        raise click.ClickException(f"{error}; make one with: reconciler sandbox seed") from error
+    except (StoreError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _need_extra() -> None:
+    """The sandbox is an extra: say so in a line where it was not installed."""
+    for name in _NEEDED:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            raise click.ClickException(f"the sandbox needs {name}: pip install 'reconciler[sandbox]'") from error
