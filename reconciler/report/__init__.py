@@ -50,6 +50,10 @@ def render(subject: Plan | Result | Validation, format: str, *, color: bool = Fa
         from reconciler.report import data
 
         return data.render(subject)
+    if format == "markdown":
+        from reconciler.report import markdown
+
+        return markdown.render(subject)
     raise UsageError(f"unknown format `{format}`; there are {', '.join(FORMATS)}")
 
 

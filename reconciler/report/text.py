@@ -57,6 +57,11 @@ def render_diagnostics(diagnostics: Sequence[Diagnostic], *, color: bool = False
     return "".join(line + "\n" for diagnostic in diagnostics for line in _diagnostic(diagnostic, paint))
 
 
+def section(found: words.Section) -> Iterator[str]:
+    """The lines of one org, escaped and without colour, for a report that shows text inside another format."""
+    yield from (line for line in _section(found, _plain, verbose=False) if line)
+
+
 def _plain(_style: str, text: str) -> str:
     return text
 

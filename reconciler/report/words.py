@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from reconciler.model.diagnostic import Refusal, Source
     from reconciler.model.plan import Change, DnsChange, Effect, Plan
     from reconciler.model.request import Request
     from reconciler.model.result import Outcome, Result
     from reconciler.report import Validation
+
+    Write = Callable[[str], str]
 
 SYMBOLS = {"create": "+", "update": "~", "rename": ">", "delete": "-"}
 REASONS = {
@@ -198,22 +200,43 @@ def direction(effect: Effect) -> str:
     return "lose" if effect.after is None else "change"
 
 
-def effect(effect: Effect) -> str:
-    """`carol gains reader on acme/prod (direct)`."""
+def effect(effect: Effect, *, name: Write = str, text: Write = str) -> str:
+    """`carol gains reader on acme/prod (direct)`; `name` and `text` write what comes from outside, if it is to be marked."""
     if effect.before is None:
-        what = f"gains {effect.after}"
+        what = f"gains {name(effect.after or 'nothing')}"
     elif effect.after is None:
-        what = f"loses {effect.before}"
+        what = f"loses {name(effect.before)}"
     else:
-        what = f"goes from {effect.before} to {effect.after}"
+        what = f"goes from {name(effect.before)} to {name(effect.after)}"
     later = "; once the invitation is accepted" if effect.invited else ""
-    return f"{effect.person} {what} {'on' if '/' in effect.object else 'of'} {effect.object} ({effect.why}{later})"
+    on = "on" if "/" in effect.object else "of"
+    return f"{name(effect.person)} {what} {on} {name(effect.object)} ({text(effect.why)}{later})"
 
 
 def dns(change: DnsChange) -> str:
     if change.after is None:
         return f"{change.workspace}: {change.before} goes away"
     return f"{change.workspace}: {change.before} -> {change.after}"
+
+
+def losses_not_in_impact(plan: Plan) -> tuple[Change, ...]:
+    """Deletions that no line of the impact tells already: workspaces and orgs, and the members and grants left over."""
+    told = {(effect.person, effect.object) for effect in plan.impact if effect.after is None}
+    return tuple(
+        change
+        for section in sections(change for change in plan.changes if change.action == "delete")
+        for group in section.groups
+        for change in group.changes
+        if _person_and_object(change.address) not in told
+    )
+
+
+def _person_and_object(address: str) -> tuple[str, str] | None:
+    *places, last = address.split("/")
+    kind, _, person = last.partition(".")
+    if kind not in ("member", "grant"):
+        return None
+    return person, "/".join(place.partition(".")[2] for place in places)
 
 
 def lift(refusal: Refusal) -> str | None:

@@ -1,0 +1,329 @@
+"""Markdown for one pull-request comment: what matters in the open, the details folded below, never too long.
+
+GitHub takes 65,536 characters in a comment. Where a report has more, detail goes first and says so; owners, removals,
+refusals and errors stay. Details stand in fenced blocks, where nothing is markup; names are code spans, which GitHub's
+filters for @mentions, #references, emoji and bare links pass over (GitHub Flavored Markdown Spec; html-pipeline).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.model.result import Result
+from reconciler.report import Validation, text, words
+from reconciler.report.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.plan import Change, Effect, Plan
+
+LIMIT = 65_535
+LONGEST = 2_000  # characters of one string from outside, such as a server's error page
+SHORTEST = 80
+
+MARKUP = re.compile(r"([\\`*_\[\]<>&|~$!])")
+# At the start of an item these would begin a list, a heading or a rule; spaces, a block of code.
+START = re.compile(r"^(\d*)([-+=.)])")
+# GitHub and GitLab look for these in the finished text, where a backslash is long gone: mentions, references to issues,
+# commits, labels and milestones, emoji, bare links. A zero-width space would help too, but is one of the characters
+# that we show to be there; a code span is passed over as well.
+FILTERED = re.compile(
+    r"(https?://|ftp://|mailto:|xmpp:|www\.|[@#]|\bGH-(?=\d)|:(?=[\w+-]+:)|\b[0-9a-f]{7,64}\b|(?<!\w)[!~%&$^](?=\w))",
+    re.IGNORECASE,
+)
+SYMBOL = re.compile(r"^    ([-+~>])(?= )")
+ELSEWHERE = "The text report has it all."
+BACKTICKS = re.compile(r"`+")
+
+
+def escape(raw: str, longest: int = LONGEST) -> str:
+    """`raw` as literal text inside a paragraph or a list item: on one line, and no part of it markup, mention or link."""
+    parts = FILTERED.split(_clip(visible(raw), longest).lstrip())
+    # split() with one group gives text and matches in turn.
+    marked = [_span(part) if index % 2 else MARKUP.sub(r"\\\1", part) for index, part in enumerate(parts)]
+    return START.sub(r"\1\\\2", "".join(marked))
+
+
+def _sentence(raw: str, longest: int = LONGEST) -> str:
+    ended = raw.rstrip().endswith((".", "?", "!"))
+    return escape(raw, longest) + ("" if ended else ".")
+
+
+def code(raw: str, longest: int = LONGEST) -> str:
+    """`raw` as a code span: for names, addresses and values. Not for table cells, where `|` would still divide."""
+    return _span(_clip(visible(raw), longest))
+
+
+def fenced(lines: Iterable[str]) -> list[str]:
+    """Lines that are already escaped as text, as a block that GitHub colours like a diff."""
+    body = list(lines)
+    fence = "`" * max(3, 1 + max((len(run) for line in body for run in BACKTICKS.findall(line)), default=0))
+    return [f"{fence}diff", *body, fence]
+
+
+def _span(shown: str) -> str:
+    if not shown.strip():
+        return "` `" if shown else "(empty)"
+    fence = "`" * (1 + max((len(run) for run in BACKTICKS.findall(shown)), default=0))
+    # A space on both sides is taken away again; without it a backtick at an end would join the fence.
+    pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def _clip(shown: str, longest: int) -> str:
+    return shown if len(shown) <= longest else f"{shown[:longest]}… ({len(shown) - longest} more characters)"
+
+
+def render(subject: Plan | Result | Validation, *, limit: int = LIMIT) -> str:
+    """The whole report in at most `limit` characters.
+
+    A report that would be longer loses, in this order: the folded details, from the longest; all but ten each of the
+    notes, warnings and unmanaged objects; who gains access without becoming an owner; and at last the reasons behind
+    owners, removals and refusals, which then stand as bare names. It says what it left out. Only where the bare names
+    alone are too many does it stop among them, and says how many more there are.
+    """
+    for level in range(4):
+        parts = _build(subject, level)
+        if level == 0:
+            _drop_details(parts, limit)
+        found = parts.text()
+        if len(found) <= limit:
+            return found
+    return _stop(parts, limit)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """A report before it is put together; `must` is what no limit may take away."""
+
+    head: list[str]
+    must: list[str] = field(default_factory=list)
+    rest: list[str] = field(default_factory=list)
+    details: list[tuple[str, list[str]]] = field(default_factory=list)  # what one is called, and its lines
+    left_out: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        lines = [*self.head, *self.must, *self.rest]
+        if self.left_out:
+            lines += ["", f"_Too long for one comment; left out: {'; '.join(self.left_out)}. {ELSEWHERE}_"]
+        for _, block in self.details:
+            lines += ["", *block]
+        return "\n".join(lines).strip("\n") + "\n"
+
+
+def _drop_details(parts: _Parts, limit: int) -> None:
+    while parts.details and len(parts.text()) > limit:
+        longest = max(parts.details, key=lambda detail: sum(map(len, detail[1])))
+        parts.details.remove(longest)
+        parts.left_out.append(f"the details of {longest[0]}")
+
+
+def _stop(parts: _Parts, limit: int) -> str:
+    kept, missing = list(parts.must), 0
+    while kept:
+        kept.pop()
+        missing += 1
+        words_ = f"**These are not all: {missing} more lines do not fit. {ELSEWHERE}**"
+        found = "\n".join([*parts.head, "", words_, *kept, "", words_]) + "\n"
+        if len(found) <= limit:
+            return found
+    return found[:limit]
+
+
+def _build(subject: Plan | Result | Validation, level: int) -> _Parts:
+    if isinstance(subject, Validation):
+        return _validation(subject, level)
+    if isinstance(subject, Result):
+        return _result(subject, level)
+    return _plan(subject, level)
+
+
+def _plan(plan: Plan, level: int) -> _Parts:
+    first, *more = words.summary(plan)
+    parts = _Parts([f"### {escape(first)}", *(line for text_ in more for line in ("", escape(text_)))])
+    parts.must += _against(plan, level)
+    _impact(parts, plan, level)
+    if plan.dns:
+        parts.must += [
+            "",
+            "**DNS names that change**",
+            "",
+            *_few([f"- {escape(words.dns(name))}" for name in plan.dns], level),
+        ]
+    if plan.lifted:
+        lifted = [
+            f"- {code(r.code)} for {code(r.address)}: {escape(r.fact, SHORTEST if level > 2 else LONGEST)}"
+            for r in plan.lifted
+        ]
+        parts.must += ["", "**Lifted by --allow, for this plan**", "", *lifted]
+    _remarks(parts, "Warnings", [_diagnostic(warning) for warning in plan.warnings], level)
+    _remarks(parts, "Notes", [f"- {escape(note)}" for note in plan.notes], level)
+    _remarks(parts, "Not managed, left alone", [f"- {code(address)}" for address in plan.unmanaged], level)
+    if level == 0:
+        parts.details += [_folded_section(section) for section in words.sections(plan.changes)]
+    elif plan.changes:
+        parts.left_out.insert(0, "the details of every organization")
+    return parts
+
+
+def _result(result: Result, level: int) -> _Parts:
+    parts = _Parts([f"### {escape(words.result_summary(result))}"])
+    for status, title in (("failed", "Failed"), ("skipped", "Skipped")):
+        found = [outcome for outcome in result.outcomes if outcome.status == status]
+        if not found:
+            continue
+        if level > 2:
+            lines = _names(outcome.address for outcome in found)
+        else:
+            lines = [
+                f"- Step {o.number}: {escape(o.action)} {code(o.address)}: {escape(words.outcome(o), LONGEST if level < 2 else SHORTEST)}"
+                for o in found
+            ]
+        parts.must += ["", f"**{title}**", "", *lines]
+    _remarks(parts, "Notes", [f"- {escape(note)}" for note in result.notes], level)
+    if result.plan.impact:
+        parts.must += ["", "#### What the plan was to change"]
+        _impact(parts, result.plan, level)
+    if level == 0:
+        lines = [line for line in text.render(result).split("\n")[: len(result.outcomes)] if line]
+        if lines:
+            parts.details.append(_folded("every step", f"{words.count(len(lines), 'step')}", lines))
+    elif result.outcomes:
+        parts.left_out.insert(0, "every step")
+    return parts
+
+
+def _validation(validation: Validation, level: int) -> _Parts:
+    parts = _Parts([f"### {escape(words.validation_summary(validation))}"])
+    errors = [_diagnostic(error, LONGEST if level < 2 else SHORTEST) for error in validation.errors]
+    if errors:
+        parts.must += ["", "**Errors**", "", *errors]
+    _remarks(parts, "Warnings", [_diagnostic(warning) for warning in validation.warnings], level)
+    if level == 0 and validation.diagnostics:
+        lines = text.render_diagnostics(validation.diagnostics).rstrip("\n").split("\n")
+        parts.details.append(_folded("the lines", "The lines", lines))
+    elif validation.diagnostics:
+        parts.left_out.insert(0, "the manifests' lines")
+    return parts
+
+
+def _against(plan: Plan, level: int) -> list[str]:
+    """Refusals, errors and what has to be confirmed, in a box that cannot be overlooked."""
+    lines: list[str] = []
+    if level > 2:
+        for kind in dict.fromkeys(refusal.code for refusal in plan.refusals):
+            found = [refusal for refusal in plan.refusals if refusal.code == kind]
+            lines += [f"- **Refused:** {code(kind)}", *("  " + line for line in _names(r.address for r in found))]
+    else:
+        for refusal in plan.refusals:
+            where = f" ({code(words.place(refusal.source))})" if refusal.source else ""
+            option = words.lift(refusal)
+            lines.append(
+                f"- **Refused:** {code(refusal.code)} for {code(refusal.address)}{where}: {_sentence(refusal.fact)}"
+                f" Way on: {_sentence(refusal.way_on)}"
+                + (f" Or lift it for one run: {code(option)}." if option else "")
+            )
+    lines += [_diagnostic(error, LONGEST if level < 2 else SHORTEST) for error in plan.errors]
+    lines += [f"- {escape(words.confirmation(handle))}" for handle in plan.confirm_delete]
+    return ["", "> [!CAUTION]", *(f"> {line}" for line in lines)] if lines else []
+
+
+def _impact(parts: _Parts, plan: Plan, level: int) -> None:
+    found = words.impact(plan.impact)
+    losing = [effect for effect in found.others if words.direction(effect) == "lose"]
+    changing = [effect for effect in found.others if words.direction(effect) == "change"]
+    gaining = [effect for effect in found.others if words.direction(effect) == "gain"]
+    deleted = words.losses_not_in_impact(plan)
+    if level > 2:
+        gained = [effect for effect in found.owners if words.direction(effect) == "gain"]
+        lost = [effect for effect in found.owners if words.direction(effect) == "lose"]
+        parts.must += _bare("Owners lost", lost) + _bare("Owners gained", gained)
+        parts.must += _listed("Deleted", _names(change.address for change in deleted))
+        parts.must += _bare("Access lost", losing)
+    else:
+        parts.must += _listed("Owners", [_effect(effect) for effect in found.owners])
+        parts.must += _listed("Deleted", [_deleted(change) for change in deleted])
+        parts.must += _listed("Access lost", [_effect(effect) for effect in losing])
+    if level < 2:
+        # A role that is changed may be a loss as well; it stays as long as the reasons do.
+        parts.must += _listed("Access changed", [_effect(effect) for effect in changing])
+        parts.rest += _listed("Access gained", [_effect(effect) for effect in gaining])
+    else:
+        if changing:
+            parts.must += _bare("Access changed", changing)
+        if gaining:
+            parts.left_out.append(f"{words.count(len(gaining), 'gain')} of access")
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    return ["", f"**{title}**", "", *lines] if lines else []
+
+
+def _bare(title: str, effects: Sequence[Effect]) -> list[str]:
+    """Names by object, some to a line, so that a cut falls between lines."""
+    by_object: dict[str, list[str]] = {}
+    for effect in effects:
+        by_object.setdefault(effect.object, []).append(effect.person)
+    lines = []
+    for place, people in by_object.items():
+        lines += [f"- {code(place)}: {line.removeprefix('- ')}" for line in _names(people)]
+    return _listed(title, lines)
+
+
+def _names(names: Iterable[str], a_line: int = 50) -> list[str]:
+    shown = [code(name, SHORTEST) for name in names]
+    return ["- " + ", ".join(shown[at : at + a_line]) for at in range(0, len(shown), a_line)]
+
+
+def _few(lines: Sequence[str], level: int) -> list[str]:
+    if level == 0 or len(lines) <= 10:
+        return list(lines)
+    return [*lines[:10], f"- and {len(lines) - 10} more"]
+
+
+def _remarks(parts: _Parts, title: str, lines: Sequence[str], level: int) -> None:
+    shown = _few(lines, level)
+    if level > 1 and shown:
+        parts.left_out.append(f"{title.lower()} ({len(lines)})")
+        return
+    parts.rest += _listed(title, shown)
+
+
+def _effect(effect: Effect) -> str:
+    return f"- {words.effect(effect, name=code, text=escape)}"
+
+
+def _deleted(change: Change) -> str:
+    why = words.why(change)
+    return f"- {code(change.address)}" + (f" ({escape(why)})" if why else "")
+
+
+def _diagnostic(found: Diagnostic, longest: int = LONGEST) -> str:
+    where = f"{code(str(found.source))}: " if found.source else ""
+    hint = f" {_sentence(found.hint[:1].upper() + found.hint[1:], longest)}" if found.hint else ""
+    also = f" Also here: {code(str(found.also))}." if found.also else ""
+    return f"- **{found.severity.capitalize()}:** {where}{_sentence(found.summary, longest)}{hint}{also}"
+
+
+def _folded_section(section: words.Section) -> tuple[str, list[str]]:
+    changes = [change for group in section.groups for change in group.changes]
+    lines = list(text.section(section))[1:]
+    # GitHub colours a line of a diff by its first character; it knows `!` for a change, not `~`.
+    lines = [SYMBOL.sub(lambda match: "!" if match[1] == "~" else match[1], line) for line in lines]
+    return _folded(
+        code(section.address, SHORTEST), f"<code>{_html(section.address)}</code>: {words.tally(changes)}", lines
+    )
+
+
+def _folded(name: str, summary: str, lines: Iterable[str]) -> tuple[str, list[str]]:
+    return name, [f"<details><summary>{summary}</summary>", "", *fenced(lines), "", "</details>"]
+
+
+def _html(raw: str) -> str:
+    import html
+
+    return html.escape(_clip(visible(raw), SHORTEST))

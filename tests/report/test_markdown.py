@@ -1,0 +1,224 @@
+"""Markdown that a forge renders as we meant it, and that fits into one comment whatever the plan."""
+
+import dataclasses
+import re
+
+import pytest
+from hypothesis import given
+from markdown_it import MarkdownIt
+from report import sample, worlds
+from report.golden import assert_golden
+from report.test_text import DIAGNOSTIC
+
+from reconciler.model.plan import Effect
+from reconciler.model.result import Outcome, Result
+from reconciler.report import Validation, render
+from reconciler.report.markdown import LIMIT, code, escape
+
+PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+BLOCKS = {
+    "heading_open", "heading_close", "paragraph_open", "paragraph_close", "bullet_list_open", "bullet_list_close",
+    "list_item_open", "list_item_close", "blockquote_open", "blockquote_close", "fence", "html_block", "inline",
+}  # fmt: skip
+SUMMARY = re.compile(r"<details><summary>(<code>[^<>]*</code>: )?[\w ,]+</summary>\n|</details>\n?")
+TITLES = {
+    "Owners", "Owners lost", "Owners gained", "Deleted", "Access lost", "Access changed", "Access gained", "Warnings",
+    "Notes", "Errors", "Failed", "Skipped", "Refused:", "Error:", "Warning:", "DNS names that change",
+    "Not managed, left alone", "Lifted by --allow, for this plan",
+}  # fmt: skip
+FILTERED = re.compile(
+    r"@\w|#\d|https?://|ftp://|mailto:|www\.\w|GH-\d|:[\w+-]+:|\b[0-9a-f]{7,40}\b|(?<!\w)[!~%&$^]\w", re.IGNORECASE
+)
+
+
+def assert_ours(markdown):
+    """Every construct in it is one of those that the writer makes."""
+    for token in PARSER.parse(markdown):
+        assert token.type in BLOCKS, token
+        if token.type == "html_block":
+            assert SUMMARY.fullmatch(token.content), token.content
+        if token.type == "fence":
+            assert token.info == "diff"
+            assert token.markup.strip("`") == ""
+        if token.type == "inline":
+            assert_inline_is_ours(token)
+
+
+def assert_inline_is_ours(token):
+    text, strong = "", None
+    for child in token.children:
+        assert child.type in {
+            "text",
+            "text_special",
+            "code_inline",
+            "softbreak",
+            "strong_open",
+            "strong_close",
+            "em_open",
+            "em_close",
+        }, child
+        if child.type == "strong_open":
+            strong = ""
+        elif child.type == "strong_close":
+            assert strong in TITLES or strong.startswith("These are not all: "), strong
+            strong = None
+        elif child.type in ("text", "text_special"):
+            text += child.content
+            strong = None if strong is None else strong + child.content
+        else:
+            # A forge's filters see each stretch of text alone; code spans end one.
+            text += "\n"
+    assert not FILTERED.search(text.replace("[!CAUTION]", "")), text
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("plan.md", sample.REFUSED),
+        ("result.md", sample.APPLIED_IN_PART),
+        ("validation.md", Validation((DIAGNOSTIC, sample.WARNING), 3, 2)),
+    ],
+)
+def test_markdown_is_as_it_was_accepted(name, subject):
+    found = render(subject, "markdown")
+    assert_ours(found)
+    assert_golden(name, found)
+
+
+def plain(markdown):
+    """What a reader sees of one paragraph."""
+    (_, inline, _) = PARSER.parse(markdown)
+    return "".join(child.content for child in inline.children)
+
+
+@pytest.mark.parametrize("raw", [text for text in worlds.HOSTILE if text.strip()])
+def test_hostile_text_is_read_as_it_was_written(raw):
+    from reconciler.report.visible import visible
+
+    for prefix in ("", "x "):
+        found = prefix + escape(raw)
+        assert_ours(found)
+        assert plain(found) == prefix + visible(raw).strip()
+    assert plain("x " + code(raw)) == "x " + visible(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "- item",
+        "+ item",
+        "1. item",
+        "12) item",
+        "=====",
+        "---",
+        "# heading",
+        "> quote",
+        "    code",
+        "~~~",
+        "```",
+        "* * *",
+        "| a |\n|-|",
+        "$x$",
+        "[a]: b",
+        "<!-- c",
+    ],
+)
+def test_no_text_begins_a_block(raw):
+    assert_ours("- " + escape(raw))
+    assert [token.type for token in PARSER.parse("- " + escape(raw))] == [
+        "bullet_list_open", "list_item_open", "paragraph_open", "inline", "paragraph_close", "list_item_close",
+        "bullet_list_close",
+    ]  # fmt: skip
+
+
+@given(worlds.plans())
+def test_no_plan_brings_markup_of_its_own(plan):
+    assert_ours(render(plan, "markdown"))
+
+
+@given(worlds.results())
+def test_no_result_brings_markup_of_its_own(result):
+    assert_ours(render(result, "markdown"))
+
+
+@given(worlds.few(worlds.diagnostics))
+def test_no_manifest_brings_markup_of_its_own(diagnostics):
+    assert_ours(render(Validation(diagnostics, 1, 1), "markdown"))
+
+
+def many(number, **rest):
+    """A plan in which everything happens `number` times, the owners ten times less often."""
+    names = [f"user-{index:05}" for index in range(number)]
+    return dataclasses.replace(
+        sample.CHANGED,
+        changes=tuple(
+            sample.change("delete", f"org.acme/member.{name}", {"role": "member"}, reason="unlisted") for name in names
+        )
+        + tuple(sample.change("delete", f"org.acme/workspace.w{name}", {}, reason="absent") for name in names[::10]),
+        steps=(),
+        impact=tuple(Effect(f"o{name}", "acme", "owner", None, "absent: true") for name in names[::10])
+        + tuple(Effect(name, "acme", "member", None, "no longer listed") for name in names)
+        + tuple(Effect(f"new-{name}", "acme/prod", None, "reader", "team/sre") for name in names),
+        **rest,
+    )
+
+
+@pytest.mark.parametrize("number", [10, 300, 1000, 2500])
+def test_a_report_fits_into_a_comment_and_keeps_every_owner_removal_and_refusal(number):
+    refusals = tuple(
+        dataclasses.replace(sample.MASS_REMOVAL, address=f"org.acme/member.r{index:05}", fact="fact " * 60)
+        for index in range(number // 5)
+    )
+    found = render(many(number, refusals=refusals), "markdown")
+    assert len(found) <= LIMIT
+    assert_ours(found)
+    for index in range(number):
+        assert f"`user-{index:05}`" in found
+    for index in range(0, number, 10):
+        assert f"`ouser-{index:05}`" in found
+        assert f"`org.acme/workspace.wuser-{index:05}`" in found
+    for refusal in refusals:
+        assert f"`{refusal.address}`" in found
+    assert ("left out" in found) == (number > 100)
+
+
+def test_what_is_left_out_is_said():
+    found = render(many(1000), "markdown")
+    assert "Too long for one comment; left out: the details of every organization" in found
+    assert "1000 gains of access" in found
+
+
+def test_details_go_from_the_longest_org_before_anything_else_does():
+    changes = tuple(
+        sample.change("create", f"org.{org}/workspace.w{index}", None, {"instance_type": "x" * 100})
+        for org, number in (("big", 600), ("small", 3))
+        for index in range(number)
+    )
+    found = render(sample.empty_plan(changes=changes), "markdown")
+    assert "left out: the details of `org.big`." in found
+    assert "<code>org.small</code>: 3 to create" in found
+
+
+def test_where_even_bare_names_are_too_many_it_says_how_many_lines_are_missing():
+    found = render(many(20_000), "markdown")
+    assert len(found) <= LIMIT
+    assert_ours(found)
+    assert found.count("**These are not all: ") == 2
+    # Owners come first, so they are the last to go.
+    assert all(f"`ouser-{index:05}`" in found for index in range(0, 20_000, 10))
+
+
+@pytest.mark.parametrize("subject", ["error page", "display name"])
+def test_one_huge_string_does_not_push_the_rest_out(subject):
+    huge = "<p>" * 100_000
+    if subject == "error page":
+        found = render(Result(sample.CHANGED, (Outcome(1, "org.acme", "update", "failed", huge),)), "markdown")
+    else:
+        found = render(
+            dataclasses.replace(sample.REFUSED, warnings=(dataclasses.replace(sample.WARNING, summary=huge),)),
+            "markdown",
+        )
+        assert "owner-floor" in found
+    assert len(found) <= LIMIT
+    assert "more characters" in found
+    assert "`frank` loses" in found
