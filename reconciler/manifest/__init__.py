@@ -27,7 +27,9 @@ def load(paths: Sequence[str | Path], *, today: date) -> Desired:
     file, warnings after errors.
     """
     texts, problems = read_all(paths)
-    return _load(texts, today, problems)
+    desired = _load(texts, today, problems)
+    desired.paths = tuple(str(path) for path in paths)
+    return desired
 
 
 def load_texts(texts: Mapping[str, bytes], *, today: date) -> Desired:

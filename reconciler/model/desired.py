@@ -58,7 +58,8 @@ class Desired:
     """All manifests of one run, merged.
 
     `people` holds every name that `people:` defines; any other name is its own handle. `files` is the path and the
-    SHA-256 of each manifest that was read, sorted by path, for binding a saved plan to them.
+    SHA-256 of each manifest that was read, sorted by path, for binding a saved plan to them; `paths` are the files and
+    folders that were asked for.
     """
 
     orgs: dict[str, Node]
@@ -66,6 +67,7 @@ class Desired:
     rules: Rules
     day: date
     files: tuple[tuple[str, str], ...] = ()
+    paths: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     teams: dict[str, tuple[str, ...]] = field(default_factory=dict)  # flattened: team -> names, sorted
 

@@ -102,6 +102,7 @@ class Plan:
     day: date
     files: tuple[tuple[str, str], ...]
     reads: Mapping[str, str]
+    paths: tuple[str, ...] = ()  # the files and folders that the manifests were read from, for reading them again
     confirm_delete: tuple[str, ...] = ()  # handles of orgs that apply wants typed
 
     @property

@@ -21,6 +21,8 @@ class Outcome:
     wrote: bool = False  # something was, or may have been, changed
     status_code: int | None = None  # the HTTP status of a failure, where there was one
     request_id: str | None = None
+    code: str | None = None  # the safeguard that refused it on live, where one did
+    unreachable: bool = False  # Pipes did not answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.plan import Change, DnsChange, Effect, Plan, Step
 from reconciler.plan import allow as allowances
 from reconciler.plan import diff, identity, impact, order, safeguards
+from reconciler.plan.remember import remembered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +74,7 @@ def make_plan(
         orgs=tuple(sheet.address for sheet in sheets),
         day=desired.day,
         files=desired.files,
+        paths=desired.paths,
         reads=reads,
         confirm_delete=tuple(sheet.have.handle for sheet in sheets if sheet.deleted and sheet.have is not None),
     )
@@ -92,3 +94,6 @@ def _fingerprint(org: Resource) -> str:
     rows = sorted([*org.of("member").values(), *org.inherited_of("member").values()], key=lambda r: (r.id, r.handle))
     text = "\n".join(f"{r.id} {r.handle} {r.attrs.get('role')} {r.attrs.get('status')} {r.version}" for r in rows)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+__all__ = ["make_plan", "remembered"]

@@ -158,6 +158,7 @@ class _Document(_Shape):
     notes: list[str]
     unmanaged: list[str]
     files: list[_File]
+    paths: list[str]
     reads: dict[str, str]
     digest: str | None = None
 
@@ -202,6 +203,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "notes": list(plan.notes),
         "unmanaged": list(plan.unmanaged),
         "files": [{"path": path, "sha256": sha256} for path, sha256 in plan.files],
+        "paths": list(plan.paths),
         "reads": _sorted(plan.reads),
     }
     document["digest"] = digest(document)
@@ -257,6 +259,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
         orgs=tuple(shape.orgs),
         day=shape.day,
         files=tuple((file.path, file.sha256) for file in shape.files),
+        paths=tuple(shape.paths),
         reads=shape.reads,
         confirm_delete=tuple(shape.confirm_delete),
     )

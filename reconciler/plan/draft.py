@@ -73,6 +73,9 @@ class OrgSheet:
     drafts: list[Draft] = field(default_factory=list)
     people: dict[str, Who] = field(default_factory=dict)  # by the manifest's name
     members: dict[str, Membership] = field(default_factory=dict)
+    named: dict[str, Resource] = field(
+        default_factory=dict
+    )  # address -> the live object that it is, where there is one
     workspaces: list[GrantSheet] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     errors: list[Diagnostic] = field(default_factory=list)

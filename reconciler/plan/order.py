@@ -193,7 +193,10 @@ def _change(address: str, pieces: list[_Piece]) -> Change:
     kind, have, want = main.kind, main.have, main.want
     before = kind.shown(have.attrs) if have is not None else None
     attrs = {name: value for draft in drafts for name, value in draft.attrs.items()}
-    after = None if main.action == "delete" else kind.shown({**(have.attrs if have is not None else {}), **attrs})
+    after = None
+    if main.action != "delete":
+        after = kind.shown({**(have.attrs if have is not None else {}), **attrs})
+        after.update({name: None for name, value in attrs.items() if value is None and have is not None})
     source = want.source if want is not None else None
     if want is not None and want.sources and len(attrs) == 1:
         source = want.sources.get(next(iter(attrs)), source)

@@ -1,0 +1,361 @@
+"""Sending one step so that it happens once, or not at all, or is reported as unknown: never twice, never over
+somebody else's change.
+
+Every update and delete first reads the object again: it must still be what the plan was made from (contract: no 412 is
+documented, so a server may ignore `If-Match`). What was lost on the way is looked for before anything is repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock as Mutex
+from typing import TYPE_CHECKING, Any
+
+from reconciler.apply import guard, look
+from reconciler.apply.errors import StepFailed
+from reconciler.kinds import KINDS, member
+from reconciler.kinds.kind import Place, same_value
+from reconciler.model import address as addresses
+from reconciler.model.errors import PipesError
+from reconciler.model.live import LockEntry
+from reconciler.model.request import Request
+from reconciler.model.result import Outcome
+from reconciler.pipes.errors import LostAnswerError, NotSentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.apply.journal import Journal
+    from reconciler.kinds.kind import Kind
+    from reconciler.model.live import Resource
+    from reconciler.model.plan import Change, Plan, Step
+    from reconciler.pipes.client import Answer, Client
+
+# how often an unclear answer is looked into before the step is given up as unknown
+TRIES = 4
+CONFLICT = frozenset({409, 412})
+
+
+@dataclass(slots=True)
+class Run:
+    """What the steps of one apply share. `learned` collects ids for the lock file, by address; `handles` the handles
+    that invitations by email answered with.
+    """
+
+    plan: Plan
+    client: Client
+    journal: Journal
+    floors: Mapping[str, int]  # org handle -> the owner floor in force
+    changes: dict[str, Change] = field(default_factory=dict)
+    learned: dict[str, LockEntry] = field(default_factory=dict)
+    handles: dict[str, str] = field(default_factory=dict)
+    attrs: dict[str, dict[str, Any]] = field(default_factory=dict)  # address -> what we know it to be by our own writes
+    mutex: Mutex = field(default_factory=Mutex)
+
+    def __post_init__(self) -> None:
+        self.changes = {change.address: change for change in self.plan.changes}
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Whether a step has changed anything yet, and whether it found all as wanted."""
+
+    wrote: bool = False
+    sent: bool = False
+    lost: bool = False
+
+
+def perform(run: Run, step: Step) -> Outcome:
+    """Do one step and say what became of it. Raises nothing but what is a bug of ours."""
+    progress = _Progress()
+    try:
+        for request in step.requests:
+            _request(run, step, _filled(run, request), progress)
+    except (PipesError, StepFailed, OSError) as error:
+        return _failure(step, error, progress)
+    return Outcome(step.number, step.address, step.action, "done" if progress.sent else "already", wrote=progress.wrote)
+
+
+def _failure(step: Step, error: Exception, progress: _Progress) -> Outcome:
+    detail, wrote = str(error), progress.wrote or progress.lost
+    if isinstance(error, LostAnswerError):
+        detail, wrote = f"{error}; whether Pipes did it is not known, the next apply looks first", True
+    elif isinstance(error, StepFailed):
+        wrote = wrote or error.wrote
+    elif isinstance(error, OSError):
+        detail = f"the journal cannot be written ({error.strerror}), so nothing more was sent"
+    return Outcome(
+        step.number,
+        step.address,
+        step.action,
+        "failed",
+        detail,
+        wrote,
+        getattr(error, "status", None),
+        getattr(error, "request_id", None),
+        getattr(error, "code", None),
+        unreachable=isinstance(error, NotSentError),
+    )
+
+
+def _filled(run: Run, request: Request) -> Request:
+    if request.late is None:
+        return request
+    with run.mutex:
+        handle = run.handles.get(request.late)
+    if handle is None:
+        raise StepFailed(f"Pipes gave no handle for {request.late}, which this needs")
+    return request.filled(handle)
+
+
+def _request(run: Run, step: Step, request: Request, progress: _Progress) -> None:
+    change = run.changes[step.address]
+    kind = KINDS[change.kind]
+    if request.method == "POST":
+        _create(run, step, kind, request, progress)
+    elif request.method == "PATCH":
+        _modify(run, step, change, kind, request, progress)
+    else:
+        _remove(run, step, change, kind, request, progress)
+
+
+def _send(run: Run, step: Step, request: Request, progress: _Progress, known: tuple[str, ...] = ()) -> Answer:
+    """Send between the journal's intent and outcome. Raises LostAnswerError, NotSentError."""
+    ticket = run.journal.intent(step, request, known)
+    progress.sent = True
+    try:
+        answer = run.client.send(request)
+    except LostAnswerError:
+        progress.lost = True
+        run.journal.outcome(ticket, "lost")
+        raise
+    except NotSentError:
+        run.journal.outcome(ticket, "not sent")
+        raise
+    if answer.ok:
+        progress.wrote = True
+    run.journal.outcome(ticket, str(answer.status), answer.body)
+    return answer
+
+
+def _failed(answer: Answer, note: str = "") -> StepFailed:
+    return StepFailed(
+        f"{note}Pipes answered {answer.status}: {answer.problem}", status=answer.status, request_id=answer.request_id
+    )
+
+
+def _unclear(answer: Answer) -> bool:
+    return answer.status >= 500
+
+
+# --- creating ---------------------------------------------------------------------------------------------------------
+
+
+def _create(run: Run, step: Step, kind: Kind, request: Request, progress: _Progress) -> None:
+    body = request.body or {}
+    by_email = kind is member.KIND and "handle" not in body
+    place = _place(step.address, kind)
+    before = _pending(run, place) if by_email else {}
+    lost: LostAnswerError | None = None
+    for _ in range(TRIES):
+        answer = None
+        try:
+            answer = _send(run, step, request, progress, tuple(before))
+        except LostAnswerError as error:
+            lost = error
+        if answer is not None and answer.ok:
+            _learn(run, step, kind, answer.body or {}, request)
+            return
+        if answer is not None and not _unclear(answer) and answer.status not in (400, *CONFLICT):
+            raise _failed(answer)
+        # it may be there: by this very request whose answer was lost, or by somebody else
+        found = (
+            _invited_meanwhile(run, place, before)
+            if by_email
+            else look.at(run.client, kind, kind.find(place, str(body["handle"])))
+        )
+        if found is not None:
+            if not _as_wanted(kind, found, {k: v for k, v in body.items() if k not in ("handle", "email")}):
+                raise StepFailed(
+                    f"{found.handle} is there already, with other attributes than planned "
+                    f"({_shown(kind, found)}); plan again",
+                    wrote=progress.lost,
+                )
+            if progress.lost or (answer is not None and _unclear(answer)):
+                progress.wrote = True
+            elif answer is not None:
+                progress.sent = False
+            _learn_resource(run, step, kind, found)
+            return
+        if answer is not None and not _unclear(answer):
+            raise _failed(answer)
+    if lost is not None:
+        raise lost
+    assert answer is not None
+    raise _failed(answer, f"gave up after {TRIES} tries: ")
+
+
+def _place(address: str, kind: Kind) -> Place:
+    parts = dict(addresses.split(address))
+    return Place(org=parts["org"], workspace=parts.get("workspace", "") if kind.name != "org" else "")
+
+
+def _pending(run: Run, place: Place) -> dict[str, str]:
+    """The invitations that are open now, user id -> handle: the list that a lost answer is compared with."""
+    return {r.id: r.handle for r in look.members(run.client, place.org) if r.attrs.get("status") == member.INVITED}
+
+
+def _invited_meanwhile(run: Run, place: Place, before: Mapping[str, str]) -> Resource | None:
+    """Who has been invited since `before` was read. More than one cannot be told apart, and is not guessed."""
+    with run.mutex:
+        ours = {entry.id for entry in run.learned.values()}
+    new = [
+        row
+        for row in look.members(run.client, place.org)
+        if row.id not in before and row.id not in ours and row.attrs.get("status") == member.INVITED
+    ]
+    if len(new) > 1:
+        raise StepFailed(
+            f"the answer was lost and {len(new)} invitations are new ({', '.join(r.handle for r in new)}): which one is "
+            "meant cannot be told, name the handle in `people:`",
+            wrote=True,
+        )
+    return new[0] if new else None
+
+
+def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: Request) -> None:
+    """Keep what a create answered: the id for the lock file, and the handle that grants by email wait for."""
+    identifier = body.get("user_id") if kind.names_people else body.get("id")
+    handle = body.get("user_handle") if kind.names_people else body.get("handle")
+    with run.mutex:
+        if isinstance(identifier, str):
+            by_email = kind is member.KIND and "handle" not in (request.body or {})
+            run.learned[step.address] = LockEntry(identifier, handle if by_email and isinstance(handle, str) else None)
+        if kind is member.KIND and isinstance(handle, str):
+            run.handles[step.address] = handle
+
+
+def _learn_resource(run: Run, step: Step, kind: Kind, found: Resource) -> None:
+    with run.mutex:
+        run.learned[step.address] = LockEntry(found.id, found.handle if kind is member.KIND else None)
+        if kind is member.KIND:
+            run.handles[step.address] = found.handle
+
+
+# --- changing and removing --------------------------------------------------------------------------------------------
+
+
+def _modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: _Progress) -> None:
+    body = request.body or {}
+    now = look.at(run.client, kind, request.path)
+    if now is None:
+        new_name = look.at(run.client, kind, _renamed_path(request)) if "handle" in body else None
+        if new_name is not None and new_name.id == change.id and _as_wanted(kind, new_name, body):
+            return
+        raise StepFailed("it is not there any more; plan again")
+    lost: LostAnswerError | None = None
+    for _ in range(TRIES):
+        if _as_wanted(kind, now, body):
+            if lost is not None:
+                progress.wrote = True
+            _note(run, step, body)
+            return
+        _must_be_as_planned(run, step, change, kind, now)
+        if step.accepted_owners is not None:
+            guard.owner_floor(run, step, now)
+        answer = None
+        try:
+            answer = _send(run, step, Request("PATCH", request.path, body, now.version), progress)
+        except LostAnswerError as error:
+            lost = error
+        if answer is not None and answer.ok:
+            _note(run, step, body)
+            return
+        if answer is not None and answer.status not in CONFLICT and not _unclear(answer):
+            raise _failed(answer)
+        again = look.at(run.client, kind, request.path)
+        if again is None and "handle" in body:
+            again = look.at(run.client, kind, _renamed_path(request))
+        if again is None:
+            raise StepFailed("it went away while it was being changed; plan again", wrote=progress.lost)
+        if answer is not None and answer.status in CONFLICT and not _as_wanted(kind, again, body):
+            raise _failed(
+                answer, "it was changed by somebody else at this moment, and is left as they made it; plan again. "
+            )
+        now = again
+    if lost is not None:
+        raise lost
+    assert answer is not None
+    raise _failed(answer, f"gave up after {TRIES} tries: ")
+
+
+def _renamed_path(request: Request) -> str:
+    return f"{request.path.rpartition('/')[0]}/{(request.body or {}).get('handle')}"
+
+
+def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: _Progress) -> None:
+    lost: LostAnswerError | None = None
+    answer = None
+    for _ in range(TRIES):
+        now = look.at(run.client, kind, request.path)
+        if now is None:
+            if lost is not None:
+                progress.wrote = True
+            return
+        _must_be_as_planned(run, step, change, kind, now)
+        if step.accepted_owners is not None:
+            guard.owner_floor(run, step, now)
+        answer = None
+        try:
+            answer = _send(run, step, Request("DELETE", request.path, None, now.version), progress)
+        except LostAnswerError as error:
+            lost = error
+        if answer is not None and (answer.ok or answer.status == 404):
+            return
+        if answer is not None and answer.status in CONFLICT:
+            if look.at(run.client, kind, request.path) is None:
+                return
+            raise _failed(
+                answer, "it was changed by somebody else at this moment, and is left as they made it; plan again. "
+            )
+        if answer is not None and not _unclear(answer):
+            raise _failed(answer)
+    if lost is not None:
+        raise lost
+    assert answer is not None
+    raise _failed(answer, f"gave up after {TRIES} tries: ")
+
+
+def _as_wanted(kind: Kind, now: Resource, body: Mapping[str, Any]) -> bool:
+    for name, value in body.items():
+        if name == "handle":
+            if not kind.names_people and now.handle != value:
+                return False
+        elif not kind.attribute(name).same(now.attrs.get(name), value):
+            return False
+    return True
+
+
+def _must_be_as_planned(run: Run, step: Step, change: Change, kind: Kind, now: Resource) -> None:
+    """Stop where the object is not what the reviewer saw: another id, or another value of anything that can be set."""
+    if change.id is not None and now.id != change.id:
+        raise StepFailed(f"another object has this handle now ({now.id}, planned for {change.id}); plan again")
+    if change.before is None:
+        return  # made by this apply: there is no earlier state that a reviewer saw
+    before = {**change.before, **run.attrs.get(step.address, {})}
+    for a in kind.attributes:
+        if a.settable and not same_value(now.attrs.get(a.name), before.get(a.name)):
+            raise StepFailed(
+                f"{a.name} was changed by somebody else since it was read: {before.get(a.name)!r} is now "
+                f"{now.attrs.get(a.name)!r}; it is left as they made it, plan again"
+            )
+
+
+def _note(run: Run, step: Step, body: Mapping[str, Any]) -> None:
+    with run.mutex:
+        known = run.attrs.setdefault(step.address, {})
+        known.update({name: value for name, value in body.items() if name != "handle"})
+
+
+def _shown(kind: Kind, found: Resource) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in kind.shown(found.attrs).items())

@@ -1,0 +1,74 @@
+"""After an apply that was killed: what was in flight, what became of it, and whom it had invited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.apply import look
+from reconciler.kinds import KINDS, member
+from reconciler.kinds.kind import Place
+from reconciler.model import address as addresses
+from reconciler.model.errors import PipesError
+from reconciler.model.live import Lock, LockEntry
+
+if TYPE_CHECKING:
+    from reconciler.apply.journal import Earlier, InFlight
+    from reconciler.model.live import Resource
+    from reconciler.pipes.client import Client
+
+
+def recover(client: Client, earlier: Earlier, lock: Lock) -> tuple[Lock, list[str]]:
+    """The lock file's content with what the journal knows beyond it, and a line for each request that was in flight.
+
+    An invitation by email whose answer was lost is recognised as the one open invitation that was not there before it.
+    Where that is not exactly one, nothing is guessed: the plan will refuse with `who-is-this`.
+    """
+    known = dict(lock)
+    for address, (user_id, handle) in earlier.invited.items():
+        known.setdefault(address, LockEntry(user_id, handle or None))
+    lines = []
+    for request in earlier.in_flight:
+        what = f"{request.action} {request.address} was in flight when the last apply ended: "
+        try:
+            lines.append(what + _became(client, request, known))
+        except PipesError as error:
+            lines.append(f"{what}what became of it could not be read ({error})")
+    return known, lines
+
+
+def _became(client: Client, request: InFlight, known: Lock) -> str:
+    kind = KINDS[addresses.split(request.address)[-1][0]]
+    if request.method != "POST":
+        now = look.at(client, kind, request.path)
+        if request.method == "DELETE":
+            return "it is still there and is planned again" if now else "it took effect"
+        wanted = request.body or {}
+        if now is None and "handle" in wanted:
+            return "it took effect, or the object is gone"
+        if now is None:
+            return "the object is gone"
+        taken = all(kind.attribute(n).same(now.attrs.get(n), v) for n, v in wanted.items() if n != "handle")
+        return "it took effect" if taken else "it did not take effect and is planned again"
+    parts = dict(addresses.split(request.address))
+    place = Place(org=parts["org"], workspace=parts.get("workspace", "") if kind.name != "org" else "")
+    handle = (request.body or {}).get("handle")
+    if handle is not None:
+        return _made(look.at(client, kind, kind.find(place, str(handle))))
+    explained = {*request.known, *(entry.id for entry in known.values())}
+    if request.address in known:
+        return "it took effect"
+    new = [
+        r for r in look.members(client, place.org) if r.id not in explained and r.attrs.get("status") == member.INVITED
+    ]
+    if len(new) == 1:
+        known[request.address] = LockEntry(new[0].id, new[0].handle)
+        return f"it took effect, as {new[0].handle}"
+    return (
+        "it did not take effect and is planned again"
+        if not new
+        else "which of several new invitations is it cannot be told"
+    )
+
+
+def _made(found: Resource | None) -> str:
+    return "it took effect" if found else "it did not take effect and is planned again"

@@ -1,0 +1,299 @@
+"""`reconciler apply`: make it so, after asking."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, common
+from reconciler.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from reconciler.apply.journal import Journal
+    from reconciler.model.live import Lock, Snapshot
+    from reconciler.model.plan import Plan
+    from reconciler.model.result import Result
+    from reconciler.pipes.client import Client
+    from reconciler.plan.allow import Allowance
+
+
+@click.command(short_help="Make live what the manifests say.")
+@common.paths_argument
+@click.option("--auto-approve", is_flag=True, help="Do not ask.")
+@click.option(
+    "--confirm-delete",
+    "confirmed",
+    multiple=True,
+    metavar="HANDLE",
+    help="Delete the org HANDLE that the manifests state as absent; may be repeated.",
+)
+@click.option("--keep-going", is_flag=True, help="Apply the other orgs where one is refused or could not be read.")
+@click.option("--fail-fast", is_flag=True, help="Start nothing more once one step has failed.")
+@click.option(
+    "--settle",
+    type=click.FloatRange(min=0),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long workspaces may take to reach their state.",
+)
+@click.option(
+    "--journal",
+    "journal_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where to keep the journal; .reconciler beside the manifests by default.",
+)
+@common.org_option
+@common.allow_option
+@common.pipes_options
+@common.output_options
+def command(
+    paths: tuple[Path, ...],
+    auto_approve: bool,
+    confirmed: tuple[str, ...],
+    keep_going: bool,
+    fail_fast: bool,
+    settle: float,
+    journal_folder: Path | None,
+    orgs: tuple[str, ...],
+    allow: tuple[str, ...],
+    pipes: common.PipesOptions,
+    output: common.Output,
+) -> int:
+    """Plan, ask, and do it. With a plan that `plan -o FILE` saved: do that plan and no other, without asking.
+
+    Nothing at all is written while a safeguard refuses any org of the plan (but see --keep-going). What was started is
+    always finished and reported; running apply again finishes what was left.
+    """
+    from reconciler.apply import Options
+    from reconciler.apply import run as run_plan
+    from reconciler.apply.journal import FOLDER, Journal
+    from reconciler.cli.progress import Progress
+
+    saved = saved_plan(paths)
+    if saved is not None and (allow or orgs):
+        raise UsageError(
+            f"{'--allow' if allow else '--org'} does not go with a saved plan: what it may do is in the plan"
+        )
+    allowances: Sequence[Allowance] = common.allowances(allow) if saved is None else saved.allowed
+    if saved is None:
+        found = common.load(paths, common.today(), orgs, output)
+    else:
+        found = common.load([Path(p) for p in saved.paths], common.today(), _names(saved), output)
+    settings = pipes.settings()
+    stop = Event()
+    with (
+        Journal(journal_folder or found.lock_path.parent / FOLDER) as journal,
+        _signals(stop) as received,
+        pipes.client(settings, read_only=True) as reader,
+    ):
+        lock = _after_earlier(journal, found, reader)
+        plan, live = _plan(found, lock, reader, allowances)
+        if saved is not None:
+            plan = replace(plan, refusals=(*plan.refusals, *_stale(saved, plan, reader)))
+        if not sys.stdin.isatty():
+            plan = _confirm(plan, confirmed)
+        if output.format == "text":
+            output.write(plan, verbose=pipes.verbose)
+        if sys.stdin.isatty():
+            plan = _confirm(plan, confirmed)
+        held_back = common.plan_status(plan, detailed=False)
+        if plan.errors or (plan.refusals and not keep_going):
+            _refused(plan, output)
+            return held_back
+        if plan.steps and saved is None and not auto_approve:
+            _ask()
+        if stop.is_set():
+            return 128 + received[0]
+        progress = Progress("Applying", len(plan.steps))
+        options = Options(
+            parallelism=pipes.parallelism,
+            settle=settle,
+            fail_fast=fail_fast,
+            keep_going=keep_going,
+            stop=stop,
+            ended=progress.ended,
+            complete=not found.narrowed,
+        )
+        with pipes.client(settings, read_only=False) as client, progress:
+            applied = run_plan(plan, found.desired, live, lock, client, journal, options)
+        result = _keep_lock(applied.result, applied.lock, found)
+        journal.end()
+        status = apply_status(result, held_back, received)
+        if not plan.steps and output.format == "text":
+            return status
+        return _report(result, output, status)
+
+
+def _refused(plan: Plan, output: common.Output) -> None:
+    """Say once more, after the plan, that nothing was done; other formats get the plan itself."""
+    if output.format != "text":
+        output.write(plan)
+    else:
+        click.echo("Nothing was applied.", err=True)
+
+
+def _names(plan: Plan) -> list[str]:
+    return [org.partition(".")[2] for org in plan.orgs]
+
+
+def saved_plan(paths: Collection[Path]) -> Plan | None:
+    """The plan in the one file that was named, None where manifests were. Raises TamperedPlanError for a changed one."""
+    if len(paths) != 1:
+        return None
+    path = next(iter(paths))
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        if file.read(1) != b"{":
+            return None
+    from reconciler.plan.document import loads
+
+    return loads(path.read_text(encoding="utf-8", errors="replace"))
+
+
+@contextmanager
+def _signals(stop: Event) -> Iterator[list[int]]:
+    """Turn a first Ctrl-C or SIGTERM into an orderly stop; a second one ends the process at once."""
+    received: list[int] = []
+
+    def note(number: int, _: Any) -> None:
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        stop.set()
+        os.write(2, b"\nStopping: requests in flight are finished, no more are started. Once more to stop at once.\n")
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _plan(
+    found: common.Manifests, lock: Lock, reader: Client, allowances: Sequence[Allowance]
+) -> tuple[Plan, Snapshot]:
+    from reconciler.cli.progress import Progress
+    from reconciler.pipes.reading import snapshot
+    from reconciler.plan import make_plan
+
+    with Progress("Reading") as progress:
+        live = snapshot(reader, found.desired, lock, progress=progress.reading)
+    return make_plan(found.desired, live, lock, allowances), live
+
+
+def _after_earlier(journal: Journal, found: common.Manifests, reader: Client) -> Lock:
+    """Take account of an apply that was killed: say what was in flight, and keep whom it had invited."""
+    from reconciler.apply.recover import recover
+    from reconciler.report.text import escape
+
+    if not journal.earlier.in_flight and not journal.earlier.invited:
+        return found.lock
+    lock, lines = recover(reader, journal.earlier, found.lock)
+    for line in lines:
+        click.echo(f"Note: {escape(line)}", err=True)
+    return lock
+
+
+def _stale(saved: Plan, fresh: Plan, reader: Client) -> Iterator[Any]:
+    from reconciler.apply.blame import Blame
+    from reconciler.plan.stale import stale
+
+    return stale(saved, fresh, Blame(saved, reader).told)
+
+
+def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
+    """The plan, refused as `org-delete` for each org whose handle neither the option nor the terminal gave."""
+    from reconciler.model.diagnostic import Refusal
+
+    refusals = list(plan.refusals)
+    for handle in plan.confirm_delete:
+        if handle in confirmed:
+            continue
+        typed = None
+        if sys.stdin.isatty() and not plan.refusals and not plan.errors:
+            typed = click.prompt(
+                f"Deleting {handle} cannot be undone. Type its handle to confirm", err=True, default=""
+            )
+        if typed != handle:
+            refusals.append(
+                Refusal(
+                    "org-delete",
+                    f"org.{handle}",
+                    f"the organization {handle}, its workspaces and their databases would be deleted, and "
+                    + ("another handle was typed" if typed else "nobody has confirmed that"),
+                    f"confirm with --confirm-delete {handle}",
+                    liftable=False,
+                )
+            )
+    return replace(plan, refusals=tuple(refusals))
+
+
+def _ask() -> None:
+    """Ask on the terminal. Raises UsageError where there is none: an answer that is piped in is nobody's."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to ask on: --auto-approve applies without asking, and so does a saved plan"
+        )
+    answer = click.prompt("Apply these changes? Only `yes` applies them", err=True, default="", show_default=False)
+    if answer != "yes":
+        raise UsageError("not applied: the answer was not `yes`")
+
+
+def _keep_lock(result: Result, lock: Lock, found: common.Manifests) -> Result:
+    """Write the lock file where it differs; what it could not keep is said, and does not fail the apply."""
+    from reconciler.manifest import lockfile
+
+    if lock == found.lock:
+        return result
+    try:
+        lockfile.write(found.lock_path, lock)
+    except OSError as error:
+        note = f"the lock file {found.lock_path} was not kept ({error.strerror}): renames cannot be told until it is"
+        return replace(result, notes=(*result.notes, note))
+    return result
+
+
+def apply_status(result: Result, held_back: int, received: list[int]) -> int:
+    """The exit status of an apply; `held_back` is the status of what --keep-going left out, `received` the signals."""
+    bad = [o for o in result.outcomes if o.status in ("failed", "skipped")]
+    failed = [o for o in bad if o.status == "failed"]
+    if not bad:
+        return held_back
+    if any(o.wrote for o in result.outcomes):
+        return PARTLY
+    if received and not failed:
+        return 128 + received[0]
+    if any(o.unreachable or o.status_code in (401, 403) for o in failed):
+        return UNREACHABLE
+    if any(o.code is not None for o in failed) or held_back == REFUSED:
+        return REFUSED
+    return ERROR
+
+
+def _report(result: Result, output: common.Output, status: int) -> int:
+    """Print the result. That it cannot be printed changes nothing of what was done, nor the status that says so."""
+    try:
+        output.write(result)
+        sys.stdout.flush()
+    except OSError as error:
+        if status == DONE:
+            status = ERROR
+        with suppress(OSError):
+            click.echo(
+                f"Error: the report could not be written ({error.strerror}); the apply itself has ended", err=True
+            )
+    return status

@@ -1,0 +1,253 @@
+"""What several commands share: their options, reading manifests and Pipes, and writing results."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reconciler.model.errors import ManifestError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from reconciler.model.desired import Desired
+    from reconciler.model.live import Lock
+    from reconciler.model.plan import Plan
+    from reconciler.model.result import Result
+    from reconciler.pipes.client import Client
+    from reconciler.pipes.settings import Settings
+    from reconciler.plan.allow import Allowance
+    from reconciler.report import Validation
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+FORMATS = ("text", "json", "markdown", "html", "github", "junit")  # reconciler.report.FORMATS, without importing it
+
+
+def today() -> date:
+    """The day in UTC, by which entries expire."""
+    return datetime.now(UTC).date()
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+def paths_argument(command: Command) -> Command:
+    return click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")(command)
+
+
+def org_option(command: Command) -> Command:
+    return click.option("--org", "orgs", multiple=True, metavar="HANDLE", help="Only this org; may be repeated.")(
+        command
+    )
+
+
+def allow_option(command: Command) -> Command:
+    return click.option(
+        "--allow",
+        "allow",
+        multiple=True,
+        metavar="CODE[=ADDRESS]",
+        help="Lift one safeguard for this run, as in mass-removal=org.acme; may be repeated.",
+    )(command)
+
+
+def day_option(command: Command) -> Command:
+    return click.option(
+        "--on",
+        "day",
+        type=click.DateTime(["%Y-%m-%d"]),
+        metavar="DATE",
+        default=None,
+        help="The day that decides what has expired; today by default (UTC).",
+    )(command)
+
+
+@dataclass(frozen=True, slots=True)
+class PipesOptions:
+    """`--host`, `--token-file`, `--parallelism`, `-v`."""
+
+    host: str | None
+    token_file: Path | None
+    parallelism: int
+    verbose: bool
+
+    def settings(self) -> Settings:
+        """Where Pipes is. Raises UsageError, PipesError."""
+        from reconciler.pipes.settings import resolve
+
+        settings = resolve(self.host, self.token_file, os.environ, cwd=Path.cwd())
+        for hint in settings.hints:
+            click.echo(f"Note: {hint}", err=True)
+        return settings
+
+    def client(self, settings: Settings, *, read_only: bool) -> Client:
+        from reconciler.pipes.client import Client
+
+        trace = (lambda line: click.echo(line, err=True)) if self.verbose else None
+        return Client(settings, read_only=read_only, parallelism=self.parallelism, trace=trace)
+
+
+def pipes_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of whatever talks to Pipes, handed over as one `pipes: PipesOptions`."""
+    import functools
+
+    @click.option("--host", metavar="HOST", help="Pipes' host or URL, or sandbox[:PATH]. [env: PIPES_HOST]")
+    @click.option(
+        "--token-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Read the token from FILE. [env: PIPES_TOKEN holds the token itself]",
+    )
+    @click.option(
+        "--parallelism",
+        type=click.IntRange(1, 100),
+        default=10,
+        show_default=True,
+        metavar="N",
+        help="How many requests run side by side.",
+    )
+    @click.option("-v", "--verbose", is_flag=True, help="A line for each request on standard error, and all details.")
+    @functools.wraps(command)
+    def wrapped(host: str | None, token_file: Path | None, parallelism: int, verbose: bool, **rest: Any) -> Any:
+        return command(pipes=PipesOptions(host, token_file, parallelism, verbose), **rest)
+
+    return wrapped
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """`--format`, `--out`, `--no-color`."""
+
+    format: str
+    out: Path | None
+    color: bool
+
+    def write(self, subject: Plan | Result | Validation, *, verbose: bool = False) -> None:
+        """Render and write; for `github` also the job's summary and outputs."""
+        from reconciler.report import render
+
+        on_terminal = self.out is None and self.color and sys.stdout.isatty()
+        text = render(subject, self.format, color=on_terminal, verbose=verbose)
+        if self.out is not None:
+            write_file(self.out, text)
+        else:
+            click.echo(text, nl=False, color=on_terminal)
+        if self.format == "github":
+            self._job_files(subject)
+
+    def _job_files(self, subject: Plan | Result | Validation) -> None:
+        from reconciler.report import github
+
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(github.summary(subject))
+        if outputs := os.environ.get("GITHUB_OUTPUT"):
+            with Path(outputs).open("a", encoding="utf-8") as file:
+                file.writelines(f"{name}={value}\n" for name, value in github.outputs(subject).items())
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of whatever prints a result, handed over as one `output: Output`."""
+    import functools
+
+    @click.option(
+        "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print it."
+    )
+    @click.option(
+        "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Print to FILE instead."
+    )
+    @click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR set.")
+    @functools.wraps(command)
+    def wrapped(fmt: str, out: Path | None, no_color: bool, **rest: Any) -> Any:
+        return command(output=Output(fmt, out, not no_color and not os.environ.get("NO_COLOR")), **rest)
+
+    return wrapped
+
+
+def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Replace `path` by `text` as a whole, or leave it as it is."""
+    import tempfile
+
+    target = path.resolve()
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+# --- manifests --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """The manifests of one run, narrowed to the orgs asked for, and the lock file beside them."""
+
+    desired: Desired
+    lock: Lock
+    lock_path: Path
+    narrowed: bool
+
+
+def load(paths: Sequence[Path], day: date, orgs: Collection[str] = (), output: Output | None = None) -> Manifests:
+    """Read manifests and lock file. Raises ManifestError, UsageError for an org that they do not have.
+
+    Problems are written in the asked-for format where that is not text; the error is raised all the same.
+    """
+    from reconciler import manifest
+    from reconciler.manifest import lockfile
+
+    try:
+        desired = manifest.load(paths, today=day)
+        lock_path = manifest.lock_path(paths)
+        lock = lockfile.read(lock_path)
+    except ManifestError as error:
+        if output is not None and output.format != "text":
+            from reconciler.report import Validation
+
+            output.write(Validation(error.diagnostics, len(paths), 0))
+        raise
+    if not orgs:
+        return Manifests(desired, lock, lock_path, narrowed=False)
+    return Manifests(narrow(desired, orgs), lock, lock_path, narrowed=True)
+
+
+def narrow(desired: Desired, orgs: Collection[str]) -> Desired:
+    """Desired with these orgs only. Raises UsageError for one that the manifests do not have."""
+    unknown = [org for org in orgs if org not in desired.orgs]
+    if unknown:
+        raise UsageError(
+            f"--org {unknown[0]}: the manifests have no such org; they have {', '.join(sorted(desired.orgs))}"
+        )
+    return replace(desired, orgs={name: node for name, node in desired.orgs.items() if name in orgs})
+
+
+def allowances(texts: Sequence[str]) -> list[Allowance]:
+    """The `--allow` options. Raises UsageError."""
+    from reconciler.plan.allow import parse
+
+    return [parse(text) for text in texts]
+
+
+def plan_status(plan: Plan, *, detailed: bool) -> int:
+    """The exit status that a plan asks for by itself."""
+    from reconciler.cli import CHANGES, DONE, ERROR, REFUSED
+
+    if plan.refusals:
+        return REFUSED
+    if plan.errors:
+        return ERROR
+    return CHANGES if detailed and plan.changes else DONE

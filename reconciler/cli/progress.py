@@ -1,0 +1,77 @@
+"""How far reading and applying have come: a bar on a terminal, a plain line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+    from reconciler.model.result import Outcome
+
+EVERY = 5.0  # seconds between plain lines
+DELAY = 0.5  # seconds of silence first: what is quick needs no bar
+
+
+class Progress:
+    """A context manager; `reading` and `ended` are the callbacks of reading and applying. Standard error only."""
+
+    def __init__(self, what: str, total: int | None = None) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._terminal = sys.stderr.isatty()
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+        self._started = self._said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def reading(self, kind: str, done: int, total: int, address: str) -> None:
+        """`done` of `total` lists are read; `address` is what came last."""
+        self._show(done, total, f"{kind} {address}")
+
+    def ended(self, outcome: Outcome) -> None:
+        """One step of the apply has ended."""
+        self._done += 1
+        self._show(self._done, self._total, outcome.address)
+
+    def _show(self, done: int, total: int | None, current: str) -> None:
+        now = time.monotonic()
+        if now - self._started < DELAY:
+            return
+        if self._terminal:
+            self._draw(done, total, current)
+        elif now - self._said >= EVERY:
+            self._said = now
+            of = f" of {total}" if total else ""
+            click.echo(f"{self._what}: {done}{of}, {current}", err=True)
+
+    def _draw(self, done: int, total: int | None, current: str) -> None:
+        from reconciler.report.text import escape
+
+        if self._bar is None or self._task is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[current]}", markup=False),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task(self._what, total=total, current="")
+            self._bar.start()
+        self._bar.update(self._task, completed=done, total=total, current=escape(current))
