@@ -63,9 +63,11 @@ def _load(texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic
 
 
 def _sorted(found: Sequence[Diagnostic], order: Mapping[str, int]) -> tuple[Diagnostic, ...]:
-    def key(diagnostic: Diagnostic) -> tuple[bool, int, int, int, str]:
+    """Errors first, then by place; files that could not be read come first, as they were given."""
+
+    def key(diagnostic: Diagnostic) -> tuple[bool, int, int, int]:
         source = diagnostic.source
         place = (-1, 0, 0) if source is None else (order.get(source.file, -1), source.line, source.column)
-        return (diagnostic.severity != "error", *place, diagnostic.summary)
+        return (diagnostic.severity != "error", *place)
 
     return tuple(dict.fromkeys(sorted(found, key=key)))

@@ -192,7 +192,7 @@ def _explain(document: Document, error: Any) -> Iterator[Path_]:
         yield from _unknown_keys(document, path, error)
     elif "propertyNames" in error.absolute_schema_path:
         yield from _bad_key(document, path, error)
-    else:
+    elif not _follows(error):
         summary, hint, key = _explain_value(path, error)
         document.problem(summary, *place(document, path, key=key), hint=hint)
         yield path
@@ -256,6 +256,16 @@ def _bad_key(document: Document, path: Path_, error: Any) -> Iterator[Path_]:
     yield where
 
 
+def _follows(error: Any) -> bool:
+    """Whether an error only follows from another one: a list of values for a null, a missing key for a mistyped one."""
+    if error.validator == "enum":
+        return error.instance is None
+    if error.validator == "required":
+        unknown = [key for key in error.instance if key not in error.schema.get("properties", {})]
+        return any(key == "absent" or near_to(key, error.validator_value) for key in unknown)
+    return False
+
+
 def _explain_value(path: Path_, error: Any) -> tuple[str, str | None, bool]:
     """Summary, hint, and whether the key is the place rather than the value."""
     rule, value, part = str(error.validator), error.instance, error.schema
@@ -294,7 +304,7 @@ def _explain_value(path: Path_, error: Any) -> tuple[str, str | None, bool]:
 
 def _wrong_type(path: Path_, label: str, value: Any, part: dict[str, Any]) -> tuple[str, str | None, bool]:
     wanted = _types(part)
-    expected = _KINDS[wanted[0]]
+    expected = _article(part) if "pattern" in part else _KINDS[wanted[0]]
     if value is not None:
         hint = None
         if wanted[0] == "integer" and isinstance(value, str):
@@ -313,7 +323,11 @@ def _wrong_type(path: Path_, label: str, value: Any, part: dict[str, Any]) -> tu
         return f"{label} holds nothing", hint, True
     if wanted[0] == "array":
         return f"{label} holds nothing", f"write `{key}: []`, or drop the line", True
-    return f"{label} cannot be cleared", "drop the line to leave it as it is", True
+    # An org's or a workspace's own attribute, where a null could be meant to clear it.
+    if (len(path) == 3 or (len(path) == 5 and path[2] == "workspaces")) and path[0] == "orgs" and key != "renamed_from":
+        return f"{label} cannot be cleared", "drop the line to leave it as it is", True
+    hint = f"it is one of {_listed(part['enum'])}" if "enum" in part else "write a value, or drop the line"
+    return f"{label} is empty", hint, True
 
 
 def _wrong_const(path: Path_, value: Any, part: dict[str, Any]) -> tuple[str, str]:

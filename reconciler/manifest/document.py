@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32  # a manifest needs 7
 MAX_SCALAR = 65_536  # characters
 MAX_ALIASED = 100_000  # nodes that all aliases of a file may add
-MAX_TEXT = 200
+MAX_TEXT = 200  # characters of a line that a problem carries from its column on
+MAX_COLUMN = 2_000  # beyond it a problem carries no line: it would be one long line of JSON
 
 _DROP = object()
 
@@ -51,7 +52,7 @@ _SYNTAX = (
         "mapping values are not allowed",
         "a `:` stands where none can: quote a text that holds `: `, or look at the indentation",
     ),
-    ("cannot start any token", "indent with spaces, and quote a text that begins with a tab, `@`, `` ` `` or `%`"),
+    ("cannot start any token", "quote a text that begins with `@`, a backtick or `%`"),
     ("did not find expected key", "look at the indentation of this line and of the one before"),
     ("could not find expected ':'", "a key needs `: ` after it"),
     ("did not find expected '-' indicator", "look at the indentation of this line and of the one before"),
@@ -121,12 +122,9 @@ class Document:
         text = self.line(line)
         found = _TOKEN.match(text, column - 1, column - 1 + MAX_TEXT)
         length = max(1, len(found.group().rstrip())) if found else 1
-        if column > MAX_TEXT:
-            shown = None  # a line cut on the left would put the caret in the wrong place
-        else:
-            shown = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
-            length = max(1, min(length, len(shown) - column + 1))
-        return Diagnostic(severity, summary, Source(self.file, line, column), hint, length, also, shown)
+        # Never cut on the left: the caret is placed by the column.
+        excerpt = text[: column - 1 + MAX_TEXT] if column <= MAX_COLUMN else None
+        return Diagnostic(severity, summary, Source(self.file, line, column), hint, length, also, excerpt)
 
     def problem(
         self, summary: str, line: int, column: int, *, hint: str | None = None, also: Source | None = None
@@ -165,17 +163,19 @@ def reads_as(text: str) -> str:
 
 
 def read(file: str, data: bytes) -> Document:
-    """Read one YAML file. Whatever is wrong is in `problems`; what could be built is there all the same."""
+    """Read one YAML file. Whatever is wrong is in `problems`; where it could be read to its end, `root` is there too."""
     document = Document(file, data)
     if not _is_text(document):
         return document
     try:
         _build(document)
     except _StopReading:
-        pass
+        document.root = None  # half a document would give false alarms about its other half
     except yaml.MarkedYAMLError as error:
+        document.root = None
         _syntax(document, error)
     except yaml.reader.ReaderError:
+        document.root = None
         found = _BAD_CHARACTER.search(data.decode("utf-8").removeprefix("\ufeff"))
         line, column, character = (
             (1, 1, "?") if found is None else (*_place(found.string, found.start()), found.group())
@@ -211,6 +211,8 @@ def _syntax(document: Document, error: yaml.MarkedYAMLError) -> None:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     hint = next((text for words, text in _SYNTAX if words in problem), None)
+    if document.line(line)[column - 1 : column] == "\t":
+        hint = "a tab cannot indent YAML; use spaces"
     context = f" ({shown(error.context)})" if error.context else ""
     document.problem(f"this is not YAML: {shown(problem, 120)}{context}", line, column, hint=hint)
 
@@ -267,7 +269,8 @@ def _build(document: Document) -> None:
             if len(value) > MAX_SCALAR:
                 problem(f"a text of {len(value):,} characters; the bound is {MAX_SCALAR:,}", line, column)
                 raise _StopReading
-            special = event.implicit[0] and (
+            # A tag does not make a plain scalar a quoted one; `implicit` would say so.
+            special = not event.style and (
                 value in _WORDS
                 or (
                     value[0] in _FIRST
@@ -288,7 +291,7 @@ def _build(document: Document) -> None:
                             also=Source(document.file, first[0], first[1]),
                         )
                         key = _DROP
-                    elif value == "<<" and event.implicit[0]:
+                    elif value == "<<" and not event.style:
                         problem(
                             "merge keys (`<<`) are not used in manifests",
                             line,

@@ -86,9 +86,7 @@ def _source(document: Document, holder: Map, key: str) -> Source:
 
 
 def _twice(what: str, source: Source, first: Source, report: Reporter) -> None:
-    report.error(
-        f"{what} is written twice", source, hint=f"it is also at {shown(str(first), 200)}; keep one of them", also=first
-    )
+    report.error(f"{what} is written twice", source, hint="keep one of them", also=first)
 
 
 def _rules(document: Document, section: Map | None, written: Written, report: Reporter) -> None:

@@ -29,7 +29,7 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
     rules = Rules(**{key: value for key, (value, _) in written.rules.items()})
     _one_name_a_person(written.people, report)
     teams = flatten(written.teams, report)
-    _one_name_in_a_team(teams, written, report)
+    _entries_of_teams(teams, written, report, gaps)
     used: dict[str, Source] = {}
     for handle, org in written.orgs.items():
         if _stands_alone(org, f"org {handle}", report):
@@ -83,7 +83,7 @@ def flatten(
                 if inner == item:
                     flat[name][item] = None
                 elif inner not in teams:
-                    pass  # said where it stands, by `_unknown_team`
+                    pass  # said by `_entries_of_teams`
                 elif state.get(inner) == 1:
                     circle = [*trail[trail.index(inner) :], inner]
                     report.error(
@@ -123,15 +123,17 @@ def _unknown_team(name: str, source: Source, teams: Iterable[str], report: Repor
     report.error(f"there is no team `{name}`", source, hint=hint)
 
 
-def _one_name_in_a_team(teams: Mapping[str, Mapping[str, None]], written: Written, report: Reporter) -> None:
+def _entries_of_teams(teams: Iterable[str], written: Written, report: Reporter, gaps: Gaps) -> None:
+    """Refuse unknown teams and people named twice in a team."""
     for name, (_, entries) in written.teams.items():
         first: dict[str, Source] = {}
         for item, source in entries:
             also = first.setdefault(item, source)
             if also is not source:
                 report.error(f"`{item}` is in team {name} twice", source, hint="keep one of them", also=also)
+            if item.startswith("team/") and item.removeprefix("team/") not in written.teams:
+                _unknown_team(item, source, teams, report, gaps)
         _same_person(first, written.people, f"team {name}", report)
-        assert name in teams
 
 
 # --- people ---
@@ -164,15 +166,19 @@ def _one_name_a_person(people: Mapping[str, Person], report: Reporter) -> None:
 
 def _handle_of_a_name(used: Mapping[str, Source], people: Mapping[str, Person], report: Reporter) -> None:
     """Warn where someone who has a name in `people` is written by the handle as well."""
+    refused = {found.source for found in report.found}
+    told: set[str] = set()
     for person in people.values():
         handle = person.handle
-        if handle is not None and handle != person.name and handle not in people and handle in used:
-            report.warning(
-                f"{handle} is the Pipes handle of {person.name}, who has a name here",
-                used[handle],
-                hint=f"write `{person.name}`",
-                also=person.source,
-            )
+        if handle is None or handle in people or handle in told or handle not in used or used[handle] in refused:
+            continue
+        told.add(handle)
+        report.warning(
+            f"{handle} is the Pipes handle of {person.name}, who has a name here",
+            used[handle],
+            hint=f"write `{person.name}`",
+            also=person.source,
+        )
 
 
 def _same_person(entries: Mapping[str, Source], people: Mapping[str, Person], where: str, report: Reporter) -> None:
