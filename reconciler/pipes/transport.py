@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import ssl
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -14,7 +13,6 @@ from requests.auth import AuthBase
 
 from reconciler.model.errors import PipesError, ReadOnlyError
 from reconciler.pipes.errors import LostAnswerError, NotSentError
-from reconciler.pipes.settings import is_loopback
 
 if TYPE_CHECKING:
     from reconciler.pipes.settings import Settings
@@ -74,8 +72,8 @@ def session(settings: Settings, *, read_only: bool, parallelism: int) -> request
         carrier = _Owning(SandboxAdapter(create_app(store)), store)
     else:
         carrier = HTTPAdapter(pool_connections=1, pool_maxsize=parallelism, max_retries=0, pool_block=False)
-    if is_loopback(urlsplit(settings.base_url).hostname or "") or settings.sandbox_path is not None:
-        # plain http is allowed here because it stays on this machine; a proxy from the environment would take it away
+    if settings.base_url.startswith("http://"):
+        # plain http is allowed because it stays on this machine; a proxy from the environment would take it away
         made.trust_env = False
     made.adapters.clear()
     made.mount("https://", ReadOnlyAdapter(carrier) if read_only else carrier)
@@ -122,12 +120,13 @@ def failure(error: BaseException, where: str) -> PipesError:
         return NotSentError(f"{where} is unknown to DNS; check PIPES_HOST or --host, and the network")
     if _first(causes, urllib3.exceptions.ProxyError) is not None:
         return NotSentError(f"the proxy to {where} could not be used; check HTTPS_PROXY and NO_PROXY")
+    # a NewConnectionError is a ConnectTimeoutError to urllib3, whatever it failed of
+    if _first(causes, urllib3.exceptions.NewConnectionError) is not None:
+        # requests' own errors are OSErrors too, without a reason
+        why = next((c.strerror for c in causes if isinstance(c, OSError) and c.strerror), "no connection")
+        return NotSentError(f"{where} cannot be reached: {why}; check PIPES_HOST or --host, and the network")
     if _first(causes, urllib3.exceptions.ConnectTimeoutError) is not None:
         return NotSentError(f"{where} did not accept a connection within {CONNECT_TIMEOUT:.0f} s")
-    if _first(causes, urllib3.exceptions.NewConnectionError) is not None:
-        refused = _first(causes, OSError)
-        why = (refused.strerror if refused is not None else None) or "no connection"
-        return NotSentError(f"{where} cannot be reached: {why}; check PIPES_HOST or --host, and the network")
     tls = _first(causes, ssl.SSLError)
     if tls is not None:
         cut = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError)
