@@ -62,7 +62,9 @@ class Journal:
         except Timeout:
             raise UsageError(f"another apply is at work in {folder}; wait for it to end") from None
         self.earlier = read(self.path)
-        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        # what an earlier apply left open stays on record until one has come to its end
+        start = 0 if self.earlier.in_flight or self.earlier.invited else os.O_TRUNC
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | start, 0o600)
         self._waiting: list[bytes] = []
         self._written = self._queued = 0
         self._tickets = 0
@@ -176,6 +178,7 @@ def read(path: Path) -> Earlier:
         if "end" in entry:
             intents.clear()
             addresses.clear()
+            invited.clear()
         elif "intent" in entry:
             found = InFlight(
                 entry["address"], entry["action"], entry["method"], entry["path"], entry["body"], tuple(entry["known"])
@@ -188,8 +191,3 @@ def read(path: Path) -> Earlier:
             if intent is not None and intent.method == "POST" and "user_id" in entry and "/member." in intent.address:
                 invited[intent.address] = (entry["user_id"], entry.get("user_handle", ""))
     return Earlier(tuple(intents.values()), invited)
-
-
-def clear(path: Path) -> None:
-    """Start afresh after a journal has been taken account of."""
-    path.unlink(missing_ok=True)

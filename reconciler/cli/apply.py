@@ -17,14 +17,13 @@ from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, common
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
 
     from reconciler.apply.journal import Journal
     from reconciler.model.live import Lock, Snapshot
     from reconciler.model.plan import Plan
     from reconciler.model.result import Result
     from reconciler.pipes.client import Client
-    from reconciler.plan.allow import Allowance
 
 
 @click.command(short_help="Make live what the manifests say.")
@@ -80,17 +79,18 @@ def command(
     from reconciler.apply import run as run_plan
     from reconciler.apply.journal import FOLDER, Journal
     from reconciler.cli.progress import Progress
+    from reconciler.plan import make_plan
 
     saved = saved_plan(paths)
     if saved is not None and (allow or orgs):
         raise UsageError(
             f"{'--allow' if allow else '--org'} does not go with a saved plan: what it may do is in the plan"
         )
-    allowances: Sequence[Allowance] = common.allowances(allow) if saved is None else saved.allowed
+    allowances = common.allowances(allow)
     if saved is None:
         found = common.load(paths, common.today(), orgs, output)
     else:
-        found = common.load([Path(p) for p in saved.paths], common.today(), _names(saved), output)
+        found = _as_saved(saved, common.load([Path(p) for p in saved.paths], common.today(), (), output))
     settings = pipes.settings()
     stop = Event()
     with (
@@ -99,17 +99,19 @@ def command(
         pipes.client(settings, read_only=True) as reader,
     ):
         lock = _after_earlier(journal, found, reader)
-        plan, live = _plan(found, lock, reader, allowances)
-        if saved is not None:
-            plan = replace(plan, refusals=(*plan.refusals, *_stale(saved, plan, reader)))
+        live = _read(found, lock, reader)
+        if saved is None:
+            plan = make_plan(found.desired, live, lock, allowances)
+        else:
+            plan = _unless_stale(saved, found, live, lock, reader)
         if not sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
-        if output.format == "text":
-            output.write(plan, verbose=pipes.verbose)
+        if output.format == "text" and (saved is None or plan.refusals or plan.errors):
+            replace(output, out=None).write(plan, verbose=pipes.verbose)
         if sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         held_back = common.plan_status(plan, detailed=False)
-        if plan.errors or (plan.refusals and not keep_going):
+        if plan.errors or (plan.refusals and (not keep_going or saved is not None)):
             _refused(plan, output)
             return held_back
         if plan.steps and saved is None and not auto_approve:
@@ -128,8 +130,9 @@ def command(
         )
         with pipes.client(settings, read_only=False) as client, progress:
             applied = run_plan(plan, found.desired, live, lock, client, journal, options)
-        result = _keep_lock(applied.result, applied.lock, found)
-        journal.end()
+        result, kept = _keep_lock(applied.result, applied.lock, found)
+        if kept:
+            journal.end()
         status = apply_status(result, held_back, received)
         if not plan.steps and output.format == "text":
             return status
@@ -144,8 +147,12 @@ def _refused(plan: Plan, output: common.Output) -> None:
         click.echo("Nothing was applied.", err=True)
 
 
-def _names(plan: Plan) -> list[str]:
-    return [org.partition(".")[2] for org in plan.orgs]
+def _as_saved(saved: Plan, found: common.Manifests) -> common.Manifests:
+    """The manifests, narrowed to the orgs of the saved plan as far as they are still there."""
+    names = {org.partition(".")[2] for org in saved.orgs}
+    if names >= found.desired.orgs.keys():
+        return found
+    return replace(found, desired=common.narrow(found.desired, names & found.desired.orgs.keys()), narrowed=True)
 
 
 def saved_plan(paths: Collection[Path]) -> Plan | None:
@@ -183,16 +190,26 @@ def _signals(stop: Event) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _plan(
-    found: common.Manifests, lock: Lock, reader: Client, allowances: Sequence[Allowance]
-) -> tuple[Plan, Snapshot]:
+def _read(found: common.Manifests, lock: Lock, reader: Client) -> Snapshot:
     from reconciler.cli.progress import Progress
     from reconciler.pipes.reading import snapshot
-    from reconciler.plan import make_plan
 
     with Progress("Reading") as progress:
-        live = snapshot(reader, found.desired, lock, progress=progress.reading)
-    return make_plan(found.desired, live, lock, allowances), live
+        return snapshot(reader, found.desired, lock, progress=progress.reading)
+
+
+def _unless_stale(saved: Plan, found: common.Manifests, live: Snapshot, lock: Lock, reader: Client) -> Plan:
+    """The saved plan, made again from what is live now, and refused as `stale-plan` where that is not the same."""
+    from reconciler.apply.blame import Blame
+    from reconciler.plan import make_plan
+    from reconciler.plan.stale import stale
+
+    try:
+        fresh = make_plan(found.desired, live, lock, saved.allowed)
+    except UsageError:
+        # what an allowance was given for is not part of the plan any more: compare without it
+        fresh = make_plan(found.desired, live, lock)
+    return replace(fresh, refusals=(*fresh.refusals, *stale(saved, fresh, Blame(saved, reader).told)))
 
 
 def _after_earlier(journal: Journal, found: common.Manifests, reader: Client) -> Lock:
@@ -206,13 +223,6 @@ def _after_earlier(journal: Journal, found: common.Manifests, reader: Client) ->
     for line in lines:
         click.echo(f"Note: {escape(line)}", err=True)
     return lock
-
-
-def _stale(saved: Plan, fresh: Plan, reader: Client) -> Iterator[Any]:
-    from reconciler.apply.blame import Blame
-    from reconciler.plan.stale import stale
-
-    return stale(saved, fresh, Blame(saved, reader).told)
 
 
 def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
@@ -253,18 +263,21 @@ def _ask() -> None:
         raise UsageError("not applied: the answer was not `yes`")
 
 
-def _keep_lock(result: Result, lock: Lock, found: common.Manifests) -> Result:
-    """Write the lock file where it differs; what it could not keep is said, and does not fail the apply."""
+def _keep_lock(result: Result, lock: Lock, found: common.Manifests) -> tuple[Result, bool]:
+    """Write the lock file where it differs; that it could not be kept is said, and does not fail the apply."""
     from reconciler.manifest import lockfile
 
     if lock == found.lock:
-        return result
+        return result, True
     try:
         lockfile.write(found.lock_path, lock)
     except OSError as error:
-        note = f"the lock file {found.lock_path} was not kept ({error.strerror}): renames cannot be told until it is"
-        return replace(result, notes=(*result.notes, note))
-    return result
+        note = (
+            f"the lock file {found.lock_path} was not kept ({error.strerror}): until it is, renames outside and people "
+            "invited by email are not recognised"
+        )
+        return replace(result, notes=(*result.notes, note)), False
+    return result, True
 
 
 def apply_status(result: Result, held_back: int, received: list[int]) -> int:

@@ -1,0 +1,41 @@
+# `make` alone lists what there is. Each target makes the virtual environment that it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := .demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format accept docs clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+demo: $(VENV)/installed ## The main job on the embedded Pipes: plan, apply, plan again
+	@PATH="$(CURDIR)/$(BIN):$$PATH" DEMO="$(DEMO)" sh examples/demo.sh
+
+test: $(VENV)/installed ## The whole suite
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/installed ## Style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/installed ## Lay the code out
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+accept: $(VENV)/installed ## Rewrite what the tests expect; read the difference before you commit it
+	RECONCILER_ACCEPT=1 $(BIN)/python -m pytest -n auto tests/plan tests/report tests/test_docs.py
+
+docs: $(VENV)/installed ## Rewrite the generated parts of README and docs
+	RECONCILER_ACCEPT=1 $(BIN)/python -m pytest tests/test_docs.py
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
