@@ -230,6 +230,7 @@ class FaultyApp:
         return answer[0], answer[1], body
 
     def _fail(self, rule: Rule, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["sandbox.fault"] = rule.kind
         if rule.kind == "drop-before":
             raise ConnectionDropped
         if rule.kind == "drop-after":

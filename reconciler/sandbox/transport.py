@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 LOOPBACK = "127.0.0.1"
+_QUOTED_SLASH = re.compile("%2F", re.IGNORECASE)
 
 
 class SandboxAdapter(HTTPAdapter):
@@ -106,8 +108,8 @@ def _environ(request: requests.PreparedRequest, timeout: Any) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method or "GET",
         "SCRIPT_NAME": "",
-        # WSGI hands bytes over as latin-1.
-        "PATH_INFO": unquote_to_bytes(url.path).decode("latin-1"),
+        # WSGI hands bytes over as latin-1; a quoted slash stays quoted, as cheroot leaves it.
+        "PATH_INFO": b"%2F".join(map(unquote_to_bytes, _QUOTED_SLASH.split(url.path))).decode("latin-1"),
         "QUERY_STRING": url.query,
         "SERVER_NAME": url.hostname or "sandbox",
         "SERVER_PORT": str(url.port or (443 if url.scheme == "https" else 80)),

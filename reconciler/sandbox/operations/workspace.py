@@ -30,6 +30,7 @@ def _steps(call: Call, *states: str) -> tuple[str, str]:
     if call.settle_reads <= 0:
         return states[-1], ""
     first, *others = states
+    others = others[-call.settle_reads :]
     # Waiting longer means to stay longer in the state before the last.
     while len(others) < call.settle_reads:
         others.insert(0, others[0] if len(others) > 1 else first)
