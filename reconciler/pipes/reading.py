@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds import grant, member, org, workspace
+from reconciler.kinds import KINDS, grant, member, org, workspace
 from reconciler.kinds.kind import Place
 from reconciler.model.address import join
 from reconciler.model.errors import PipesError
@@ -576,6 +576,9 @@ def _result(run: _Run) -> Snapshot:
     for entry in sorted(run.managed.values(), key=lambda e: e.resource.handle):
         failed = entry.failed or _unbelievable(entry.resource, actor)
         if failed is None:
+            # in the kinds' order, not in that of the answers
+            children = entry.resource.children or {}
+            entry.resource.children = {kind: children[kind] for kind in KINDS if kind in children}
             orgs[entry.resource.handle] = entry.resource
             continue
         for node in entry.nodes:

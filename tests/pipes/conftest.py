@@ -34,7 +34,8 @@ class Clock:
 
 
 class Server:
-    """Answers with what `script` holds, in order, and then forever with its last: (status, headers, body) or a word.
+    """Answers with what `script` holds, in order, and then forever with its last: (status, headers, body), a word,
+    or a function of the path that gives one of them.
 
     `drop` closes the connection without an answer, `cut` announces more than it sends.
     """
@@ -47,6 +48,7 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one packet: two would wait for an acknowledgement in between
 
             def setup(self):
                 outer.connections += 1
@@ -56,6 +58,8 @@ class Server:
                 length = int(self.headers.get("Content-Length") or 0)
                 outer.requests.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
                 what = outer.script.pop(0) if len(outer.script) > 1 else outer.script[0]
+                if callable(what):
+                    what = what(self.path)
                 if what == "drop":
                     self.close_connection = True
                     return
