@@ -54,6 +54,18 @@ def render(subject: Plan | Result | Validation, format: str, *, color: bool = Fa
         from reconciler.report import markdown
 
         return markdown.render(subject)
+    if format == "html":
+        from reconciler.report import page
+
+        return page.render(subject)
+    if format == "github":
+        from reconciler.report import github
+
+        return github.render(subject)
+    if format == "junit":
+        from reconciler.report import junit
+
+        return junit.render(subject)
     raise UsageError(f"unknown format `{format}`; there are {', '.join(FORMATS)}")
 
 

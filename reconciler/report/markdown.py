@@ -48,11 +48,6 @@ def escape(raw: str, longest: int = LONGEST) -> str:
     return START.sub(r"\1\\\2", "".join(marked))
 
 
-def _sentence(raw: str, longest: int = LONGEST) -> str:
-    ended = raw.rstrip().endswith((".", "?", "!"))
-    return escape(raw, longest) + ("" if ended else ".")
-
-
 def code(raw: str, longest: int = LONGEST) -> str:
     """`raw` as a code span: for names, addresses and values. Not for table cells, where `|` would still divide."""
     return _span(_clip(visible(raw), longest))
@@ -223,8 +218,8 @@ def _against(plan: Plan, level: int) -> list[str]:
             where = f" ({code(words.place(refusal.source))})" if refusal.source else ""
             option = words.lift(refusal)
             lines.append(
-                f"- **Refused:** {code(refusal.code)} for {code(refusal.address)}{where}: {_sentence(refusal.fact)}"
-                f" Way on: {_sentence(refusal.way_on)}"
+                f"- **Refused:** {code(refusal.code)} for {code(refusal.address)}{where}: {escape(words.sentence(refusal.fact))}"
+                f" Way on: {escape(words.sentence(refusal.way_on))}"
                 + (f" Or lift it for one run: {code(option)}." if option else "")
             )
     lines += [_diagnostic(error, LONGEST if level < 2 else SHORTEST) for error in plan.errors]
@@ -304,9 +299,9 @@ def _deleted(change: Change) -> str:
 
 def _diagnostic(found: Diagnostic, longest: int = LONGEST) -> str:
     where = f"{code(str(found.source))}: " if found.source else ""
-    hint = f" {_sentence(found.hint[:1].upper() + found.hint[1:], longest)}" if found.hint else ""
+    hint = f" {escape(words.sentence(found.hint[:1].upper() + found.hint[1:]), longest)}" if found.hint else ""
     also = f" Also here: {code(str(found.also))}." if found.also else ""
-    return f"- **{found.severity.capitalize()}:** {where}{_sentence(found.summary, longest)}{hint}{also}"
+    return f"- **{found.severity.capitalize()}:** {where}{escape(words.sentence(found.summary), longest)}{hint}{also}"
 
 
 def _folded_section(section: words.Section) -> tuple[str, list[str]]:

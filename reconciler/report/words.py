@@ -258,6 +258,11 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
 
 
+def sentence(text: str) -> str:
+    """`text` with the full stop that it may lack."""
+    return text if text.rstrip().endswith((".", "?", "!")) else f"{text}."
+
+
 def tally(changes: Sequence[Change]) -> str:
     """`2 to create, 1 to delete`, without what there is none of."""
     found = dict.fromkeys(SYMBOLS, 0)

@@ -1,0 +1,158 @@
+"""GitHub Actions: workflow commands that annotate the manifests; the job's summary and outputs as pure values.
+
+Source: "Workflow commands for GitHub Actions" (docs.github.com) and the runner's ActionCommand.cs for the escapes. A
+step shows ten annotations of each level, so what matters comes first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.result import Result
+from reconciler.report import Validation, markdown, words
+from reconciler.report.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.model.diagnostic import Diagnostic, Source
+    from reconciler.model.plan import Change, Plan
+
+SUMMARY_LIMIT = 1_000_000  # bytes; GitHub takes 1 MiB a step
+FIRST = ("delete", "rename", "update", "create")
+LEVELS = {"error": "error", "warning": "warning"}
+
+
+def escape(raw: str) -> str:
+    """`raw` as the message of a command: on one line, percent signs as `%25`."""
+    # Line breaks are visible as \n by now, so none is left for %0A.
+    return visible(raw).replace("%", "%25")
+
+
+def escape_property(raw: str) -> str:
+    """`raw` as a property's value, where a colon or a comma would end it."""
+    return escape(raw).replace(":", "%3A").replace(",", "%2C")
+
+
+def render(subject: Plan | Result | Validation) -> str:
+    """Commands, one a line: errors and refusals, warnings, a notice with the summary, one for each change with a line."""
+    if isinstance(subject, Validation):
+        lines = list(_validation(subject))
+    elif isinstance(subject, Result):
+        lines = list(_result(subject))
+    else:
+        lines = list(_plan(subject))
+    return "".join(line + "\n" for line in lines)
+
+
+def summary(subject: Plan | Result | Validation) -> str:
+    """Markdown for the file that `$GITHUB_STEP_SUMMARY` names; to be appended."""
+    # A character is at most four bytes.
+    return markdown.render(subject, limit=SUMMARY_LIMIT // 4)
+
+
+def outputs(subject: Plan | Result | Validation) -> dict[str, str]:
+    """A step's outputs by name, each on one line, to be appended as `name=value` to the file that `$GITHUB_OUTPUT` names.
+
+    For every subject `summary`, `errors`, `warnings`. For a plan and a result `changes` (how many), a count for each
+    action (`create`, `update`, `rename`, `delete`), `refusals`, `codes` (of the refusals, with commas) and
+    `confirm_delete` (handles, with commas); for a result a count for each status (`done`, `already`, `failed`,
+    `skipped`); for a validation `files` and `orgs`.
+    """
+    if isinstance(subject, Validation):
+        return {
+            "summary": visible(words.validation_summary(subject)),
+            "errors": str(len(subject.errors)),
+            "warnings": str(len(subject.warnings)),
+            "files": str(subject.files),
+            "orgs": str(subject.orgs),
+        }
+    if isinstance(subject, Result):
+        return {
+            **outputs(subject.plan),
+            "summary": visible(words.result_summary(subject)),
+            **{status: str(number) for status, number in subject.counts.items()},
+        }
+    return {
+        "summary": visible(" ".join(words.summary(subject))),
+        "changes": str(len(subject.changes)),
+        **{action: str(number) for action, number in subject.counts.items()},
+        "refusals": str(len(subject.refusals)),
+        "codes": visible(",".join(dict.fromkeys(refusal.code for refusal in subject.refusals))),
+        "errors": str(len(subject.errors)),
+        "warnings": str(len(subject.warnings)),
+        "confirm_delete": visible(",".join(subject.confirm_delete)),
+    }
+
+
+def _command(level: str, title: str, message: str, source: Source | None, length: int | None = None) -> str:
+    properties = []
+    if source is not None:
+        properties += [f"file={escape_property(source.file)}", f"line={source.line}", f"col={source.column}"]
+        if length:
+            properties.append(f"endColumn={source.column + length}")
+    properties.append(f"title={escape_property(title)}")
+    return f"::{level} {','.join(properties)}::{escape(message)}"
+
+
+def _plan(plan: Plan) -> Iterator[str]:
+    for refusal in plan.refusals:
+        option = words.lift(refusal)
+        way_on = f"Way on: {refusal.way_on}" + (f"; or lift it for one run: {option}" if option else "")
+        yield _command(
+            "error",
+            f"Refused: {refusal.code}",
+            f"{refusal.address}: {words.sentence(refusal.fact)} {way_on}",
+            refusal.source,
+        )
+    yield from (_diagnostic(error) for error in plan.errors)
+    yield from (_diagnostic(warning) for warning in plan.warnings)
+    for handle in plan.confirm_delete:
+        yield _command("warning", "An organization is deleted", words.confirmation(handle), None)
+    for refusal in plan.lifted:
+        yield _command(
+            "warning", f"Lifted by --allow: {refusal.code}", f"{refusal.address}: {refusal.fact}", refusal.source
+        )
+    yield _command("notice", "reconciler", " ".join(words.summary(plan)), None)
+    placed = [change for change in plan.changes if change.source is not None]
+    yield from (_change(change) for change in sorted(placed, key=lambda change: FIRST.index(change.action)))
+
+
+def _change(change: Change) -> str:
+    attributes = ", ".join(str(attribute) for attribute in words.attributes(change))
+    reason = words.REASONS.get(change.reason or "", change.reason)
+    parts = [
+        f"{words.SYMBOLS[change.action]} {words.title(change)}",
+        attributes,
+        reason,
+        change.via and f"via {change.via}",
+    ]
+    return _command(
+        "notice", f"{change.action} {change.address}", "; ".join(part for part in parts if part), change.source
+    )
+
+
+def _result(result: Result) -> Iterator[str]:
+    sources = {change.address: change.source for change in result.plan.changes}
+    for status, level in (("failed", "error"), ("skipped", "warning")):
+        for outcome in result.outcomes:
+            if outcome.status == status:
+                title = f"{status}: {outcome.action} {outcome.address}"
+                yield _command(level, title, words.outcome(outcome) or status, sources.get(outcome.address))
+    for note in result.notes:
+        yield _command("notice", "reconciler", note, None)
+    yield _command("notice", "reconciler", words.result_summary(result), None)
+
+
+def _validation(validation: Validation) -> Iterator[str]:
+    yield from (_diagnostic(error) for error in validation.errors)
+    yield from (_diagnostic(warning) for warning in validation.warnings)
+    yield _command("notice", "reconciler", words.validation_summary(validation), None)
+
+
+def _diagnostic(found: Diagnostic) -> str:
+    message = found.summary + (f" ({found.hint})" if found.hint else "")
+    if found.also:
+        message += f"; also here: {found.also}"
+    level = LEVELS.get(found.severity, "notice")
+    return _command(level, found.severity, message, found.source, found.length)

@@ -1,0 +1,178 @@
+"""JUnit XML, so that a CI shows refusals, errors and failed steps where it shows failed tests.
+
+There is no standard; this keeps to what the common readers share (testsuites, testsuite, testcase with failure, error
+or skipped, system-out), as written down in "testmoapp/junitxml".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.result import Result
+from reconciler.report import Validation, text, words
+from reconciler.report.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from xml.etree.ElementTree import Element
+
+    from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.plan import Plan
+
+
+def escape(raw: str) -> str:
+    """`raw` without the characters that XML 1.0 forbids, which are visible instead; ElementTree escapes the markup."""
+    return visible(raw)
+
+
+def render(subject: Plan | Result | Validation) -> str:
+    """One suite.
+
+    A plan has a test case for each org, with its changes, and a failing one for each refusal and error; a result one
+    for each step; a validation a failing one for each error. The last one is a summary.
+    """
+    import xml.etree.ElementTree as ET
+
+    cases = _Cases()
+    if isinstance(subject, Validation):
+        _validation(cases, subject)
+    elif isinstance(subject, Result):
+        _result(cases, subject)
+    else:
+        _plan(cases, subject)
+    root = ET.Element("testsuites", {"name": "reconciler", **cases.counts()})
+    suite = ET.SubElement(root, "testsuite", {"name": cases.name, **cases.counts()})
+    suite.extend(cases.elements)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+class _Cases:
+    """Test cases in the making, and how they end."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.elements: list[Element] = []
+        self.failures = self.errors = self.skipped = 0
+
+    def counts(self) -> dict[str, str]:
+        return {
+            "tests": str(len(self.elements)),
+            "failures": str(self.failures),
+            "errors": str(self.errors),
+            "skipped": str(self.skipped),
+        }
+
+    def add(
+        self,
+        kind: str,
+        name: str,
+        *,
+        end: str | None = None,
+        message: str = "",
+        sort: str = "",
+        body: Sequence[str] = (),
+        output: Sequence[str] = (),
+        file: str | None = None,
+        line: int | None = None,
+    ) -> None:
+        """A case that passes, or ends in `end` (failure, error, skipped); lines of `body` and `output` are escaped already."""
+        import xml.etree.ElementTree as ET
+
+        case = ET.Element("testcase", classname=f"{self.name}.{kind}", name=escape(name))
+        if file is not None:
+            case.set("file", escape(file))
+            case.set("line", str(line))
+        if end is not None:
+            found = ET.SubElement(case, end, message=escape(message))
+            if end != "skipped":
+                found.set("type", escape(sort))
+                found.text = "\n".join(body) or escape(message)
+            self.failures += end == "failure"
+            self.errors += end == "error"
+            self.skipped += end == "skipped"
+        if output:
+            ET.SubElement(case, "system-out").text = "\n".join(output)
+        self.elements.append(case)
+
+
+def _plan(cases: _Cases, plan: Plan) -> None:
+    cases.name = "reconciler.plan"
+    changes = {section.address: section for section in words.sections(plan.changes)}
+    # Changes below an address that is no org of the plan would be a bug elsewhere; they are shown all the same.
+    for address in dict.fromkeys((*plan.orgs, *changes)):
+        section = changes.get(address)
+        cases.add("org", address, output=list(text.section(section)) if section else ())
+    for refusal in plan.refusals:
+        option = words.lift(refusal)
+        body = [escape(refusal.fact), f"Way on: {escape(refusal.way_on)}"]
+        if option:
+            body.append(f"Or lift it for one run: {escape(option)}")
+        cases.add(
+            "safeguard",
+            f"{refusal.code} {refusal.address}",
+            end="failure",
+            message=refusal.fact,
+            sort=refusal.code,
+            body=body,
+            file=refusal.source.file if refusal.source else None,
+            line=refusal.source.line if refusal.source else None,
+        )
+    for error in plan.errors:
+        _problem(cases, error)
+    cases.add("plan", "summary", output=_plan_output(plan))
+
+
+def _plan_output(plan: Plan) -> list[str]:
+    lines = [escape(line) for line in words.summary(plan)]
+    lines += text.render_diagnostics(plan.warnings).splitlines()
+    lines += [f"Note: {escape(note)}" for note in plan.notes]
+    lines += [f"Not managed: {escape(address)}" for address in plan.unmanaged]
+    lines += [f"Lifted by --allow: {escape(refusal.code)} for {escape(refusal.address)}" for refusal in plan.lifted]
+    lines += [escape(words.confirmation(handle)) for handle in plan.confirm_delete]
+    return lines + [f"Impact: {escape(words.effect(effect))}" for effect in plan.impact]
+
+
+def _result(cases: _Cases, result: Result) -> None:
+    cases.name = "reconciler.apply"
+    ends = {"failed": "failure", "skipped": "skipped"}
+    for outcome in result.outcomes:
+        cases.add(
+            "step",
+            f"{outcome.number} {outcome.action} {outcome.address}",
+            end=ends.get(outcome.status),
+            message=words.outcome(outcome) or outcome.status,
+            sort="failed" if outcome.status_code is None else f"HTTP {outcome.status_code}",
+        )
+    end = "failure" if result.interrupted else None
+    notes = [f"Note: {escape(note)}" for note in result.notes]
+    cases.add(
+        "apply",
+        "summary",
+        end=end,
+        message="interrupted",
+        sort="interrupted",
+        output=[words.result_summary(result), *notes],
+    )
+
+
+def _validation(cases: _Cases, validation: Validation) -> None:
+    cases.name = "reconciler.validate"
+    for error in validation.errors:
+        _problem(cases, error)
+    output = [words.validation_summary(validation), *text.render_diagnostics(validation.warnings).splitlines()]
+    cases.add("validate", "summary", output=output)
+
+
+def _problem(cases: _Cases, found: Diagnostic) -> None:
+    where = f"{found.source}: " if found.source else ""
+    cases.add(
+        "manifest",
+        where + found.summary,
+        end="error",
+        message=found.summary,
+        sort=found.severity,
+        body=text.render_diagnostics([found]).splitlines(),
+        file=found.source.file if found.source else None,
+        line=found.source.line if found.source else None,
+    )

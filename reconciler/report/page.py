@@ -1,0 +1,312 @@
+"""HTML: one file without script or external resource, for light and dark, screen and paper.
+
+Jinja2 escapes every value (autoescape); `escape` runs before it on each, so that what cannot be seen is shown. The page
+forbids itself everything but its own style (Content-Security-Policy).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model.errors import UsageError
+from reconciler.model.result import Result
+from reconciler.report import Validation, text, words
+from reconciler.report.visible import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.plan import Plan
+
+GAINS = {"gain": "create", "lose": "delete", "change": "update"}
+OUTCOMES = {"done": "create", "already": "", "failed": "delete", "skipped": "update"}
+
+
+def escape(raw: Any) -> Any:
+    """What a template's expression yields, before Jinja2 turns `<`, `&` and quotes into references."""
+    return visible(raw) if type(raw) is str else raw
+
+
+def render(subject: Plan | Result | Validation) -> str:
+    """The whole page. Raises UsageError where Jinja2 is not installed."""
+    environment = _environment()
+    from markupsafe import Markup
+
+    if isinstance(subject, Validation):
+        title, lines = "Manifests", [words.validation_summary(subject)]
+        bad = bool(subject.errors)
+    elif isinstance(subject, Result):
+        title, lines = "Apply", [words.result_summary(subject)]
+        bad = not lines[0].startswith("Applied: ")
+    else:
+        title, lines = "Plan", list(words.summary(subject))
+        bad = bool(subject.refusals or subject.errors)
+    plan = subject.plan if isinstance(subject, Result) else subject if not isinstance(subject, Validation) else None
+    return environment.from_string(TEMPLATE).render(
+        title=title,
+        summary=lines,
+        bad=bad,
+        style=Markup(STYLE),  # noqa: S704  (ours, and a style element takes no references)
+        plan=plan,
+        sections=words.sections(plan.changes) if plan else (),
+        impact=words.impact(plan.impact) if plan else None,
+        result=subject if isinstance(subject, Result) else None,
+        problems=subject.diagnostics if isinstance(subject, Validation) else plan.errors if plan else (),
+        excerpt=_excerpt,
+        words=words,
+        gains=GAINS,
+        outcomes=OUTCOMES,
+    )
+
+
+class _Lines(str):
+    """Several lines, each of them visible already; Jinja2 escapes them like any other text."""
+
+    __slots__ = ()
+
+
+def _excerpt(found: Diagnostic) -> _Lines:
+    """What stands below the first line of a diagnostic: the manifest's line and the caret, the second place."""
+    return _Lines("".join(text.render_diagnostics([found]).splitlines(keepends=True)[1:]))
+
+
+def _environment() -> Environment:
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError:
+        raise UsageError("the html format needs Jinja2: pip install 'reconciler[html]'") from None
+    return Environment(
+        autoescape=True,
+        finalize=escape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c2128; --faint: #59636e; --page: #ffffff; --card: #f6f8fa; --line: #d1d9e0;
+  --create: #116329; --update: #7d4e00; --rename: #0a5ba8; --delete: #b01e28; --alarm: #ffebe9; --care: #fff8c5; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6edf3; --faint: #9aa5b1; --page: #0d1117; --card: #161b22; --line: #3d444d;
+    --create: #56d364; --update: #e3b341; --rename: #79c0ff; --delete: #ff8b82; --alarm: #3c1618; --care: #332a0c; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.5rem clamp(.75rem, 3vw, 2.5rem) 3rem; max-width: 76rem; color: var(--ink); background: var(--page);
+  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
+h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
+h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; }
+h4 { font-size: .9rem; margin: 1rem 0 0; color: var(--faint); font-weight: 600; }
+p { margin: .25rem 0; }
+ul { margin: .25rem 0; padding-left: 1.25rem; }
+code, pre, .change { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: .875em; }
+pre { margin: .5rem 0 0; white-space: pre-wrap; }
+.summary { font-size: 1.1rem; font-weight: 600; }
+.bad { color: var(--delete); }
+.faint, .why { color: var(--faint); }
+.box { background: var(--card); border: 1px solid var(--line); border-left-width: .3rem; border-radius: .4rem; padding: .6rem .9rem; margin: .6rem 0; }
+.alarm { background: var(--alarm); border-left-color: var(--delete); }
+.care { background: var(--care); border-left-color: var(--update); }
+.create { color: var(--create); } .update { color: var(--update); } .rename { color: var(--rename); } .delete { color: var(--delete); }
+.symbol { display: inline-block; min-width: 1.2em; font-weight: 700; }
+.changes { list-style: none; padding: 0; }
+.change { padding: .3rem 0; border-bottom: 1px solid var(--line); }
+.change .why { font-family: system-ui, sans-serif; }
+.detail { margin: .1rem 0 0 1.3rem; }
+.attributes { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0 .9rem; margin: .1rem 0 0 1.3em; }
+.attributes dt { color: var(--faint); } .attributes dd { margin: 0; }
+del { color: var(--delete); } ins { color: var(--create); text-decoration: none; }
+table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); }
+th { color: var(--faint); font-size: .85rem; font-weight: 600; }
+main > details + details { margin-top: 1.5rem; }
+details > summary { cursor: pointer; }
+.effects { table-layout: fixed; }
+.effects th:nth-child(3), .effects th:nth-child(4) { width: 14%; }
+.effects th:nth-child(5) { width: 36%; }
+footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
+@media (max-width: 40rem) {
+  thead { position: absolute; clip-path: inset(50%); }
+  tr { display: block; padding: .4rem 0; border-bottom: 1px solid var(--line); }
+  td { display: grid; grid-template-columns: 5.5rem minmax(0, 1fr); padding: 0; border: 0; }
+  td:empty { display: none; }
+  td::before { content: attr(data-label); color: var(--faint); }
+  .attributes { grid-template-columns: minmax(0, 1fr); } .attributes dd { margin-left: 1rem; }
+}
+@media print {
+  :root { color-scheme: light; --ink: #000; --faint: #444; --page: #fff; --card: #fff; --line: #bbb;
+    --create: #0b5a20; --update: #6b4300; --rename: #084c8c; --delete: #9a1620; --alarm: #fff; --care: #fff; }
+  body { max-width: none; padding: 0; font-size: 10pt; }
+  .box, .change, tr { break-inside: avoid; } h2, h3, h4 { break-after: avoid; }
+}
+"""
+
+TEMPLATE = """
+{%- macro name(text) %}<code><bdi>{{ text }}</bdi></code>{% endmacro %}
+{%- macro plain(text) %}<bdi>{{ text }}</bdi>{% endmacro %}
+{%- macro place(source) %}{% if source %} <span class="faint">{{ plain(words.place(source)) }}</span>{% endif %}{% endmacro %}
+{%- macro role(text) %}{% if text is none %}<span class="faint">none</span>{% else %}{{ name(text) }}{% endif %}{% endmacro %}
+{%- macro effects(title, found) %}
+{% if found %}
+<h3>{{ title }}</h3>
+<table class="effects">
+<thead><tr><th>Who</th><th>What</th><th>Before</th><th>After</th><th>Why</th></tr></thead>
+<tbody>
+{% for effect in found %}
+{% set direction = words.direction(effect) %}
+<tr><td data-label="Who"><span><span class="symbol {{ gains[direction] }}">{{ {"gain": "+", "lose": "-", "change": "~"}[direction] }}</span>{{ name(effect.person) }}</span></td><td data-label="What">{{ name(effect.object) }}</td><td data-label="Before"><span>{{ role(effect.before) }}</span></td><td data-label="After"><span>{{ role(effect.after) }}</span></td><td data-label="Why"><span>{{ plain(effect.why) }}{% if effect.invited %}; once the invitation is accepted{% endif %}</span></td></tr>
+{% endfor %}
+</tbody>
+</table>
+{% endif %}
+{% endmacro %}
+{%- macro problem(found) %}
+<div class="box {{ "alarm" if found.severity == "error" else "care" }}"><strong>{{ "Error" if found.severity == "error" else "Warning" }}:</strong> {{ plain(found.summary) }}{{ place(found.source) }}
+{% if excerpt(found) %}
+<pre>
+{{ excerpt(found) }}</pre>
+{% endif %}
+</div>
+{% endmacro %}
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>reconciler: {{ title }}</title>
+<style>{{ style }}</style>
+</head>
+<body>
+<header>
+<h1>{{ title }}</h1>
+{% for line in summary %}
+<p class="summary{{ " bad" if bad and not line.startswith("Plan: ") }}">{{ line }}</p>
+{% endfor %}
+{% if plan %}
+<p class="faint">{{ words.count(plan.orgs|length, "organization") }} compared with the manifests, for {{ plan.day.isoformat() }}</p>
+{% endif %}
+</header>
+<main>
+{% if result %}
+<h2>Steps</h2>
+<table>
+<thead><tr><th>Step</th><th>Ended</th><th>What</th><th>Detail</th></tr></thead>
+<tbody>
+{% for outcome in result.outcomes %}
+<tr><td data-label="Step">{{ outcome.number }}</td><td data-label="Ended"><strong class="{{ outcomes[outcome.status] }}">{{ outcome.status }}</strong></td><td data-label="What"><span>{{ outcome.action }} {{ name(outcome.address) }}</span></td><td data-label="Detail">{% if words.outcome(outcome) %}{{ plain(words.outcome(outcome)) }}{% endif %}</td></tr>
+{% endfor %}
+</tbody>
+</table>
+{% for note in result.notes %}
+<div class="box">{{ plain(note) }}</div>
+{% endfor %}
+{% endif %}
+{% if plan %}
+{% if plan.refusals %}
+<h2>Refused</h2>
+{% for refusal in plan.refusals %}
+<div class="box alarm"><strong class="delete">{{ name(refusal.code) }}</strong> for {{ name(refusal.address) }}{{ place(refusal.source) }}
+<p>{{ plain(refusal.fact) }}</p>
+<p><strong>Way on:</strong> {{ plain(refusal.way_on) }}</p>
+{% if words.lift(refusal) %}
+<p>Or lift it for one run: {{ name(words.lift(refusal)) }}</p>
+{% endif %}
+</div>
+{% endfor %}
+{% endif %}
+{% endif %}
+{% for found in problems %}
+{{ problem(found) }}
+{% endfor %}
+{% if plan %}
+{% for handle in plan.confirm_delete if not result %}
+<div class="box alarm">{{ plain(words.confirmation(handle)) }}</div>
+{% endfor %}
+{% if plan.impact %}
+<h2>{{ "What the plan was to change" if result else "Who gains and who loses" }}</h2>
+{{ effects("Owners", impact.owners) }}
+{{ effects("Access", impact.others) }}
+{% endif %}
+{% if plan.dns %}
+<h2>DNS names that change</h2>
+<ul>
+{% for change in plan.dns %}
+<li>{{ name(change.workspace) }}: <del>{{ name(change.before) }}</del>{% if change.after is none %} goes away{% else %} &rarr; <ins>{{ name(change.after) }}</ins>{% endif %}</li>
+{% endfor %}
+</ul>
+{% endif %}
+{% if sections %}
+<h2>Changes</h2>
+{% for section in sections %}
+<details open>
+<summary><strong>{{ name(section.address) }}</strong></summary>
+{% for group in section.groups %}
+{% if group.title %}
+<h4>{{ plain(group.title) }}: {{ words.tally(group.changes) }}</h4>
+{% endif %}
+<ul class="changes">
+{% for change in group.changes %}
+<li class="change"><span class="symbol {{ change.action }}" title="{{ change.action }}">{{ words.SYMBOLS[change.action] }}</span>{{ plain(words.title(change)) }}{% if words.why(change) %} <span class="why">{{ plain(words.why(change)) }}</span>{% endif %}
+
+{% set attributes = words.attributes(change) %}
+{% if attributes %}
+<dl class="attributes">
+{% for attribute in attributes %}
+<dt>{{ plain(attribute.name) }}</dt><dd>{% if attribute.before is not none %}{% if attribute.before == "(not set)" %}<span class="faint">(not set)</span>{% else %}<del>{{ plain(attribute.before) }}</del>{% endif %}{% endif %}{% if attribute.before is not none and attribute.after is not none %} &rarr; {% endif %}{% if attribute.after is not none %}<ins>{{ plain(attribute.after) }}</ins>{% endif %}</dd>
+{% endfor %}
+</dl>
+{% endif %}
+{% for detail in change.details %}
+<p class="why detail">{{ plain(detail) }}</p>
+{% endfor %}
+</li>
+{% endfor %}
+</ul>
+{% endfor %}
+</details>
+{% endfor %}
+{% endif %}
+{% if plan.lifted %}
+<h2>Lifted by --allow, for this plan</h2>
+{% for refusal in plan.lifted %}
+<div class="box care">{{ name(refusal.code) }} for {{ name(refusal.address) }}: {{ plain(refusal.fact) }}</div>
+{% endfor %}
+{% endif %}
+{% if plan.warnings or plan.notes %}
+<h2>Warnings and notes</h2>
+{% for found in plan.warnings %}
+{{ problem(found) }}
+{% endfor %}
+{% for note in plan.notes %}
+<div class="box">{{ plain(note) }}</div>
+{% endfor %}
+{% endif %}
+{% if plan.unmanaged %}
+<h2>Not managed, left alone</h2>
+<ul>
+{% for address in plan.unmanaged %}
+<li>{{ name(address) }}</li>
+{% endfor %}
+</ul>
+{% endif %}
+{% endif %}
+</main>
+{% if plan and plan.files %}
+<footer>
+<details><summary>Made from {{ words.count(plan.files|length, "manifest") }}</summary>
+<ul>
+{% for path, sha256 in plan.files %}
+<li>{{ name(path) }} <span class="faint">SHA-256 {{ plain(sha256) }}</span></li>
+{% endfor %}
+</ul>
+</details>
+</footer>
+{% endif %}
+</body>
+</html>
+"""

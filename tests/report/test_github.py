@@ -1,0 +1,126 @@
+"""Workflow commands, read back the way the runner reads them."""
+
+import re
+
+import pytest
+from hypothesis import given
+from report import sample, worlds
+from report.golden import assert_golden
+from report.test_text import DECEIVING, DIAGNOSTIC
+
+from reconciler.report import Validation, github, render
+from reconciler.report.visible import visible
+
+PROPERTIES = {"file", "line", "col", "endColumn", "title"}
+
+
+def commands(report):
+    """Level, properties and message of each line, as ActionCommand.TryParseV2 takes them apart."""
+    assert report.endswith("\n") or not report
+    for line in report.split("\n")[:-1]:
+        start, rest = line[:2], line[2:]
+        assert start == "::"
+        head, found, message = rest.partition("::")
+        assert found
+        level, _, pairs = head.partition(" ")
+        properties = dict(pair.split("=", 1) for pair in pairs.split(","))
+        for name, value in properties.items():
+            properties[name] = value.replace("%3A", ":").replace("%2C", ",").replace("%25", "%")
+        yield level, properties, message.replace("%25", "%")
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("plan.github", sample.REFUSED),
+        ("result.github", sample.APPLIED_IN_PART),
+        ("validation.github", Validation((DIAGNOSTIC, sample.WARNING), 3, 2)),
+    ],
+)
+def test_commands_are_as_they_were_accepted(name, subject):
+    assert_golden(name, render(subject, "github"))
+
+
+def test_an_error_stands_at_its_line():
+    level, properties, message = next(commands(render(Validation((DIAGNOSTIC,), 1, 1), "github")))
+    assert level == "error"
+    assert properties == {"file": "manifests/acme.yaml", "line": "14", "col": "15", "endColumn": "20", "title": "error"}
+    assert message == "unknown key `rolle` for member alice (did you mean `role`?)"
+
+
+def test_what_forbids_the_plan_comes_before_what_it_would_do():
+    levels = [level for level, _, _ in commands(render(sample.REFUSED, "github"))]
+    assert levels == sorted(levels, key=["error", "warning", "notice"].index)
+    assert levels.count("error") == 3
+
+
+@pytest.mark.parametrize("raw", worlds.HOSTILE)
+def test_hostile_text_comes_back_as_one_message_or_property(raw):
+    plan = sample.empty_plan(
+        changes=(
+            sample.change(
+                "delete", f"org.acme/member.{raw}", {"role": raw}, source=sample.Source(raw, 1), reason=raw or None
+            ),
+        ),
+        notes=(raw,),
+    )
+    *_, (level, properties, message) = commands(render(plan, "github"))
+    assert level == "notice"
+    assert properties["file"] == visible(raw)
+    assert properties["title"] == visible(f"delete org.acme/member.{raw}")
+    assert message.startswith(visible(f"- org.acme/member.{raw}"))
+
+
+def assert_ours(report):
+    for level, properties, message in commands(report):
+        assert level in {"error", "warning", "notice"}
+        assert set(properties) <= PROPERTIES
+        assert not set(message) & DECEIVING
+    assert not re.search(r"##\w*\[", report)
+    assert all(char == "\n" or ord(char) >= 0x20 for char in report)
+
+
+@given(worlds.plans())
+def test_no_plan_gives_a_command_of_its_own(plan):
+    assert_ours(render(plan, "github"))
+
+
+@given(worlds.results())
+def test_no_result_gives_a_command_of_its_own(result):
+    assert_ours(render(result, "github"))
+
+
+@given(worlds.few(worlds.diagnostics))
+def test_no_manifest_gives_a_command_of_its_own(diagnostics):
+    assert_ours(render(Validation(diagnostics, 1, 1), "github"))
+
+
+def test_outputs_say_what_a_workflow_decides_by():
+    assert github.outputs(sample.REFUSED) == {
+        "summary": "Plan: 3 to create, 2 to update, 1 to rename, 4 to delete. Failed: 1 error; nothing can be applied. "
+        "Refused: 2 safeguards (owner-floor, mass-removal); nothing can be applied.",
+        "changes": "10",
+        "create": "3",
+        "update": "2",
+        "rename": "1",
+        "delete": "4",
+        "refusals": "2",
+        "codes": "owner-floor,mass-removal",
+        "errors": "1",
+        "warnings": "1",
+        "confirm_delete": "oldco",
+    }
+    assert github.outputs(sample.APPLIED_IN_PART)["failed"] == "2"
+    assert github.outputs(Validation((DIAGNOSTIC,), 1, 1))["errors"] == "1"
+
+
+@given(worlds.results())
+def test_no_output_runs_over_its_line(result):
+    for subject in (result, result.plan):
+        for name, value in github.outputs(subject).items():
+            assert re.fullmatch("[a-z_]+", name)
+            assert len(f"{name}={value}".splitlines()) == 1
+
+
+def test_the_jobs_summary_is_markdown_of_the_same_report():
+    assert github.summary(sample.REFUSED) == render(sample.REFUSED, "markdown")
