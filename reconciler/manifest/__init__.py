@@ -49,6 +49,8 @@ def _load(texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic
         check(document, gaps)
     report = Reporter(documents)
     written = merge(documents, report, gaps)
+    if report.found:
+        gaps.people = True  # of two lines about the same person only the first was taken
     desired = resolve(written, today, report, gaps)
     order = {name: place for place, name in enumerate(documents)}
     found = _sorted(

@@ -224,7 +224,7 @@ def _unknown_keys(document: Document, path: Path_, error: Any) -> Iterator[Path_
     for key in error.instance:
         if key in known:
             continue
-        if key == "absent":
+        if key == "absent" and path and str(path[-1]).startswith("team/"):
             hint: str | None = (
                 "`absent: true` states the removal of one person: name the people of the team that must go"
             )
@@ -336,7 +336,8 @@ def _wrong_const(path: Path_, value: Any, part: dict[str, Any]) -> tuple[str, st
         return f"the version is {_kind_of(value)}, only 1 is known", "write `version: 1`"
     if value is False:
         return f"`{key}: false` says nothing", "drop the line; only `absent: true` is a statement"
-    return f"`{key}` is {_kind_of(value)}", f"write `{key}: {str(part['const']).lower()}`"
+    quotes = " without quotes" if value == "true" else ""
+    return f"`{key}` is {_kind_of(value)}", f"write `{key}: {str(part['const']).lower()}`{quotes}"
 
 
 def _name_hint(text: str, part: dict[str, Any]) -> str | None:

@@ -219,7 +219,7 @@ def _syntax(document: Document, error: yaml.MarkedYAMLError) -> None:
 
 def _build(document: Document) -> None:
     """Turn the events into `document.root`; one loop, since every row of every manifest goes through it."""
-    loader = yaml.CBaseLoader(document.data.removeprefix(b"\xef\xbb\xbf"))
+    loader = yaml.CBaseLoader(document.data)
     next_event = loader.get_event
     problem = document.problem
     specials = document.specials

@@ -28,8 +28,11 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
     """What the manifests ask for on `today`."""
     rules = Rules(**{key: value for key, (value, _) in written.rules.items()})
     _one_name_a_person(written.people, report)
+    before = len(report.found)
     teams = flatten(written.teams, report)
     _entries_of_teams(teams, written, report, gaps)
+    if len(report.found) > before:
+        gaps.people = True  # a team in a circle, or with an unknown team in it, has fewer people than was meant
     used: dict[str, Source] = {}
     for handle, org in written.orgs.items():
         if _stands_alone(org, f"org {handle}", report):
@@ -121,6 +124,7 @@ def _unknown_team(name: str, source: Source, teams: Iterable[str], report: Repor
     else:
         hint = "no manifest has a `teams:` section"
     report.error(f"there is no team `{name}`", source, hint=hint)
+    gaps.people = True
 
 
 def _entries_of_teams(teams: Iterable[str], written: Written, report: Reporter, gaps: Gaps) -> None:
