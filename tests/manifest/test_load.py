@@ -354,6 +354,11 @@ def test_the_same_said_in_two_files_names_both_places(one, two, what):
     assert place.split(":")[1:] == also.split(":")[1:]
 
 
+def test_a_second_line_about_an_owner_does_not_leave_the_org_without():
+    found = errors("orgs: {acme: {members: {alice: member}}}", b="orgs: {acme: {members: {alice: owner}}}")
+    assert [summary for _, summary, _ in found] == ["member alice is written twice"]
+
+
 def test_an_org_that_another_file_describes_cannot_be_absent():
     ((place, summary, also),) = errors("orgs: {acme: {absent: true}}", b="orgs: {acme: {members: {a: owner}}}")
     assert (place, also) == ("b.yaml:2:15", "a.yaml:2:15")
