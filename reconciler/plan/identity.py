@@ -71,7 +71,16 @@ def match_named(
         have = live.get(name)
         known = by_id.get(entry.id) if entry else None
         old = want.renamed_from
-        if old and not want.absent and have is None:
+        found: Match | Refusal
+        if old and not want.absent and _in_a_circle(name, wanted):
+            # both handles are live before a swap and after it: that it is spent cannot be told
+            found = _refuse(
+                here,
+                want,
+                f"{name} is renamed from {old}, and {old} in turn from {_former(old, wanted)}: a swap",
+                "rename one of them in an apply of its own first, over a third handle; drop `renamed_from` if it is done",
+            )
+        elif old and not want.absent and have is None:
             found = _match_rename(kind, parent, want, wanted, live, lock)
         elif old and not want.absent and old in live and old not in wanted:
             found = _refuse(
@@ -97,6 +106,21 @@ def match_named(
         else:
             refusals.append(found)
     return matches, refusals
+
+
+def _former(name: str, wanted: Mapping[str, Node]) -> str | None:
+    node = wanted.get(name)
+    return node.renamed_from if node is not None and not node.absent else None
+
+
+def _in_a_circle(name: str, wanted: Mapping[str, Node]) -> bool:
+    """Whether following `renamed_from` from `name` leads back to it."""
+    seen = {name}
+    old = _former(name, wanted)
+    while old is not None and old not in seen:
+        seen.add(old)
+        old = _former(old, wanted)
+    return old == name
 
 
 def _refuse(address: str, want: Node, fact: str, way_on: str) -> Refusal:
