@@ -102,6 +102,11 @@ def _org(
             )
         _update(sheet, kind, sheet.address, None, place, have, want)
         live_members, sheet.lists_read = have.of("member"), have.was_read("member")
+        if not live.owned(have):
+            sheet.notes.append(
+                f"{live.actor.handle}, the user of this token, does not own {sheet.name}: workspaces that it has no "
+                "grant in look missing, and applying will be refused by Pipes"
+            )
     _members(sheet, place, live_members, desired, lock)
     for child in children_of(kind.name):
         if not child.names_people and child.name in want.children:
@@ -213,7 +218,7 @@ def _members(
         name = by_row.get(row.id) or locked_names.get(row.id) or name_of.get(row.handle) or row.handle
         address = addresses.join(sheet.address, "member", name)
         sheet.members[row.handle] = Membership(_labelled(name, row.handle), address, row.attrs, row.attrs)
-    sheet.people = people.found
+    sheet.people, sheet.spared = people.found, people.spared
     if section is None:
         return
     listed = set()
@@ -463,7 +468,9 @@ def _grants(sheet: OrgSheet, place: Place, address: str, match: identity.Match, 
     }
     for row in live.values():
         entry = sheet.members.get(row.handle)
-        if row.handle in listed or (entry is not None and entry.after is not None and member.is_owner(entry.after)):
+        if row.handle in listed or row.id in sheet.spared:
+            continue
+        if entry is not None and entry.after is not None and member.is_owner(entry.after):
             continue
         name = _name_of(entry, row.handle)
         over = expired.get(row.handle)

@@ -73,6 +73,7 @@ class OrgSheet:
     drafts: list[Draft] = field(default_factory=list)
     people: dict[str, Who] = field(default_factory=dict)  # by the manifest's name
     members: dict[str, Membership] = field(default_factory=dict)
+    spared: set[str] = field(default_factory=set)  # ids of people whom a refusal is about: nothing of theirs is planned
     named: dict[str, Resource] = field(
         default_factory=dict
     )  # address -> the live object that it is, where there is one
