@@ -13,17 +13,21 @@ if TYPE_CHECKING:
     from reconciler.plan.draft import GrantSheet, Membership, OrgSheet
 
 OWNS = "implicit as owner"
+CREATED = "as its creator"
 
 
 def effects(sheet: OrgSheet) -> Iterator[Effect]:
     """The differences in access that the plan makes in one org: owners first, then people by name, then workspaces."""
     ordered = sorted(sheet.members.items(), key=lambda item: (not _touches_owner(item[1]), item[1].label))
     for _, person in ordered:
-        before, after = _role(person.before), _role(person.after)
+        # who creates an org is an owner of it from the first step on, and was nothing in it before
+        before, after = _role(person.before) if sheet.have is not None else None, _role(person.after)
         if before != after:
             why = (
                 person.lost
                 if after is None or (_touches_owner(person) and before == member.OWNER)
+                else CREATED
+                if person.before is not None and before is None
                 else person.via or "direct"
             )
             yield Effect(person.label, sheet.name, before, after, why, _invited(person))
