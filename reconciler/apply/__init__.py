@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.apply import schedule, settle
 from reconciler.apply.perform import Run, perform
+from reconciler.kinds import member, workspace
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
 from reconciler.model.live import Lock
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.apply.journal import Journal
     from reconciler.model.desired import Desired
     from reconciler.model.live import Snapshot
-    from reconciler.model.plan import Plan
+    from reconciler.model.plan import Plan, Step
     from reconciler.pipes.client import Client
 
 
@@ -66,18 +67,28 @@ def run(
     state = Run(plan, client, journal, floors)
     blocked = {addresses.org_of(r.address) for r in plan.refusals} if options.keep_going else set()
     steps = [step for step in plan.steps if addresses.org_of(step.address) not in blocked]
+    rest = settle.Rest(client, timeout=options.settle, clock=options.clock, stop=options.stop)
+
+    def do(step: Step) -> Outcome:
+        if _ends_access(step, plan, live.actor.id):
+            # nobody can look at them after this step
+            org = addresses.org_of(step.address)
+            rest.wait_for(
+                s.address for s in steps if addresses.org_of(s.address) == org and _moves(s.address, s.action)
+            )
+        return perform(state, step)
+
     outcomes = schedule.run_steps(
         steps,
-        lambda step: perform(state, step),
+        do,
         parallelism=options.parallelism,
         stop=options.stop,
         fail_fast=options.fail_fast,
         ended=options.ended,
     )
     notes: list[str] = []
-    outcomes = _settled(client, outcomes, options)
+    outcomes = _settled(rest, outcomes)
     new_lock = {**lock, **state.learned}
-    done = {o.address for o in outcomes if o.status in schedule.SUCCEEDED}
     touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
     if touched and not options.stop.is_set():
         try:
@@ -85,8 +96,9 @@ def run(
         except PipesError as error:
             notes.append(f"what was applied could not be read again: {error}")
         else:
-            outcomes = _verified(outcomes, desired, fresh, new_lock, done)
-            notes.extend(_others_changes(outcomes, desired, fresh, new_lock, done))
+            unseen = {handle for handle, org in fresh.orgs.items() if not fresh.owned(org)}
+            outcomes, more = _verified(outcomes, make_plan(desired, fresh, new_lock), unseen)
+            notes.extend(more)
             new_lock = remembered(desired, fresh, new_lock, only=touched)
     new_lock = remembered(desired, live, new_lock, only={o for o in _org_names(plan) if o not in touched})
     if options.complete and len(desired.orgs) == len(plan.orgs):
@@ -99,57 +111,58 @@ def _org_names(plan: Plan) -> Collection[str]:
     return [org.partition(".")[2] for org in plan.orgs]
 
 
-def _settled(client: Client, outcomes: list[Outcome], options: Options) -> list[Outcome]:
+def _ends_access(step: Step, plan: Plan, actor: str) -> bool:
+    """Whether a step may be the last that this token can do in its org: the actor's own loss, or an end of tokens."""
+    change = next(c for c in plan.changes if c.address == step.address)
+    if change.kind == member.KIND.name:
+        return change.id == actor and change.before is not None and not (change.after and member.is_owner(change.after))
+    return any("token_min_issued_at" in (request.body or {}) for request in step.requests)
+
+
+def _moves(address: str, action: str) -> bool:
+    return action != "delete" and addresses.split(address)[-1][0] == workspace.KIND.name
+
+
+def _settled(rest: settle.Rest, outcomes: list[Outcome]) -> list[Outcome]:
     """Turn workspaces that did not come to rest in time into failures."""
-    wait_for = {
-        o.address
-        for o in outcomes
-        if o.status in schedule.SUCCEEDED
-        and o.wrote
-        and o.action != "delete"
-        and addresses.split(o.address)[-1][0] == "workspace"
-    }
-    try:
-        late = dict(
-            settle.unsettled(client, sorted(wait_for), timeout=options.settle, clock=options.clock, stop=options.stop)
-        )
-    except PipesError as error:
-        late = dict.fromkeys(wait_for, f"not known ({error})")
-    if not late:
-        return outcomes
+    rest.wait_for(
+        o.address for o in outcomes if o.status in schedule.SUCCEEDED and o.wrote and _moves(o.address, o.action)
+    )
     return [
-        replace(o, status="failed", detail=f"accepted, and still `{late[o.address]}` when the waiting ended")
-        if o.address in late and o.status in schedule.SUCCEEDED
+        replace(o, status="failed", detail=f"accepted, and still `{rest.late[o.address]}` when the waiting ended")
+        if o.address in rest.late and o.status in schedule.SUCCEEDED
         else o
         for o in outcomes
     ]
 
 
-def _verified(
-    outcomes: list[Outcome], desired: Desired, fresh: Snapshot, lock: Lock, done: Collection[str]
-) -> list[Outcome]:
-    """Compare what was done with a fresh reading: what Pipes answered with success and did not take is a failure."""
-    left = {change.address: change for change in make_plan(desired, fresh, lock).changes}
-    return [
+def _verified(outcomes: list[Outcome], fresh: Plan, unseen: set[str]) -> tuple[list[Outcome], list[str]]:
+    """Compare what was done with a plan made from a fresh reading, and say what is new in it.
+
+    What Pipes answered with success and did not take is a failure. An org that this apply has left (`unseen`), or that
+    cannot be read whole now, is not judged.
+    """
+    unseen |= {addresses.org_of(refusal.address) for refusal in fresh.refusals if refusal.address in fresh.orgs}
+    left = {c.address: c for c in fresh.changes if addresses.org_of(c.address) not in unseen}
+    mine = {outcome.address for outcome in outcomes}
+    judged = [
         replace(
             o,
             status="failed",
             detail="Pipes answered with success, and reading it again shows it undone: "
             f"{left[o.address].action} is still needed",
         )
-        if o.status == "done" and o.address in done and o.address in left
+        if o.status == "done" and o.address in left
         else o
         for o in outcomes
     ]
-
-
-def _others_changes(
-    outcomes: list[Outcome], desired: Desired, fresh: Snapshot, lock: Lock, done: Collection[str]
-) -> list[str]:
-    """What a fresh plan would still change that this one did not have: somebody else is at work."""
-    mine = {o.address for o in outcomes} | set(done)
-    new = [c.address for c in make_plan(desired, fresh, lock).changes if c.address not in mine]
-    return [f"changed by somebody else meanwhile, plan again: {', '.join(sorted(new)[:10])}"] if new else []
+    notes = [
+        f"{org} cannot be read whole by this token now, so what was done there was not looked at again"
+        for org in sorted(unseen)
+    ]
+    if new := sorted(address for address in left if address not in mine):
+        notes.append(f"changed by somebody else meanwhile, plan again: {', '.join(new[:10])}")
+    return judged, notes
 
 
 __all__ = ["Applied", "Lock", "Options", "run"]

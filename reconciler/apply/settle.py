@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.apply import look
 from reconciler.kinds import workspace
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
+from reconciler.model.errors import PipesError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from threading import Event
 
     from reconciler.pipes.client import Client
@@ -19,28 +21,46 @@ if TYPE_CHECKING:
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
-def unsettled(
-    client: Client, touched: Iterable[str], *, timeout: float, clock: Callable[[], float], stop: Event
-) -> Iterator[tuple[str, str]]:
-    """Wait for the workspaces at the addresses `touched`, at most `timeout` seconds in all.
+@dataclass(slots=True)
+class Rest:
+    """Which workspaces have come to rest. `timeout` (seconds) bounds each wait; a stop that is asked for ends it.
 
-    Yields address and state of each that is still on its way then. A stop that is asked for ends the waiting.
+    `late` gives the state, or why it is not known, of those that were still on their way when the waiting ended.
     """
-    moving = dict.fromkeys(touched, "unknown")
-    start, turn = clock(), 0
-    while moving:
-        for address in list(moving):
-            parts = dict(addresses.split(address))
-            place = Place(org=parts["org"], workspace=parts["workspace"])
-            found = look.at(client, workspace.KIND, workspace.find(place, place.workspace))
-            state = str(found.attrs.get("state") or "") if found is not None else ""
-            if state in workspace.MOVING:
-                moving[address] = state
-            else:
-                del moving[address]
-        if moving and (stop.is_set() or clock() - start >= timeout):
-            break
-        if moving:
-            stop.wait(min(PAUSES[min(turn, len(PAUSES) - 1)], max(0.0, timeout - (clock() - start))))
+
+    client: Client
+    timeout: float
+    clock: Callable[[], float]
+    stop: Event
+    settled: set[str] = field(default_factory=set)
+    late: dict[str, str] = field(default_factory=dict)
+
+    def wait_for(self, touched: Iterable[str]) -> None:
+        """Wait for the workspaces at these addresses. One that is not there is at rest."""
+        moving = {address for address in touched if address not in self.settled}
+        start, turn = self.clock(), 0
+        while moving:
+            for address in sorted(moving):
+                state = self._state(address)
+                if state in workspace.MOVING:
+                    self.late[address] = state
+                    continue
+                moving.discard(address)
+                self.settled.add(address)
+                self.late.pop(address, None)
+            left = self.timeout - (self.clock() - start)
+            if not moving or left <= 0 or self.stop.is_set():
+                break
+            # what a sandbox needs a few looks for should not take seconds
+            self.stop.wait(min(PAUSES[min(turn, len(PAUSES) - 1)], left) if turn else 0.05)
             turn += 1
-    yield from sorted(moving.items())
+
+    def _state(self, address: str) -> str:
+        parts = dict(addresses.split(address))
+        place = Place(org=parts["org"], workspace=parts["workspace"])
+        try:
+            found = look.at(self.client, workspace.KIND, workspace.find(place, place.workspace))
+        except PipesError as error:
+            self.late[address] = f"not known: {error}"
+            return "pending"
+        return str(found.attrs.get("state") or "") if found is not None else ""

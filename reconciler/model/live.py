@@ -86,6 +86,16 @@ class Snapshot:
     forbidden: frozenset[str] = frozenset()
     unreadable: tuple[Unreadable, ...] = ()
 
+    def owned(self, org: Resource) -> bool:
+        """Whether the token's user owns `org`, by itself or through the tenant; True where the members were not read.
+
+        Pipes shows everything to owners only: to a member, workspaces without a grant look missing.
+        """
+        if not org.was_read("member"):
+            return True
+        rows = [*org.of("member").values(), *org.inherited_of("member").values()]
+        return any(row.id == self.actor.id and row.attrs.get("role") == "owner" for row in rows)
+
 
 @dataclass(frozen=True, slots=True)
 class LockEntry:

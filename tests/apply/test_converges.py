@@ -1,0 +1,73 @@
+"""Any two worlds: what the manifests say is reached, at no step is an org short of owners, and then nothing is left."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, assume, event, given, settings
+
+from worlds import Pipes, Scene, check, load, scenes, token_of
+
+# refusals that a generated world may earn and that no option lifts: then nothing may be written
+HARD = {"owner-floor", "handle-taken"}
+
+
+class Watch:
+    """Counts the accepted owners of every org after every request."""
+
+    def __init__(self, floor: int = 1) -> None:
+        self.floor = floor
+        self.pipes: Pipes | None = None
+        self.writes: list[tuple[str, str, int]] = []
+        self.short: list[str] = []
+        self.owners: dict[str, int] = {}
+
+    def __call__(self, method: str, path: str, status: int, body: object) -> None:
+        if method == "GET":
+            return
+        self.writes.append((method, path, status))
+        org = path.split("/")[2] if path.count("/") >= 2 else ""
+        if not org or not path.startswith(f"/org/{org}/member"):
+            return
+        owners = self.pipes.store.accepted_owners(org)
+        if owners < self.floor and owners < self.owners.get(org, 1):  # whoever makes an org is its first owner
+            self.short.append(f"{method} {path} left {owners} accepted owners, the floor is {self.floor}")
+        self.owners[org] = owners
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(scenes())
+def test_applying_a_plan_reaches_what_is_desired_and_keeps_the_owner_floor_at_every_step(scene: Scene):
+    watch = Watch(scene.floor)
+    pipes = watch.pipes = Pipes(scene.world, observer=watch)
+    for org in scene.world["orgs"]:
+        watch.owners[org] = watch.owners[org.removesuffix("-before")] = pipes.store.accepted_owners(org)
+    try:
+        desired = load(scene.document)
+        first, live = pipes.plan(desired, {})
+        assert not first.errors
+        allow = [(refusal.code, refusal.address) for refusal in first.refusals if refusal.liftable]
+        plan, live = pipes.plan(desired, {}, allow)
+        if any(code == "owner-floor" for code, _ in allow):
+            watch.floor = 1
+        if plan.refusals:
+            assert {refusal.code for refusal in plan.refusals} <= HARD | {"who-is-this"}
+            event("refused: " + ",".join(sorted({refusal.code for refusal in plan.refusals})))
+            assert not watch.writes
+            assume(False)
+        with tempfile.TemporaryDirectory() as folder:
+            result, lock = pipes.apply(plan, desired, live, {}, Path(folder))
+        assert {outcome.status for outcome in result.outcomes} <= {"done"}, [o for o in result.outcomes if o.status != "done"]
+        assert not watch.short
+        assert all(200 <= status < 300 for _, _, status in watch.writes)
+        if scene.heir:
+            event("handed over")
+            pipes.token = token_of(scene.heir)
+        check(pipes, scene.expected, lock)
+        again, _ = pipes.plan(desired, lock)
+        assert again.changes == ()
+        assert again.refusals == ()
+        event(f"{len(plan.steps) // 10 * 10}+ steps")
+    finally:
+        pipes.close()
