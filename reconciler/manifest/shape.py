@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +83,10 @@ def below(parts: Parts, key: str | int) -> Parts:
     return tuple(leaf for part in parts if (sub := child(part, key)) is not None for leaf in leaves(sub))
 
 
+@lru_cache(maxsize=1024)
 def at(path: Path_) -> Parts:
-    """The parts at `path` from the root of a manifest."""
-    parts = root()
-    for key in path:
-        parts = below(parts, key)
-    return parts
+    """The parts at `path` from the root of a manifest. Neighbours share the way down, so it is kept for a while."""
+    return below(at(path[:-1]), path[-1]) if path else root()
 
 
 def key_names(parts: Parts) -> Parts:
