@@ -101,10 +101,12 @@ def serve(
             server = make_server(app, bind, port, certificate)
         except OSError as error:
             raise click.ClickException(f"cannot listen on {bind}:{port}: {error}") from error
-        click.echo(_how_to(url(server), token, certificate))
-        sys.stdout.flush()
-        signal.signal(signal.SIGTERM, _interrupt)
         try:
+            # SIGINT too: whatever a shell started in the background ignores it.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, _interrupt)
+            click.echo(_how_to(url(server), token, certificate))
+            sys.stdout.flush()
             server.serve()
         except KeyboardInterrupt:
             click.echo("stopped", err=True)

@@ -157,6 +157,8 @@ def _rule(number: int, given: Any) -> Rule:
     ):
         if key in given and (not isinstance(given[key], kinds) or isinstance(given[key], bool)):
             raise refuse(f"{key} is {given[key]!r}, not a number")
+        if key != "rows" and given.get(key, 0) < 0:
+            raise refuse(f"{key} is {given[key]!r}, less than 0")
     if not 0 <= given.get("probability", 1) <= 1:
         raise refuse(f"probability is {given['probability']!r}, not between 0 and 1")
     try:

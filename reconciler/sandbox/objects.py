@@ -39,6 +39,11 @@ def generated_avatar(id_: str) -> str:
     return f"https://avatars.pipes.invalid/{id_}.png"
 
 
+def unknown_email(handle: str) -> str:
+    """A tenant's member always shows an address (contract: TenantUser); this is for those who have none here."""
+    return f"{handle}@users.invalid"
+
+
 def user(id_: str, handle: str, *, tenant_id: str, at: str, display_name: str = "", url: str = "",
          status: str = "accepted", version: int = 1) -> Doc:  # fmt: skip
     return {

@@ -423,7 +423,7 @@ class _Build:
             self.new_id("m"),
             self.tenant_ids[self.home],
             self.user_ids[handle],
-            address=entry.get("email") or self.emails.get(handle, f"{handle}@users.invalid"),
+            address=entry.get("email") or self.emails.get(handle, objects.unknown_email(handle)),
             role=entry["role"],
             by=founder,
             at=self.at,

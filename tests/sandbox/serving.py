@@ -41,9 +41,12 @@ class Served:
         return Client(self.url, token, verify=verify, judged=True)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        status = self.process.wait(timeout=60)
         assert self.process.stdout is not None
-        self.process.stdout.close()
-        self.errors.close()
-        return status
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(timeout=30)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+            self.errors.close()

@@ -123,11 +123,10 @@ def tenant_delete(call: Call) -> Reply:
 
 
 def _insert(call: Call, tenant_id: str, user_id: str, *, role: str, status: str, invite: str | None) -> None:
-    address = call.db.execute("SELECT email FROM email WHERE user_id = ? ORDER BY seq LIMIT 1", (user_id,)).fetchone()
+    found = call.db.execute("SELECT email FROM email WHERE user_id = ? ORDER BY seq LIMIT 1", (user_id,)).fetchone()
+    address = found[0] if found else objects.unknown_email(call.handle_of(user_id))
     by, at = call.actor.id, call.now
-    doc = objects.tenant_member(
-        call.new_id("m"), tenant_id, user_id, address=address[0] if address else "", role=role, by=by, at=at
-    )
+    doc = objects.tenant_member(call.new_id("m"), tenant_id, user_id, address=address, role=role, by=by, at=at)
     call.db.execute(
         "INSERT INTO tenant_member (id, tenant_id, user_id, role, status, invite, version, created_at, updated_at,"
         " created_by, updated_by, head) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def page(client, query=""):
+    response = client.session.get(f"{client.base}/{query}", headers={"Authorization": None}, timeout=60)
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    return response.text
+
+
+def test_the_page_shows_what_there_is_and_what_was_done(acme):
+    alice = acme.client()
+    alice.ok("PATCH", "/org/acme/workspace/prod/member/bob", {"role": "operator"})
+    front = page(alice)
+    assert '<a href="/?org=acme">acme</a>' in front
+    org = page(alice, "?org=acme")
+    for shown in (
+        "carol",
+        "invited",
+        acme.store.invitation("acme", "carol"),
+        "prod",
+        "operator",
+        "workspace_member.update",
+    ):
+        assert shown in org, shown
+    assert acme.store.default_token() not in front + org
+
+
+def test_an_empty_sandbox_has_a_page_too(sandboxes):
+    assert "no organizations" in page(sandboxes({"users": {"alice": {}}}).client())
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "</td>"])
+def test_the_page_escapes_everything_and_needs_nothing_from_outside(acme, text):
+    alice = acme.client()
+    alice.ok("PATCH", "/org/acme", {"display_name": text})
+    for html in (page(alice), page(alice, "?org=acme")):
+        tags = Tags()
+        tags.feed(html)
+        assert text in tags.text, "shown as it is"
+        assert {tag for tag, _ in tags.found} <= {
+            *("html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "a", "code"),
+            *("table", "tr", "th", "td"),
+        }
+        assert all(not name.startswith("on") and name != "src" for _, attrs in tags.found for name in attrs)
+        assert all(attrs["href"].startswith("/") for tag, attrs in tags.found if tag == "a")
+
+
+def test_an_org_that_is_not_there_is_a_404(acme):
+    client = acme.client()
+    response = client.session.get(f"{client.base}/?org=nothing", timeout=60)
+    assert response.status_code == 404

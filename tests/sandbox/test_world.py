@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from reconciler.sandbox import world
+from reconciler.sandbox.world import WorldError
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.store import Store
+
+DOCUMENTED = re.search(r"```yaml\n(.*?)```", world.__doc__ or "", re.DOTALL)
+
+
+def dump(store: Store) -> list[str]:
+    with store.read() as db:
+        return list(db.iterdump())
+
+
+def test_the_documented_world_is_one(sandboxes):
+    assert DOCUMENTED is not None
+    text = DOCUMENTED[1].replace("tpt_…", "tpt_1").replace("{…}", "{}").replace(": …", ": 2026-11-23T08:00:00Z")
+    box = sandboxes(yaml.safe_load(text))
+    alice = box.client()
+    assert box.store.default_token() == "tpt_1"
+    assert alice.ok("GET", "/org/acme")["token_min_issued_at"] == "2026-01-01T00:00:00Z"
+    assert alice.handles("/org/acme/member") == [("alice", "owner", "org"), ("carol", "member", "org")]
+    workspace = alice.ok("GET", "/org/acme/workspace/prod")
+    assert (workspace["search_path_prefix"], workspace["db_volume_size_bytes"]) == (["aws"], 21474836480)
+    [entry] = alice.all("/org/acme/audit_log")
+    assert entry["created_at"] == "2026-11-23T08:00:00Z"
+    assert (entry["actor_ip"], entry["target_id"][:2]) == ("192.0.2.1", "u_")
+    assert alice.all("/org/acme/workspace/prod/audit_log") == [entry]
+    assert alice.ok("GET", "/identity/deploy")["type"] == "user"
+
+
+def test_the_same_world_and_the_same_writes_give_the_same_store(sandboxes):
+    def written():
+        box = sandboxes()
+        alice = box.client()
+        alice.ok("POST", "/org/acme/member/invite", {"email": "dan@example.com", "role": "member"})
+        alice.ok("POST", "/org/acme/workspace", {"handle": "dev"})
+        return dump(box.store)
+
+    assert written() == written()
+
+
+def test_another_seed_gives_other_ids_and_tokens(sandboxes):
+    one, other = (sandboxes({"seed": seed, "users": {"alice": {}}}) for seed in ("one", "other"))
+    assert one.store.default_token() != other.store.default_token()
+    assert one.client().ok("GET", "/actor")["id"] != other.client().ok("GET", "/actor")["id"]
+
+
+def test_a_fixed_clock_moves_a_second_with_every_write(sandboxes):
+    alice = sandboxes().client()
+    times = []
+    for number in range(3):
+        times.append(alice.ok("PATCH", "/org/acme", {"url": str(number)})["updated_at"])
+        alice.ok("GET", "/org/acme")
+    assert times == [f"2026-11-24T09:00:0{second}Z" for second in (1, 2, 3)]
+
+
+def test_without_a_fixed_clock_it_is_now(sandboxes):
+    before = datetime.now(UTC).replace(microsecond=0)
+    alice = sandboxes({"orgs": {"acme": {"members": {"alice": "owner"}}}}).client()
+    at = datetime.fromisoformat(alice.ok("PATCH", "/org/acme", {"url": "x"})["updated_at"])
+    assert before <= at <= datetime.now(UTC)
+
+
+def test_a_clock_can_be_handed_over(sandboxes):
+    alice = sandboxes(clock=lambda: datetime(2030, 1, 1, tzinfo=UTC)).client()
+    assert alice.ok("PATCH", "/org/acme", {"url": "x"})["updated_at"] == "2030-01-01T00:00:00Z"
+
+
+def test_seeding_replaces_all_that_was_there(sandboxes):
+    box = sandboxes()
+    box.client().ok("POST", "/org", {"handle": "oak"})
+    world.seed(box.store, {"users": {"zoe": {}}})
+    zoe = box.client()
+    assert [row["handle"] for row in zoe.all("/identity")] == ["zoe"]
+
+
+def test_a_world_that_cannot_be_read_leaves_the_store_alone(sandboxes):
+    box = sandboxes()
+    before = dump(box.store)
+    with pytest.raises(WorldError):
+        world.seed(box.store, {"orgs": {"Acme": {}}})
+    assert dump(box.store) == before
+
+
+def test_an_unknown_role_is_shown_as_it_is(sandboxes):
+    box = sandboxes(
+        {"orgs": {"acme": {"members": {"alice": "owner"}, "workspaces": {"p": {"members": {"alice": 'od"d'}}}}}}
+    )
+    assert box.client().ok("GET", "/org/acme/workspace/p/member/alice")["role"] == 'od"d'
+    assert box.client().status("GET", "/actor/workspace") == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "the world is [], not a mapping"),
+        ("a: [", "expected"),
+        ("orgz: {}", "unknown key 'orgz'"),
+        ("orgs: {acme: {members: {alice: king}}}", "orgs.acme.members.alice: the role is 'king', not owner or member"),
+        ("orgs: {acme: {members: [alice]}}", "orgs.acme.members is ['alice'], not a mapping"),
+        ("orgs: {acme: {members: {1: owner}}}", "orgs.acme.members.1: the handle 1 is not a text; quote it"),
+        ("orgs: {acme: {members: {no: owner}}}", "the handle False is not a text; quote it"),
+        ("orgs: {acme: {colour: red}}", "orgs.acme: unknown key 'colour'"),
+        ("orgs: {acme: {tenant: other}}", "orgs.acme.tenant: 'other' is neither"),
+        ("orgs: {Acme: {}}", "orgs.Acme: 'Acme' is no handle"),
+        ("{users: {acme: {}}, orgs: {acme: {}}}", "orgs.acme: a user has this handle"),
+        ("orgs: {acme: {members: {oak: owner}}, oak: {}}", "orgs.oak: a user has this handle"),
+        ("orgs: {acme: {workspaces: {a-b: {}}}}", "orgs.acme.workspaces.a-b: 'a-b' is no handle"),
+        ("orgs: {acme: {workspaces: {prod: {members: {bob: reader}}}}}", "members.bob: is not a member of acme"),
+        ("orgs: {acme: {audit_log: [{}]}}", "orgs.acme.audit_log[1]: action_type is missing"),
+        ("orgs: {acme: {audit_log: [{action_type: x, workspace: w}]}}", "acme has no workspace 'w'"),
+        ("{actor: bob, users: {alice: {}}}", "actor: 'bob' is not among"),
+        ("{users: {alice: {}}, tokens: [{user: bob, token: t}]}", "tokens[1]: 'bob' is not among"),
+        ("{users: {alice: {}}, tokens: [{user: alice, token: 'a b'}]}", "tokens[1]: token is 'a b'"),
+        ("{users: {alice: {email: e@x.y}, bob: {email: E@x.y}}}", "E@x.y is the address of alice too"),
+        ("now: soon", "now: 'soon' is not an ISO 8601 time"),
+        ("tenant: acme-tenant", "write {handle: acme-tenant"),
+    ],
+)
+def test_what_is_wrong_with_a_world_is_said_with_its_file_and_place(tmp_path, text, message):
+    file = tmp_path / "world.yaml"
+    file.write_text(text)
+    with pytest.raises(WorldError) as caught:
+        world.load(file)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert message in str(caught.value)
+
+
+def test_a_missing_world_is_said(tmp_path):
+    with pytest.raises(WorldError, match=r"nowhere\.yaml"):
+        world.load(tmp_path / "nowhere.yaml")
+
+
+def test_a_made_world_has_the_size_that_was_asked_for(sandboxes):
+    made = world.generate(orgs=3, members=20, workspaces=2, grants=7, seed=4)
+    assert made == world.generate(orgs=3, members=20, workspaces=2, grants=7, seed=4)
+    assert made != world.generate(orgs=3, members=20, workspaces=2, grants=7, seed=5)
+    box = sandboxes(made)
+    admin = box.client()
+    orgs = [row["org"]["handle"] for row in admin.all("/actor/org")]
+    assert len(orgs) == 3
+    for org in orgs:
+        assert len(admin.all(f"/org/{org}/member")) == 20
+        assert box.store.accepted_owners(org) == 2
+        for workspace in admin.all(f"/org/{org}/workspace"):
+            scopes = [scope for _, _, scope in admin.handles(f"/org/{org}/workspace/{workspace['handle']}/member")]
+            assert scopes == ["workspace"] * 7 + ["org"] * 2
+        assert len(admin.all(f"/org/{org}/workspace")) == 2
+
+
+@pytest.mark.parametrize(
+    "size", [{"orgs": 0, "members": 1}, {"orgs": 1, "members": 1}, {"orgs": 1, "members": 2, "workspaces": 12}]
+)
+def test_even_the_smallest_world_can_be_made(sandboxes, size):
+    assert sandboxes(world.generate(**size)).client().ok("GET", "/actor")["handle"] == "admin"
+
+
+def test_the_modules_of_the_sandbox_import_nothing_of_the_rest():
+    package = Path(world.__file__).parent
+    found = {
+        f"{path.name}: {match}"
+        for path in package.rglob("*.py")
+        for match in re.findall(r"(?:from|import) (reconciler[\w.]*)", path.read_text(encoding="utf-8"))
+        if not match.startswith("reconciler.sandbox")
+    }
+    assert found == set()
