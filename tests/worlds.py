@@ -9,8 +9,7 @@ import json
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
@@ -26,6 +25,9 @@ from reconciler.sandbox.store import Store
 from reconciler.sandbox.transport import SandboxAdapter
 from reconciler.sandbox.world import seed
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 TODAY = date(2026, 11, 24)
 PAST, FUTURE = "2026-11-01", "2027-06-30"
 ACTOR = "p0"
@@ -34,7 +36,9 @@ ACTOR = "p0"
 class Pipes:
     """An embedded Pipes in memory, and what reconciler does with it, without files but for the journal."""
 
-    def __init__(self, world: dict[str, Any], *, if_match: bool = True, observer: Any = None, faults: Any = None) -> None:
+    def __init__(
+        self, world: dict[str, Any], *, if_match: bool = True, observer: Any = None, faults: Any = None
+    ) -> None:
         self.store = Store(":memory:")
         seed(self.store, world)
         self.if_match = if_match
@@ -56,7 +60,11 @@ class Pipes:
         )
         settings = Settings("http://sandbox.invalid/api/v0", self.token)
         with Client(
-            settings, read_only=read_only, parallelism=parallelism, clock=lambda: self.now, sleep=self.wait,
+            settings,
+            read_only=read_only,
+            parallelism=parallelism,
+            clock=lambda: self.now,
+            sleep=self.wait,
             wall=lambda: 1_800_000_000 + self.now,
         ) as client:
             adapter = SandboxAdapter(app)

@@ -245,7 +245,9 @@ def _member(sheet: OrgSheet, place: Place, node: Node, who: identity.Who, desire
             _warn(sheet, node, f"{node.name} is in {sheet.name} through the tenant, which cannot be taken away here")
         return
     if who.have is not None:
-        _update(sheet, member.KIND, address, sheet.address, place, who.have, node, person=who.key)
+        draft = _update(sheet, member.KIND, address, sheet.address, place, who.have, node, person=who.key)
+        if draft is not None and node.name in (sheet.want.expired or {}).get("member", {}):
+            draft.reason, draft.stated = "expired", True  # a weaker entry takes over from the one whose time is up
         entry = sheet.members[who.key]
         entry.after, entry.via = {**who.have.attrs, **node.attrs}, node.via
         if entry.before != entry.after and weaker(ROLE, who.have.attrs.get("role"), node.attrs.get("role")):
@@ -460,7 +462,9 @@ def _grants(sheet: OrgSheet, place: Place, address: str, match: identity.Match, 
                 )
             )
         else:
-            _update(sheet, grant.KIND, here, address, place, row, node, person=who.key)
+            draft = _update(sheet, grant.KIND, here, address, place, row, node, person=who.key)
+            if draft is not None and name in (want.expired or {}).get("grant", {}):
+                draft.reason, draft.stated = "expired", True
             if row.attrs.get("role") != role:
                 space.lost[who.key] = node.via or "the role written down"
     expired = {
