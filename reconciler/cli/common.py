@@ -172,10 +172,14 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Replace `path` by `text` as a whole, or leave it as it is."""
+    """Replace `path` by `text` as a whole, or leave it as it is. What is no regular file is written to, not replaced."""
     import tempfile
 
     target = path.resolve()
+    if target.exists() and not target.is_file():
+        with path.open("w", encoding="utf-8") as device:
+            device.write(text)
+        return
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
