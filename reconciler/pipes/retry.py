@@ -155,9 +155,11 @@ class Gate:
 
     def refused(self, sent: float, told: float | None) -> None:
         """A 429 came for a request that was sent at `sent`, with `told` seconds to wait."""
+        if told is not None and told > PATIENCE_WHEN_TOLD:
+            return  # nobody waits that long: the others will be told the same, and give up as well
         with self._lock:
             now = self._clock()
-            self._opens = max(self._opens, now + (FIRST_WAIT if told is None else min(told, PATIENCE_WHEN_TOLD)))
+            self._opens = max(self._opens, now + (FIRST_WAIT if told is None else told))
             # what was in flight already when the others were slowed down says nothing about the new pace
             if sent >= self._slowed:
                 self._slowed = now

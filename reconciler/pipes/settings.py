@@ -127,22 +127,18 @@ def _sandbox(text: str, token_file: Path | None, cwd: Path) -> Settings:
     from reconciler.sandbox.store import NotSeededError, Store, StoreError
 
     path = cwd / (text or DEFAULT_PATH)
-    if token_file is not None:
-        token = read_token(cwd / token_file)
-        if not path.is_file():
-            raise PipesError(_no_sandbox(path))
-        return Settings(_SANDBOX_URL, token, path)
+    # PIPES_TOKEN belongs to the real Pipes: it is not shown to anything else
+    token = "" if token_file is None else read_token(cwd / token_file)
     problem = None
     try:
         with Store.open_existing(path) as store:
-            token = store.default_token()
+            token = token or store.default_token()
     except (FileNotFoundError, NotSeededError):
         problem = _no_sandbox(path)
     except (StoreError, sqlite3.Error, OSError, ValueError) as error:
         problem = f"the sandbox cannot be opened: {error}"
     if problem is not None:
         raise PipesError(problem)
-    # PIPES_TOKEN belongs to the real Pipes: it is not shown to anything else
     return Settings(_SANDBOX_URL, token, path)
 
 

@@ -305,7 +305,9 @@ def test_being_told_to_wait_longer_than_we_have_patience_ends_at_once(server, cl
     server.script = [problem(429, headers={"Retry-After": "86400"})]
     with pytest.raises(StatusError, match="it asks to wait 86400 s"):
         client.get("/org/acme")
-    assert (len(server.requests), clock.slept) == (1, [])
+    with pytest.raises(StatusError):
+        client.get("/org/beta")  # nor are the others kept waiting for it
+    assert (len(server.requests), clock.slept) == (2, [])
 
 
 def test_a_write_that_is_never_let_through_comes_back_as_429(server, client, clock):

@@ -184,10 +184,12 @@ def test_a_sandbox_without_a_world_says_how_to_make_one(tmp_path):
         resolved("sandbox:my.db", cwd=tmp_path)
 
 
-def test_a_file_that_is_no_sandbox_is_refused(tmp_path):
+@pytest.mark.parametrize("with_file", [False, True])
+def test_a_file_that_is_no_sandbox_is_refused(tmp_path, with_file):
+    (tmp_path / "token").write_text("tpt_another")
     (tmp_path / "notes.txt").write_text("buy milk\n" * 200)
     with pytest.raises(PipesError, match="the sandbox cannot be opened"):
-        resolved("sandbox:notes.txt", cwd=tmp_path)
+        resolved("sandbox:notes.txt", Path("token") if with_file else None, cwd=tmp_path)
 
 
 def test_without_the_extra_the_sandbox_names_it(tmp_path, monkeypatch):
