@@ -2,7 +2,6 @@
 
 import json
 
-from hypothesis import given
 from report import sample, worlds
 from report.golden import assert_golden
 from report.test_text import DIAGNOSTIC
@@ -44,7 +43,7 @@ def test_the_json_of_a_validation_is_terraforms():
     assert found["diagnostics"][0]["source"] == {"file": "manifests/acme.yaml", "line": 14, "column": 15}
 
 
-@given(worlds.results())
+@worlds.given(worlds.results())
 def test_whatever_a_result_holds_the_json_is_ascii_and_parses(result):
     text = render(result, "json")
     assert text.isascii()

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from report import sample, worlds
 
@@ -40,7 +39,7 @@ def test_a_document_is_as_its_schema_says_and_reads_back_as_the_same_plan(plan):
     assert loads(dumps(plan)) == plan
 
 
-@given(worlds.plans())
+@worlds.given(worlds.plans())
 def test_any_plan_survives_being_saved(plan):
     text = dumps(plan)
     VALIDATOR.validate(json.loads(text))
@@ -220,7 +219,7 @@ json_values = st.recursive(
 )
 
 
-@given(json_values)
+@worlds.given(json_values)
 def test_no_json_at_all_gives_a_traceback(value):
     with pytest.raises(UsageError):
         from_document(value)
@@ -228,7 +227,7 @@ def test_no_json_at_all_gives_a_traceback(value):
         loads(json.dumps(value))
 
 
-@given(st.data())
+@worlds.given(st.data())
 def test_no_single_wrong_value_in_a_real_document_gives_a_traceback(data):
     document = json.loads(dumps(sample.REFUSED))
     at = document

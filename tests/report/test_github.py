@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from hypothesis import given
 from report import sample, worlds
 from report.golden import assert_golden
 from report.test_text import DECEIVING, DIAGNOSTIC
@@ -80,17 +79,17 @@ def assert_ours(report):
     assert all(char == "\n" or ord(char) >= 0x20 for char in report)
 
 
-@given(worlds.plans())
+@worlds.given(worlds.plans())
 def test_no_plan_gives_a_command_of_its_own(plan):
     assert_ours(render(plan, "github"))
 
 
-@given(worlds.results())
+@worlds.given(worlds.results())
 def test_no_result_gives_a_command_of_its_own(result):
     assert_ours(render(result, "github"))
 
 
-@given(worlds.few(worlds.diagnostics))
+@worlds.given(worlds.few(worlds.diagnostics))
 def test_no_manifest_gives_a_command_of_its_own(diagnostics):
     assert_ours(render(Validation(diagnostics, 1, 1), "github"))
 
@@ -114,7 +113,7 @@ def test_outputs_say_what_a_workflow_decides_by():
     assert github.outputs(Validation((DIAGNOSTIC,), 1, 1))["errors"] == "1"
 
 
-@given(worlds.results())
+@worlds.given(worlds.results())
 def test_no_output_runs_over_its_line(result):
     for subject in (result, result.plan):
         for name, value in github.outputs(subject).items():

@@ -3,7 +3,6 @@
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given
 from report import sample, worlds
 from report.golden import assert_golden
 from report.test_text import DIAGNOSTIC
@@ -75,17 +74,17 @@ def assert_ours(subject):
             assert suite.get(counted) == str(len(list(root.iter(tag))))
 
 
-@given(worlds.plans())
+@worlds.given(worlds.plans())
 def test_no_plan_breaks_the_xml(plan):
     assert_ours(plan)
 
 
-@given(worlds.results())
+@worlds.given(worlds.results())
 def test_no_result_breaks_the_xml(result):
     assert_ours(result)
 
 
-@given(worlds.few(worlds.diagnostics))
+@worlds.given(worlds.few(worlds.diagnostics))
 def test_no_manifest_breaks_the_xml(diagnostics):
     assert_ours(Validation(diagnostics, 1, 1))
 

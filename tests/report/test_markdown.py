@@ -4,7 +4,6 @@ import dataclasses
 import re
 
 import pytest
-from hypothesis import given
 from markdown_it import MarkdownIt
 from report import sample, worlds
 from report.golden import assert_golden
@@ -131,17 +130,17 @@ def test_no_text_begins_a_block(raw):
     ]  # fmt: skip
 
 
-@given(worlds.plans())
+@worlds.given(worlds.plans())
 def test_no_plan_brings_markup_of_its_own(plan):
     assert_ours(render(plan, "markdown"))
 
 
-@given(worlds.results())
+@worlds.given(worlds.results())
 def test_no_result_brings_markup_of_its_own(result):
     assert_ours(render(result, "markdown"))
 
 
-@given(worlds.few(worlds.diagnostics))
+@worlds.given(worlds.few(worlds.diagnostics))
 def test_no_manifest_brings_markup_of_its_own(diagnostics):
     assert_ours(render(Validation(diagnostics, 1, 1), "markdown"))
 

@@ -7,7 +7,6 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
 from report import sample, worlds
 from report.golden import assert_golden
 from report.test_text import DIAGNOSTIC
@@ -91,17 +90,17 @@ def test_the_page_loads_nothing_and_runs_nothing():
     assert not re.search(r"<(script|link|img|iframe|object|form|base)|\b(src|href|on\w+)=|url\(|@import", source)
 
 
-@given(worlds.plans())
+@worlds.given(worlds.plans())
 def test_no_plan_brings_elements_of_its_own(plan):
     assert_ours(plan)
 
 
-@given(worlds.results())
+@worlds.given(worlds.results())
 def test_no_result_brings_elements_of_its_own(result):
     assert_ours(result)
 
 
-@given(worlds.few(worlds.diagnostics))
+@worlds.given(worlds.few(worlds.diagnostics))
 def test_no_manifest_brings_elements_of_its_own(diagnostics):
     assert_ours(Validation(diagnostics, 1, 1))
 

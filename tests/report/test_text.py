@@ -5,7 +5,6 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
 from report import sample, worlds
 from report.golden import assert_golden
 
@@ -222,12 +221,12 @@ def test_text_shows_what_was_hidden(raw, shown):
     assert escape(raw) == shown
 
 
-@given(worlds.plans())
+@worlds.given(worlds.plans())
 def test_no_plan_can_write_to_the_terminal_what_is_not_text(plan):
     assert_harmless(render(plan, "text", verbose=True))
 
 
-@given(worlds.results())
+@worlds.given(worlds.results())
 def test_no_result_can_write_to_the_terminal_what_is_not_text(result):
     assert_harmless(render(result, "text"))
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import hypothesis
 from hypothesis import strategies as st
 
 from reconciler.model.diagnostic import Diagnostic, Refusal, Source
@@ -33,6 +34,13 @@ HOSTILE = (
     " ",
     "",
 )
+
+
+def given(*strategies):
+    """Hypothesis' own, without a deadline: how long a page takes on a busy machine says nothing about it."""
+    return lambda test: hypothesis.settings(deadline=None)(hypothesis.given(*strategies)(test))
+
+
 texts = (
     st.sampled_from(HOSTILE) | st.text(max_size=12) | st.sampled_from(("alice", "acme", "role", "null", "1e3", "no"))
 )
