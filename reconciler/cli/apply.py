@@ -165,9 +165,10 @@ def saved_plan(paths: Collection[Path]) -> Plan | None:
     with path.open("rb") as file:
         if file.read(1) != b"{":
             return None
-    from reconciler.plan.document import loads
+    from reconciler.plan.document import is_plan, loads
 
-    return loads(path.read_text(encoding="utf-8", errors="replace"))
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return loads(text) if is_plan(text) else None
 
 
 @contextmanager

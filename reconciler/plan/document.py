@@ -302,6 +302,15 @@ def loads(text: str) -> Plan:
     return from_document(document)
 
 
+def is_plan(text: str) -> bool:
+    """Whether `text` is, or was before it was cut or edited, a plan: a manifest may be JSON as well."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return '"format_version"' in text
+    return isinstance(document, dict) and "format_version" in document
+
+
 def digest(document: Mapping[str, Any]) -> str:
     """SHA-256, in hex, over the canonical JSON (sorted keys, no spaces, ASCII) of `document` without its digest."""
     return hashlib.sha256(_canonical(document).encode("ascii")).hexdigest()
