@@ -29,7 +29,10 @@ class Blame:
     def told(self, address: str) -> str:
         """` (last changed by bob at …: org.member.update)`, or nothing where the log does not tell."""
         entry = self._newest(address)
-        return "" if entry is None else f" (last changed by {entry.actor} at {entry.at}: {entry.action})"
+        if entry is None:
+            return ""
+        at = f" at {entry.at:%Y-%m-%dT%H:%M:%SZ}" if entry.at else ""
+        return f" (last changed by {entry.actor}{at}: {entry.action})"
 
     def _newest(self, address: str) -> AuditEntry | None:
         subject = address.removesuffix("/members")

@@ -48,10 +48,11 @@ def _refusal(address: str, fact: str) -> Refusal:
 
 
 def _live(saved: Plan, fresh: Plan) -> set[str]:
-    """What is compared by version: an object that is in sync by now has no entry in the fresh plan, and is compared as
-    a change that is no longer needed.
+    """What is compared by version. What is in sync by now has no entry in the fresh plan: only where the saved plan
+    was to change it is that a difference.
     """
-    return {address for address in saved.reads if address in fresh.reads or not address.endswith("/members")}
+    planned = {change.address for change in saved.changes}
+    return {address for address in saved.reads if address in fresh.reads or address in planned}
 
 
 def _words(address: str, saved: Plan, fresh: Plan) -> str:
