@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -65,6 +66,7 @@ class Bench:
         self.folder = folder
         self.db = folder / "pipes.sqlite3"
         self.host = f"sandbox:{self.db.name}"
+        self.environ: dict[str, str] = {}  # more of it, for processes of their own
         self._capture = capture
 
     def pipes(self, world: str | dict[str, Any]) -> None:
@@ -81,7 +83,7 @@ class Bench:
         """Write a manifest; `version: 1` is put before it where it says none."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text if "version:" in text else f"version: 1\n{text}", encoding="utf-8")
+        path.write_text(text if "version" in text else f"version: 1\n{text}", encoding="utf-8")
         return path
 
     def lock(self, **known: str) -> None:
@@ -134,7 +136,8 @@ class Bench:
     def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
         """Start the command as a process of its own."""
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
-        return subprocess.Popen([*PROGRAM, *args], cwd=self.folder, text=True, **options)
+        environ = {**os.environ, **self.environ}
+        return subprocess.Popen([*PROGRAM, *args], cwd=self.folder, text=True, env=environ, **options)
 
     def spawn(self, *args: str, **options: Any) -> Ran:
         """Run the command as a process of its own, to its end."""

@@ -354,6 +354,13 @@ def test_somebody_elses_token_cannot_tell_when_it_was_issued_and_is_refused(benc
     assert "a time that could not be found" in ran.json["safeguards"]["refusals"][0]["fact"]
 
 
+def test_an_org_that_answers_403_is_somebody_elses_even_where_nobody_knows_its_identity(bench):
+    set_up(bench, ROWS["an org with somebody else's handle"])
+    with bench.served({"kind": "html", "path": "^/identity/theirs$", "status": 404}):
+        ran = bench.planned()
+    assert (ran.status, ran.codes) == (3, ["handle-taken"])
+
+
 # --- empty-read -------------------------------------------------------------------------------------------------------
 
 TWO = (
@@ -594,7 +601,7 @@ def test_a_saved_plan_whose_object_changed_since_is_refused(bench):
     ran = bench.run("apply", *bench.local, "plan.json")
     assert ran.status == 3
     assert "Refused: stale-plan for org.acme" in ran.out
-    assert "bob" in ran.out
+    assert "last changed by bob" in ran.out
     assert bench.database() == before
     assert bench.run("plan", *bench.local, "--allow", "stale-plan=org.acme").status == 1
     assert bench.apply().status == 0  # planning again is the way on
