@@ -21,7 +21,7 @@ from reconciler.manifest import lockfile
 from reconciler.model.live import LockEntry
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.faults import Faults
-from reconciler.sandbox.serve import make_server, url
+from reconciler.sandbox.serve import make_server, self_signed, url
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.transport import SandboxAdapter
 from reconciler.sandbox.world import seed
@@ -57,6 +57,25 @@ class Ran:
     def addresses(self) -> list[str]:
         """What would change, of a plan as JSON."""
         return [change["address"] for change in self.json["resource_changes"]]
+
+
+class Seen(list[tuple[str, str, int]]):
+    """The requests that came to a served sandbox: method, path, status."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = threading.Event()
+        self._came = threading.Condition()
+
+    def note(self, method: str, path: str, status: int, _body: Any) -> None:
+        with self._came:
+            self.append((method, path, status))
+            self._came.notify_all()
+
+    def wait_for(self, count: int, method: str) -> None:
+        """Wait until `count` requests of `method` were answered."""
+        with self._came:
+            assert self._came.wait_for(lambda: sum(m == method for m, _, _ in self) >= count, timeout=60)
 
 
 class Bench:
@@ -168,17 +187,14 @@ class Bench:
         return {row["user_handle"]: row["role"] for row in rows if row["scope"] == "workspace"}
 
     @contextmanager
-    def served(self, *faults: dict[str, Any], **options: Any) -> Iterator[list[tuple[str, str, int]]]:
+    def served(self, *faults: dict[str, Any], tls: bool = False) -> Iterator[Seen]:
         """Serve the sandbox over HTTP while the block runs, and send commands there. Gives the requests that came."""
-        seen: list[tuple[str, str, int]] = []
+        seen = Seen()
         store = Store.open_existing(self.db)
-        app = create_app(
-            store,
-            Faults(faults),
-            observer=lambda method, path, status, _body: seen.append((method, path, status)),
-            **options,
-        )
-        server = make_server(app, "127.0.0.1", 0)
+        # a latency ends when the block does, or when the test says so
+        app = create_app(store, Faults(faults, sleep=seen.released.wait), observer=seen.note)
+        server = make_server(app, "127.0.0.1", 0, self_signed(self.folder, "127.0.0.1") if tls else None)
+        server.error_log = lambda *_, **__: None  # a client that refuses our certificate hangs up, as it should
         thread = threading.Thread(target=server.serve, daemon=True)
         thread.start()
         before, self.host = self.host, url(server)
@@ -186,6 +202,7 @@ class Bench:
             yield seen
         finally:
             self.host = before
+            seen.released.set()
             server.stop()
             thread.join()
             store.close()
