@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from reconciler import apply, manifest
 from reconciler.apply.journal import Journal
+from reconciler.apply.recover import recover
 from reconciler.pipes.client import Client
 from reconciler.pipes.reading import snapshot
 from reconciler.pipes.settings import Settings
@@ -47,17 +48,47 @@ class Pipes:
         self.token = self.store.default_token()
         self.now = 0.0
 
+    @classmethod
+    def sharing(cls, other: Pipes) -> Pipes:
+        """The same Pipes, for somebody who is not watched and meets no faults."""
+        twin = cls.__new__(cls)
+        twin.__dict__.update(other.__dict__, observer=None, faults=None)
+        return twin
+
     def close(self) -> None:
         self.store.close()
+
+    def role(self, org: str, person: str) -> str | None:
+        """Somebody's role in an org, by the store itself."""
+        with self.store.read() as db:
+            row = db.execute(
+                "SELECT m.role FROM member m JOIN org o ON o.id = m.org_id JOIN user u ON u.id = m.user_id"
+                " WHERE o.handle = ? AND u.handle = ?", (org, person),
+            ).fetchone()  # fmt: skip
+        return row[0] if row else None
+
+    def display_name(self, org: str) -> str | None:
+        """An org's display name, by the store itself."""
+        with self.store.read() as db:
+            row = db.execute("SELECT display_name FROM identity WHERE type = 'org' AND handle = ?", (org,)).fetchone()
+        return row[0] if row else None
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Every audit record, oldest first, with the workspace's id beside it."""
+        with self.store.read() as db:
+            rows = db.execute("SELECT workspace_id, org_id, row FROM audit ORDER BY seq").fetchall()
+        return [{"in": f"{org}/{workspace}", **json.loads(row)} for workspace, org, row in rows]
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
     @contextmanager
-    def client(self, *, read_only: bool, faults: Any = None, parallelism: int = 4):
+    def client(self, *, read_only: bool, faults: Any = None, parallelism: int = 4, wrap: Any = None):
         app = create_app(
             self.store, faults or self.faults, if_match=self.if_match, observer=self.observer, settle_reads=1
         )
+        if wrap is not None:
+            app = wrap(app)
         settings = Settings("http://sandbox.invalid/api/v0", self.token)
         with Client(
             settings,
@@ -77,11 +108,27 @@ class Pipes:
             live = snapshot(client, desired, lock)
         return make_plan(desired, live, lock, allow), live
 
-    def apply(self, plan, desired, live, lock, folder: Path, *, faults: Any = None, parallelism: int = 4):
+    def rerun(self, desired, lock, folder: Path):
+        """What a next `apply` does: take account of the journal, plan afresh with all that can be allowed, apply."""
+        with Journal(folder) as journal:
+            with self.client(read_only=True) as client:
+                lock, _ = recover(client, journal.earlier, lock)
+            first, _ = self.plan(desired, lock)
+            allow = [(refusal.code, refusal.address) for refusal in first.refusals if refusal.liftable]
+            plan, live = self.plan(desired, lock, allow)
+            if plan.refusals:
+                return plan, None, lock
+            with self.client(read_only=False) as client:
+                options = apply.Options(parallelism=4, clock=lambda: self.now)
+                applied = apply.run(plan, desired, live, lock, client, journal, options)
+            journal.end()
+        return plan, applied.result, applied.lock
+
+    def apply(self, plan, desired, live, lock, folder: Path, *, faults: Any = None, parallelism: int = 4, wrap: Any = None):
         """Apply a plan; returns the result and the lock file's new content."""
         with (
             Journal(folder) as journal,
-            self.client(read_only=False, faults=faults, parallelism=parallelism) as client,
+            self.client(read_only=False, faults=faults, parallelism=parallelism, wrap=wrap) as client,
         ):
             options = apply.Options(parallelism=parallelism, clock=lambda: self.now)
             applied = apply.run(plan, desired, live, lock, client, journal, options)

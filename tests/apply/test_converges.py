@@ -6,33 +6,11 @@ import tempfile
 from pathlib import Path
 
 from hypothesis import HealthCheck, assume, event, given, settings
+from apply.watch import Watch
 from worlds import ACTOR, Pipes, Scene, check, load, scenes, token_of
 
 # refusals that a generated world may earn and that no option lifts: then nothing may be written
 HARD = {"owner-floor", "handle-taken"}
-
-
-class Watch:
-    """Counts the accepted owners of every org after every request."""
-
-    def __init__(self, floor: int = 1) -> None:
-        self.floor = floor
-        self.pipes: Pipes | None = None
-        self.writes: list[tuple[str, str, int]] = []
-        self.short: list[str] = []
-        self.owners: dict[str, int] = {}
-
-    def __call__(self, method: str, path: str, status: int, body: object) -> None:
-        if method == "GET":
-            return
-        self.writes.append((method, path, status))
-        org = path.split("/")[2] if path.count("/") >= 2 else ""
-        if not org or not path.startswith(f"/org/{org}/member"):
-            return
-        owners = self.pipes.store.accepted_owners(org)
-        if owners < self.floor and owners < self.owners.get(org, 1):  # whoever makes an org is its first owner
-            self.short.append(f"{method} {path} left {owners} accepted owners, the floor is {self.floor}")
-        self.owners[org] = owners
 
 
 def owners_to_be(scene: Scene, org: str) -> set[str]:
@@ -45,10 +23,9 @@ def owners_to_be(scene: Scene, org: str) -> set[str]:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(scenes())
 def test_applying_a_plan_reaches_what_is_desired_and_keeps_the_owner_floor_at_every_step(scene: Scene):
-    watch = Watch(scene.floor)
-    pipes = watch.pipes = Pipes(scene.world, observer=watch)
-    for org in scene.world["orgs"]:
-        watch.owners[org] = watch.owners[org.removesuffix("-before")] = pipes.store.accepted_owners(org)
+    watch = Watch(scene)
+    pipes = Pipes(scene.world, observer=watch)
+    watch.start(pipes, scene)
     try:
         desired = load(scene.document)
         first, live = pipes.plan(desired, {})
