@@ -76,7 +76,8 @@ def run(
         if error is None:
             return getattr(state.outcome.result(), "status", None) == TOO_MANY
         if isinstance(error, StatusError):
-            return reading and (error.status == TOO_MANY or error.status in OVERLOADED)
+            # raised for reads alone: a write's status is returned
+            return error.status == TOO_MANY or error.status in OVERLOADED
         if isinstance(error, LostAnswerError):
             return reading and error.repeatable
         return isinstance(error, NotSentError) and error.repeatable

@@ -324,6 +324,28 @@ def test_every_third_answer_a_429_stops_nothing(server, client, clock):
     assert len(waited) == sum(1 for n in range(len(server.requests)) if n % 3 == 0)
 
 
+def test_while_one_request_waits_after_a_429_no_other_leaves(server, clock):
+    server.script = [problem(429, headers={"Retry-After": "50"}), ok()]
+    events = []
+
+    def sleep(seconds):
+        events.append(f"sleeps {seconds >= 50}")
+        if len(events) == 2:  # the first request waits; now another wants to go
+            client.get("/org/other")
+        clock.now += seconds
+
+    with Client(
+        server.settings,
+        read_only=True,
+        clock=clock,
+        sleep=sleep,
+        wall=clock,
+        on_request=lambda _method, path, status, _seconds: events.append(f"{path} {status}"),
+    ) as client:
+        client.get("/org/acme")
+    assert events == ["/org/acme 429", "sleeps True", "sleeps True", "/org/other 200", "/org/acme 200"]
+
+
 def test_a_429_holds_back_the_other_workers_too(clock):
     gate = retry.Gate(clock, clock.sleep)
     sent = gate.pass_through()
