@@ -297,7 +297,7 @@ def help_pages() -> str:
     pages = []
     for name, command in every_command():
         context = click.Context(
-            command, info_name=f"reconciler {name}", terminal_width=80, help_option_names=["-h", "--help"]
+            command, info_name=f"reconciler {name}", terminal_width=78, help_option_names=["-h", "--help"]
         )
         pages.append(f"## reconciler {name}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n" + "\n".join(pages) + "\n"
