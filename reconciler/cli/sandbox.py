@@ -76,22 +76,34 @@ def reset(db: Path) -> None:
 @click.option("--bind", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
 @click.option("--tls", metavar="CERT KEY|self-signed", help="Two PEM files, or a certificate that is made here.")
-@click.option("--faults", type=click.Path(path_type=Path), help="What shall go wrong (YAML).")
+@click.option("--faults", type=click.Path(path_type=Path), help="What shall go wrong: a YAML list of rules.")
+@click.option(
+    "--fault", "more", multiple=True, metavar="RULE", help="One more: '{kind: status, status: 503, times: 2}'."
+)
 @click.option("--no-if-match", is_flag=True, help="Ignore If-Match headers, as an API does that never knew them.")
 def serve(
-    db: Path, bind: str, port: int, tls: str | None, key: Path | None, faults: Path | None, no_if_match: bool
+    db: Path,
+    bind: str,
+    port: int,
+    tls: str | None,
+    key: Path | None,
+    faults: Path | None,
+    more: tuple[str, ...],
+    no_if_match: bool,
 ) -> None:
     """Serve the sandbox until interrupted, with a page for people at /."""
     _need_extra()
     from reconciler.sandbox.app import create_app
-    from reconciler.sandbox.faults import FaultError, Faults
+    from reconciler.sandbox.faults import FaultError, Faults, parse
     from reconciler.sandbox.serve import make_server, url
     from reconciler.sandbox.store import NotSeededError
 
     with _open(db) as store:
         try:
             token = store.default_token()
-            app = create_app(store, Faults.load(faults) if faults else None, if_match=not no_if_match)
+            wanted = Faults.load(faults) if faults else Faults()
+            wanted.rules += Faults(map(parse, more)).rules
+            app = create_app(store, wanted, if_match=not no_if_match)
         except NotSeededError as error:
             raise click.ClickException(f"{error}; fill it with: reconciler sandbox seed") from error
         except FaultError as error:

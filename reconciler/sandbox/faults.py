@@ -14,7 +14,7 @@ import msgspec
 import yaml
 
 from reconciler.sandbox import BASE_PATH
-from reconciler.sandbox.problems import problem_body
+from reconciler.sandbox.problems import in_a_line, problem_body
 
 if TYPE_CHECKING:
     import os
@@ -113,12 +113,10 @@ class Faults:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Faults:
         """Rules from a YAML file: a list, or a mapping with the key `faults`. FaultError names the file."""
+        rules = read(path)
         try:
-            found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-            return cls(found.get("faults", found) if isinstance(found, dict) else found or [])
+            return cls(rules)
         except FaultError as error:
-            raise FaultError(f"{path}: {error}") from error
-        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
             raise FaultError(f"{path}: {error}") from error
 
     def firing(self, method: str, path: str) -> list[Rule]:
@@ -131,6 +129,26 @@ class Faults:
                     if rule.kind != "latency":
                         break
         return found
+
+
+def read(path: str | os.PathLike[str]) -> list[Any]:
+    """The unchecked rules of a file. Raises FaultError when there are none to be had."""
+    try:
+        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise FaultError(f"{path}: {in_a_line(error)}") from error
+    rules = found.get("faults") if isinstance(found, dict) else found
+    if not isinstance(rules, list):
+        raise FaultError(f"{path}: holds no list of faults")
+    return rules
+
+
+def parse(text: str) -> Any:
+    """An unchecked rule as it is written on a command line: one YAML mapping."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise FaultError(f"{text}: {in_a_line(error)}") from error
 
 
 def _rule(number: int, given: Any) -> Rule:

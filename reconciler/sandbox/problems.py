@@ -51,3 +51,13 @@ def forbidden(detail: str) -> Problem:
 
 def not_found(detail: str) -> Problem:
     return Problem(404, detail)
+
+
+def in_a_line(error: Exception) -> str:
+    """What is wrong with a file that could not be read, on one line (PyYAML's own words take five)."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        return f"line {mark.line + 1}: {getattr(error, 'problem', None) or 'is no YAML'}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split())

@@ -107,16 +107,15 @@ class Store:
             connection.execute("BEGIN IMMEDIATE")
             found = connection.execute("PRAGMA application_id").fetchone()[0]
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if found == APPLICATION_ID:
-                connection.execute("COMMIT")
-                return
-            if tables or found:
+            if found != APPLICATION_ID and (tables or found):
                 connection.execute("ROLLBACK")
                 raise StoreError(f"{self.path} is a database of another program, not a sandbox")
-            for statement in _statements(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")):
-                connection.execute(statement)
-            connection.execute("PRAGMA application_id = 0x50697065")
+            if found != APPLICATION_ID:
+                for statement in _statements(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")):
+                    connection.execute(statement)
+                connection.execute("PRAGMA application_id = 0x50697065")
             connection.execute("COMMIT")
+            # Kept in the file; asked for each time, since whoever made the file may have been killed before this.
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorname == "SQLITE_NOTADB":

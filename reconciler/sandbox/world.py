@@ -47,6 +47,7 @@ import yaml
 from reconciler.sandbox import objects
 from reconciler.sandbox.bodies import HANDLE, ORG_ROLES, TENANT_ROLES, WORKSPACE_HANDLE
 from reconciler.sandbox.call import PUBLISH, Actor, Org, audit_row, identity_values
+from reconciler.sandbox.problems import in_a_line
 from reconciler.sandbox.store import PRIMARY_TENANT, PRIMARY_TENANT_ID, clear, head, opaque, timestamp
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def load(path: str | os.PathLike[str]) -> World:
     except WorldError as error:
         raise WorldError(f"{path}: {error}") from error
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise WorldError(f"{path}: {error}") from error
+        raise WorldError(f"{path}: {in_a_line(error)}") from error
     return cast("World", world)
 
 

@@ -55,7 +55,7 @@ def test_resetting_empties_it(run):
     [
         (("serve",), 1, "no sandbox at .reconciler/sandbox.sqlite3; make one with: reconciler sandbox seed"),
         (("reset",), 1, "no sandbox at"),
-        (("seed", "missing.yaml"), 1, "missing.yaml"),
+        (("seed", "missing.yaml"), 1, "missing.yaml: No such file or directory"),
         (("seed", "bad.yaml"), 1, "bad.yaml: the world: unknown key 'x'"),
         (("seed", "world.yaml", "--orgs", "2"), 2, "exclude each other"),
         (("seed", "--db", "world.yaml"), 1, "world.yaml is not a sandbox"),
@@ -65,7 +65,9 @@ def test_resetting_empties_it(run):
         (("serve", "--db", "made.sqlite3", "--tls", "self-signed", "key.pem"), 2, "unexpected argument key.pem"),
         (("serve", "--db", "made.sqlite3", "--tls", "cert.pem"), 2, "two files, CERT and KEY"),
         (("serve", "--db", "made.sqlite3", "--tls", "cert.pem", "key.pem"), 2, "cert.pem is not a file"),
-        (("serve", "--db", "made.sqlite3", "--faults", "bad.yaml"), 1, "bad.yaml: "),
+        (("serve", "--db", "made.sqlite3", "--faults", "bad.yaml"), 1, "bad.yaml: holds no list of faults"),
+        (("serve", "--db", "made.sqlite3", "--fault", "kind: bang"), 1, "fault 1: kind is 'bang'"),
+        (("serve", "--db", "made.sqlite3", "--fault", "{"), 1, "{: "),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(run, tmp_path, args, status, message):
@@ -159,6 +161,14 @@ def test_the_certificate_stays_the_same_after_a_restart(db):
     assert (db.parent / "sandbox-ca.pem").read_bytes() == authority
     assert second.client(second.token).status("GET", "/actor") == 200
     second.stop()
+
+
+def test_faults_come_from_a_file_and_from_options(db, tmp_path):
+    (tmp_path / "faults.yaml").write_text("- {kind: status, status: 429, times: 1}\n")
+    one = ["--fault", "{kind: status, status: 502, path: /actor, times: 1}", "--fault", "{kind: status, times: 1}"]
+    server = Served(db, "--faults", str(tmp_path / "faults.yaml"), *one)
+    assert [server.client(server.token).status("GET", "/actor") for _ in range(4)] == [429, 502, 503, 200]
+    server.stop()
 
 
 def test_own_certificates_and_plain_http_are_served(db, tmp_path):

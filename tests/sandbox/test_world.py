@@ -105,7 +105,7 @@ def test_an_unknown_role_is_shown_as_it_is(sandboxes):
     ("text", "message"),
     [
         ("[]", "the world is [], not a mapping"),
-        ("a: [", "expected"),
+        ("a: [", "line 1: expected the node content"),
         ("orgz: {}", "unknown key 'orgz'"),
         ("orgs: {acme: {members: {alice: king}}}", "orgs.acme.members.alice: the role is 'king', not owner or member"),
         ("orgs: {acme: {members: [alice]}}", "orgs.acme.members is ['alice'], not a mapping"),
@@ -135,6 +135,7 @@ def test_what_is_wrong_with_a_world_is_said_with_its_file_and_place(tmp_path, te
         world.load(file)
     assert str(caught.value).startswith(f"{file}: ")
     assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_world_is_said(tmp_path):

@@ -18,7 +18,10 @@ def actor_get(call: Call) -> Reply:
 
 @operation("GET", "/actor/org", "actor_listOrgs")
 def actor_list_orgs(call: Call) -> Reply:
-    """The orgs whose member list names the actor; those reached as a tenant's owner are not memberships."""
+    """The orgs whose member list names the actor; those reached as a tenant's owner are not memberships.
+
+    An org that no longer takes the actor's token is still listed: the list is the actor's, not the org's.
+    """
     return call.page(
         "SELECT k, j FROM user_org_row WHERE user_id = :user AND status = 'accepted' AND k > :after"
         " ORDER BY k LIMIT :limit",

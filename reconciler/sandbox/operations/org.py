@@ -86,8 +86,6 @@ def org_update(call: Call) -> Reply:
     """A new handle renames: the id stays, the `host` of every workspace follows."""
     org = call.org("owner", missing=404)
     changes = dict(call.body)
-    if "handle" in changes and not changes["handle"]:
-        raise bad_request("body.handle", "is empty")
     token_min = call.moment("token_min_issued_at")
     if token_min is not None:
         changes["token_min_issued_at"] = token_min
