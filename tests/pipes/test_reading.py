@@ -193,6 +193,7 @@ def test_a_wanted_org_that_nobody_has_is_free(sandbox):
     found = sandbox(world(acme=live()))
     got = snapshot(found.client, desired(org("acme", members=["alice", "bob"]), org("fresh", members=["alice"])), {})
     assert got.identities == {"fresh": None, "alice": Identity("alice", got.actor.id, "user")}
+    assert below(found, "GET /identity") == ["GET /identity/fresh"]
     assert list(got.orgs) == ["acme"]
 
 
@@ -497,9 +498,15 @@ def test_a_cursor_that_repeats_leaves_the_org_out(scripted):
 
 
 def test_two_rows_of_one_handle_are_not_believed(scripted):
-    rows = [{"user_id": u, "user_handle": "alice", "role": "owner", "scope": "org"} for u in ("u_1", "u_2")]
+    rows = [{"user_id": u, "user_handle": "alice", "role": "owner", "scope": "org"} for u in ("u_2", "u_1")]
     got = scripted({"/org/acme/member": {"items": rows}}, org("acme", members=["alice"]))
     assert codes(got) == [("acme", "empty-read")]
+    assert "`alice` came twice" in got.unreadable[0].why
+
+
+def test_a_token_that_is_refused_half_way_stops_everything(scripted):
+    with pytest.raises(NotAuthorisedError):
+        scripted({"/org/acme/member": 401}, org("acme", members=["alice"]))
 
 
 def test_a_refused_token_stops_everything(sandbox, tmp_path, clock):
