@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.serve import Certificate
     from reconciler.sandbox.store import Store
 
-_NEEDED = ("falcon", "cheroot", "trustme", "jinja2")
+_NEEDED = ("falcon", "cheroot", "trustme")
 
 db_option = click.option(
     "--db",

@@ -77,8 +77,11 @@ class Page:
         self.store = store
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        import jinja2
-
+        # Needed for this page alone, and not to be missed by whoever only wants the API.
+        try:
+            import jinja2
+        except ModuleNotFoundError as error:
+            raise Problem(501, "the page needs Jinja2: pip install 'reconciler[html]'") from error
         template = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined).from_string(_TEMPLATE)
         handle = request.get_param("org")
         response.content_type = "text/html; charset=utf-8"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -67,3 +68,11 @@ def test_an_org_that_is_not_there_is_a_404(acme):
     client = acme.client()
     response = client.session.get(f"{client.base}/?org=nothing", timeout=60)
     assert response.status_code == 404
+
+
+def test_without_jinja2_the_page_says_so_and_the_api_works(sandboxes, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    client = sandboxes().client()
+    response = client.session.get(f"{client.base}/", timeout=60)
+    assert (response.status_code, "Jinja2" in response.json()["detail"]) == (501, True)
+    assert client.status("GET", "/org/acme") == 200
