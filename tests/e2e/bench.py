@@ -65,17 +65,19 @@ class Seen(list[tuple[str, str, int]]):
     def __init__(self) -> None:
         super().__init__()
         self.released = threading.Event()
-        self._came = threading.Condition()
+        self._held = threading.Event()
 
     def note(self, method: str, path: str, status: int, _body: Any) -> None:
-        with self._came:
-            self.append((method, path, status))
-            self._came.notify_all()
+        self.append((method, path, status))
 
-    def wait_for(self, count: int, method: str) -> None:
-        """Wait until `count` requests of `method` were answered."""
-        with self._came:
-            assert self._came.wait_for(lambda: sum(m == method for m, _, _ in self) >= count, timeout=60)
+    def hold(self, seconds: float) -> None:
+        """A latency: it ends with the block, or when the test releases it."""
+        self._held.set()
+        self.released.wait(seconds)
+
+    def wait_until_held(self) -> None:
+        """Wait until a request has come that a latency holds up."""
+        assert self._held.wait(timeout=60)
 
 
 class Bench:
@@ -191,8 +193,7 @@ class Bench:
         """Serve the sandbox over HTTP while the block runs, and send commands there. Gives the requests that came."""
         seen = Seen()
         store = Store.open_existing(self.db)
-        # a latency ends when the block does, or when the test says so
-        app = create_app(store, Faults(faults, sleep=seen.released.wait), observer=seen.note)
+        app = create_app(store, Faults(faults, sleep=seen.hold), observer=seen.note)
         server = make_server(app, "127.0.0.1", 0, self_signed(self.folder, "127.0.0.1") if tls else None)
         server.error_log = lambda *_, **__: None  # a client that refuses our certificate hangs up, as it should
         thread = threading.Thread(target=server.serve, daemon=True)
