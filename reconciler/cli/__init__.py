@@ -24,7 +24,7 @@ COMMANDS = {
     "show": "Show a saved plan again, in any format.",
     "apply": "Make live what the manifests say.",
     "schema": "Print the JSON Schema of manifests or plans.",
-    "sandbox": "An embedded Pipes to try things on.",
+    "sandbox": "An imitation of Turbot Pipes on this machine.",
 }
 
 

@@ -1,0 +1,352 @@
+"""The house itself: who may import whom, what `--help` may load, and that code, schema and help say the same."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from sandbox.serving import Served
+
+from reconciler import cli
+from reconciler.kinds import KINDS
+from reconciler.manifest import schema
+from reconciler.sandbox.world import load as load_world
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "reconciler"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# a room and the rooms that it may import, as the design's arrows have it (cli -> apply, report, pipes, manifest ->
+# plan -> kinds -> model), each with all that lies below
+MODEL = {"model"}
+KINDS_ROOM = {"kinds", *MODEL}
+PLAN = {"plan", *KINDS_ROOM}
+ARROWS = {
+    "model": MODEL,
+    "kinds": KINDS_ROOM,
+    "plan": PLAN,
+    "manifest": {"manifest", *KINDS_ROOM},
+    "report": {"report", *PLAN},
+    "pipes": {"pipes", *KINDS_ROOM},
+    "apply": {"apply", "pipes", *PLAN},
+    "cli": {"cli", "apply", "report", "pipes", "manifest", *PLAN},
+    "sandbox": {"sandbox"},
+}
+# the doors to the sandbox: `--host sandbox` and `reconciler sandbox`
+DOORS = {"cli/sandbox.py", "pipes/transport.py", "pipes/settings.py"}
+PURE = ("model", "kinds", "plan", "report")
+DOES_IO = {
+    "requests", "urllib3", "urllib", "http", "socket", "ssl", "select", "asyncio", "subprocess", "sqlite3", "shutil",
+    "tempfile", "threading", "concurrent", "time", "random", "secrets", "uuid", "os", "io", "sys", "signal", "logging",
+    "glob", "filelock", "tenacity", "click", "yaml", "rich",
+}  # fmt: skip
+
+
+def room(path):
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def imports(path):
+    """Every module that a file imports, wherever in it, as (line, dotted name)."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            here = path.relative_to(ROOT).with_suffix("").parts[: -node.level] if node.level else ()
+            module = ".".join((*here, *filter(None, [node.module])))
+            yield node.lineno, module
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+def ours(path):
+    """The rooms that a file imports, with the lines."""
+    for line, name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "reconciler" and len(parts) > 1:
+            yield line, parts[1]
+
+
+def test_every_room_has_its_arrows():
+    assert {room(path) for path in FILES} - {""} == set(ARROWS)
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_imports_point_down(name):
+    wrong = []
+    for path in FILES:
+        if room(path) != name:
+            continue
+        allowed = ARROWS[name] | ({"sandbox"} if path.relative_to(PACKAGE).as_posix() in DOORS else set())
+        wrong += [f"{path.relative_to(ROOT)}:{line}: {target}" for line, target in ours(path) if target not in allowed]
+    assert wrong == []
+
+
+def test_the_doors_to_the_sandbox_are_used():
+    used = {p.relative_to(PACKAGE).as_posix() for p in FILES if room(p) != "sandbox" and "sandbox" in dict_of(ours(p))}
+    assert used == DOORS
+
+
+def dict_of(found):
+    return {target: line for line, target in found}
+
+
+def test_the_package_itself_imports_nothing():
+    assert [found for path in FILES if room(path) == "" for found in imports(path) if found[1] != "__future__"] == []
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in PURE], ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_a_pure_room_does_no_io_and_takes_no_chance(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    loaded = {name.split(".")[0] for line, name in imports(path) if line not in typing_only}
+    assert loaded & DOES_IO == set()
+    calls = {
+        node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute)
+    }
+    assert (
+        calls & {"open", "print", "input", "now", "today", "utcnow", "read_text", "write_text", "read_bytes", "mkdir"}
+        == set()
+    )
+
+
+# --- start-up ---------------------------------------------------------------------------------------------------------
+
+HEAVY = {"requests", "urllib3", "yaml", "jsonschema", "jsonschema_rs", "rich", "falcon", "msgspec", "deepdiff", "cheroot",
+         "jinja2", "sqlite3", "ssl", "tenacity", "filelock", "asyncio"}  # fmt: skip
+
+
+def loaded_by(*args):
+    """The top-level modules that a run has loaded when it ends."""
+    code = (
+        "import sys\nfrom reconciler.cli import run\n"
+        f"status = run({list(args)!r})\n"
+        "print('\\n' + ' '.join(sorted({name.partition('.')[0] for name in sys.modules})))\nsys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "args", [["--help"], ["--version"], *([name, "--help"] for name in cli.COMMANDS)], ids=" ".join
+)
+def test_help_loads_nothing_heavy(args):
+    assert loaded_by(*args) & HEAVY == set()
+
+
+def test_validate_loads_nothing_of_the_network(tmp_path):
+    (tmp_path / "orgs.yaml").write_text("version: 1\norgs: {acme: {}}\n")
+    assert (
+        loaded_by("validate", str(tmp_path)) & {"requests", "urllib3", "rich", "falcon", "deepdiff", "jinja2"} == set()
+    )
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+def commands():
+    for name in cli.COMMANDS:
+        command = importlib.import_module(f"reconciler.cli.{name}").command
+        yield name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {sub}", found) for sub, found in command.commands.items())
+
+
+ALL = dict(commands())
+
+
+def test_every_command_module_is_listed():
+    helpers = {"__init__", "common", "progress"}
+    assert {path.stem for path in (PACKAGE / "cli").glob("*.py")} - helpers == set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_short_help_of_a_command_is_the_one_that_help_lists(name):
+    assert ALL[name].short_help == cli.COMMANDS[name]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_command_and_each_of_its_options_explain_themselves(name):
+    command = ALL[name]
+    assert command.help
+    assert command.short_help
+    assert command.short_help.endswith(".")
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{name} {parameter.opts[0]} has no help"
+            assert parameter.help.rstrip("]").rstrip().endswith((".", "itself")) or "[env" in parameter.help
+            assert "token" not in parameter.opts[0] or parameter.opts[0] == "--token-file"
+
+
+# --- schema and kinds -------------------------------------------------------------------------------------------------
+
+# what the manifest says of an object beside its attributes and sections
+OWN_WORDS = {
+    "org": {"absent", "reason", "renamed_from", "members", "workspaces"},
+    "workspace": {"absent", "reason", "renamed_from", "members"},
+    "member": {"absent", "reason", "expires"},
+    "grant": {"absent", "reason", "expires"},
+}
+
+
+def properties(fragment):
+    """All property names of a schema fragment, wherever its branches have them."""
+    if "$ref" in fragment:
+        return properties(schema()["$defs"][fragment["$ref"].rpartition("/")[2]])
+    found = set(fragment.get("properties", {}))
+    for word in ("anyOf", "oneOf", "allOf"):
+        for branch in fragment.get(word, ()):
+            found |= properties(branch)
+    return found
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_schema_knows_exactly_the_settable_attributes_of_a_kind(name):
+    settable = {a.name for a in KINDS[name].attributes if a.settable}
+    assert properties(schema()["$defs"][name]) == settable | OWN_WORDS[name]
+
+
+@pytest.mark.parametrize(("definition", "kind"), [("orgRole", "member"), ("grantRole", "grant")])
+def test_the_roles_of_the_schema_are_the_ranks_of_the_kind(definition, kind):
+    assert tuple(schema()["$defs"][definition]["enum"]) == KINDS[kind].attribute("role").rank
+
+
+def test_every_key_of_the_manifest_is_described_for_an_editor():
+    found = schema()
+
+    def described(part):
+        if "description" in part:
+            return True
+        return "$ref" in part and "description" in found["$defs"][part["$ref"].rpartition("/")[2]]
+
+    def undescribed(fragment, place):
+        for name, part in fragment.get("properties", {}).items():
+            if not described(part):
+                yield f"{place}.{name}"
+            yield from undescribed(part, f"{place}.{name}")
+
+    wrong = list(undescribed(found, "manifest"))
+    for name, part in found["$defs"].items():
+        wrong += undescribed(part, name)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "schemas").glob("*.json")), ids=lambda p: p.name)
+def test_a_schema_is_a_valid_schema(path):
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(json.loads(path.read_text()))
+
+
+# --- extras -----------------------------------------------------------------------------------------------------------
+
+EXTRAS = ("falcon", "cheroot", "trustme", "jinja2")
+WITHOUT = f"""
+import sys
+class Hiding:
+    def __init__(self, finder):
+        self.finder = finder
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in {EXTRAS!r} else self.finder.find_spec(name, path, target)
+sys.meta_path[:] = [Hiding(finder) for finder in sys.meta_path if hasattr(finder, "find_spec")]
+from reconciler.cli import main
+main()
+"""
+WANTED = "version: 1\norgs: {acme: {display_name: New, members: {alice: owner, bob: owner}, workspaces: {new: {members: {}}}}}\n"
+
+
+@pytest.fixture
+def core(tmp_path, monkeypatch):
+    """The command as `pip install reconciler` gives it, without extras."""
+    for name in ("PIPES_HOST", "PIPES_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "orgs.yaml").write_text(WANTED)
+
+    def run(*args, **environ):
+        import os
+
+        return subprocess.run(
+            [sys.executable, "-c", WITHOUT, *args],
+            cwd=tmp_path,
+            env={**os.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+def test_the_core_install_validates_plans_and_applies(core, tmp_path):
+    from reconciler.sandbox.store import Store
+    from reconciler.sandbox.world import seed
+
+    world = tmp_path / "world.yaml"
+    world.write_text("actor: alice\norgs: {acme: {members: {alice: owner, bob: member}}}\n")
+    db = tmp_path / "pipes.sqlite3"
+    with Store(db) as store:
+        seed(store, load_world(world))
+    server = Served(db, tls=False)
+    try:
+        environ = {"PIPES_HOST": server.url, "PIPES_TOKEN": server.token}
+        assert core("validate").returncode == 0
+        assert core("plan", "--detailed-exitcode", "-o", "plan.json", **environ).returncode == 2
+        for form in ("text", "json", "markdown", "github", "junit"):
+            assert core("show", "plan.json", "--format", form).returncode == 0
+        assert core("apply", "plan.json", **environ).returncode == 0
+        assert core("plan", "--detailed-exitcode", **environ).returncode == 0
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("args", "extra"),
+    [
+        pytest.param(("plan", "--host", "sandbox"), "reconciler[sandbox]", id="--host sandbox"),
+        pytest.param(("sandbox", "serve"), "reconciler[sandbox]", id="sandbox serve"),
+        pytest.param(("sandbox", "seed"), "reconciler[sandbox]", id="sandbox seed"),
+        pytest.param(("validate", "--format", "html"), "reconciler[html]", id="--format html"),
+    ],
+)
+def test_what_needs_an_extra_says_which(core, args, extra):
+    done = core(*args)
+    assert done.returncode == 1
+    assert f"pip install '{extra}'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_core_dependencies_are_what_the_package_imports():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    def names(requirements):
+        return {r.partition(">")[0].partition("[")[0].lower().replace("-", "_") for r in requirements}
+
+    core_names = names(project["dependencies"])
+    extra = names([*project["optional-dependencies"]["sandbox"], *project["optional-dependencies"]["html"]])
+    assert core_names & extra == set()
+    imported = set()
+    for path in FILES:
+        if room(path) == "sandbox" or path.relative_to(PACKAGE).as_posix() == "cli/sandbox.py":
+            continue
+        imported |= {name.split(".")[0] for _, name in imports(path)}
+    foreign = imported - set(sys.stdlib_module_names) - {"reconciler"}
+    called = {"pyyaml": "yaml"}
+    html = {"jinja2", "markupsafe"}  # the latter comes with the former
+    assert foreign - {called.get(name, name) for name in core_names} == html
+    assert extra >= {"falcon", "cheroot", "jinja2"}
