@@ -197,6 +197,20 @@ def test_a_wanted_org_that_nobody_has_is_free(sandbox):
     assert list(got.orgs) == ["acme"]
 
 
+def test_the_tokens_own_user_needs_no_look_up_in_an_org_that_will_be_made(sandbox):
+    found = sandbox(world(acme=live()))
+    got = snapshot(found.client, desired(org("fresh", members=["alice"])), {})
+    assert got.identities["alice"] == Identity("alice", got.actor.id, "user")
+    assert below(found, "GET /identity") == ["GET /identity/fresh"]
+
+
+def test_a_rename_of_nothing_is_no_org_to_look_people_up_for(sandbox):
+    found = sandbox(world(acme=live()))
+    got = snapshot(found.client, desired(org("fresh", members=["zoe"], renamed_from="gone")), {})
+    assert got.identities == {"fresh": None}
+    assert below(found) == ["GET /org/fresh", "GET /org/gone"]
+
+
 def test_a_handle_that_a_person_has_is_not_free(sandbox):
     found = sandbox({**world(acme=live()), "users": {"fresh": {}}})
     got = snapshot(found.client, desired(org("fresh")), {})
