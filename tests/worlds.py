@@ -112,7 +112,7 @@ class Pipes:
         """What a next `apply` does: take account of the journal, plan afresh with all that can be allowed, apply."""
         with Journal(folder) as journal:
             with self.client(read_only=True) as client:
-                lock, _ = recover(client, journal.earlier, lock)
+                lock, _ = recover(client, journal.earlier, lock, apply.named_by_handle(desired))
             first, _ = self.plan(desired, lock)
             allow = [(refusal.code, refusal.address) for refusal in first.refusals if refusal.liftable]
             plan, live = self.plan(desired, lock, allow)
@@ -124,7 +124,9 @@ class Pipes:
             journal.end()
         return plan, applied.result, applied.lock
 
-    def apply(self, plan, desired, live, lock, folder: Path, *, faults: Any = None, parallelism: int = 4, wrap: Any = None):
+    def apply(
+        self, plan, desired, live, lock, folder: Path, *, faults: Any = None, parallelism: int = 4, wrap: Any = None
+    ):
         """Apply a plan; returns the result and the lock file's new content."""
         with (
             Journal(folder) as journal,

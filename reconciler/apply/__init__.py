@@ -64,7 +64,7 @@ def run(
     for org in plan.orgs:
         lifted = any(code == "owner-floor" and addresses.covers(where, org) for code, where in plan.allowed)
         floors[org.partition(".")[2]] = 1 if lifted else desired.rules.min_owners
-    state = Run(plan, client, journal, floors)
+    state = Run(plan, client, journal, live.actor.id, floors, by_handle=named_by_handle(desired))
     blocked = {addresses.org_of(r.address) for r in plan.refusals} if options.keep_going else set()
     steps = [step for step in plan.steps if addresses.org_of(step.address) not in blocked]
     rest = settle.Rest(client, timeout=options.settle, clock=options.clock, stop=options.stop)
@@ -105,6 +105,17 @@ def run(
         new_lock = {a: entry for a, entry in new_lock.items() if addresses.org_of(a) in desired.orgs}
     result = Result(plan, tuple(outcomes), tuple(notes), interrupted=options.stop.is_set())
     return Applied(result, new_lock)
+
+
+def named_by_handle(desired: Desired) -> frozenset[str]:
+    """The handles of everybody whom the manifests name by one: they are nobody who was invited by email."""
+    people = (
+        desired.person(name)
+        for org in desired.orgs.values()
+        for section in (org.children, org.expired or {})
+        for name in section.get(member.KIND.name, ())
+    )
+    return frozenset(person.handle for person in people if person.handle is not None)
 
 
 def _org_names(plan: Plan) -> Collection[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import member
@@ -9,6 +10,8 @@ from reconciler.kinds.kind import Place
 from reconciler.pipes.errors import StatusError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from reconciler.kinds.kind import Kind
     from reconciler.model.live import Resource
     from reconciler.pipes.client import Client
@@ -32,10 +35,47 @@ def at(client: Client, kind: Kind, path: str) -> Resource | None:
 
 def members(client: Client, org: str) -> list[Resource]:
     """An org's own member rows (orgMember_list), inherited ones left out."""
+    return [member.resource(row) for row in _rows(client, org)]
+
+
+class _Row(member.Row):
+    """The contract's OrgUser with who made it."""
+
+    created_by_id: str | None = None
+
+
+def _rows(client: Client, org: str) -> list[_Row]:
     kind = member.KIND
     return [
-        kind.resource(row)
-        for page in client.pages(kind.collection(Place(org=org)), row_type=member.Row)
+        row
+        for page in client.pages(kind.collection(Place(org=org)), row_type=_Row)
         for row in page
         if row.scope in (None, kind.level)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """An invitation by email whose answer was lost: what it asked for, and what it cannot be.
+
+    `known` are user ids that had an invitation before, or that are somebody known; `handles` are the handles of
+    people whom the manifests name by handle.
+    """
+
+    role: str
+    actor: str  # the user id of whoever sent it
+    known: Collection[str]
+    handles: Collection[str]
+
+
+def new_invitations(client: Client, org: str, sought: Sought) -> list[Resource]:
+    """The open invitations that may be the one that is sought: ours, new, of that role, and nobody else's."""
+    return [
+        member.resource(row)
+        for row in _rows(client, org)
+        if row.status == member.INVITED
+        and row.user_id not in sought.known
+        and row.user_handle not in sought.handles
+        and row.role == sought.role
+        and row.created_by_id == sought.actor
     ]

@@ -23,7 +23,7 @@ from reconciler.model.result import Outcome
 from reconciler.pipes.errors import LostAnswerError, NotSentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from reconciler.apply.journal import Journal
     from reconciler.kinds.kind import Kind
@@ -45,10 +45,13 @@ class Run:
     plan: Plan
     client: Client
     journal: Journal
+    actor: str  # the user id of the token's own user
     floors: Mapping[str, int]  # org handle -> the owner floor in force
     changes: dict[str, Change] = field(default_factory=dict)
     learned: dict[str, LockEntry] = field(default_factory=dict)
     handles: dict[str, str] = field(default_factory=dict)
+    by_handle: frozenset[str] = frozenset()  # the handles of everybody whom the manifests name by one
+    turns: dict[str, Mutex] = field(default_factory=dict)  # org -> whose turn it is to invite by email
     attrs: dict[str, dict[str, Any]] = field(default_factory=dict)  # address -> what we know it to be by our own writes
     mutex: Mutex = field(default_factory=Mutex)
 
@@ -152,10 +155,20 @@ def _unclear(answer: Answer) -> bool:
 
 
 def _create(run: Run, step: Step, kind: Kind, request: Request, progress: _Progress) -> None:
+    if kind is not member.KIND or "handle" in (request.body or {}):
+        _create_one(run, step, kind, request, progress)
+        return
+    with run.mutex:
+        turn = run.turns.setdefault(addresses.org_of(step.address), Mutex())
+    with turn:  # two lost answers at once could not be told apart
+        _create_one(run, step, kind, request, progress)
+
+
+def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _Progress) -> None:
     body = request.body or {}
     by_email = kind is member.KIND and "handle" not in body
     place = _place(step.address, kind)
-    before = _pending(run, place) if by_email else {}
+    before = _pending(run, place) if by_email else []
     lost: LostAnswerError | None = None
     for _ in range(TRIES):
         answer = None
@@ -170,7 +183,7 @@ def _create(run: Run, step: Step, kind: Kind, request: Request, progress: _Progr
             raise _failed(answer)
         # it may be there: by this very request whose answer was lost, or by somebody else
         found = (
-            _invited_meanwhile(run, place, before)
+            _invited_meanwhile(run, place, before, str(body["role"]))
             if by_email
             else look.at(run.client, kind, kind.find(place, str(body["handle"])))
         )
@@ -200,20 +213,16 @@ def _place(address: str, kind: Kind) -> Place:
     return Place(org=parts["org"], workspace=parts.get("workspace", "") if kind.name != "org" else "")
 
 
-def _pending(run: Run, place: Place) -> dict[str, str]:
-    """The invitations that are open now, user id -> handle: the list that a lost answer is compared with."""
-    return {r.id: r.handle for r in look.members(run.client, place.org) if r.attrs.get("status") == member.INVITED}
+def _pending(run: Run, place: Place) -> list[str]:
+    """The user ids of the invitations that are open now: the list that a lost answer is compared with."""
+    return [r.id for r in look.members(run.client, place.org) if r.attrs.get("status") == member.INVITED]
 
 
-def _invited_meanwhile(run: Run, place: Place, before: Mapping[str, str]) -> Resource | None:
-    """Who has been invited since `before` was read. More than one cannot be told apart, and is not guessed."""
+def _invited_meanwhile(run: Run, place: Place, before: Sequence[str], role: str) -> Resource | None:
+    """Who has been invited by us since `before` was read. More than one cannot be told apart, and is not guessed."""
     with run.mutex:
-        ours = {entry.id for entry in run.learned.values()}
-    new = [
-        row
-        for row in look.members(run.client, place.org)
-        if row.id not in before and row.id not in ours and row.attrs.get("status") == member.INVITED
-    ]
+        known = {*before, *(entry.id for entry in run.learned.values())}
+    new = look.new_invitations(run.client, place.org, look.Sought(role, run.actor, known, run.by_handle))
     if len(new) > 1:
         raise StepFailed(
             f"the answer was lost and {len(new)} invitations are new ({', '.join(r.handle for r in new)}): which one is "

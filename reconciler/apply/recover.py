@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from reconciler.apply import look
-from reconciler.kinds import KINDS, member
+from reconciler.kinds import KINDS
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
 from reconciler.model.live import Lock, LockEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from reconciler.apply.journal import Earlier, InFlight
     from reconciler.model.live import Resource
     from reconciler.pipes.client import Client
 
 
-def recover(client: Client, earlier: Earlier, lock: Lock) -> tuple[Lock, list[str]]:
+class Me(msgspec.Struct):
+    """The contract's User (actor_get), as far as it is used."""
+
+    id: str
+
+
+def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[str]) -> tuple[Lock, list[str]]:
     """The lock file's content with what the journal knows beyond it, and a line for each request that was in flight.
 
-    An invitation by email whose answer was lost is recognised as the one open invitation that was not there before it.
-    Where that is not exactly one, nothing is guessed: the plan will refuse with `who-is-this`.
+    An invitation by email whose answer was lost is recognised as the one open invitation that this token's user made
+    and that was not there before; `by_handle` are handles that the manifests name, and so somebody else. Where that is
+    not exactly one, nothing is guessed: the plan will refuse with `who-is-this`.
     """
     known = dict(lock)
     for address, (user_id, handle) in earlier.invited.items():
@@ -30,13 +41,13 @@ def recover(client: Client, earlier: Earlier, lock: Lock) -> tuple[Lock, list[st
     for request in earlier.in_flight:
         what = f"{request.action} {request.address} was in flight when the last apply ended: "
         try:
-            lines.append(what + _became(client, request, known))
+            lines.append(what + _became(client, request, known, by_handle))
         except PipesError as error:
             lines.append(f"{what}what became of it could not be read ({error})")
     return known, lines
 
 
-def _became(client: Client, request: InFlight, known: Lock) -> str:
+def _became(client: Client, request: InFlight, known: Lock, by_handle: Collection[str]) -> str:
     kind = KINDS[addresses.split(request.address)[-1][0]]
     if request.method != "POST":
         now = look.at(client, kind, request.path)
@@ -54,12 +65,12 @@ def _became(client: Client, request: InFlight, known: Lock) -> str:
     handle = (request.body or {}).get("handle")
     if handle is not None:
         return _made(look.at(client, kind, kind.find(place, str(handle))))
-    explained = {*request.known, *(entry.id for entry in known.values())}
     if request.address in known:
         return "it took effect"
-    new = [
-        r for r in look.members(client, place.org) if r.id not in explained and r.attrs.get("status") == member.INVITED
-    ]
+    actor = client.get_json("/actor", Me).id
+    explained = {*request.known, *(entry.id for entry in known.values())}
+    role = str((request.body or {}).get("role"))
+    new = look.new_invitations(client, place.org, look.Sought(role, actor, explained, by_handle))
     if len(new) == 1:
         known[request.address] = LockEntry(new[0].id, new[0].handle)
         return f"it took effect, as {new[0].handle}"

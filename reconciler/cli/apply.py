@@ -215,12 +215,13 @@ def _unless_stale(saved: Plan, found: common.Manifests, live: Snapshot, lock: Lo
 
 def _after_earlier(journal: Journal, found: common.Manifests, reader: Client) -> Lock:
     """Take account of an apply that was killed: say what was in flight, and keep whom it had invited."""
+    from reconciler.apply import named_by_handle
     from reconciler.apply.recover import recover
     from reconciler.report.text import escape
 
     if not journal.earlier.in_flight and not journal.earlier.invited:
         return found.lock
-    lock, lines = recover(reader, journal.earlier, found.lock)
+    lock, lines = recover(reader, journal.earlier, found.lock, named_by_handle(found.desired))
     for line in lines:
         click.echo(f"Note: {escape(line)}", err=True)
     return lock
