@@ -319,9 +319,8 @@ def digest(document: Mapping[str, Any]) -> str:
 def write(document: Mapping[str, Any]) -> str:
     """`document` as text that is also safe in a terminal and in the log of a CI run."""
     text = json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
-    # json.dumps leaves DEL as it is, and CI runners look for `##[command]` anywhere in a line. Neither character can
-    # stand outside a string here, so the text means the same.
-    return text.replace("\x7f", "\\u007f").replace("##", "#\\u0023") + "\n"
+    # CI runners look for `##[command]` anywhere in a line. A `#` stands only in strings, so the text means the same.
+    return text.replace("##", "#\\u0023") + "\n"
 
 
 def _canonical(document: Mapping[str, Any]) -> str:

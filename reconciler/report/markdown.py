@@ -118,15 +118,20 @@ def _drop_details(parts: _Parts, limit: int) -> None:
 
 
 def _stop(parts: _Parts, limit: int) -> str:
-    kept, missing = list(parts.must), 0
-    while kept:
-        kept.pop()
-        missing += 1
-        words_ = f"**These are not all: {missing} more lines do not fit. {ELSEWHERE}**"
-        found = "\n".join([*parts.head, "", words_, *kept, "", words_]) + "\n"
-        if len(found) <= limit:
-            return found
-    return found[:limit]
+    """As many whole lines of what must stay as fit, and how many do not, said at the top and at the end."""
+
+    def told(number: int) -> str:
+        return f"**These are not all: {number} more lines do not fit. {ELSEWHERE}**"
+
+    room = limit - sum(len(line) + 1 for line in parts.head) - 2 * (len(told(len(parts.must))) + 2)
+    kept: list[str] = []
+    for line in parts.must:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    missing = told(len(parts.must) - len(kept))
+    return "\n".join([*parts.head, "", missing, *kept, "", missing]) + "\n"
 
 
 def _build(subject: Plan | Result | Validation, level: int) -> _Parts:

@@ -6,6 +6,7 @@ forbids itself everything but its own style (Content-Security-Policy).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.errors import UsageError
@@ -14,7 +15,7 @@ from reconciler.report import Validation, text, words
 from reconciler.report.visible import visible
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Template
 
     from reconciler.model.diagnostic import Diagnostic
     from reconciler.model.plan import Plan
@@ -30,7 +31,7 @@ def escape(raw: Any) -> Any:
 
 def render(subject: Plan | Result | Validation) -> str:
     """The whole page. Raises UsageError where Jinja2 is not installed."""
-    environment = _environment()
+    template = _template()
     from markupsafe import Markup
 
     if isinstance(subject, Validation):
@@ -43,7 +44,7 @@ def render(subject: Plan | Result | Validation) -> str:
         title, lines = "Plan", list(words.summary(subject))
         bad = bool(subject.refusals or subject.errors)
     plan = subject.plan if isinstance(subject, Result) else subject if not isinstance(subject, Validation) else None
-    return environment.from_string(TEMPLATE).render(
+    return template.render(
         title=title,
         summary=lines,
         bad=bad,
@@ -71,12 +72,13 @@ def _excerpt(found: Diagnostic) -> _Lines:
     return _Lines("".join(text.render_diagnostics([found]).splitlines(keepends=True)[1:]))
 
 
-def _environment() -> Environment:
+@cache
+def _template() -> Template:
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError:
         raise UsageError("the html format needs Jinja2: pip install 'reconciler[html]'") from None
-    return Environment(
+    environment = Environment(
         autoescape=True,
         finalize=escape,
         undefined=StrictUndefined,
@@ -84,6 +86,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    return environment.from_string(TEMPLATE)
 
 
 STYLE = """

@@ -122,6 +122,7 @@ def test_without_jinja2_it_says_what_to_install(monkeypatch):
             raise ImportError(name)
         return real(name, *rest, **options)
 
+    page._template.cache_clear()
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UsageError, match=r"pip install 'reconciler\[html\]'"):
         render(sample.NOTHING, "html")
