@@ -42,7 +42,10 @@ def already_reset(have: Any, want: Any) -> bool:
     """
     if not have or not want:
         return not want
-    return datetime.fromisoformat(have) >= datetime.fromisoformat(want)
+    try:
+        return datetime.fromisoformat(have) >= datetime.fromisoformat(want)
+    except (ValueError, TypeError):
+        return False  # a live value that is no moment, or names no zone, resets nothing
 
 
 ATTRIBUTES = (

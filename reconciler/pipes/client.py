@@ -293,6 +293,8 @@ class Client:
             raise problem
         if raw.status == retry.TOO_MANY:
             self._gate.refused(sent, raw.retry_after)
+            if self._trace is not None and raw.retry_after is not None:
+                self._trace(f"all requests wait {raw.retry_after:g} s, as Pipes asks")
         else:
             self._gate.accepted(sent)
         return raw
