@@ -366,9 +366,12 @@ def _named(
         if kind is workspace.KIND:
             _grants(sheet, here, address, match, desired)
     managed = set(wanted) | {match.have.handle for match in matches.values() if match.have is not None}
+    # what was renamed outside is managed, though under a name that nobody lists
+    known = {lock.entries[a].id for n in wanted if (a := addresses.join(sheet.address, kind.name, n)) in lock.entries}
     for handle, have in live.items():
         if handle not in managed:
-            sheet.unmanaged.append(addresses.join(sheet.address, kind.name, handle))
+            if have.id not in known:
+                sheet.unmanaged.append(addresses.join(sheet.address, kind.name, handle))
             if kind is workspace.KIND:
                 sheet.workspaces.append(GrantSheet(handle, handle, host=have.attrs.get("host")))
 
