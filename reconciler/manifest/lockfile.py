@@ -28,7 +28,7 @@ VERSION = 1
 
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _FIELDS = ("id", "handle")
-_AGAIN = "take it back from git, or delete it and run `reconciler lock`"
+_AGAIN = "take it back from git, or delete it: the next apply writes it anew"
 
 
 def read(path: str | Path) -> Lock:
@@ -37,11 +37,18 @@ def read(path: str | Path) -> Lock:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise _wrong(path, "this is not a regular file")
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise _wrong(path, f"this cannot be read: {error.strerror or error}") from None
+    return parse(path, data)
+
+
+def parse(path: Path, data: bytes) -> Lock:
+    """The entries of a lock file in memory; `path` is what errors name. Raises ManifestError."""
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _wrong(path, "the lock file is not UTF-8 text") from None
     conflict = _CONFLICT.search(text)
@@ -62,7 +69,7 @@ def read(path: str | Path) -> Lock:
         return made
 
     try:
-        data = json.loads(text, object_pairs_hook=pairs)
+        entries = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         raise _wrong(path, f"the lock file is not JSON: {error.msg}", text, error.pos) from None
     except (RecursionError, ValueError):
@@ -75,7 +82,7 @@ def read(path: str | Path) -> Lock:
             _last(text, twice[0]),
             "keep one of them",
         )
-    return _entries(path, text, data)
+    return _entries(path, text, entries)
 
 
 def write(path: str | Path, lock: Mapping[str, LockEntry]) -> None:
