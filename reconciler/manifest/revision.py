@@ -110,7 +110,7 @@ def is_folder(revision_or_folder: str) -> bool:
     """
     if revision_or_folder.startswith("-"):
         raise UsageError(f"`{shown(revision_or_folder)}` looks like an option; a revision or a folder is wanted here")
-    if not Path(revision_or_folder).is_dir():
+    if not revision_or_folder or not Path(revision_or_folder).is_dir():
         return False
     if _IS_PATH.search(revision_or_folder):
         return True
