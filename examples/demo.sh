@@ -18,4 +18,4 @@ run sandbox seed pipes.yaml
 run plan --host sandbox -o plan.json
 run apply plan.json --host sandbox --confirm-delete oldco
 run plan --host sandbox --detailed-exitcode
-printf '\nIn sync. Look around: cd %s; reconciler sandbox serve\n' "$demo"
+printf '\nIn sync. Look around: cd %s && %s sandbox serve\n' "$demo" "$(command -v reconciler)"

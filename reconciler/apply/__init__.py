@@ -103,7 +103,12 @@ def run(
     new_lock = remembered(desired, live, new_lock, only={o for o in _org_names(plan) if o not in touched})
     if options.complete and len(desired.orgs) == len(plan.orgs):
         new_lock = {a: entry for a, entry in new_lock.items() if addresses.org_of(a) in desired.orgs}
-    result = Result(plan, tuple(outcomes), tuple(notes), interrupted=options.stop.is_set())
+    result = Result(
+        plan,
+        tuple(outcomes),
+        tuple(notes),
+        interrupted=options.stop.is_set() and any(o.status == "skipped" for o in outcomes),
+    )
     return Applied(result, new_lock)
 
 

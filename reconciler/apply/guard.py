@@ -49,7 +49,7 @@ def _hold(run: Run, step: Step, witness: Resource) -> None:
     """Write the witness's role as it is. A server that does not take that leaves us with the count alone."""
     path = member.KIND.find(Place(org=step.org), witness.handle)
     request = Request("PATCH", path, {"role": member.OWNER}, witness.version)
-    ticket = run.journal.intent(step, request, ())
+    ticket = run.journal.intent(step, request, changes=False)
     try:
         answer = run.client.send(request)
     except PipesError as error:

@@ -56,6 +56,9 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / FILE
+        ignore = folder / ".gitignore"
+        if folder.name == FOLDER and not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")  # emails stand in the journal
         self._lock = FileLock(folder / "apply.lock", mode=0o600)
         try:
             self._lock.acquire(timeout=0)
@@ -74,8 +77,12 @@ class Journal:
         self._writer = Thread(target=self._write, name="journal", daemon=True)
         self._writer.start()
 
-    def intent(self, step: Step, request: Request, known: tuple[str, ...]) -> int:
-        """Write down what is about to be sent; returns when that is on disk. Raises OSError where it cannot be."""
+    def intent(self, step: Step, request: Request, known: tuple[str, ...] = (), *, changes: bool = True) -> int:
+        """Write down what is about to be sent; returns when that is on disk. Raises OSError where it cannot be.
+
+        `known` are the user ids that have an open invitation before an invitation by email. `changes` is False for a
+        write that leaves everything as it is (see `guard`), of which nothing has to be found out later.
+        """
         with self._turn:
             self._tickets += 1
             ticket = self._tickets
@@ -89,6 +96,7 @@ class Journal:
                 "path": request.path,
                 "body": request.body,
                 "known": list(known),
+                "changes": changes,
             },
             wait=True,
         )
@@ -183,7 +191,9 @@ def read(path: Path) -> Earlier:
             found = InFlight(
                 entry["address"], entry["action"], entry["method"], entry["path"], entry["body"], tuple(entry["known"])
             )
-            intents[entry["intent"]] = addresses[entry["intent"]] = found
+            addresses[entry["intent"]] = found
+            if entry["changes"]:
+                intents[entry["intent"]] = found
         elif "outcome" in entry:
             intent = addresses.get(entry["outcome"])
             if entry["status"] != "lost":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.apply import guard, look
 from reconciler.apply.errors import StepFailed
-from reconciler.kinds import KINDS, member
+from reconciler.kinds import KINDS, grant, member
 from reconciler.kinds.kind import Place, same_value
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
@@ -142,13 +142,17 @@ def _send(run: Run, step: Step, request: Request, progress: _Progress, known: tu
 
 
 def _failed(answer: Answer, note: str = "") -> StepFailed:
-    return StepFailed(
-        f"{note}Pipes answered {answer.status}: {answer.problem}", status=answer.status, request_id=answer.request_id
-    )
+    return StepFailed(f"{note}Pipes answered {answer.problem}", status=answer.status, request_id=answer.request_id)
 
 
 def _unclear(answer: Answer) -> bool:
     return answer.status >= 500
+
+
+def _pause(run: Run, attempt: int, answer: Answer | None) -> None:
+    """Give an unclear request time to take effect, and a server in trouble time to recover."""
+    if answer is None or _unclear(answer):
+        run.client.pause(attempt, answer.retry_after if answer is not None else None)
 
 
 # --- creating ---------------------------------------------------------------------------------------------------------
@@ -170,7 +174,7 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
     place = _place(step.address, kind)
     before = _pending(run, place) if by_email else []
     lost: LostAnswerError | None = None
-    for _ in range(TRIES):
+    for attempt in range(1, TRIES + 1):
         answer = None
         try:
             answer = _send(run, step, request, progress, tuple(before))
@@ -181,6 +185,7 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
             return
         if answer is not None and not _unclear(answer) and answer.status not in (400, *CONFLICT):
             raise _failed(answer)
+        _pause(run, attempt, answer)
         # it may be there: by this very request whose answer was lost, or by somebody else
         found = (
             _invited_meanwhile(run, place, before, str(body["role"]))
@@ -237,7 +242,7 @@ def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: R
     identifier = body.get("user_id") if kind.names_people else body.get("id")
     handle = body.get("user_handle") if kind.names_people else body.get("handle")
     with run.mutex:
-        if isinstance(identifier, str):
+        if isinstance(identifier, str) and kind is not grant.KIND:  # a grant is known by its workspace and its member
             by_email = kind is member.KIND and "handle" not in (request.body or {})
             run.learned[step.address] = LockEntry(identifier, handle if by_email and isinstance(handle, str) else None)
         if kind is member.KIND and isinstance(handle, str):
@@ -246,7 +251,8 @@ def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: R
 
 def _learn_resource(run: Run, step: Step, kind: Kind, found: Resource) -> None:
     with run.mutex:
-        run.learned[step.address] = LockEntry(found.id, found.handle if kind is member.KIND else None)
+        if kind is not grant.KIND:
+            run.learned[step.address] = LockEntry(found.id, found.handle if kind is member.KIND else None)
         if kind is member.KIND:
             run.handles[step.address] = found.handle
 
@@ -263,7 +269,7 @@ def _modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
             return
         raise StepFailed("it is not there any more; plan again")
     lost: LostAnswerError | None = None
-    for _ in range(TRIES):
+    for attempt in range(1, TRIES + 1):
         if _as_wanted(kind, now, body):
             if lost is not None:
                 progress.wrote = True
@@ -282,6 +288,7 @@ def _modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
             return
         if answer is not None and answer.status not in CONFLICT and not _unclear(answer):
             raise _failed(answer)
+        _pause(run, attempt, answer)
         again = look.at(run.client, kind, request.path)
         if again is None and "handle" in body:
             again = look.at(run.client, kind, _renamed_path(request))
@@ -305,7 +312,7 @@ def _renamed_path(request: Request) -> str:
 def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: _Progress) -> None:
     lost: LostAnswerError | None = None
     answer = None
-    for _ in range(TRIES):
+    for attempt in range(1, TRIES + 1):
         now = look.at(run.client, kind, request.path)
         if now is None:
             if lost is not None:
@@ -329,6 +336,7 @@ def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
             )
         if answer is not None and not _unclear(answer):
             raise _failed(answer)
+        _pause(run, attempt, answer)
     if lost is not None:
         raise lost
     assert answer is not None

@@ -36,7 +36,11 @@ if TYPE_CHECKING:
     metavar="HANDLE",
     help="Delete the org HANDLE that the manifests state as absent; may be repeated.",
 )
-@click.option("--keep-going", is_flag=True, help="Apply the other orgs where one is refused or could not be read.")
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Apply the other orgs where one is refused or could not be read; not with a saved plan.",
+)
 @click.option("--fail-fast", is_flag=True, help="Start nothing more once one step has failed.")
 @click.option(
     "--settle",
@@ -77,7 +81,7 @@ def command(
     """
     from reconciler.apply import Options
     from reconciler.apply import run as run_plan
-    from reconciler.apply.journal import FOLDER, Journal
+    from reconciler.apply.journal import FOLDER
     from reconciler.cli.progress import Progress
     from reconciler.plan import make_plan
 
@@ -94,8 +98,8 @@ def command(
     settings = pipes.settings()
     stop = Event()
     with (
-        Journal(journal_folder or found.lock_path.parent / FOLDER) as journal,
-        _signals(stop) as received,
+        _terminable(),
+        _journal(journal_folder or found.lock_path.parent / FOLDER) as journal,
         pipes.client(settings, read_only=True) as reader,
     ):
         lock = _after_earlier(journal, found, reader)
@@ -116,8 +120,6 @@ def command(
             return held_back
         if plan.steps and saved is None and not auto_approve:
             _ask()
-        if stop.is_set():
-            return 128 + received[0]
         progress = Progress("Applying", len(plan.steps))
         options = Options(
             parallelism=pipes.parallelism,
@@ -128,7 +130,7 @@ def command(
             ended=progress.ended,
             complete=not found.narrowed,
         )
-        with pipes.client(settings, read_only=False) as client, progress:
+        with _signals(stop) as received, pipes.client(settings, read_only=False) as client, progress:
             applied = run_plan(plan, found.desired, live, lock, client, journal, options)
         result, kept = _keep_lock(applied.result, applied.lock, found)
         if kept:
@@ -169,6 +171,28 @@ def saved_plan(paths: Collection[Path]) -> Plan | None:
 
     text = path.read_text(encoding="utf-8", errors="replace")
     return loads(text) if is_plan(text) else None
+
+
+def _journal(folder: Path) -> Journal:
+    """The journal in `folder`. Raises UsageError where it cannot be kept, since nothing is sent without one."""
+    from reconciler.apply.journal import Journal
+
+    try:
+        return Journal(folder)
+    except OSError as error:
+        raise UsageError(
+            f"the journal cannot be kept in {folder} ({error.strerror}); name another place with --journal FOLDER"
+        ) from None
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Leave in good order on a SIGTERM too, while nothing is being applied: the journal's lock is given back."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

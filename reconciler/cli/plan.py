@@ -59,5 +59,10 @@ def command(
         common.write_file(save, dumps(result))
     output.write(result, verbose=pipes.verbose)
     if save is not None and output.format == "text":
-        click.echo(f"Saved as {save}; `reconciler apply {save}` does this and nothing else.", err=True)
+        what = (
+            "it is refused, so it can be shown and not applied"
+            if result.refusals or result.errors
+            else (f"`reconciler apply {save}` does this and nothing else")
+        )
+        click.echo(f"Saved as {save}; {what}.", err=True)
     return common.plan_status(result, detailed=detailed_exitcode)

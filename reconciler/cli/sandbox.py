@@ -32,6 +32,10 @@ def command() -> None:
     """An imitation of Turbot Pipes on this machine, to rehearse changes on before they touch a live organization."""
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 @command.command(short_help="Fill the sandbox from a world file, or with a made world.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @db_option
@@ -57,7 +61,8 @@ def seed(file: Path | None, db: Path, **size: int | None) -> None:
     except worlds.WorldError as error:
         raise click.ClickException(str(error)) from error
     orgs = world.get("orgs") or {}
-    click.echo(f"{db}: {len(orgs)} organizations, {len(worlds.named_users(world))} users")
+    users = len(worlds.named_users(world))
+    click.echo(f"{db}: {_count(len(orgs), 'organization')}, {_count(users, 'user')}")
 
 
 @command.command(short_help="Empty the sandbox.")
@@ -188,4 +193,6 @@ def _need_extra() -> None:
         try:
             importlib.import_module(name)
         except ModuleNotFoundError as error:
-            raise click.ClickException(f"the sandbox needs {name}: pip install 'reconciler[sandbox]'") from error
+            raise click.ClickException(
+                f"the sandbox needs {name}, which comes with the extra reconciler[sandbox]"
+            ) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import common
+from reconciler.model.errors import UsageError
 
 
 @click.command(short_help="Show a saved plan again, in any format.")
@@ -17,5 +18,8 @@ def command(file: Path, verbose: bool, output: common.Output) -> int:
     """Show the plan that `plan -o FILE` saved. Needs neither network nor token; exits 3 when the file was changed since."""
     from reconciler.plan.document import loads
 
-    output.write(loads(file.read_text(encoding="utf-8", errors="replace")), verbose=verbose)
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if not text.startswith("{"):
+        raise UsageError(f"{file} is no saved plan; `reconciler plan -o FILE` saves one")
+    output.write(loads(text), verbose=verbose)
     return 0

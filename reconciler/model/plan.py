@@ -37,6 +37,7 @@ class Change:
     version: int | None = None
     via: str | None = None
     details: tuple[str, ...] = ()
+    because: str | None = None  # the manifest's own `reason:`, as its author wrote it
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,6 +257,10 @@ class Client:
             return Answer(raw.status, body, raw.request_id)
         return Answer(raw.status, body, raw.request_id, self._problem(raw), raw.retry_after)
 
+    def pause(self, attempt: int, told: float | None = None) -> None:
+        """Wait before a write whose outcome is unclear is looked into after its `attempt` (from 1); `told` in seconds."""
+        self._sleep(retry.backoff(attempt, told))
+
     # -- one request
 
     def _once(

@@ -120,7 +120,7 @@ def is_loopback(name: str) -> bool:
 
 def _sandbox(text: str, token_file: Path | None, cwd: Path) -> Settings:
     if find_spec("falcon") is None:
-        raise UsageError("the embedded Pipes needs the extra `sandbox`: pip install 'reconciler[sandbox]'")
+        raise UsageError("the embedded Pipes needs Falcon, which comes with the extra reconciler[sandbox]")
     import sqlite3
 
     from reconciler.sandbox import DEFAULT_PATH

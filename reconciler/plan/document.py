@@ -71,6 +71,7 @@ class _Change(_Shape):
     previous_address: str | None
     stated: bool
     via: str | None
+    because: str | None
     id: str | None
     version: int | None
     source: _Source | None
@@ -240,6 +241,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             id=c.id,
             version=c.version,
             via=c.via,
+            because=c.because,
             details=tuple(c.change.details),
         )
         for c in shape.resource_changes
@@ -359,6 +361,7 @@ def _change(change: Change) -> dict[str, Any]:
         "previous_address": change.previous_address,
         "stated": change.stated,
         "via": change.via,
+        "because": change.because,
         "id": change.id,
         "version": change.version,
         "source": _source(change.source),

@@ -272,6 +272,10 @@ def match_people(
                     person,
                     f"the lock file knows {name} as {', '.join(sorted(ids))}, "
                     + ("who is not in the org any more" if not rows else "which are several people"),
+                    ""
+                    if rows
+                    else f", or remove the entry {addresses.join(org, 'member', name)} from the lock file to "
+                    "invite again",
                 )
             else:
                 people.found[name] = Who(name, name, None, by_email=True)
@@ -310,13 +314,13 @@ def match_people(
     return people
 
 
-def _doubt(people: People, org: str, person: Person, why: str) -> None:
+def _doubt(people: People, org: str, person: Person, why: str, otherwise: str = "") -> None:
     people.refusals.append(
         Refusal(
             "who-is-this",
             addresses.join(org, "member", person.name),
             f"{person.name} is known by the email {person.email} only, and Pipes gives no emails back: {why}",
-            f"name the handle: `people: {{{person.name}: {{email: {person.email}, handle: HANDLE}}}}`",
+            f"name the handle: `people: {{{person.name}: {{email: {person.email}, handle: HANDLE}}}}`" + otherwise,
             person.source,
             liftable=False,
         )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from reconciler.plan.draft import GrantSheet, Membership, OrgSheet
 
+UNREAD = "; with every grant in workspaces that are not managed"
 OWNS = "implicit as owner"
 CREATED = "as its creator"
 
@@ -30,9 +31,20 @@ def effects(sheet: OrgSheet) -> Iterator[Effect]:
                 if person.before is not None and before is None
                 else person.via or "direct"
             )
+            if after is None and _some_unread(sheet):
+                why += UNREAD
             yield Effect(person.label, sheet.name, before, after, why, _invited(person))
     for space in sorted(sheet.workspaces, key=lambda s: s.name_after or s.name_before or ""):
         yield from _in_workspace(sheet, space, ordered)
+
+
+def _some_unread(sheet: OrgSheet) -> bool:
+    """Whether the org has workspaces, or may have, whose grants the plan had no need to read."""
+    if sheet.have is None or sheet.deleted:
+        return False
+    if not sheet.have.was_read("workspace"):
+        return True
+    return any(space.before is None and space.name_after is not None for space in sheet.workspaces)
 
 
 def _role(attrs: dict[str, object] | None) -> str | None:

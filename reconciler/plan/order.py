@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from reconciler.model.request import Request
     from reconciler.plan.draft import Draft, OrgSheet
 
+SHORT = 3  # items of a list that are seen at a glance
+
 RENAME, RAISE, LOWER, REMOVE, LATE, OWN = range(6)
 
 
@@ -214,14 +216,18 @@ def _change(address: str, pieces: list[_Piece]) -> Change:
         id=have.id if have is not None else None,
         version=have.version if have is not None else None,
         via=want.via if want is not None else None,
+        because=want.reason if want is not None else None,
         details=explain(before or {}, after or {}),
     )
 
 
 def explain(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
-    """How changed lists differ, in words; single values need none."""
+    """How changed lists differ, in words; single values and short lists tell it by themselves."""
     lists = [
-        n for n in after if isinstance(after[n], list) and isinstance(before.get(n), list) and after[n] != before[n]
+        n
+        for n in after
+        if isinstance(after[n], list) and isinstance(before.get(n), list) and after[n] != before[n]
+        if max(len(after[n]), len(before[n])) > SHORT
     ]
     if not lists:
         return ()

@@ -32,8 +32,8 @@ def stale(saved: Plan, fresh: Plan, told: Callable[[str], str] = lambda _: "") -
         if fresh.reads.get(address) != saved.reads[address] and address in _live(saved, fresh):
             changed.add(address)
             yield _refusal(address.removesuffix("/members"), _words(address, saved, fresh) + told(address))
-    if changed:
-        return
+    if changed or was != now:
+        return  # what follows from them needs no words of its own
     before = {change.address: change for change in saved.changes}
     after = {change.address: change for change in fresh.changes}
     for address in sorted(before.keys() | after.keys()):

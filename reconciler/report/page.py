@@ -77,7 +77,7 @@ def _template() -> Template:
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError:
-        raise UsageError("the html format needs Jinja2: pip install 'reconciler[html]'") from None
+        raise UsageError("the html format needs Jinja2, which comes with the extra reconciler[html]") from None
     environment = Environment(
         autoescape=True,
         finalize=escape,

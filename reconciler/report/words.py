@@ -113,6 +113,9 @@ def attributes(change: Change) -> tuple[Attribute, ...]:
     as None or empty.
     """
     before, after = dict(change.before or {}), dict(change.after or {})
+    if before.get("status") == "accepted":
+        del before["status"]  # the usual; what is worth a word is an open invitation
+        after.pop("status", None)
     if change.action != "update":  # elsewhere the address says the handle already
         before.pop("handle", None)
         after.pop("handle", None)
@@ -151,6 +154,8 @@ def why(change: Change) -> str:
     parts = []
     if change.reason:
         parts.append(REASONS.get(change.reason, change.reason))
+    if change.because:
+        parts.append(f'"{change.because}"')
     if change.source:
         parts.append(place(change.source))
     if change.via:
@@ -302,9 +307,9 @@ def outcome(outcome: Outcome) -> str:
 
 
 def result_summary(result: Result) -> str:
-    """`Applied: 5 done, 0 failed, 0 skipped.`, or that it was in part, or not at all."""
+    """`Applied: 5 steps done, 0 failed, 0 skipped.`, or that it was in part, or not at all."""
     counts = result.counts
-    parts = [f"{counts['done']} done"]
+    parts = [f"{count(counts['done'], 'step')} done"]
     if counts["already"]:
         parts.append(f"{counts['already']} already as wanted")
     parts += [f"{counts['failed']} failed", f"{counts['skipped']} skipped"]

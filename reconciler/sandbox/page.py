@@ -81,7 +81,7 @@ class Page:
         try:
             import jinja2
         except ModuleNotFoundError as error:
-            raise Problem(501, "the page needs Jinja2: pip install 'reconciler[html]'") from error
+            raise Problem(501, "the page needs Jinja2, which comes with the extra reconciler[sandbox]") from error
         template = jinja2.Environment(autoescape=True, undefined=jinja2.ChainableUndefined).from_string(_TEMPLATE)
         handle = request.get_param("org")
         response.content_type = "text/html; charset=utf-8"

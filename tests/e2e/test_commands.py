@@ -331,7 +331,7 @@ def test_what_never_was_a_plan_is_taken_for_a_manifest_and_is_wrong_as_one(bench
     ran = apply_saved(bench)
     assert ran.status == 1
     assert ran.err.startswith("plan.json:")
-    assert bench.run("show", "plan.json").status == 3
+    assert bench.run("show", "plan.json").status == (3 if text.startswith("{") else 1)
     assert bench.database() == before
 
 

@@ -124,7 +124,7 @@ def test_without_jinja2_it_says_what_to_install(monkeypatch):
 
     page._template.cache_clear()
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UsageError, match=r"pip install 'reconciler\[html\]'"):
+    with pytest.raises(UsageError, match=r"the extra reconciler\[html\]"):
         render(sample.NOTHING, "html")
 
 

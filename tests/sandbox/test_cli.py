@@ -33,7 +33,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_seeding_a_file_fills_the_default_store(run):
-    assert run("seed", "world.yaml") == (0, f"{DEFAULT_PATH}: 1 organizations, 2 users\n")
+    assert run("seed", "world.yaml") == (0, f"{DEFAULT_PATH}: 1 organization, 2 users\n")
     with Store.open_existing(DEFAULT_PATH) as store:
         assert store.accepted_owners("acme") == 1
     assert run("seed", "--orgs", "3", "--members", "4", "--db", "other.sqlite3")[1].startswith("other.sqlite3: 3 org")
@@ -101,7 +101,7 @@ def test_a_missing_extra_is_named(tmp_path, missing):
     for name in ("seed", "serve", "reset"):
         done = subprocess.run([sys.executable, "-c", script, name], cwd=tmp_path, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == f"Error: the sandbox needs {missing}: pip install 'reconciler[sandbox]'\n"
+        assert done.stderr == f"Error: the sandbox needs {missing}, which comes with the extra reconciler[sandbox]\n"
 
 
 def test_help_loads_nothing_heavy():
