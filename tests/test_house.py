@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 import pytest
-from sandbox.serving import Served
 
 from reconciler import cli
 from reconciler.kinds import KINDS
 from reconciler.manifest import schema
 from reconciler.sandbox.world import load as load_world
+from sandbox.serving import Served
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "reconciler"

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from hypothesis import HealthCheck, assume, event, given, settings
+
 from apply.watch import Watch
 from worlds import ACTOR, Pipes, Scene, check, load, scenes, token_of
 

@@ -179,7 +179,9 @@ def one_case(scene: Scene, data: Any) -> None:
         with tempfile.TemporaryDirectory() as folder:
             lock: dict[str, Any] = {}
             try:
-                result, lock = pipes.apply(plan, desired, live, lock, Path(folder), faults=faults, wrap=wrap, parallelism=1)
+                result, lock = pipes.apply(
+                    plan, desired, live, lock, Path(folder), faults=faults, wrap=wrap, parallelism=1
+                )
             except Killed:
                 pass
             else:
@@ -237,7 +239,10 @@ def still_there(pipes: Pipes, path: str, attribute: str, value: str) -> None:
 def part_of_it(part: int) -> Any:
     @seed(part)
     @settings(
-        max_examples=max(1, CASES // PARTS), deadline=None, database=None, phases=PHASES,
+        max_examples=max(1, CASES // PARTS),
+        deadline=None,
+        database=None,
+        phases=PHASES,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )
     @given(scenes(max_people=6), st.data())

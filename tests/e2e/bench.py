@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from sandbox.client import Client
 
 from reconciler import cli
 from reconciler.manifest import lockfile
@@ -25,6 +24,7 @@ from reconciler.sandbox.serve import make_server, self_signed, url
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.transport import SandboxAdapter
 from reconciler.sandbox.world import seed
+from sandbox.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

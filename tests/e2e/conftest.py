@@ -1,4 +1,5 @@
 import pytest
+
 from e2e.bench import TOKEN, Bench
 
 # what a test must not inherit from whoever runs it

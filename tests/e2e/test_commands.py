@@ -7,8 +7,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from e2e.bench import TOKEN
 
+from e2e.bench import TOKEN
 from reconciler.cli import COMMANDS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -6,8 +6,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from e2e.bench import TOKEN
 
+from e2e.bench import TOKEN
 from reconciler.model.errors import ReadOnlyError
 from reconciler.model.request import Request
 from reconciler.pipes import retry

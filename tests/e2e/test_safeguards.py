@@ -10,8 +10,8 @@ import subprocess
 from dataclasses import dataclass, field
 
 import pytest
-from e2e.bench import PROGRAM
 
+from e2e.bench import PROGRAM
 from reconciler.kinds import workspace
 from reconciler.kinds.kind import Place
 from reconciler.model.desired import Desired, Node, Rules

@@ -8,8 +8,8 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from e2e.bench import Bench
 
+from e2e.bench import Bench
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.serve import make_server, url

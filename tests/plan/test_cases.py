@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from plan.case import Case, parts
 
+from plan.case import Case, parts
 from reconciler.model.errors import ManifestError, UsageError
 from reconciler.plan.document import dumps, loads
 

@@ -2,12 +2,11 @@
 
 import json
 
+from reconciler.plan.document import dumps, to_document
+from reconciler.report import Validation, render
 from report import sample, worlds
 from report.golden import assert_golden
 from report.test_text import DIAGNOSTIC
-
-from reconciler.plan.document import dumps, to_document
-from reconciler.report import Validation, render
 
 
 def test_the_json_of_a_plan_is_as_it_was_accepted():

@@ -11,12 +11,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 from hypothesis import strategies as st
-from report import sample, worlds
 
 from reconciler.model.errors import UsageError
 from reconciler.model.plan import Step
 from reconciler.model.request import Request
 from reconciler.plan.document import TamperedPlanError, digest, dumps, from_document, loads, to_document
+from report import sample, worlds
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/plan.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())

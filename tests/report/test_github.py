@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from report import sample, worlds
-from report.golden import assert_golden
-from report.test_text import DECEIVING, DIAGNOSTIC
 
 from reconciler.report import Validation, github, render
 from reconciler.report.visible import visible
+from report import sample, worlds
+from report.golden import assert_golden
+from report.test_text import DECEIVING, DIAGNOSTIC
 
 PROPERTIES = {"file", "line", "col", "endColumn", "title"}
 

@@ -4,9 +4,9 @@ import dataclasses
 import json
 
 import pytest
-from report import sample, test_github, test_junit, test_markdown, test_page, test_text, worlds
 
 from reconciler.report import FORMATS, Validation, render
+from report import sample, test_github, test_junit, test_markdown, test_page, test_text, worlds
 
 # Words that the model takes from a fixed list.
 FIXED = {"action", "status", "severity", "method"}

@@ -3,12 +3,12 @@
 import xml.etree.ElementTree as ET
 
 import pytest
-from report import sample, worlds
-from report.golden import assert_golden
-from report.test_text import DIAGNOSTIC
 
 from reconciler.report import Validation, render
 from reconciler.report.visible import visible
+from report import sample, worlds
+from report.golden import assert_golden
+from report.test_text import DIAGNOSTIC
 
 ELEMENTS = {"testsuites", "testsuite", "testcase", "failure", "error", "skipped", "system-out"}
 

@@ -5,14 +5,14 @@ import re
 
 import pytest
 from markdown_it import MarkdownIt
-from report import sample, worlds
-from report.golden import assert_golden
-from report.test_text import DIAGNOSTIC
 
 from reconciler.model.plan import Effect
 from reconciler.model.result import Outcome, Result
 from reconciler.report import Validation, render
 from reconciler.report.markdown import LIMIT, code, escape
+from report import sample, worlds
+from report.golden import assert_golden
+from report.test_text import DIAGNOSTIC
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 BLOCKS = {

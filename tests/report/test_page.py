@@ -7,14 +7,14 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-from report import sample, worlds
-from report.golden import assert_golden
-from report.test_text import DIAGNOSTIC
 
 from reconciler.model.errors import UsageError
 from reconciler.model.plan import Effect
 from reconciler.report import Validation, page, render
 from reconciler.report.visible import visible
+from report import sample, worlds
+from report.golden import assert_golden
+from report.test_text import DIAGNOSTIC
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
 TAGS = {

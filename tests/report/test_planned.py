@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from plan.case import Case
 
+from plan.case import Case
 from reconciler.model.errors import ReconcilerError
 from reconciler.plan.document import dumps, loads
 from reconciler.report import FORMATS, render

@@ -5,14 +5,14 @@ import re
 import unicodedata
 
 import pytest
-from report import sample, worlds
-from report.golden import assert_golden
 
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import UsageError
 from reconciler.model.result import Outcome, Result
 from reconciler.report import Validation, render, render_diagnostics, words
 from reconciler.report.text import escape
+from report import sample, worlds
+from report.golden import assert_golden
 
 DECEIVING = {
     chr(code) for code in (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x61C, 0xFEFF)

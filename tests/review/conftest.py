@@ -1,4 +1,5 @@
 import pytest
+
 from e2e.bench import TOKEN, Bench
 from e2e.conftest import FOREIGN
 from review.repository import Repository

@@ -7,11 +7,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 from hypothesis import strategies as st
-from review.repository import Repository
 
 from reconciler.manifest import files, lockfile, revision
 from reconciler.model.errors import ManifestError, UsageError
 from reconciler.model.live import LockEntry
+from review.repository import Repository
 
 ACME = "version: 1\norgs: {acme: {}}\n"
 BETA = "version: 1\norgs: {beta: {}}\n"

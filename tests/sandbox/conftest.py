@@ -4,14 +4,14 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sandbox.client import Client
-from sandbox.contract import contract_checking
-from sandbox.serving import Served
 
 from reconciler.sandbox import world
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.transport import SandboxAdapter
+from sandbox.client import Client
+from sandbox.contract import contract_checking
+from sandbox.serving import Served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,11 +10,11 @@ import pytest
 import requests
 import trustme
 from click.testing import CliRunner
-from sandbox.serving import Served
 
 from reconciler.cli.sandbox import command
 from reconciler.sandbox import DEFAULT_PATH
 from reconciler.sandbox.store import Store
+from sandbox.serving import Served
 
 WORLD = "actor: alice\norgs: {acme: {members: {alice: owner, bob: member}}}\n"
 

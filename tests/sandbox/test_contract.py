@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from sandbox import contract
-from sandbox.contract import Checked, ContractError
 
 from reconciler.sandbox.call import OPERATIONS
+from sandbox import contract
+from sandbox.contract import Checked, ContractError
 
 pytestmark = contract.needs_contract
 
@@ -66,9 +66,8 @@ def test_the_judge_finds_what_breaks_the_contract(method, path, request_body, st
         return [] if answer is None else [json.dumps(answer).encode()]
 
     checked = Checked(app, strict=False)
-    from sandbox.client import Client
-
     from reconciler.sandbox.transport import SandboxAdapter
+    from sandbox.client import Client
 
     client = Client("https://sandbox", "x", adapter=SandboxAdapter(checked))
     if not finding:

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sandbox.client import Client
-from sandbox.serving import Served
 
 from reconciler.sandbox import world
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.transport import SandboxAdapter
+from sandbox.client import Client
+from sandbox.serving import Served
 
 CLIENTS = 10
 NAMES = [f"name{number}" for number in range(40)]

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 import requests
 import urllib3
-from sandbox.conftest import ACME
-from sandbox.serving import Served
 
 from reconciler.sandbox import world
 from reconciler.sandbox.faults import FaultError, Faults
 from reconciler.sandbox.store import Store
+from sandbox.conftest import ACME
+from sandbox.serving import Served
 
 PATH = "/org/acme"
 BODY = {"url": "https://new.example"}

@@ -7,11 +7,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import requests
-from sandbox.client import Client
-from sandbox.serving import Served
 
 from reconciler.sandbox import world
 from reconciler.sandbox.store import Store
+from sandbox.client import Client
+from sandbox.serving import Served
 
 WRITERS = 4
 

@@ -23,11 +23,11 @@ import sys
 from typing import Any
 
 import pytest
-from sandbox import contract
-from sandbox.serving import Served
 
 from reconciler.sandbox import world
 from reconciler.sandbox.store import Store
+from sandbox import contract
+from sandbox.serving import Served
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
