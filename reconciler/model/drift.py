@@ -1,0 +1,152 @@
+"""Drift is data: how live differs from the manifests, seen from the manifests, and who made it so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from reconciler.model.diagnostic import Refusal, Source
+    from reconciler.model.plan import Change, Plan
+
+OUTSIDE, NOT_APPLIED = "outside", "not-applied"
+
+
+class Logged(Protocol):
+    """One line of an audit log, as far as a search needs it (contract: AuditRecord)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def at(self) -> datetime | None: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def ip(self) -> str: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def target_id(self) -> str: ...
+    @property
+    def target_handle(self) -> str: ...
+    @property
+    def data(self) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Doer:
+    """Who did it, as the audit log has it. `at` is None where the log's moment cannot be read; `action` is an open set.
+
+    `certain` is False where the log's entry is about the object and does not say that it made this very difference.
+    """
+
+    actor: str
+    at: datetime | None
+    ip: str
+    action: str
+    entry: str  # the id of the log's entry
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is live otherwise than the manifests say; an object's attributes are differences of their own.
+
+    `what` is what happened seen from the manifests: `added` (live, and not wanted), `removed` (wanted, and not live),
+    `changed` (one `attribute`), `renamed` (live under `live`), `replaced` (another object under the same handle).
+    `wanted` and `live` are the values: a role, an attribute's value, a handle; None where that side has none. `source`
+    is the line that says otherwise. `reason` is why the manifests do not want it: `unlisted`, `absent`, `expired`, or
+    None. `standing` is `outside`, or `not-applied` where the manifests that were applied last did not say so yet.
+    `follows` is the address whose difference brings this one along. `below` counts what is missing together with the
+    object. `why_unknown` says why `by` is None.
+    """
+
+    what: str  # added | removed | changed | renamed | replaced
+    kind: str
+    address: str
+    wanted: Any = None
+    live: Any = None
+    attribute: str | None = None
+    source: Source | None = None
+    reason: str | None = None
+    via: str | None = None
+    id: str | None = None  # of the live object, or as the lock file knows it; a person's user id
+    handle: str = ""  # what Pipes calls it: a person's handle where the manifests use another name
+    status: str | None = None  # of a live member or grant: invited | accepted
+    standing: str = OUTSIDE
+    follows: str | None = None
+    below: int = 0
+    note: str = ""
+    by: Doer | None = None
+    why_unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """An entry that ends soon: for one person, or with `team/…` in `name` for a team."""
+
+    address: str  # of the org or workspace whose section has the entry
+    name: str
+    role: str
+    expires: date
+    reason: str | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanaged:
+    """A live object that no manifest covers. `attrs` are a person's role and status, empty for others."""
+
+    kind: str
+    address: str
+    attrs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What one look at Pipes found, for `day`. `orgs` are the addresses that were compared.
+
+    `refusals` are orgs and objects that could not be compared, `forbidden` the addresses of orgs that the token may not
+    read. `applied` is the revision that was applied last, None where it was not told. `unmanaged` is None where nobody
+    asked for it.
+    """
+
+    differences: tuple[Difference, ...]
+    orgs: tuple[str, ...]
+    day: date
+    applied: str | None = None
+    refusals: tuple[Refusal, ...] = ()
+    forbidden: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    expiring: tuple[Expiring, ...] = ()
+    unmanaged: tuple[Unmanaged, ...] | None = None
+
+    @property
+    def outside(self) -> tuple[Difference, ...]:
+        """What counts as drift."""
+        return tuple(d for d in self.differences if d.standing != NOT_APPLIED)
+
+    @property
+    def not_applied(self) -> tuple[Difference, ...]:
+        return tuple(d for d in self.differences if d.standing == NOT_APPLIED)
+
+
+HERE, BEFORE, BOTH, UNKNOWN = "changed here", "drifted before", "changed here and drifted before", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """A plan, told apart into what the manifests changed since `base` and what was to be changed before already.
+
+    `marks` gives one of HERE, BEFORE, BOTH, UNKNOWN for the address of each change, and is empty where `base` could not
+    be planned, which `notes` then say. `settled` are the changes that `base` needs and the plan does not any more.
+    """
+
+    plan: Plan
+    base: str
+    marks: Mapping[str, str]
+    settled: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()

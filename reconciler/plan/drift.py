@@ -1,0 +1,731 @@
+"""What changed outside: a plan read backwards, and who did it, from the audit logs. Pure: the logs are handed in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from reconciler.kinds import KINDS, grant, member, org, workspace
+from reconciler.model import address as addresses
+from reconciler.model.desired import Node, Person
+from reconciler.model.drift import (
+    BEFORE,
+    BOTH,
+    HERE,
+    NOT_APPLIED,
+    OUTSIDE,
+    UNKNOWN,
+    Difference,
+    Doer,
+    Drift,
+    Expiring,
+    Since,
+    Unmanaged,
+)
+from reconciler.plan import identity, make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from reconciler.model.desired import Desired
+    from reconciler.model.diagnostic import Refusal, Source
+    from reconciler.model.drift import Logged
+    from reconciler.model.live import Lock, Resource, Snapshot
+    from reconciler.model.plan import Change, Plan
+
+# verbs of `action_type`, which is an open set: what is not among them may have been anything
+GONE = frozenset(
+    ("delete", "deleted", "remove", "removed", "leave", "left", "decline", "declined", "reject", "rejected", "cancel",
+     "cancelled", "canceled", "revoke", "revoked", "uninvite", "destroy", "destroyed")
+)  # fmt: skip
+CAME = frozenset(
+    ("create", "created", "add", "added", "invite", "invited", "grant", "granted", "restore", "restored")
+)  # fmt: skip
+AGREED = frozenset(("confirm", "confirmed", "accept", "accepted"))
+CHANGED = frozenset(("update", "updated", "change", "changed", "rename", "renamed", "set", "modify", "modified"))
+PEOPLE = frozenset(("member", "members", "user", "users", "invite", "invitation"))
+
+# safeguards that keep an object, or all of an org, from being compared; the others are about applying
+NOT_COMPARED = frozenset(("empty-read", "who-is-this", "rename"))
+
+LEFT_LOG = "the log of an org goes with it"
+TIME_IS_UP = "its day has come; nobody had to do anything"
+OWN_HANDLE = "people change their handles themselves; the log of an org does not tell"
+
+
+# --- what differs -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Finding:
+    """A Drift, and one search for each org whose audit log may tell more. `told` is the Drift with what they found."""
+
+    drift: Drift
+    searches: tuple[Search, ...]
+    desired: Desired  # with what was renamed outside stated back
+
+    def told(self) -> Drift:
+        found = list(self.drift.differences)
+        by_address = {}
+        for search in self.searches:
+            for clue in search.clues:
+                doer = clue.surely or clue.perhaps
+                found[clue.index] = replace(
+                    found[clue.index], by=doer, why_unknown="" if doer is not None else search.ended
+                )
+                by_address[found[clue.index].address] = doer
+        for index, difference in enumerate(found):
+            if difference.follows is not None and difference.by is None:
+                found[index] = replace(difference, by=by_address.get(difference.follows))
+        return replace(self.drift, differences=tuple(found))
+
+
+def find(desired: Desired, live: Snapshot, lock: Lock, *, applied: tuple[str, Desired] | None = None) -> Finding:
+    """How `live` differs from `desired`, for `desired.day`.
+
+    `applied` is a revision's name and what its manifests ask for on the same day: a difference that they do not have is
+    one that was not applied yet.
+    """
+    view = _View(desired, live, lock)
+    differences = view.differences
+    if applied is not None:
+        before = _View(applied[1], live, lock)
+        known = {before.key(d) for d in before.differences}
+        differences = [
+            d if view.key(d) in known or view.org_of(d) in before.blocked else replace(d, standing=NOT_APPLIED)
+            for d in differences
+        ]
+    differences = [d if d.reason != "expired" else replace(d, why_unknown=TIME_IS_UP) for d in differences]
+    drift = Drift(
+        differences=tuple(differences),
+        orgs=view.plan.orgs,
+        day=desired.day,
+        applied=applied[0] if applied else None,
+        refusals=tuple(view.doubts),
+        forbidden=tuple(view.forbidden),
+        notes=view.plan.notes,
+    )
+    return Finding(drift, tuple(view.searches(differences)), view.desired)
+
+
+class _View:
+    """A plan, read backwards. What was renamed outside is followed under its new handle, so that the rest is compared."""
+
+    def __init__(self, desired: Desired, live: Snapshot, lock: Lock) -> None:
+        self.live = live
+        self.asked = desired
+        self.renamed: dict[str, Resource] = {}  # by address: what is live under another handle
+        self.replaced: dict[str, Resource] = {}  # by address: what is live under the handle, and is another object
+        for _ in range(len(KINDS)):  # below a renamed org a workspace may be renamed as well
+            self.lock = identity.carried(lock, desired)
+            self.desired = desired
+            self.plan = make_plan(desired, live, lock)
+            fresh = dict(self._renamed_outside())
+            if not fresh:
+                break
+            self.renamed.update(fresh)
+            desired = _followed(desired, fresh)
+        self._handles: dict[str, dict[str, str]] = {}
+        self._renames = renames(self.plan)
+        self.forbidden = [
+            addresses.join(None, "org", name)
+            for name, node in self.desired.orgs.items()
+            if name in live.forbidden and not node.absent
+        ]
+        by_address: dict[str, list[Refusal]] = {}
+        for refusal in self.plan.refusals:
+            by_address.setdefault(refusal.address, []).append(refusal)
+        self.refused = by_address
+        self.doubts = [
+            refusal
+            for refusal in self.plan.refusals
+            if refusal.code in NOT_COMPARED and refusal.address not in self.replaced
+        ]
+        self.blocked = {addresses.split(r.address)[0][1] for r in self.doubts}
+        self.differences = sorted(self._differences(), key=_reading_order)
+
+    # -- identity
+
+    def _renamed_outside(self) -> Iterator[tuple[str, Resource]]:
+        """The live objects behind `rename` refusals that the lock file knows under another handle."""
+        for refusal in self.plan.refusals:
+            entry = self.lock.get(refusal.address)
+            if refusal.code != "rename" or entry is None or refusal.address in self.renamed:
+                continue
+            handle = self._handle(refusal.address)
+            siblings = self._siblings(refusal.address)
+            known = next((row for row in siblings.values() if row.id == entry.id), None)
+            if known is not None and known.handle != handle:
+                yield refusal.address, known
+            elif known is None and handle in siblings:
+                self.replaced[refusal.address] = siblings[handle]
+
+    def _handle(self, address: str) -> str:
+        """What Pipes calls an object: for a person as `people:` or the lock file says."""
+        kind, name = addresses.split(address)[-1]
+        if not KINDS[kind].names_people:
+            return name
+        entry = self.lock.get(address)
+        return self.desired.person(name).handle or (entry.handle if entry is not None else None) or name
+
+    def _siblings(self, address: str) -> Mapping[str, Resource]:
+        parts = addresses.split(address)
+        if len(parts) == 1:
+            return {**self.live.others, **self.live.orgs}
+        above = self.org(parts[0][1])
+        return above.of(parts[1][0]) if above is not None else {}
+
+    def org(self, name: str) -> Resource | None:
+        """The live org behind a name of the manifests: by what the plan matched, so by id before handle."""
+        everything = {**self.live.others, **self.live.orgs}
+        entry = self.lock.get(addresses.join(None, "org", name))
+        node = self.desired.orgs.get(name)
+        known = next((o for o in everything.values() if entry is not None and o.id == entry.id), None)
+        if known is not None:
+            return known
+        old = node.renamed_from if node is not None else None
+        return everything.get(name) or (everything.get(old) if old else None)
+
+    def workspace(self, above: Resource | None, org_name: str, name: str) -> Resource | None:
+        if above is None:
+            return None
+        spaces = above.of(workspace.KIND.name)
+        entry = self.lock.get(f"org.{org_name}/workspace.{name}")
+        known = next((w for w in spaces.values() if entry is not None and w.id == entry.id), None)
+        node = self._node_of_workspace(org_name, name)
+        old = node.renamed_from if node is not None else None
+        return known or spaces.get(name) or (spaces.get(old) if old else None)
+
+    def _node_of_workspace(self, org_name: str, name: str) -> Node | None:
+        above = self.desired.orgs.get(org_name)
+        return above.children.get(workspace.KIND.name, {}).get(name) if above is not None else None
+
+    # -- differences
+
+    def _differences(self) -> Iterator[Difference]:
+        whole = [c.address for c in self.plan.changes if c.action == "create" and not KINDS[c.kind].names_people]
+        gone = {c.address for c in self.plan.changes if c.action == "create" and c.kind == member.KIND.name}
+        for change in self.plan.changes:
+            if addresses.join(None, "org", addresses.org_of(change.address)) in self.forbidden:
+                continue
+            if any(address != change.address and addresses.covers(address, change.address) for address in whole):
+                continue  # it went with what it belongs to
+            if change.action == "create":
+                yield self._removed(change, gone)
+            elif change.action == "delete":
+                yield self._added(change)
+            else:
+                if change.action == "rename":
+                    yield self._renamed(change)
+                yield from self._changed(change)
+        for address, found in self.renamed.items():
+            if address.partition("/member.")[2]:
+                node = self._node(address)
+                person = self.asked.person(addresses.split(address)[-1][1])
+                yield Difference(
+                    "renamed",
+                    member.KIND.name,
+                    address,
+                    person.handle,
+                    found.handle,
+                    source=person.source or (node.source if node is not None else None),
+                    id=found.id,
+                    handle=found.handle,
+                    why_unknown=OWN_HANDLE,
+                )
+        for address, found in self.replaced.items():
+            entry = self.lock[address]
+            node = self._node(address)
+            yield Difference(
+                "replaced",
+                addresses.split(address)[-1][0],
+                address,
+                entry.id,
+                found.id,
+                source=node.source if node is not None else None,
+                id=found.id,
+                handle=found.handle,
+                note=next((r.way_on for r in self.refused.get(address, ()) if r.code == "rename"), ""),
+            )
+        yield from self._without_their_member()
+
+    def _removed(self, change: Change, gone: set[str]) -> Difference:
+        entry, node = self.lock.get(change.address), self._node(change.address)
+        below = sum(
+            1 for c in self.plan.changes if c.address != change.address and addresses.covers(change.address, c.address)
+        )
+        follows = None
+        if change.kind == grant.KIND.name:
+            parts = addresses.split(change.address)
+            membership = f"org.{parts[0][1]}/member.{parts[-1][1]}"
+            follows = membership if membership in gone else None
+        note = next(
+            (
+                r.fact
+                for r in self.refused.get(change.address, ())
+                if r.code in ("looks-like-rename", "unknown-user", "handle-taken")
+            ),
+            "",
+        )
+        return Difference(
+            "removed",
+            change.kind,
+            change.address,
+            wanted=(change.after or {}).get("role"),
+            source=node.source if node is not None else change.source,
+            via=change.via,
+            id=entry.id if entry is not None else None,
+            handle=self._handle(change.address),
+            follows=follows,
+            below=below if not KINDS[change.kind].names_people else 0,
+            note=note,
+            why_unknown=LEFT_LOG if change.kind == org.KIND.name else "",
+        )
+
+    def _added(self, change: Change) -> Difference:
+        before = change.before or {}
+        return Difference(
+            "added",
+            change.kind,
+            change.address,
+            live=before.get("role"),
+            source=change.source or self._section(change),
+            reason=change.reason,
+            via=change.via,
+            id=change.id,
+            handle=self._live_handle(change),
+            status=before.get("status"),
+        )
+
+    def _renamed(self, change: Change) -> Difference:
+        node = self._node(change.address)
+        old = addresses.split(change.previous_address or change.address)[-1][1]
+        outside = change.address in self.renamed
+        return Difference(
+            "renamed",
+            change.kind,
+            change.address,
+            addresses.split(change.address)[-1][1],
+            old,
+            source=node.source if outside and node is not None else change.source,
+            reason=None if outside else "renamed_from",
+            id=change.id,
+            handle=old,
+        )
+
+    def _changed(self, change: Change) -> Iterator[Difference]:
+        before, after = change.before or {}, change.after or {}
+        node = self._node(change.address)
+        for attribute in KINDS[change.kind].attributes:
+            name = attribute.name
+            if name not in after or before.get(name) == after[name]:
+                continue
+            source = change.source
+            if node is not None:
+                source = (node.sources or {}).get(name, node.source)
+            yield Difference(
+                "changed",
+                change.kind,
+                change.address,
+                after[name],
+                before.get(name),
+                name,
+                source=source,
+                reason="expired" if change.reason == "expired" else None,
+                via=change.via,
+                id=change.id,
+                handle=self._live_handle(change),
+                status=before.get("status"),
+            )
+
+    def _without_their_member(self) -> Iterator[Difference]:
+        """Grants that the plan calls an error, since their people are not in the org: they lost them by leaving it."""
+        if not self.plan.errors:
+            return
+        told = {(error.source, error.summary.partition(" ")[0]) for error in self.plan.errors}
+        for name, above in self.desired.orgs.items():
+            for space in above.children.get(workspace.KIND.name, {}).values():
+                for person, node in space.children.get(grant.KIND.name, {}).items():
+                    if (node.source, person) in told:
+                        address = f"org.{name}/workspace.{space.name}/grant.{person}"
+                        entry = self.lock.get(f"org.{name}/member.{person}")
+                        yield Difference(
+                            "removed",
+                            grant.KIND.name,
+                            address,
+                            node.attrs.get("role"),
+                            source=node.source,
+                            via=node.via,
+                            id=entry.id if entry is not None else None,
+                            handle=self._handle(f"org.{name}/member.{person}"),
+                            note=f"{person} is not in {name}",
+                        )
+
+    def _node(self, address: str) -> Node | None:
+        return node_at(self.desired, address)
+
+    def _section(self, change: Change) -> Source | None:
+        """The line of the section that does not list it."""
+        above = self._node(change.address.rpartition("/")[0])
+        return None if above is None else (above.sources or {}).get(change.kind, above.source)
+
+    def _live_handle(self, change: Change) -> str:
+        """A person's handle as it is live; whatever carries a handle of its own is called by it."""
+        if not KINDS[change.kind].names_people or change.id is None:
+            return self._handle(change.address)
+        name = addresses.org_of(change.address)
+        if name not in self._handles:
+            above = self.org(name)
+            rows = above.of(member.KIND.name).values() if above is not None else ()
+            self._handles[name] = {row.id: row.handle for row in rows}
+        return self._handles[name].get(change.id) or self._handle(change.address)
+
+    # -- comparing two views, and looking further
+
+    def key(self, difference: Difference) -> tuple[str, str | None]:
+        """What a difference is about, under the handles that are live."""
+        single = difference.what == "changed" and not KINDS[difference.kind].names_people
+        return canonical(self._renames, difference.address), difference.attribute if single else None
+
+    def org_of(self, difference: Difference) -> str:
+        return addresses.org_of(difference.address)
+
+    def searches(self, differences: Sequence[Difference]) -> Iterator[Search]:
+        """One for each org whose log is there and may tell."""
+        by_org: dict[str, list[_Clue]] = {}
+        for index, difference in enumerate(differences):
+            if difference.standing == OUTSIDE and not difference.why_unknown and difference.follows is None:
+                by_org.setdefault(addresses.org_of(difference.address), []).append(self._clue(index, difference))
+        for name, clues in by_org.items():
+            above = self.org(name)
+            if above is not None:
+                yield Search(addresses.join(None, "org", name), above.handle, clues)
+
+    def _clue(self, index: int, difference: Difference) -> _Clue:
+        parts = addresses.split(difference.address)
+        names: set[str | None] = {difference.id, difference.handle}
+        if not KINDS[difference.kind].names_people:
+            names |= {parts[-1][1]}
+        if difference.kind == grant.KIND.name:
+            entry = self.lock.get(f"org.{parts[0][1]}/member.{parts[-1][1]}")
+            names |= {entry.id, entry.handle} if entry is not None else set()
+        places: set[str] = set()
+        if difference.kind == grant.KIND.name:
+            space = self.workspace(self.org(parts[0][1]), parts[0][1], parts[1][1])
+            places = {parts[1][1], *((space.id, space.handle) if space is not None else ())}
+        return _Clue(index, difference, frozenset(filter(None, names)), frozenset(places))
+
+
+def _reading_order(difference: Difference) -> tuple[str, int, str, str]:
+    org_name, _, below = difference.address.partition("/")
+    return org_name, 0 if not below else 1 + (not below.startswith("member.")), below, difference.attribute or ""
+
+
+def node_at(desired: Desired, address: str) -> Node | None:
+    """The wanted object at an address; None where no manifest has it, neither now nor until it expired."""
+    (_, name), *rest = addresses.split(address)
+    found = desired.orgs.get(name)
+    for kind, child in rest:
+        if found is None:
+            return None
+        found = found.children.get(kind, {}).get(child) or (found.expired or {}).get(kind, {}).get(child)
+    return found
+
+
+def renames(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """(new address, old address) of each rename in a plan, workspaces before orgs."""
+    found = [(c.address, c.previous_address) for c in plan.changes if c.action == "rename" and c.previous_address]
+    return tuple(sorted(found, key=lambda pair: -pair[0].count("/")))
+
+
+def canonical(renamed: Sequence[tuple[str, str]], address: str) -> str:
+    """`address` under the handles that are live, as `renames` tells."""
+    for new, old in renamed:
+        if addresses.covers(new, address):
+            address = old + address[len(new) :]
+    return address
+
+
+def _followed(desired: Desired, renamed: Mapping[str, Resource]) -> Desired:
+    """Desired with each outside rename stated back, so that what lies below is compared as well."""
+    orgs, people = dict(desired.orgs), dict(desired.people)
+    for address, live in renamed.items():
+        (_, name), *rest = addresses.split(address)
+        node = orgs[name]
+        if not rest:
+            orgs[name] = replace(node, renamed_from=live.handle)
+        elif rest[0][0] == workspace.KIND.name:
+            spaces = node.children[workspace.KIND.name]
+            found = replace(spaces[rest[0][1]], renamed_from=live.handle)
+            children = {**node.children, workspace.KIND.name: {**spaces, rest[0][1]: found}}
+            orgs[name] = replace(node, children=children)
+        else:
+            person = desired.person(rest[0][1])
+            people[person.name] = Person(person.name, live.handle, person.email, person.source)
+    return replace(desired, orgs=orgs, people=people)
+
+
+# --- who did it -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Clue:
+    """What an entry of the log must name to be about a difference: `names` of the object, `places` of its workspace."""
+
+    index: int
+    difference: Difference
+    names: frozenset[str]
+    places: frozenset[str]
+    surely: Doer | None = None
+    perhaps: Doer | None = None
+
+    def look(self, entry: Logged, said: _Said) -> None:
+        fits = self._fits(said)
+        if fits and (fits > 1 or self.perhaps is None):
+            doer = Doer(entry.actor, entry.at, entry.ip, entry.action, entry.id, certain=fits > 1)
+            if fits > 1:
+                self.surely = doer
+            else:
+                self.perhaps = doer
+
+    def _fits(self, said: _Said) -> int:
+        """2 where the entry made this difference, 1 where it may have, 0 where it did not."""
+        about = self._about(said)
+        return self._made_it(said) if about else 0
+
+    def _about(self, said: _Said) -> bool:
+        kind = self.difference.kind
+        if kind in (org.KIND.name, workspace.KIND.name):
+            return bool(self.names & said.target) and not said.verbs & PEOPLE
+        named = said.target | said.values if said.verbs & PEOPLE else said.target
+        if not self.names & named:
+            return False
+        if kind == member.KIND.name:
+            return not said.in_workspace
+        # who is removed from the org loses the grants as well (API page, "Removing a member")
+        left = self.difference.what == "removed" and bool(said.verbs & GONE) and not said.in_workspace
+        return left or bool(self.places & (said.target | said.values))
+
+    def _made_it(self, said: _Said) -> int:
+        what, verbs = self.difference.what, said.verbs
+        known = verbs & (GONE | CAME | AGREED | CHANGED)
+        if what == "removed":
+            return 2 if verbs & GONE else 0 if known else 1
+        if verbs & GONE or verbs & AGREED:
+            return 0
+        if what in ("added", "replaced"):
+            return 2 if verbs & CAME else 1
+        if what == "renamed":
+            return 0 if verbs & CAME else 2 if "handle" in said.keys else 1
+        return 2 if self.difference.attribute in said.keys else 1
+
+
+@dataclass(slots=True)
+class _Said:
+    """An entry of the log, taken apart once for all clues."""
+
+    verbs: frozenset[str]
+    in_workspace: bool
+    target: frozenset[str]
+    keys: set[str] = field(default_factory=set)
+    values: set[str] = field(default_factory=set)
+
+
+class Search:
+    """Looks for who made the differences of one org. `handle` is the live org's, whose log is to be read.
+
+    `look` takes the entries, newest first, and `done` says when no older one is needed. `ended` is to say why what was
+    not found was not.
+    """
+
+    def __init__(self, address: str, handle: str, clues: list[_Clue]) -> None:
+        self.address = address
+        self.handle = handle
+        self.clues = clues
+        self.ended = "the log does not tell"
+        self._open = list(clues)
+
+    @property
+    def done(self) -> bool:
+        return not self._open
+
+    def look(self, entry: Logged) -> None:
+        words = frozenset(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", entry.action).lower()))
+        said = _Said(
+            words,
+            "workspace" in entry.action.lower(),
+            frozenset(filter(None, (entry.target_id, entry.target_handle))),
+        )
+        _take_apart(entry.data, said, 0)
+        for clue in self._open:
+            clue.look(entry, said)
+        self._open = [clue for clue in self._open if clue.surely is None]
+
+
+def _take_apart(data: Any, said: _Said, depth: int) -> None:
+    """Collect the names and texts in an entry's data, whatever its shape."""
+    if depth > 8:
+        return
+    if isinstance(data, dict):
+        for key, value in data.items():
+            said.keys.add(str(key))
+            _take_apart(value, said, depth + 1)
+    elif isinstance(data, list | tuple):
+        for value in data:
+            _take_apart(value, said, depth + 1)
+    elif isinstance(data, str):
+        said.values.add(data)
+
+
+# --- what ends soon, what nobody manages ------------------------------------------------------------------------------
+
+
+def expiring(desired: Desired, days: int) -> tuple[Expiring, ...]:
+    """The entries that end within `days` of `desired.day`, the next first; a team's once."""
+    found: dict[tuple[str, str], Expiring] = {}
+    for name, above in desired.orgs.items():
+        sections = [(addresses.join(None, "org", name), above.children.get(member.KIND.name, {}))]
+        sections += [
+            (f"org.{name}/workspace.{space.name}", space.children.get(grant.KIND.name, {}))
+            for space in above.children.get(workspace.KIND.name, {}).values()
+        ]
+        for address, section in sections:
+            for node in section.values():
+                if node.expires is not None and (node.expires - desired.day).days <= days:
+                    who = node.via or node.name
+                    entry = Expiring(
+                        address, who, str(node.attrs.get("role", "")), node.expires, node.reason, node.source
+                    )
+                    found.setdefault((address, who), entry)
+    return tuple(sorted(found.values(), key=lambda e: (e.expires, e.address, e.name)))
+
+
+def unmanaged(desired: Desired, live: Snapshot) -> tuple[Unmanaged, ...]:
+    """Orgs, people and workspaces that are live and that no manifest covers, as far as they were read (see `whole`)."""
+    return tuple(_unmanaged(desired, live))
+
+
+def _unmanaged(desired: Desired, live: Snapshot) -> Iterator[Unmanaged]:
+    spoken_for = {node.renamed_from for node in desired.orgs.values()}
+    for handle in live.others:
+        if handle not in spoken_for:
+            yield Unmanaged("org", addresses.join(None, "org", handle), {})
+    by_name = {
+        name: live.orgs.get(name) or live.orgs.get(node.renamed_from or "") for name, node in desired.orgs.items()
+    }
+    for name, node in sorted(desired.orgs.items()):
+        have = by_name[name]
+        if have is None or node.absent:
+            continue
+        here = addresses.join(None, "org", name)
+        if member.KIND.name not in node.children:
+            yield from _people(member.KIND.name, here, have)
+        wanted = node.children.get(workspace.KIND.name, {})
+        old = {w.renamed_from for w in wanted.values()}
+        for space in have.of(workspace.KIND.name).values():
+            want = wanted.get(space.handle)
+            address = addresses.join(here, workspace.KIND.name, space.handle)
+            if want is None and space.handle not in old:
+                yield Unmanaged(workspace.KIND.name, address, {})
+            elif want is not None and not want.absent and grant.KIND.name not in want.children:
+                yield from _people(grant.KIND.name, address, space)
+
+
+def _people(kind: str, parent: str, have: Resource) -> Iterator[Unmanaged]:
+    for row in sorted(have.of(kind).values(), key=lambda r: r.handle):
+        yield Unmanaged(kind, addresses.join(parent, kind, row.handle), KINDS[kind].shown(row.attrs))
+
+
+# --- what is to be read -----------------------------------------------------------------------------------------------
+
+
+def whole(desired: Desired) -> Desired:
+    """`desired` with every section there: what has to be read to see what no manifest covers."""
+    return replace(desired, orgs={name: _whole(node) for name, node in desired.orgs.items()})
+
+
+def _whole(node: Node) -> Node:
+    if node.absent:
+        return node
+    if node.kind == workspace.KIND.name:
+        return replace(node, children={grant.KIND.name: {}, **node.children})
+    children: dict[str, dict[str, Node]] = {member.KIND.name: {}, workspace.KIND.name: {}, **node.children}
+    children[workspace.KIND.name] = {name: _whole(space) for name, space in children[workspace.KIND.name].items()}
+    return replace(node, children=children)
+
+
+def both(one: Desired, other: Desired) -> Desired:
+    """What has to be read to plan either: every org and every section that one of them has. For reading only."""
+    orgs = {
+        name: _both(one.orgs[name], other.orgs[name])
+        if name in one.orgs and name in other.orgs
+        else one.orgs.get(name) or other.orgs[name]
+        for name in {**one.orgs, **other.orgs}
+    }
+    return replace(one, orgs=orgs, people={**other.people, **one.people})
+
+
+def _both(one: Node, other: Node) -> Node:
+    children = {
+        kind: {
+            name: _both(a, b)
+            if (a := one.children.get(kind, {}).get(name)) and (b := other.children.get(kind, {}).get(name))
+            else a or other.children[kind][name]
+            for name in {**other.children.get(kind, {}), **one.children.get(kind, {})}
+        }
+        for kind in {**one.children, **other.children}
+    }
+    if one.absent or other.absent:  # to delete it, all that lies in it has to be known
+        sections = (member.KIND.name, workspace.KIND.name) if one.kind == org.KIND.name else (grant.KIND.name,)
+        children = {**{kind: {} for kind in sections if one.kind in (org.KIND.name, workspace.KIND.name)}, **children}
+    return replace(
+        one,
+        attrs={**other.attrs, **one.attrs},
+        absent=one.absent and other.absent,
+        renamed_from=one.renamed_from or other.renamed_from,
+        children=children,
+    )
+
+
+# --- plan --since -----------------------------------------------------------------------------------------------------
+
+
+def since(plan: Plan, base: str, before: Plan) -> Since:
+    """`plan` with each change told apart: what its manifests changed since `base`, and what `before`, the plan of the
+    base's manifests against the same live objects, would have changed as well.
+    """
+    moved, moved_before = renames(plan), renames(before)
+    earlier = {canonical(moved_before, change.address): change for change in before.changes}
+    blocked = {addresses.org_of(canonical(moved_before, r.address)) for r in before.refusals if r.code in NOT_COMPARED}
+    marks: dict[str, str] = {}
+    seen: set[str] = set()
+    for change in plan.changes:
+        place = canonical(moved, change.address)
+        seen.add(place)
+        other = earlier.get(place)
+        if other is None:
+            marks[change.address] = UNKNOWN if addresses.org_of(place) in blocked else HERE
+        else:
+            marks[change.address] = _mark(change, other)
+    settled = tuple(change for place, change in earlier.items() if place not in seen)
+    return Since(plan, base, marks, settled)
+
+
+def _mark(here: Change, there: Change) -> str:
+    if {here.action, there.action} & {"create", "delete"}:
+        same = here.action == there.action and (here.action == "delete" or here.after == there.after)
+        return BEFORE if same else BOTH
+    now, then = _deeds(here), _deeds(there)
+    if all(name in then and then[name] == value for name, value in now.items()):
+        return BEFORE
+    return BOTH if now.keys() & then.keys() else HERE
+
+
+def _deeds(change: Change) -> dict[str, Any]:
+    """What an update or a rename sets, attribute by attribute."""
+    before, after = change.before or {}, change.after or {}
+    deeds = {name: value for name, value in after.items() if before.get(name) != value}
+    if change.action == "rename":
+        deeds["handle"] = change.address.rpartition(".")[2]
+    return deeds
