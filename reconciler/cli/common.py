@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock
     from reconciler.model.plan import Plan
-    from reconciler.model.result import Result
     from reconciler.pipes.client import Client
     from reconciler.pipes.settings import Settings
     from reconciler.plan.allow import Allowance
-    from reconciler.report import Validation
+    from reconciler.report import Subject
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -129,7 +128,7 @@ class Output:
     out: Path | None
     color: bool
 
-    def write(self, subject: Plan | Result | Validation, *, verbose: bool = False) -> None:
+    def write(self, subject: Subject, *, verbose: bool = False) -> None:
         """Render and write; for `github` also the job's summary and outputs."""
         from reconciler.report import render
 
@@ -142,15 +141,15 @@ class Output:
         if self.format == "github":
             self._job_files(subject)
 
-    def _job_files(self, subject: Plan | Result | Validation) -> None:
-        from reconciler.report import github
+    def _job_files(self, subject: Subject) -> None:
+        from reconciler.report import outputs, summary
 
-        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(github.summary(subject))
-        if outputs := os.environ.get("GITHUB_OUTPUT"):
-            with Path(outputs).open("a", encoding="utf-8") as file:
-                file.writelines(f"{name}={value}\n" for name, value in github.outputs(subject).items())
+        if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(summary(subject))
+        if path := os.environ.get("GITHUB_OUTPUT"):
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.writelines(f"{name}={value}\n" for name, value in outputs(subject).items())
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,19 +5,23 @@ A format is a module with `render(subject, ...)` and an escape function of its o
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     from reconciler.model.diagnostic import Diagnostic
-    from reconciler.model.plan import Plan
-    from reconciler.model.result import Result
 
 FORMATS = ("text", "json", "markdown", "html", "github", "junit")
+
+# A subject that becomes a sheet, by its class, and the module beside this one with its `sheet(subject)` and its
+# `document(subject)`, the JSON.
+SHEETS: dict[str, str] = {"Drift": "drift", "Since": "since"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,19 @@ class Validation:
         return tuple(found for found in self.diagnostics if found.severity != "error")
 
 
-def render(subject: Plan | Result | Validation, format: str, *, color: bool = False, verbose: bool = False) -> str:  # noqa: A002
+Subject = Any  # a Plan, a Result, a Validation, or what SHEETS lists
+
+
+def render(subject: Subject, format: str, *, color: bool = False, verbose: bool = False) -> str:  # noqa: A002
     """`subject` in one of FORMATS, ending in a newline. Colours, and more of the detail, are for text only.
 
     Raises UsageError for an unknown format, and for html where Jinja2 is not installed.
     """
+    if format not in FORMATS:
+        raise UsageError(f"unknown format `{format}`; there are {', '.join(FORMATS)}")
+    module = _sheets_of(subject)
+    if module is not None:
+        return _drawn(module, subject, format, color=color, verbose=verbose)
     if format == "text":
         from reconciler.report import text
 
@@ -62,11 +74,48 @@ def render(subject: Plan | Result | Validation, format: str, *, color: bool = Fa
         from reconciler.report import github
 
         return github.render(subject)
-    if format == "junit":
-        from reconciler.report import junit
+    from reconciler.report import junit
 
-        return junit.render(subject)
-    raise UsageError(f"unknown format `{format}`; there are {', '.join(FORMATS)}")
+    return junit.render(subject)
+
+
+def summary(subject: Subject) -> str:
+    """Markdown for the file that `$GITHUB_STEP_SUMMARY` names; to be appended."""
+    module = _sheets_of(subject)
+    if module is None:
+        from reconciler.report import github
+
+        return github.summary(subject)
+    from reconciler.report.sheets import github as drawing
+
+    return drawing.summary(module.sheet(subject))
+
+
+def outputs(subject: Subject) -> dict[str, str]:
+    """A step's outputs by name, each on one line, for the file that `$GITHUB_OUTPUT` names."""
+    module = _sheets_of(subject)
+    if module is None:
+        from reconciler.report import github
+
+        return github.outputs(subject)
+    from reconciler.report.sheets import github as drawing
+
+    return drawing.outputs(module.sheet(subject))
+
+
+def _sheets_of(subject: Subject) -> ModuleType | None:
+    name = SHEETS.get(type(subject).__name__)
+    return None if name is None else importlib.import_module(f"reconciler.report.{name}")
+
+
+def _drawn(module: ModuleType, subject: Subject, format: str, *, color: bool, verbose: bool) -> str:  # noqa: A002
+    if format == "json":
+        from reconciler.plan.document import write
+
+        return write(module.document(subject))
+    from reconciler.report.sheets import draw
+
+    return draw(module.sheet(subject), format, color=color, verbose=verbose)
 
 
 def render_diagnostics(diagnostics: Sequence[Diagnostic], color: bool = False) -> str:

@@ -42,10 +42,14 @@ BACKTICKS = re.compile(r"`+")
 
 def escape(raw: str, longest: int = LONGEST) -> str:
     """`raw` as literal text inside a paragraph or a list item: on one line, and no part of it markup, mention or link."""
-    parts = FILTERED.split(_clip(visible(raw), longest).lstrip())
+    return START.sub(r"\1\\\2", inline(raw, longest).lstrip())
+
+
+def inline(raw: str, longest: int = LONGEST) -> str:
+    """The same for what does not stand at the beginning; spaces around it stay."""
+    parts = FILTERED.split(_clip(visible(raw), longest))
     # split() with one group gives text and matches in turn.
-    marked = [_span(part) if index % 2 else MARKUP.sub(r"\\\1", part) for index, part in enumerate(parts)]
-    return START.sub(r"\1\\\2", "".join(marked))
+    return "".join(_span(part) if index % 2 else MARKUP.sub(r"\\\1", part) for index, part in enumerate(parts))
 
 
 def code(raw: str, longest: int = LONGEST) -> str:

@@ -1,0 +1,36 @@
+"""Sheets drawn as text, Markdown, HTML, workflow commands and JUnit; one writer a format, each with its own escapes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconciler.report.sheet import Sheet
+
+
+def draw(sheet: Sheet, format: str, *, color: bool = False, verbose: bool = False) -> str:  # noqa: A002
+    """`sheet` in one of text, markdown, html, github, junit, ending in a newline. KeyError for another format.
+
+    `verbose` unfolds, in text, what is folded elsewhere.
+    """
+    if format == "text":
+        from reconciler.report.sheets import text
+
+        return text.draw(sheet, color=color, verbose=verbose)
+    if format == "markdown":
+        from reconciler.report.sheets import markdown
+
+        return markdown.draw(sheet)
+    if format == "html":
+        from reconciler.report.sheets import page
+
+        return page.draw(sheet)
+    if format == "github":
+        from reconciler.report.sheets import github
+
+        return github.draw(sheet)
+    if format == "junit":
+        from reconciler.report.sheets import junit
+
+        return junit.draw(sheet)
+    raise KeyError(format)

@@ -1,0 +1,188 @@
+"""A sheet for one pull-request comment, in at most so many characters: detail goes first, what is KEPT never whole."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from reconciler.report import text
+from reconciler.report.markdown import (
+    LIMIT,
+    LONGEST,
+    SHORTEST,
+    _diagnostic,
+    _drop_details,
+    _folded,
+    _html,
+    _Parts,
+    _remarks,
+    _stop,
+    code,
+    escape,
+    fenced,
+    inline,
+)
+from reconciler.report.sheet import FOLDED, KEPT, Name, flat, line
+from reconciler.report.visible import visible
+from reconciler.report.words import count, place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reconciler.report.sheet import Item, Section, Sheet, Table, Words
+
+SYMBOLS = {"+": "➕ ", "-": "➖ ", "~": "✏️ ", ">": "➡️ ", "!": "⚠️ "}
+FENCED = {"~": "!", ">": "!"}  # GitHub colours a line of a diff by its first character
+A_LINE = 50  # bare names to a line, so that a cut falls between lines
+
+
+def draw(sheet: Sheet, *, limit: int = LIMIT) -> str:
+    """The sheet in at most `limit` characters.
+
+    One that would be longer loses, in this order: the folded sections, from the longest; all but ten lines of the shown
+    ones; the shown ones as a whole; the reasons in those that are kept; and their words, of which bare names stay. It
+    says what it left out. Only where the bare names alone are too many does it stop among them, saying how many more
+    there are.
+    """
+    for level in range(5):
+        parts = _parts(sheet, level)
+        if level == 0:
+            _drop_details(parts, limit)
+        found = parts.text()
+        if len(found) <= limit:
+            return found
+    return _stop(parts, limit)
+
+
+def _parts(sheet: Sheet, level: int) -> _Parts:
+    first, *more = sheet.summary
+    parts = _Parts([f"### {escape(first)}"])
+    for words in more:
+        parts.head += ["", escape(words)]
+    if sheet.facts:
+        parts.head += ["", _prose(sheet.facts)]
+    longest = LONGEST if level < 2 else SHORTEST
+    errors = [_diagnostic(found, longest) for found in sheet.errors]
+    if errors:
+        parts.must += ["", "> [!CAUTION]", *(f"> {words}" for words in errors)]
+    for section in sheet.sections:
+        _section(parts, section, level)
+    warnings = [_diagnostic(found) for found in sheet.warnings]
+    _remarks(parts, "Warnings", warnings, level)
+    _remarks(parts, "Notes", [f"- {_prose(note)}" for note in sheet.notes], level)
+    if sheet.problems and level == 0:
+        lines = text.render_diagnostics(sheet.problems).rstrip("\n").split("\n")
+        parts.details.append(_folded("the manifests' lines", "The lines", lines))
+    return parts
+
+
+def _section(parts: _Parts, section: Section, level: int) -> None:
+    if section.weight == FOLDED:
+        if level == 0:
+            parts.details.append(_details(section))
+        elif "the details" not in parts.left_out:
+            parts.left_out.insert(0, "the details")
+        return
+    number = len(section.items) + (len(section.table.rows) if section.table else 0)
+    kept = section.weight == KEPT
+    if not kept and level > 1:
+        parts.left_out.append(f"{section.title} ({number})")
+        return
+    lines: list[str] = []
+    if section.about and level < 3:
+        lines += [_prose(section.about), ""]
+    items = section.items if kept or level == 0 else section.items[:10]
+    if level > 3:
+        lines += _bare(items)
+    else:
+        lines += [words for item in items for words in _item(item, bare=level > 2)]
+    if section.table is not None:
+        lines += _table(section.table, None if kept or level == 0 else 10)
+    if not kept and level and number > 10:
+        lines += ["", f"and {number - 10} more"]
+    title = f"**{escape(section.title).strip() or '(empty)'}**"
+    target = parts.must if kept else parts.rest
+    target += ["", title, "", *lines]
+
+
+def _item(item: Item, *, bare: bool) -> list[str]:
+    words = f"- {SYMBOLS.get(item.symbol, '')}{_prose(item.words)}"
+    if bare:
+        return [words]
+    if item.why:
+        words += f" ({_prose(item.why)})"
+    if item.source:
+        words += f" {code(place(item.source))}"
+    return [words, *(f"  - {_prose(below)}" for below in item.below)]
+
+
+def _bare(items: Sequence[Item]) -> list[str]:
+    by_place: dict[tuple[str, str], list[str]] = {}
+    lines = []
+    for item in items:
+        if item.brief is None:
+            lines.append(f"- {escape(flat(item.words), SHORTEST)}")
+        else:
+            by_place.setdefault((item.symbol, item.brief[0]), []).append(item.brief[1])
+    for (symbol, where), names in by_place.items():
+        shown = [code(name, SHORTEST) for name in names]
+        lines += [
+            f"- {SYMBOLS.get(symbol, '')}{code(where, SHORTEST)}: {', '.join(shown[at : at + A_LINE])}"
+            for at in range(0, len(shown), A_LINE)
+        ]
+    return lines
+
+
+def _table(table: Table, most: int | None) -> list[str]:
+    rows = table.rows if most is None else table.rows[:most]
+    return [
+        f"| {' | '.join(_cell((Name(title),) if not title else (title,)) for title in table.head)} |",
+        f"|{'-|' * len(table.head)}",
+        *(f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows),
+    ]
+
+
+def _cell(words: Words) -> str:
+    # In a cell a code span cannot hold every `|`, prose can.
+    return _joined([code(w) if isinstance(w, Name) and "|" not in w else inline(w) for w in _runs(words)]).strip()
+
+
+def _prose(words: Words) -> str:
+    runs = list(_runs(words))
+    pieces = [code(w) if isinstance(w, Name) else inline(w) for w in runs]
+    if runs and not isinstance(runs[0], Name):
+        pieces[0] = escape(runs[0])
+    return _joined(pieces)
+
+
+def _runs(words: Words) -> Iterator[str]:
+    """Pieces of prose that stand together, as one: what is harmless in each may not be in both."""
+    for is_name, group in groupby(words, lambda w: isinstance(w, Name)):
+        if is_name:
+            yield from group
+        else:
+            yield "".join(group)
+
+
+def _joined(pieces: Sequence[str]) -> str:
+    """Pieces side by side; two code spans that touched would be another one."""
+    found = ""
+    for piece in pieces:
+        found += f" {piece}" if found.endswith("`") and piece.startswith("`") else piece
+    return found
+
+
+def _details(section: Section) -> tuple[str, list[str]]:
+    lines = [visible(flat(section.about))] if section.about else []
+    for item in section.items:
+        where = f"  # {place(item.source)}" if item.source else ""
+        symbol = FENCED.get(item.symbol, item.symbol) or " "
+        lines.append(f"{symbol} {visible(line(item) + where)}")
+        lines += [f"      {visible(flat(words))}" for words in item.below]
+    if section.table is not None:
+        lines += [visible("  ".join(section.table.head))]
+        lines += [visible("  ".join(flat(cell) for cell in row)) for row in section.table.rows]
+    number = len(section.items) + (len(section.table.rows) if section.table else 0)
+    summary = f"<code>{_html(section.title)}</code>: {count(number, 'line')}"
+    block = [f"<details><summary>{summary}</summary>", "", *fenced(lines), "", "</details>"]
+    return code(section.title, SHORTEST), block

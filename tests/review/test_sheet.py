@@ -1,0 +1,129 @@
+"""Sheets: one structure, five writers, and nothing that a name can do to any of them."""
+
+import dataclasses
+import re
+
+import pytest
+
+from reconciler.report.markdown import LIMIT
+from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Item, Name, Section, Sheet, Table, listed
+from reconciler.report.sheets import draw, github
+from reconciler.report.visible import visible
+from report import worlds
+from review import sheets
+from review.browser import assert_fits, needs_browser
+from review.sheets import SAMPLE, assert_golden
+
+GOLDEN = {"text": "txt", "markdown": "md", "html": "html", "github": "github", "junit": "junit.xml"}
+
+
+@pytest.mark.parametrize("format_", GOLDEN)
+def test_a_sheet_is_drawn_as_it_was_accepted(format_):
+    drawn = draw(SAMPLE, format_, verbose=True)
+    sheets.OURS[format_](drawn)
+    assert_golden(f"sheet.{GOLDEN[format_]}", drawn)
+
+
+def test_text_folds_what_is_detail_and_says_so():
+    brief = draw(SAMPLE, "text")
+    assert "unlisted" not in brief
+    assert "Left out here: org.acme; -v shows it." in brief
+    assert "unlisted" in draw(SAMPLE, "text", verbose=True)
+
+
+def test_color_changes_nothing_but_color():
+    colored = draw(SAMPLE, "text", color=True, verbose=True)
+    assert "\x1b[" in colored
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == draw(SAMPLE, "text", verbose=True)
+
+
+@worlds.given(sheets.sheets)
+def test_no_sheet_brings_anything_of_its_own_into_any_format(sheet):
+    sheets.assert_ours(sheet)
+
+
+@pytest.mark.parametrize("raw", worlds.HOSTILE)
+def test_hostile_text_is_harmless_in_every_string_of_a_sheet(raw):
+    name = Name(raw)
+    item = Item((name, raw, name), "+", (raw, name), sheets.HERE, ((raw,), (name,)), "warning", True, (raw, raw))
+    table = Table((raw, raw), (((name,), (raw,)), ((raw, name), ())))
+    made = tuple(Section(raw, (item,), table, weight, (raw,)) for weight in (KEPT, SHOWN, FOLDED))
+    problem = dataclasses.replace(SAMPLE.problems[0], summary=raw, hint=raw, text=raw)
+    sheet = Sheet("review", raw, (raw,), made, (raw,), (problem,), ((raw, name),), True, {"x": raw})
+    sheets.assert_ours(sheet)
+    page = sheets.of_html(draw(sheet, "html"))
+    assert visible(raw) in page.text
+    xs = draw(dataclasses.replace(sheet, sections=(Section("t", (Item((Name(f"<{raw}>"),)),)),)), "text")
+    assert visible(f"<{raw}>") in xs
+
+
+def test_each_item_with_a_level_is_an_annotation_the_gravest_first():
+    lines = draw(SAMPLE, "github").splitlines()
+    assert [line.split()[0] for line in lines] == ["::error", "::warning", "::warning", "::notice", "::notice"]
+    assert lines[2] == ("::warning file=orgs.yaml,line=7,col=3,title=Owners::frank loses owner of acme (absent: true)")
+
+
+def test_every_sheet_has_the_outputs_that_a_workflow_decides_by():
+    assert github.outputs(SAMPLE) == {
+        "summary": "2 people lose access. 1 error.", "errors": "1", "warnings": "1", "changes": "2",
+    }  # fmt: skip
+
+
+def many(number, weight, **rest):
+    made = (
+        Item(
+            (Name(f"user-{n:05}"), " loses ", Name("reader"), " on ", Name("acme/prod")),
+            "-",
+            ("because of a reason that takes some room on its line",),
+            brief=("acme/prod", f"user-{n:05}"),
+        )
+        for n in range(number)
+    )
+    return Section("Access lost", tuple(made), weight=weight, **rest)
+
+
+@pytest.mark.parametrize("number", [10, 400, 1500, 3500])
+def test_a_comment_never_leaves_out_what_is_kept(number):
+    folded = Section("org.acme", tuple(Item((Name(f"x{n}"),)) for n in range(number)), weight=FOLDED)
+    shown = dataclasses.replace(many(number, SHOWN), title="Access gained")
+    drawn = draw(Sheet("review", "Review", ("x",), (many(number, KEPT), shown, folded)), "markdown")
+    assert len(drawn) <= LIMIT
+    sheets.of_markdown(drawn)
+    for n in range(number):
+        assert f"`user-{n:05}`" in drawn
+    assert ("left out" in drawn) == (number > 10)
+
+
+def test_where_even_bare_names_are_too_many_it_says_how_many_lines_are_missing():
+    drawn = draw(Sheet("review", "Review", ("x",), (many(20_000, KEPT),)), "markdown")
+    assert len(drawn) <= LIMIT
+    assert drawn.count("**These are not all: ") == 2
+
+
+def test_what_is_left_out_is_named():
+    shown = dataclasses.replace(many(2000, SHOWN), title="Access gained")
+    drawn = draw(Sheet("review", "Review", ("x",), (many(900, KEPT), shown)), "markdown")
+    assert "Too long for one comment; left out: Access gained (2000)." in drawn
+
+
+def test_names_are_listed_as_one_says_them():
+    assert ["".join(listed(names)) for names in ((), "a", "ab", "abc")] == ["", "a", "a and b", "a, b and c"]
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [380, 1400])
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        pytest.param(SAMPLE, id="sample"),
+        pytest.param(
+            Sheet("x", "y" * 300, ("z" * 300,), (
+                Section("t" * 300, (Item((Name("n" * 300), "w" * 300), "+", ("v" * 300,)),)),
+                Section("m", table=Table(tuple("h" * 30 for _ in range(30)), (tuple((Name("c" * 40),) for _ in range(30)),))),
+            )),
+            id="names without a break, a wide table",
+        ),
+    ],
+)  # fmt: skip
+def test_a_browser_finds_nothing_wider_than_the_window(sheet, width, tmp_path):
+    assert_fits(draw(sheet, "html"), width, tmp_path)
