@@ -8,7 +8,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from reconciler.apply import schedule, settle
-from reconciler.apply.perform import Run, perform
+from reconciler.apply.perform import perform
+from reconciler.apply.state import Run
 from reconciler.kinds import member, workspace
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError

@@ -16,7 +16,7 @@ from reconciler.model.errors import PipesError
 from reconciler.model.request import Request
 
 if TYPE_CHECKING:
-    from reconciler.apply.perform import Run
+    from reconciler.apply.state import Run
     from reconciler.model.live import Resource
     from reconciler.model.plan import Step
 

@@ -7,9 +7,9 @@ documented, so a server may ignore `If-Match`). What was lost on the way is look
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock as Mutex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from reconciler.apply import guard, look
 from reconciler.apply.errors import StepFailed
@@ -25,38 +25,15 @@ from reconciler.pipes.errors import LostAnswerError, NotSentError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reconciler.apply.journal import Journal
+    from reconciler.apply.state import Run
     from reconciler.kinds.kind import Kind
     from reconciler.model.live import Resource
-    from reconciler.model.plan import Change, Plan, Step
-    from reconciler.pipes.client import Answer, Client
+    from reconciler.model.plan import Change, Step
+    from reconciler.pipes.client import Answer
 
 # how often an unclear answer is looked into before the step is given up as unknown
 TRIES = 4
 CONFLICT = frozenset({409, 412})
-
-
-@dataclass(slots=True)
-class Run:
-    """What the steps of one apply share. `learned` collects ids for the lock file, by address; `handles` the handles
-    that invitations by email answered with.
-    """
-
-    plan: Plan
-    client: Client
-    journal: Journal
-    actor: str  # the user id of the token's own user
-    floors: Mapping[str, int]  # org handle -> the owner floor in force
-    changes: dict[str, Change] = field(default_factory=dict)
-    learned: dict[str, LockEntry] = field(default_factory=dict)
-    handles: dict[str, str] = field(default_factory=dict)
-    by_handle: frozenset[str] = frozenset()  # the handles of everybody whom the manifests name by one
-    turns: dict[str, Mutex] = field(default_factory=dict)  # org -> whose turn it is to invite by email
-    attrs: dict[str, dict[str, Any]] = field(default_factory=dict)  # address -> what we know it to be by our own writes
-    mutex: Mutex = field(default_factory=Mutex)
-
-    def __post_init__(self) -> None:
-        self.changes = {change.address: change for change in self.plan.changes}
 
 
 @dataclass(slots=True)
@@ -65,7 +42,12 @@ class _Progress:
 
     wrote: bool = False
     sent: bool = False
-    lost: bool = False
+    lost: LostAnswerError | None = None  # the last answer that never came
+    unclear: bool = False  # something may have taken effect though Pipes did not say so
+
+    def seen_undone(self) -> None:
+        """Live has been looked at: what a 5xx left open did not happen. A lost request may still be on its way."""
+        self.unclear = self.lost is not None
 
 
 def perform(run: Run, step: Step) -> Outcome:
@@ -80,7 +62,7 @@ def perform(run: Run, step: Step) -> Outcome:
 
 
 def _failure(step: Step, error: Exception, progress: _Progress) -> Outcome:
-    detail, wrote = str(error), progress.wrote or progress.lost
+    detail, wrote = str(error), progress.wrote or progress.unclear
     if isinstance(error, LostAnswerError):
         detail, wrote = f"{error}; whether Pipes did it is not known, the next apply looks first", True
     elif isinstance(error, StepFailed):
@@ -122,23 +104,31 @@ def _request(run: Run, step: Step, request: Request, progress: _Progress) -> Non
         _remove(run, step, change, kind, request, progress)
 
 
-def _send(run: Run, step: Step, request: Request, progress: _Progress, known: tuple[str, ...] = ()) -> Answer:
-    """Send between the journal's intent and outcome. Raises LostAnswerError, NotSentError."""
-    ticket = run.journal.intent(step, request, known)
+def _send(run: Run, step: Step, request: Request, progress: _Progress, known: Sequence[str] = ()) -> Answer | None:
+    """Send between the journal's intent and outcome; None where no answer came. Raises NotSentError."""
+    ticket = run.journal.intent(step, request, tuple(known))
     progress.sent = True
     try:
         answer = run.client.send(request)
-    except LostAnswerError:
-        progress.lost = True
+    except LostAnswerError as error:
+        progress.lost, progress.unclear = error, True
         run.journal.outcome(ticket, "lost")
-        raise
+        return None
     except NotSentError:
         run.journal.outcome(ticket, "not sent")
         raise
-    if answer.ok:
-        progress.wrote = True
+    progress.wrote = progress.wrote or answer.ok
+    progress.unclear = progress.unclear or _unclear(answer)
     run.journal.outcome(ticket, str(answer.status), answer.body)
     return answer
+
+
+def _give_up(progress: _Progress, answer: Answer | None) -> NoReturn:
+    """End a request that stayed unclear to the last."""
+    if answer is not None:
+        raise _failed(answer, f"gave up after {TRIES} tries: ")
+    assert progress.lost is not None
+    raise progress.lost
 
 
 def _failed(answer: Answer, note: str = "") -> StepFailed:
@@ -173,13 +163,9 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
     by_email = kind is member.KIND and "handle" not in body
     place = _place(step.address, kind)
     before = _pending(run, place) if by_email else []
-    lost: LostAnswerError | None = None
+    answer = None
     for attempt in range(1, TRIES + 1):
-        answer = None
-        try:
-            answer = _send(run, step, request, progress, tuple(before))
-        except LostAnswerError as error:
-            lost = error
+        answer = _send(run, step, request, progress, before)
         if answer is not None and answer.ok:
             _learn(run, step, kind, answer.body or {}, request)
             return
@@ -197,9 +183,9 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
                 raise StepFailed(
                     f"{found.handle} is there already, with other attributes than planned "
                     f"({_shown(kind, found)}); plan again",
-                    wrote=progress.lost,
+                    wrote=progress.unclear,
                 )
-            if progress.lost or (answer is not None and _unclear(answer)):
+            if progress.unclear:
                 progress.wrote = True
             elif answer is not None:
                 progress.sent = False
@@ -207,10 +193,8 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
             return
         if answer is not None and not _unclear(answer):
             raise _failed(answer)
-    if lost is not None:
-        raise lost
-    assert answer is not None
-    raise _failed(answer, f"gave up after {TRIES} tries: ")
+        progress.seen_undone()
+    _give_up(progress, answer)
 
 
 def _place(address: str, kind: Kind) -> Place:
@@ -268,21 +252,17 @@ def _modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
         if new_name is not None and new_name.id == change.id and _as_wanted(kind, new_name, body):
             return
         raise StepFailed("it is not there any more; plan again")
-    lost: LostAnswerError | None = None
+    answer = None
     for attempt in range(1, TRIES + 1):
         if _as_wanted(kind, now, body):
-            if lost is not None:
-                progress.wrote = True
+            progress.wrote = progress.wrote or progress.unclear
             _note(run, step, body)
             return
+        progress.seen_undone()
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
             guard.owner_floor(run, step, now)
-        answer = None
-        try:
-            answer = _send(run, step, Request("PATCH", request.path, body, now.version), progress)
-        except LostAnswerError as error:
-            lost = error
+        answer = _send(run, step, Request("PATCH", request.path, body, now.version), progress)
         if answer is not None and answer.ok:
             _note(run, step, body)
             return
@@ -293,16 +273,13 @@ def _modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
         if again is None and "handle" in body:
             again = look.at(run.client, kind, _renamed_path(request))
         if again is None:
-            raise StepFailed("it went away while it was being changed; plan again", wrote=progress.lost)
+            raise StepFailed("it went away while it was being changed; plan again", wrote=progress.unclear)
         if answer is not None and answer.status in CONFLICT and not _as_wanted(kind, again, body):
             raise _failed(
                 answer, "it was changed by somebody else at this moment, and is left as they made it; plan again. "
             )
         now = again
-    if lost is not None:
-        raise lost
-    assert answer is not None
-    raise _failed(answer, f"gave up after {TRIES} tries: ")
+    _give_up(progress, answer)
 
 
 def _renamed_path(request: Request) -> str:
@@ -310,22 +287,17 @@ def _renamed_path(request: Request) -> str:
 
 
 def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: _Progress) -> None:
-    lost: LostAnswerError | None = None
     answer = None
     for attempt in range(1, TRIES + 1):
         now = look.at(run.client, kind, request.path)
         if now is None:
-            if lost is not None:
-                progress.wrote = True
+            progress.wrote = progress.wrote or progress.unclear
             return
+        progress.seen_undone()
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
             guard.owner_floor(run, step, now)
-        answer = None
-        try:
-            answer = _send(run, step, Request("DELETE", request.path, None, now.version), progress)
-        except LostAnswerError as error:
-            lost = error
+        answer = _send(run, step, Request("DELETE", request.path, None, now.version), progress)
         if answer is not None and (answer.ok or answer.status == 404):
             return
         if answer is not None and answer.status in CONFLICT:
@@ -337,10 +309,7 @@ def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
         if answer is not None and not _unclear(answer):
             raise _failed(answer)
         _pause(run, attempt, answer)
-    if lost is not None:
-        raise lost
-    assert answer is not None
-    raise _failed(answer, f"gave up after {TRIES} tries: ")
+    _give_up(progress, answer)
 
 
 def _as_wanted(kind: Kind, now: Resource, body: Mapping[str, Any]) -> bool:

@@ -39,7 +39,7 @@ class Progress:
 
     def reading(self, kind: str, done: int, total: int, address: str) -> None:
         """`done` of `total` lists are read; `address` is what came last."""
-        self._show(done, total, f"{kind} {address}")
+        self._show(done, total, address or kind)
 
     def ended(self, outcome: Outcome) -> None:
         """One step of the apply has ended."""

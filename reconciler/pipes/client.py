@@ -100,7 +100,8 @@ class Client:
     """Talks to one Pipes. Safe to use from `parallelism` threads at once.
 
     `on_request(method, path, status, seconds)` is called after each request, with None where no answer came;
-    `trace(line)` gets one line for each, without headers, bodies or query. `clock` counts seconds, `wall` is the time of
+    `trace(line)` gets one line for each, without headers, bodies or query; `notice(line)` hears the first time that one
+    has to be repeated. `clock` counts seconds, `wall` is the time of
     day in seconds since the epoch, `sleep` waits for seconds; left out, waiting ends early when the client is closed.
     """
 
@@ -114,6 +115,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
         trace: Callable[[str], object] | None = None,
+        notice: Callable[[str], object] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -121,6 +123,7 @@ class Client:
         self.session = transport.session(settings, read_only=read_only, parallelism=parallelism)
         self._on_request = on_request
         self._trace = trace
+        self._notice = notice
         self._clock = clock
         self._wall = wall
         self._closed = threading.Event()
@@ -159,6 +162,9 @@ class Client:
         def attempt() -> bytes:
             nonlocal tries
             tries += 1
+            if tries == 2 and self._notice is not None:
+                notice, self._notice = self._notice, None
+                notice(f"{self.settings.where} does not answer as it should; trying again for a while")
             raw = self._once("GET", url, path, params, None, None, tries)
             if 200 <= raw.status < 300:
                 return raw.content

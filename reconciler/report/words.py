@@ -286,8 +286,8 @@ def summary(plan: Plan) -> tuple[str, ...]:
     if plan.errors:
         lines.append(f"Failed: {count(len(plan.errors), 'error')}; nothing can be applied.")
     if plan.refusals:
-        codes = ", ".join(dict.fromkeys(refusal.code for refusal in plan.refusals))
-        lines.append(f"Refused: {count(len(plan.refusals), 'safeguard')} ({codes}); nothing can be applied.")
+        codes = dict.fromkeys(refusal.code for refusal in plan.refusals)
+        lines.append(f"Refused: {count(len(codes), 'safeguard')} ({', '.join(codes)}); nothing can be applied.")
     return tuple(lines)
 
 

@@ -1,0 +1,38 @@
+"""What the steps of one apply share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock as Mutex
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.apply.journal import Journal
+    from reconciler.model.live import LockEntry
+    from reconciler.model.plan import Change, Plan
+    from reconciler.pipes.client import Client
+
+
+@dataclass(slots=True)
+class Run:
+    """What the steps of one apply share. `learned` collects ids for the lock file, by address; `handles` the handles
+    that invitations by email answered with.
+    """
+
+    plan: Plan
+    client: Client
+    journal: Journal
+    actor: str  # the user id of the token's own user
+    floors: Mapping[str, int]  # org handle -> the owner floor in force
+    changes: dict[str, Change] = field(default_factory=dict)
+    learned: dict[str, LockEntry] = field(default_factory=dict)
+    handles: dict[str, str] = field(default_factory=dict)
+    by_handle: frozenset[str] = frozenset()  # the handles of everybody whom the manifests name by one
+    turns: dict[str, Mutex] = field(default_factory=dict)  # org -> whose turn it is to invite by email
+    attrs: dict[str, dict[str, Any]] = field(default_factory=dict)  # address -> what we know it to be by our own writes
+    mutex: Mutex = field(default_factory=Mutex)
+
+    def __post_init__(self) -> None:
+        self.changes = {change.address: change for change in self.plan.changes}
