@@ -21,7 +21,7 @@ from reconciler.pipes.reading import snapshot
 from reconciler.pipes.settings import Settings
 from reconciler.pipes.transport import ReadOnlyAdapter
 from reconciler.plan import make_plan
-from reconciler.sandbox.app import create_app
+from reconciler.sandbox import app as sandbox_app
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.transport import SandboxAdapter
 from reconciler.sandbox.world import seed
@@ -84,7 +84,7 @@ class Pipes:
 
     @contextmanager
     def client(self, *, read_only: bool, faults: Any = None, parallelism: int = 4, wrap: Any = None):
-        app = create_app(
+        app = sandbox_app.create_app(
             self.store, faults or self.faults, if_match=self.if_match, observer=self.observer, settle_reads=1
         )
         if wrap is not None:

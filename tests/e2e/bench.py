@@ -18,7 +18,7 @@ import yaml
 from reconciler import cli
 from reconciler.manifest import lockfile
 from reconciler.model.live import LockEntry
-from reconciler.sandbox.app import create_app
+from reconciler.sandbox import app as sandbox_app
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.serve import make_server, self_signed, url
 from reconciler.sandbox.store import Store
@@ -176,7 +176,7 @@ class Bench:
         """Somebody's own session with the sandbox, past the command; the token's own user by default."""
         store = Store.open_existing(self.db)
         token = store.default_token() if user is None else store.token_of(user)
-        return Client("https://sandbox", token, adapter=SandboxAdapter(create_app(store)))
+        return Client("https://sandbox", token, adapter=SandboxAdapter(sandbox_app.create_app(store)))
 
     def members(self, org: str) -> dict[str, str]:
         """handle -> role, with a `?` behind it where the invitation is not accepted."""
@@ -193,7 +193,7 @@ class Bench:
         """Serve the sandbox over HTTP while the block runs, and send commands there. Gives the requests that came."""
         seen = Seen()
         store = Store.open_existing(self.db)
-        app = create_app(store, Faults(faults, sleep=seen.hold), observer=seen.note)
+        app = sandbox_app.create_app(store, Faults(faults, sleep=seen.hold), observer=seen.note)
         server = make_server(app, "127.0.0.1", 0, self_signed(self.folder, "127.0.0.1") if tls else None)
         server.error_log = lambda *_, **__: None  # a client that refuses our certificate hangs up, as it should
         thread = threading.Thread(target=server.serve, daemon=True)

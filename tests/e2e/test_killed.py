@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox.app import create_app
+from reconciler.sandbox import app as sandbox_app
 from reconciler.sandbox.serve import make_server, url
 from reconciler.sandbox.store import Store
 
@@ -85,7 +85,7 @@ class Killer:
 @contextmanager
 def deadly(bench: Any, at: int, *, after: bool):
     store = Store.open_existing(bench.db)
-    killer = Killer(create_app(store), at, after=after)
+    killer = Killer(sandbox_app.create_app(store), at, after=after)
     server = make_server(killer, "127.0.0.1", 0, None)
     server.error_log = lambda *_, **__: None  # whoever is killed hangs up
     thread = threading.Thread(target=server.serve, daemon=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from e2e.bench import Bench
-from reconciler.sandbox.app import create_app
+from reconciler.sandbox import app as sandbox_app
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.serve import make_server, url
 from reconciler.sandbox.store import Store
@@ -41,7 +41,7 @@ def counted(bench: Bench):
     store = Store.open_existing(bench.db)
     counts: list[int] = []
     faults = Faults([{"kind": "latency", "ms": 15}])
-    app = create_app(store, faults, observer=lambda *_: counts.append(store.accepted_owners("acme")))
+    app = sandbox_app.create_app(store, faults, observer=lambda *_: counts.append(store.accepted_owners("acme")))
     server = make_server(app, "127.0.0.1", 0, None)
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()

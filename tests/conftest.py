@@ -1,0 +1,24 @@
+"""What every test has: an embedded Pipes whose requests and answers are held against the contract, where it is there."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from reconciler.sandbox import app
+from sandbox.contract import contract_checking
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _contract():
+    """Wrap whatever `reconciler.sandbox.app.create_app` makes in the contract's judge; `tests/sandbox` does so itself."""
+    made = app.create_app
+
+    @functools.wraps(made)
+    def judged(*args, **options):
+        return contract_checking(made(*args, **options))
+
+    app.create_app = judged
+    yield
+    app.create_app = made
