@@ -20,6 +20,7 @@ from reconciler.model.errors import PipesError
 from reconciler.model.live import LockEntry
 from reconciler.model.request import Request
 from reconciler.model.result import Outcome
+from reconciler.pipes import reading
 from reconciler.pipes.errors import LostAnswerError, NotSentError
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
         found = (
             _invited_meanwhile(run, place, before, str(body["role"]))
             if by_email
-            else look.at(run.client, kind, kind.find(place, str(body["handle"])))
+            else reading.at(run.client, kind, kind.find(place, str(body["handle"])))
         )
         if found is not None:
             if not _as_wanted(kind, found, {k: v for k, v in body.items() if k not in ("handle", "email")}):
@@ -246,9 +247,9 @@ def _learn_resource(run: Run, step: Step, kind: Kind, found: Resource) -> None:
 
 def _modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: _Progress) -> None:
     body = request.body or {}
-    now = look.at(run.client, kind, request.path)
+    now = reading.at(run.client, kind, request.path)
     if now is None:
-        new_name = look.at(run.client, kind, _renamed_path(request)) if "handle" in body else None
+        new_name = reading.at(run.client, kind, _renamed_path(request)) if "handle" in body else None
         if new_name is not None and new_name.id == change.id and _as_wanted(kind, new_name, body):
             return
         raise StepFailed("it is not there any more; plan again")
@@ -269,9 +270,9 @@ def _modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
         if answer is not None and answer.status not in CONFLICT and not _unclear(answer):
             raise _failed(answer)
         _pause(run, attempt, answer)
-        again = look.at(run.client, kind, request.path)
+        again = reading.at(run.client, kind, request.path)
         if again is None and "handle" in body:
-            again = look.at(run.client, kind, _renamed_path(request))
+            again = reading.at(run.client, kind, _renamed_path(request))
         if again is None:
             raise StepFailed("it went away while it was being changed; plan again", wrote=progress.unclear)
         if answer is not None and answer.status in CONFLICT and not _as_wanted(kind, again, body):
@@ -289,7 +290,7 @@ def _renamed_path(request: Request) -> str:
 def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: _Progress) -> None:
     answer = None
     for attempt in range(1, TRIES + 1):
-        now = look.at(run.client, kind, request.path)
+        now = reading.at(run.client, kind, request.path)
         if now is None:
             progress.wrote = progress.wrote or progress.unclear
             return
@@ -301,7 +302,7 @@ def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
         if answer is not None and (answer.ok or answer.status == 404):
             return
         if answer is not None and answer.status in CONFLICT:
-            if look.at(run.client, kind, request.path) is None:
+            if reading.at(run.client, kind, request.path) is None:
                 return
             raise _failed(
                 answer, "it was changed by somebody else at this moment, and is left as they made it; plan again. "

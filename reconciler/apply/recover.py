@@ -12,6 +12,7 @@ from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
 from reconciler.model.live import Lock, LockEntry
+from reconciler.pipes import reading
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -50,7 +51,7 @@ def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[
 def _became(client: Client, request: InFlight, known: Lock, by_handle: Collection[str]) -> str:
     kind = KINDS[addresses.split(request.address)[-1][0]]
     if request.method != "POST":
-        now = look.at(client, kind, request.path)
+        now = reading.at(client, kind, request.path)
         if request.method == "DELETE":
             return "it is still there and is planned again" if now else "it took effect"
         wanted = request.body or {}
@@ -64,7 +65,7 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     place = Place(org=parts["org"], workspace=parts.get("workspace", "") if kind.name != "org" else "")
     handle = (request.body or {}).get("handle")
     if handle is not None:
-        return _made(look.at(client, kind, kind.find(place, str(handle))))
+        return _made(reading.at(client, kind, kind.find(place, str(handle))))
     if request.address in known:
         return "it took effect"
     actor = client.get_json("/actor", Me).id

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reconciler.apply import look
 from reconciler.kinds import workspace
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
+from reconciler.pipes import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,7 +59,7 @@ class Rest:
         parts = dict(addresses.split(address))
         place = Place(org=parts["org"], workspace=parts["workspace"])
         try:
-            found = look.at(self.client, workspace.KIND, workspace.find(place, place.workspace))
+            found = reading.at(self.client, workspace.KIND, workspace.find(place, place.workspace))
         except PipesError as error:
             self.late[address] = f"not known: {error}"
             return "pending"

@@ -150,26 +150,24 @@ def snapshot(
     return _result(run)
 
 
-def one(client: Client, kind: Kind, place: Place, handle: str) -> Resource | None:
+def at(client: Client, kind: Kind, path: str) -> Resource | None:
     """Read one object again. None where it is gone, or where the row that answers belongs to another level.
 
-    `handle` may be the user's id for kinds that name people. A member or grant of a deleted org answers 403 (API page,
-    "After deletion"), as does one that we may not see; the org itself then tells which it is. Raises PipesError.
+    A member or grant of a deleted org answers 403 (API page, "After deletion"), as does one that we may not see; the
+    org itself then tells which it is. Raises PipesError.
     """
     refused: StatusError | None = None
     try:
-        row = client.get_json(kind.find(place, handle), kind.row)
+        row = client.get_json(path, kind.row)
     except NotAuthorisedError:
         raise
     except StatusError as error:
         refused = error
     if refused is None:
-        if not _belongs(kind, row):
-            return None
-        return kind.resource(_checked(row, kind.find(place, handle)))
+        return kind.resource(_checked(row, path)) if _belongs(kind, row) else None
     if refused.status == 404:
         return None
-    if refused.status == 403 and kind.parent is not None and not _exists(client, org.find(place, place.org)):
+    if refused.status == 403 and kind.parent is not None and not _exists(client, org.find(Place(), path.split("/")[2])):
         return None
     raise refused
 

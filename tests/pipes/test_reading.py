@@ -13,7 +13,7 @@ from reconciler.model.live import Identity, LockEntry
 from reconciler.model.request import Request
 from reconciler.pipes.client import Client
 from reconciler.pipes.errors import NotAuthorisedError, StatusError
-from reconciler.pipes.reading import one, snapshot
+from reconciler.pipes.reading import at, snapshot
 
 HERE = Source("orgs.yaml", 1)
 
@@ -600,6 +600,11 @@ def test_as_many_requests_as_allowed_are_under_way_across_orgs_and_never_more(ma
 
 def place(org="acme", workspace=""):
     return Place(org=org, workspace=workspace)
+
+
+def one(client, kind, place, handle):
+    """One object again, by its place and handle."""
+    return at(client, kind, kind.find(place, handle))
 
 
 def test_one_object_of_each_kind_is_read_again(sandbox):
