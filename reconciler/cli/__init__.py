@@ -23,6 +23,7 @@ COMMANDS = {
     "plan": "Show what would change. Changes nothing.",
     "show": "Show a saved plan again, in any format.",
     "apply": "Make live what the manifests say.",
+    "drift": "Show what changed outside, and who did it.",
     "schema": "Print the JSON Schema of manifests or plans.",
     "sandbox": "An imitation of Turbot Pipes on this machine.",
 }

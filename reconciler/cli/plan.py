@@ -10,7 +10,13 @@ import click
 from reconciler.cli import common
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+
+    from reconciler.model.desired import Desired
+    from reconciler.model.drift import Since
+    from reconciler.model.live import Snapshot
+    from reconciler.model.plan import Plan
 
 
 @click.command(short_help="Show what would change. Changes nothing.")
@@ -23,6 +29,11 @@ if TYPE_CHECKING:
     help="Save the plan, for `apply FILE` to do exactly this.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
+@click.option(
+    "--since",
+    metavar="BASE",
+    help="Tell apart what the manifests changed since the git revision (or folder) BASE and what had drifted before.",
+)
 @common.org_option
 @common.allow_option
 @common.day_option
@@ -32,6 +43,7 @@ def command(
     paths: tuple[Path, ...],
     save: Path | None,
     detailed_exitcode: bool,
+    since: str | None,
     orgs: tuple[str, ...],
     allow: tuple[str, ...],
     day: datetime | None,
@@ -50,14 +62,23 @@ def command(
     settings = pipes.settings()
     from reconciler.pipes.reading import snapshot
 
+    base, problem = _base(since, paths, found)
+    to_read = found.desired
+    if base is not None:
+        from reconciler.plan.drift import both
+
+        to_read = both(found.desired, base)
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
-        live = snapshot(client, found.desired, found.lock, progress=progress.reading)
+        live = snapshot(client, to_read, found.lock, progress=progress.reading)
     result = make_plan(found.desired, live, found.lock, allowances)
     if save is not None:
         from reconciler.plan.document import dumps
 
         common.write_file(save, dumps(result))
-    output.write(result, verbose=pipes.verbose)
+    if since is None:
+        output.write(result, verbose=pipes.verbose)
+    else:
+        output.write(_told_apart(result, since, base, problem, live, found), verbose=pipes.verbose)
     if save is not None and output.format == "text":
         what = (
             "it is refused, so it can be shown and not applied"
@@ -66,3 +87,29 @@ def command(
         )
         click.echo(f"Saved as {save}; {what}.", err=True)
     return common.plan_status(result, detailed=detailed_exitcode)
+
+
+def _base(since: str | None, paths: Sequence[Path], found: common.Manifests) -> tuple[Desired | None, str]:
+    """What BASE's manifests ask for, or why they cannot be planned: that is not the fault of what changed since."""
+    if since is None:
+        return None, ""
+    from reconciler.cli import drift
+    from reconciler.manifest.revision import texts
+    from reconciler.model.errors import ManifestError
+
+    try:
+        return drift.only(drift.loaded(texts(since, paths, missing_ok=True), found.desired.day), found.desired), ""
+    except ManifestError as error:
+        return None, drift.first_problem(since, error)
+
+
+def _told_apart(
+    plan: Plan, since: str, base: Desired | None, problem: str, live: Snapshot, found: common.Manifests
+) -> Since:
+    from reconciler.model.drift import Since
+    from reconciler.plan import drift as looking
+    from reconciler.plan import make_plan
+
+    if base is None:
+        return Since(plan, since, {}, notes=(f"{problem}; so nothing is told apart",))
+    return looking.since(plan, since, make_plan(base, live, found.lock))

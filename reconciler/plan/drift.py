@@ -252,9 +252,6 @@ class _View:
 
     def _removed(self, change: Change, gone: set[str]) -> Difference:
         entry, node = self.lock.get(change.address), self._node(change.address)
-        below = sum(
-            1 for c in self.plan.changes if c.address != change.address and addresses.covers(change.address, c.address)
-        )
         follows = None
         if change.kind == grant.KIND.name:
             parts = addresses.split(change.address)
@@ -278,7 +275,7 @@ class _View:
             id=entry.id if entry is not None else None,
             handle=self._handle(change.address),
             follows=follows,
-            below=below if not KINDS[change.kind].names_people else 0,
+            below=_below(node) if node is not None else 0,
             note=note,
             why_unknown=LEFT_LOG if change.kind == org.KIND.name else "",
         )
@@ -415,6 +412,12 @@ class _View:
             space = self.workspace(self.org(parts[0][1]), parts[0][1], parts[1][1])
             places = {parts[1][1], *((space.id, space.handle) if space is not None else ())}
         return _Clue(index, difference, frozenset(filter(None, names)), frozenset(places))
+
+
+def _below(node: Node) -> int:
+    """How many objects the manifests want below one."""
+    wanted = [child for section in node.children.values() for child in section.values() if not child.absent]
+    return len(wanted) + sum(map(_below, wanted))
 
 
 def _reading_order(difference: Difference) -> tuple[str, int, str, str]:

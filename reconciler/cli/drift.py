@@ -1,0 +1,224 @@
+"""`reconciler drift`: what changed outside, who did it, and what would make it official."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, common
+from reconciler.model.errors import ManifestError, PipesError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from reconciler.model.desired import Desired
+    from reconciler.model.drift import Drift
+    from reconciler.model.live import Snapshot
+    from reconciler.pipes.client import Client
+    from reconciler.plan.drift import Search
+
+# entries of one org's audit log that are looked at, the newest: twenty pages
+FAR = 2_000
+
+
+def days(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    """`14d`, `2w`, or a number of days."""
+    found = re.fullmatch(r"([0-9]{1,4})([dw]?)", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no number of days, such as 14d or 2w")
+    return int(found[1]) * (7 if found[2] == "w" else 1)
+
+
+@click.command(short_help="Show what changed outside, and who did it.")
+@common.paths_argument
+@click.option(
+    "--applied",
+    metavar="REV",
+    help="The git revision (or folder) whose manifests were applied last: what they do not say is not applied yet, "
+    "and no drift.",
+)
+@click.option("--fix-up", is_flag=True, help="Print a patch to the manifests that makes the drift official instead.")
+@click.option("--unmanaged", is_flag=True, help="List people, workspaces and orgs that no manifest covers as well.")
+@click.option(
+    "--expiring",
+    callback=days,
+    default="14d",
+    show_default=True,
+    metavar="DAYS",
+    help="Warn of entries that end within this time.",
+)
+@common.org_option
+@common.day_option
+@common.pipes_options
+@common.output_options
+def command(
+    paths: tuple[Path, ...],
+    applied: str | None,
+    fix_up: bool,
+    unmanaged: bool,
+    expiring: int,
+    orgs: tuple[str, ...],
+    day: datetime | None,
+    pipes: common.PipesOptions,
+    output: common.Output,
+) -> int:
+    """Compare what is live with the manifests at PATH: what changed outside, who did it, from where and when.
+
+    Exits 2 when there is drift, 0 when there is none, 3 when something could not be compared, and 4 when Pipes could
+    not be asked. Changes nothing.
+    """
+    from reconciler.plan import drift as looking
+
+    if fix_up and output.format != "text":
+        raise UsageError("--fix-up prints a patch; it does not go with --format")
+    found = common.load(paths, day.date() if day else common.today(), orgs, output)
+    before = None
+    if applied is not None:
+        before = (applied, only(at_revision(applied, paths, found.desired.day), found.desired))
+    to_read = found.desired if before is None else looking.both(found.desired, before[1])
+    settings = pipes.settings()
+    with pipes.client(settings, read_only=True) as client:
+        live = read(client, looking.whole(to_read) if unmanaged else to_read, found)
+        finding = looking.find(found.desired, live, found.lock, applied=before)
+        if not fix_up:
+            for search in finding.searches:
+                _search(client, search)
+    drift = replace(
+        finding.told(),
+        expiring=looking.expiring(found.desired, expiring),
+        unmanaged=looking.unmanaged(finding.desired, live) if unmanaged else None,
+    )
+    if fix_up:
+        _fix_up(paths, found, live, drift, output)
+    else:
+        output.write(drift, verbose=pipes.verbose or unmanaged)
+    return status(drift)
+
+
+def status(drift: Drift) -> int:
+    """Nothing that could not be looked at is taken for drift, nor for none."""
+    if drift.forbidden:
+        return UNREACHABLE
+    if drift.refusals:
+        return REFUSED
+    return CHANGES if drift.outside else DONE
+
+
+def read(client: Client, desired: Desired, found: common.Manifests) -> Snapshot:
+    from reconciler.cli.progress import Progress
+    from reconciler.pipes.reading import snapshot
+
+    with Progress("Reading") as progress:
+        return snapshot(client, desired, found.lock, progress=progress.reading)
+
+
+def at_revision(revision: str, paths: Sequence[Path], day: date) -> Desired:
+    """What the manifests of a git revision, or of a folder, ask for on `day`. Raises UsageError, also for wrong ones."""
+    from reconciler.manifest.revision import texts
+
+    try:
+        return loaded(texts(revision, paths), day)
+    except ManifestError as error:
+        # not as diagnostics: their lines would be looked for in today's files
+        raise UsageError(first_problem(revision, error)) from None
+
+
+def loaded(texts: Mapping[str, bytes], day: date) -> Desired:
+    from reconciler.manifest import load_texts
+
+    return load_texts(texts, today=day)
+
+
+def first_problem(revision: str, error: ManifestError) -> str:
+    """That the manifests of another revision cannot be used, and the first reason."""
+    first = error.diagnostics[0]
+    where = f"{first.source}: " if first.source is not None else ""
+    more = f", and {len(error.diagnostics) - 1} more" if len(error.diagnostics) > 1 else ""
+    return f"the manifests at {revision} cannot be used: {where}{first.summary}{more}"
+
+
+def only(base: Desired, desired: Desired) -> Desired:
+    """`base` with the orgs that `desired` has, under their present or their former handles: nothing else is compared."""
+    names = set(desired.orgs) | {node.renamed_from for node in desired.orgs.values()}
+    return replace(base, orgs={name: node for name, node in base.orgs.items() if name in names})
+
+
+def _search(client: Client, search: Search) -> None:
+    """Read an org's audit log, newest first, until every difference has its doer; what stops us is said, not raised."""
+    from reconciler.pipes import audit
+    from reconciler.pipes.errors import StatusError
+
+    seen = 0
+    try:
+        for entry in islice(audit.entries(client, search.handle), FAR):
+            seen += 1
+            search.look(entry)
+            if search.done:
+                return
+    except StatusError as error:
+        search.ended = (
+            "the audit log is for owners of the organization, and this token's user is none (403)"
+            if error.status == 403
+            else f"the audit log could not be read: {error}"
+        )
+    except PipesError as error:
+        search.ended = f"the audit log could not be read: {error}"
+    else:
+        if seen == FAR:
+            search.ended = f"not among the newest {FAR:,} entries of the audit log"
+
+
+# --- the patch --------------------------------------------------------------------------------------------------------
+
+
+def _fix_up(
+    paths: Sequence[Path], found: common.Manifests, live: Snapshot, drift: Drift, output: common.Output
+) -> None:
+    """Print the patch, and say on standard error what is not in it."""
+    from reconciler.manifest import load_texts
+    from reconciler.manifest.files import read_all
+    from reconciler.manifest.patch import fix_up, key, unified
+    from reconciler.plan import drift as looking
+    from reconciler.report.text import escape
+
+    texts, _ = read_all(paths)
+
+    def remaining(edited: Mapping[str, bytes]) -> set[tuple[str, str | None]] | None:
+        try:
+            desired = load_texts(edited, today=found.desired.day)
+        except ManifestError:
+            return None
+        if found.narrowed:
+            names = {*found.desired.orgs, *(d.live for d in drift.outside if d.kind == "org" and d.what == "renamed")}
+            desired = replace(desired, orgs={name: node for name, node in desired.orgs.items() if name in names})
+        return {key(d) for d in looking.find(desired, live, found.lock).drift.differences}
+
+    made = fix_up(texts, found.desired, drift.outside, remaining)
+    names = {name: _from_here(name) for name in made.texts}
+    patch = unified({names[n]: texts[n] for n in names}, {names[n]: data for n, data in made.texts.items()})
+    if output.out is not None:
+        common.write_file(output.out, patch)
+    else:
+        click.echo(patch, nl=False)
+    for difference, why in made.left:
+        what = f"{difference.address}{f' ({difference.attribute})' if difference.attribute else ''}"
+        click.echo(f"Note: not in the patch: {escape(f'{what}: {why}')}", err=True)
+    for refusal in drift.refusals:
+        click.echo(f"Note: not compared: {escape(f'{refusal.address}: {refusal.fact}')}", err=True)
+    for address in drift.forbidden:
+        click.echo(f"Note: not compared: {escape(address)}: this token may not read it", err=True)
+
+
+def _from_here(name: str) -> str:
+    """A manifest's path as `git apply` takes it in the current folder. Raises UsageError for one outside of it."""
+    path = Path(os.path.relpath(name)).as_posix()
+    if path.startswith("../"):
+        raise UsageError(f"{name} is outside of the current folder, where no patch can reach it: run this above it")
+    return path

@@ -1,0 +1,337 @@
+"""Drift as a sheet and as JSON: what changed outside, who did it, and the line that says otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model import address as addresses
+from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
+from reconciler.report.words import count, sentence, show
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.model.diagnostic import Refusal, Source
+    from reconciler.model.drift import Difference, Doer, Drift, Expiring, Unmanaged
+    from reconciler.report.sheet import Words
+
+SYMBOLS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">", "replaced": "!"}
+TO_DO = {"added": "is to be deleted", "removed": "is to be created", "renamed": "is to be renamed from"}
+
+
+def sheet(drift: Drift) -> Sheet:
+    sections = []
+    if drift.refusals or drift.forbidden:
+        found = [_forbidden(address) for address in drift.forbidden] + [_refusal(r) for r in drift.refusals]
+        sections.append(Section("Could not be compared", tuple(found), weight=KEPT, tone="alarm"))
+    if drift.outside:
+        title = "Changed outside" if drift.applied is not None else "Live differs from the manifests"
+        sections.append(Section(title, tuple(_difference(d) for d in drift.outside), weight=KEPT, tone="alarm"))
+    if drift.not_applied:
+        about = ("what the manifests say since ", Name(drift.applied or ""), " and live does not have yet")
+        sections.append(Section("Not applied yet", tuple(_to_do(d) for d in drift.not_applied), about=about))
+    if drift.expiring:
+        sections.append(Section("Ends soon", tuple(_expiring(e, drift) for e in drift.expiring), tone="care"))
+    if drift.unmanaged:
+        sections.append(Section("No manifest covers", tuple(_unmanaged(u) for u in drift.unmanaged), weight=FOLDED))
+    return Sheet(
+        name="drift",
+        title="Drift",
+        summary=_summary(drift),
+        sections=tuple(sections),
+        facts=(f"Compared {count(len(drift.orgs), 'organization')} with the manifests, for {drift.day.isoformat()}",),
+        notes=tuple((note,) for note in drift.notes),
+        bad=bool(drift.outside or drift.refusals or drift.forbidden),
+        outputs={
+            "drift": str(len(drift.outside)),
+            "not_applied": str(len(drift.not_applied)),
+            "not_compared": str(len(drift.refusals) + len(drift.forbidden)),
+            "expiring": str(len(drift.expiring)),
+            "unmanaged": str(len(drift.unmanaged or ())),
+        },
+    )
+
+
+def _summary(drift: Drift) -> tuple[str, ...]:
+    lines = []
+    later = f"{count(len(drift.not_applied), 'difference')} not applied yet"
+    if drift.outside:
+        found = f"Drift: {count(len(drift.outside), 'difference')}"
+        lines.append(found + (f" from outside, {later}." if drift.applied is not None else "."))
+    elif not (drift.refusals or drift.forbidden):
+        lines.append(
+            f"Nothing changed outside; {later}." if drift.not_applied else "In sync. Live matches the manifests."
+        )
+    missing = [*drift.forbidden, *(refusal.address for refusal in drift.refusals)]
+    if missing:
+        lines.append(f"Not compared: {', '.join(dict.fromkeys(missing))}. What is said of the rest stands.")
+    return tuple(lines)
+
+
+# --- differences ------------------------------------------------------------------------------------------------------
+
+
+def _difference(found: Difference) -> Item:
+    place, name = _place(found.address)
+    below = [_by(found)] if _by(found) else []
+    if found.note:
+        below.append((sentence(found.note),))
+    return Item(
+        _words(found, place),
+        SYMBOLS[found.what],
+        why=("via ", Name(found.via)) if found.via else (),
+        source=found.source,
+        below=tuple(below),
+        level="warning",
+        fails=True,
+        brief=(place, name),
+    )
+
+
+def _words(found: Difference, place: str) -> Words:
+    if found.kind in ("member", "grant"):
+        return _of_a_person(found, place)
+    what = "the organization" if found.kind == "org" else "the workspace"
+    name = Name(_object(found.address))
+    if found.what == "removed":
+        more = f", and so is what belongs in it ({count(found.below, 'entry', 'entries')})" if found.below else ""
+        return (f"{what} ", name, f" is gone{more}")
+    if found.what == "added":
+        return (f"{what} ", name, " is there, and is stated absent")
+    if found.what == "renamed":
+        told = "" if found.reason is None else ", and its stated rename is not done"
+        return (f"{what} ", name, " is live as ", Name(str(found.live)), told) if told else (
+            f"{what} ", name, " was renamed to ", Name(str(found.live)),
+        )  # fmt: skip
+    if found.what == "replaced":
+        return (f"{what} live as ", name, " is another one: ", Name(str(found.live)), ", not ", Name(str(found.wanted)))
+    return (
+        Name(found.attribute or ""),
+        " of ",
+        name,
+        " is ",
+        *_value(found.live),
+        " instead of ",
+        *_value(found.wanted),
+    )
+
+
+def _of_a_person(found: Difference, place: str) -> Words:
+    who, where = _person(found), Name(place)
+    grant = found.kind == "grant"
+    role = Name(str(found.live if found.live is not None else found.wanted))
+    on = " on " if grant else " of "
+    if found.what == "added":
+        if found.reason == "absent":
+            return (*who, " is ", role, on, where, ", and is stated absent")
+        if found.reason == "expired":
+            return (*who, " is still ", role, on, where, ", and the entry has ended")
+        if grant:
+            return (*who, " was given ", role, " on ", where)
+        return (*who, " was invited to " if found.status == "invited" else " was added to ", where, " as ", role)
+    if found.what == "removed":
+        if grant:
+            return (*who, " has lost ", role, " on ", where)
+        left = found.by is not None and found.by.certain and found.by.actor == found.handle
+        return (*who, " left " if left else " is not in ", where, "; the manifests want ", role)
+    if found.what == "renamed":
+        return (*who, " changed the handle ", Name(str(found.wanted)), " to ", Name(str(found.live)))
+    if found.what == "replaced":
+        return ("the handle of ", *who, " belongs to another user now: ", Name(str(found.live)))
+    over = ", and the entry has ended" if found.reason == "expired" else ""
+    return (*who, " is ", role, on, where, " instead of ", Name(str(found.wanted)), over)
+
+
+def _person(found: Difference) -> Words:
+    name = addresses.split(found.address)[-1][1]
+    if found.what == "renamed" or found.handle in ("", name):
+        return (Name(name),)
+    return (Name(name), " (", Name(found.handle), ")")
+
+
+def _value(value: Any) -> Words:
+    return ("not set",) if value is None or value in ("", []) else (Name(show(value)),)
+
+
+def _place(address: str) -> tuple[str, str]:
+    """(`acme/prod`, `bob`): where, and what there."""
+    names = [name for _, name in addresses.split(address)]
+    return "/".join(names[:-1]) or names[-1], names[-1]
+
+
+def _object(address: str) -> str:
+    return "/".join(name for _, name in addresses.split(address))
+
+
+def _by(found: Difference) -> Words:
+    doer = found.by
+    if doer is None:
+        return (f"who and when: {found.why_unknown}",) if found.why_unknown else ()
+    words: list[str] = ["by " if doer.certain else "probably by ", Name(doer.actor)]
+    if doer.ip:
+        words += [" from ", Name(doer.ip)]
+    if doer.at is not None:
+        words.append(f" at {moment(doer.at)}")
+    if doer.action:
+        words += [": ", Name(doer.action)]
+    if found.follows is not None:
+        words += [", with ", Name(found.follows)]
+    return tuple(words)
+
+
+def moment(at: datetime) -> str:
+    """`2026-11-24T09:00:00Z`."""
+    from datetime import UTC
+
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _to_do(found: Difference) -> Item:
+    place, name = _place(found.address)
+    if found.what == "changed":
+        words: Words = (
+            Name(found.attribute or ""), " of ", Name(found.address), " is to go from ", *_value(found.live), " to ",
+            *_value(found.wanted),
+        )  # fmt: skip
+    else:
+        words = (Name(found.address), f" {TO_DO.get(found.what, 'is another object')}")
+        if found.what == "renamed":
+            words = (*words, " ", Name(str(found.live)))
+    return Item(
+        words,
+        {"added": "-", "removed": "+"}.get(found.what, SYMBOLS[found.what]),
+        why=("via ", Name(found.via)) if found.via else (),
+        source=found.source,
+        brief=(place, name),
+    )
+
+
+# --- the rest ---------------------------------------------------------------------------------------------------------
+
+
+def _refusal(refusal: Refusal) -> Item:
+    return Item(
+        (Name(refusal.address), f": {refusal.fact}"),
+        "!",
+        why=(Name(refusal.code),),
+        source=refusal.source,
+        below=((f"Way on: {refusal.way_on}",),),
+        level="error",
+        fails=True,
+        brief=(refusal.code, refusal.address),
+    )
+
+
+def _forbidden(address: str) -> Item:
+    return Item(
+        (Name(address), ": this token may not read the organization, so nothing is known of it"),
+        "!",
+        below=(("Way on: let an owner of it add this token's user",),),
+        level="error",
+        fails=True,
+        brief=("not readable", address),
+    )
+
+
+def _expiring(entry: Expiring, drift: Drift) -> Item:
+    days = (entry.expires - drift.day).days
+    when = "tomorrow" if days == 1 else f"in {days} days"
+    return Item(
+        (
+            Name(entry.name), " is ", Name(entry.role), " of " if entry.address.count("/") == 0 else " on ",
+            Name(_object(entry.address)), f" until {entry.expires.isoformat()}, which is {when}",
+        ),
+        why=(entry.reason,) if entry.reason else (),
+        source=entry.source,
+        level="notice",
+        brief=(_object(entry.address), entry.name),
+    )  # fmt: skip
+
+
+def _unmanaged(found: Unmanaged) -> Item:
+    role = found.attrs.get("role")
+    return Item((Name(found.address),), why=(Name(str(role)),) if role else ())
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def document(drift: Drift) -> dict[str, Any]:
+    """The JSON, whose shape docs/drift.md describes; keys are only ever added to it."""
+    return {
+        "format_version": "1.0",
+        "kind": "drift",
+        "day": drift.day.isoformat(),
+        "applied": drift.applied,
+        "in_sync": not (drift.differences or drift.refusals or drift.forbidden),
+        "drifted": bool(drift.outside),
+        "orgs": list(drift.orgs),
+        "differences": [_found(d) for d in drift.differences],
+        "not_compared": [
+            {
+                "code": r.code,
+                "address": r.address,
+                "fact": r.fact,
+                "way_on": r.way_on,
+                "source": _source(r.source),
+            }
+            for r in drift.refusals
+        ],
+        "forbidden": list(drift.forbidden),
+        "expiring": [
+            {
+                "address": e.address,
+                "name": e.name,
+                "role": e.role,
+                "expires": e.expires.isoformat(),
+                "reason": e.reason,
+                "source": _source(e.source),
+            }
+            for e in drift.expiring
+        ],
+        "unmanaged": None
+        if drift.unmanaged is None
+        else [{"type": u.kind, "address": u.address, **u.attrs} for u in drift.unmanaged],
+        "notes": list(drift.notes),
+    }
+
+
+def _found(d: Difference) -> dict[str, Any]:
+    return {
+        "address": d.address,
+        "type": d.kind,
+        "name": addresses.split(d.address)[-1][1],
+        "what": d.what,
+        "attribute": d.attribute,
+        "wanted": d.wanted,
+        "live": d.live,
+        "standing": d.standing,
+        "reason": d.reason,
+        "via": d.via,
+        "id": d.id,
+        "handle": d.handle,
+        "status": d.status,
+        "source": _source(d.source),
+        "by": _doer(d.by),
+        "why_unknown": d.why_unknown if d.by is None else "",
+        "follows": d.follows,
+        "below": d.below,
+        "note": d.note,
+    }
+
+
+def _doer(doer: Doer | None) -> dict[str, Any] | None:
+    if doer is None:
+        return None
+    return {
+        "actor": doer.actor,
+        "at": None if doer.at is None else moment(doer.at),
+        "ip": doer.ip,
+        "action": doer.action,
+        "entry": doer.entry,
+        "certain": doer.certain,
+    }
+
+
+def _source(source: Source | None) -> dict[str, Any] | None:
+    return None if source is None else {"file": source.file, "line": source.line, "column": source.column}

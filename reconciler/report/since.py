@@ -1,0 +1,167 @@
+"""`plan --since`: a plan whose changes are told apart into what this pull request changes and what had drifted before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model.drift import BEFORE, BOTH, HERE, UNKNOWN
+from reconciler.report import words
+from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.model.diagnostic import Refusal
+    from reconciler.model.drift import Since
+    from reconciler.model.plan import Change, Effect, Plan
+    from reconciler.report.sheet import Words
+
+GROUPS = {
+    HERE: "Changed here",
+    BOTH: "Changed here, and drifted before",
+    BEFORE: "Drifted before",
+    UNKNOWN: "Not told apart",
+}
+ABOUT = {
+    HERE: "live was as {base} has it; this changes what the manifests say",
+    BOTH: "live was not as {base} has it either, and the manifests say something else now",
+    BEFORE: "live is not as {base} has it already: applying this changes it as well",
+    UNKNOWN: "{base} could not be compared with live here",
+}
+DIRECTIONS = {"gain": "+", "lose": "-", "change": "~"}
+
+
+def sheet(since: Since) -> Sheet:
+    from reconciler.report import github
+
+    plan = since.plan
+    numbers = {mark: sum(1 for found in since.marks.values() if found == mark) for mark in GROUPS}
+    return Sheet(
+        name="plan",
+        title="Plan",
+        summary=(*words.summary(plan), *_told(since, numbers)),
+        sections=tuple(_sections(since)),
+        facts=(
+            f"Compared {words.count(len(plan.orgs), 'organization')} with the manifests and ",
+            Name(since.base),
+            f", for {plan.day.isoformat()}",
+        ),
+        problems=(*plan.errors, *plan.warnings),
+        notes=tuple((note,) for note in (*plan.notes, *since.notes)),
+        bad=bool(plan.refusals or plan.errors),
+        outputs={
+            **{k: v for k, v in github.outputs(plan).items() if k not in ("summary", "errors", "warnings")},
+            "changed_here": str(numbers[HERE] + numbers[BOTH]),
+            "drifted_before": str(numbers[BEFORE]),
+        },
+    )
+
+
+def _told(since: Since, numbers: dict[str, int]) -> Iterator[str]:
+    if since.marks:
+        found = ", ".join(f"{number} {mark}" for mark, number in numbers.items() if number)
+        yield f"Since {since.base}: {found}."
+
+
+def _sections(since: Since) -> Iterator[Section]:
+    plan = since.plan
+    if plan.refusals:
+        yield Section("Refused", tuple(_refusal(r) for r in plan.refusals), weight=KEPT, tone="alarm")
+    if plan.confirm_delete:
+        items = tuple(Item((words.confirmation(handle),), "!", level="warning") for handle in plan.confirm_delete)
+        yield Section("To be confirmed", items, weight=KEPT, tone="alarm")
+    found = words.impact(plan.impact)
+    if found.owners:
+        yield Section("Owners", tuple(_effect(effect) for effect in found.owners), weight=KEPT)
+    for mark, title in GROUPS.items():
+        changes = [c for c in plan.changes if since.marks.get(c.address) == mark]
+        if changes:
+            weight = KEPT if mark in (HERE, BOTH) else "shown"
+            about = (ABOUT[mark].format(base=since.base),)
+            yield Section(title, tuple(_in_order(changes)), weight=weight, about=about)
+    if not since.marks and plan.changes:
+        yield Section("Changes", tuple(_in_order(plan.changes)), weight=KEPT)
+    if since.settled:
+        about = (f"live is not as {since.base} has it, and is as the manifests have it now",)
+        yield Section("Drifted before, and made official here", tuple(_in_order(since.settled)), about=about)
+    if found.others:
+        yield Section("Who gains and who loses", tuple(_effect(effect) for effect in found.others))
+    if plan.dns:
+        yield Section("DNS names that change", tuple(Item((words.dns(name),)) for name in plan.dns), weight=KEPT)
+    if plan.lifted:
+        items = tuple(
+            Item((Name(r.code), " for ", Name(r.address), f": {r.fact}"), "!", level="warning", source=r.source)
+            for r in plan.lifted
+        )
+        yield Section("Lifted by --allow, for this plan", items, weight=KEPT, tone="care")
+    if plan.unmanaged:
+        yield Section("Not managed, left alone", tuple(Item((Name(a),)) for a in plan.unmanaged))
+    if plan.steps:
+        yield Section("In this order", tuple(_steps(plan)), weight=FOLDED)
+
+
+def _in_order(changes: Any) -> Iterator[Item]:
+    for section in words.sections(changes):
+        for group in section.groups:
+            yield from (_change(change) for change in group.changes)
+
+
+def _change(change: Change) -> Item:
+    attributes = ", ".join(str(attribute) for attribute in words.attributes(change))
+    why: list[str] = []
+    if change.reason:
+        why.append(words.REASONS.get(change.reason, change.reason))
+    if change.via:
+        why.append(f"via {change.via}")
+    place, _, name = change.address.rpartition("/")
+    return Item(
+        (Name(words.title(change)), *((": ", attributes) if attributes else ())),
+        words.SYMBOLS[change.action],
+        why=(", ".join(why),) if why else (),
+        source=change.source,
+        below=tuple((detail,) for detail in change.details),
+        level="notice" if change.source else "",
+        brief=(place or change.address, name),
+    )
+
+
+def _effect(effect: Effect) -> Item:
+    return Item((words.effect(effect),), DIRECTIONS[words.direction(effect)], brief=(effect.object, effect.person))
+
+
+def _refusal(refusal: Refusal) -> Item:
+    option = words.lift(refusal)
+    below: list[Words] = [(f"Way on: {refusal.way_on}",)]
+    if option:
+        below.append(("Or lift it for this one run: ", Name(option)))
+    return Item(
+        (Name(refusal.code), " for ", Name(refusal.address), f": {refusal.fact}"),
+        "!",
+        source=refusal.source,
+        below=tuple(below),
+        level="error",
+        fails=True,
+        brief=(refusal.code, refusal.address),
+    )
+
+
+def _steps(plan: Plan) -> Iterator[Item]:
+    for step in plan.steps:
+        after = f", after {', '.join(map(str, step.needs))}" if step.needs else ""
+        requests = tuple((words.request(request),) for request in step.requests)
+        yield Item((f"{step.number}. {step.action} ", Name(step.address), after), below=requests)
+
+
+def document(since: Since) -> dict[str, Any]:
+    """The plan's own document, with `since` beside it: what `plan -o` saves does not have that."""
+    from reconciler.plan.document import to_document
+
+    return {
+        **to_document(since.plan),
+        "since": {
+            "base": since.base,
+            "changes": dict(sorted(since.marks.items())),
+            "made_official": [change.address for change in since.settled],
+            "notes": list(since.notes),
+        },
+    }
