@@ -193,18 +193,22 @@ def scenes(draw, max_people: int = 30) -> Scene:
         "users": {name: {"email": f"{name}@example.com"} for name in PEOPLE}, "orgs": {},
         "tokens": [{"user": name, "token": token_of(name)} for name in PEOPLE],
     }  # fmt: skip
+    custom = draw(st.integers(0, 3)) == 0  # people are added to it by handle, and cannot be invited
+    if custom:
+        boss = draw(st.sampled_from(PEOPLE))
+        world["tenant"] = {"handle": "acme-tenant", "members": {**dict.fromkeys(PEOPLE, "member"), boss: "owner"}}
     expected = Expected()
     for name in draw(st.sampled_from([["acme"], ["acme", "beta"], ["acme", "beta", "zulu"]])):
         fate = draw(st.sampled_from(["managed", "managed", "managed", "managed", "renamed", "created", "absent"]))
         if fate != "created":
             live_name = f"{name}-before" if fate == "renamed" else name
-            world["orgs"][live_name] = draw(live_orgs(people))
+            world["orgs"][live_name] = draw(live_orgs(people, custom))
         if fate == "absent":
             document["orgs"][name] = {"absent": True}
             expected.gone.add(name)
             continue
         live = None if fate == "created" else world["orgs"][live_name]
-        document["orgs"][name] = draw(wanted_orgs(name, people, flat, live, expected))
+        document["orgs"][name] = draw(wanted_orgs(name, people, flat, live, expected, [] if custom else EMAILS))
         if fate == "renamed":
             document["orgs"][name]["renamed_from"] = live_name
     floor = draw(st.sampled_from([1, 1, 1, 2]))
@@ -244,14 +248,14 @@ def token_of(person: str) -> str:
 
 
 @st.composite
-def live_orgs(draw, people) -> dict[str, Any]:
+def live_orgs(draw, people, custom) -> dict[str, Any]:
     kinds = ["none", "none", "member", "member", "owner", "invited member", "invited owner"]
     drawn = draw(st.lists(st.sampled_from(kinds), min_size=len(people), max_size=len(people)))
     members: dict[str, Any] = {ACTOR: "owner"}
     for person, kind in zip(people[1:], drawn[1:], strict=True):
         if kind != "none":
             role = kind.split()[-1]
-            members[person] = {"role": role, "status": "invited"} if "invited" in kind else role
+            members[person] = {"role": role, "status": "invited"} if "invited" in kind and not custom else role
     spaces = {}
     for space in draw(st.sets(st.sampled_from(SPACES))):
         granted = draw(st.dictionaries(st.sampled_from(sorted(members)), st.sampled_from(GRANT_ROLES), max_size=6))
@@ -263,7 +267,7 @@ def live_orgs(draw, people) -> dict[str, Any]:
 
 
 @st.composite
-def wanted_orgs(draw, name, people, flat, live, expected) -> dict[str, Any]:
+def wanted_orgs(draw, name, people, flat, live, expected, emails) -> dict[str, Any]:
     org: dict[str, Any] = {}
     if draw(st.booleans()):
         org["display_name"] = draw(st.sampled_from(["New name", None]))
@@ -271,7 +275,7 @@ def wanted_orgs(draw, name, people, flat, live, expected) -> dict[str, Any]:
         org["usage_user_threshold"] = draw(st.integers(0, 5))
     managed = live is None or draw(st.integers(0, 5)) > 0
     if managed:
-        org["members"], will_be = draw(member_sections(people, flat))
+        org["members"], will_be = draw(member_sections(people, flat, emails))
         expected.members[name] = will_be
     else:
         will_be = {p: r if isinstance(r, str) else r["role"] for p, r in live["members"].items()}
@@ -297,7 +301,7 @@ def wanted_orgs(draw, name, people, flat, live, expected) -> dict[str, Any]:
 
 
 @st.composite
-def member_sections(draw, people, flat) -> tuple[dict[str, Any], dict[str, str]]:
+def member_sections(draw, people, flat, emails) -> tuple[dict[str, Any], dict[str, str]]:
     """A members section, and who is in the org by it: direct entries win, the stronger of two teams' roles wins."""
     kinds = ["none", "none", "member", "member", "owner", "absent", "expired owner", "expiring member"]
     drawn = draw(st.lists(st.sampled_from(kinds), min_size=len(people), max_size=len(people)))
@@ -318,7 +322,7 @@ def member_sections(draw, people, flat) -> tuple[dict[str, Any], dict[str, str]]
         section[f"team/{team}"] = role
         for person in flat[team]:
             by_team[person] = max(role, by_team.get(person, role), key=STRENGTH.__getitem__)
-    for person in draw(st.sets(st.sampled_from(EMAILS))):
+    for person in draw(st.sets(st.sampled_from(emails))) if emails else ():
         section[person] = direct[person] = draw(st.sampled_from(ORG_ROLES))
     will_be = {p: r for p, r in {**by_team, **direct}.items() if r is not None}
     return section, will_be
