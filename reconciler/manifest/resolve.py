@@ -61,6 +61,7 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
         rules=rules,
         day=today,
         teams={name: tuple(sorted(people)) for name, people in teams.items()},
+        nested={name: tuple(item for item, _ in entries) for name, (_, entries) in written.teams.items()},
     )
 
 

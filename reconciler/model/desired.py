@@ -70,6 +70,7 @@ class Desired:
     paths: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     teams: dict[str, tuple[str, ...]] = field(default_factory=dict)  # flattened: team -> names, sorted
+    nested: dict[str, tuple[str, ...]] = field(default_factory=dict)  # as written: team -> names and `team/…`
 
     def person(self, name: str) -> Person:
         """Who `name` is: as `people:` says, else the Pipes user of that handle."""

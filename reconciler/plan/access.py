@@ -1,0 +1,191 @@
+"""Desired or Live -> Access: memberships, grants, and what owners reach without either. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import grant, member
+from reconciler.model.access import DIRECT, OWNS, Access, Reach
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from datetime import date
+
+    from reconciler.model.desired import Desired, Node
+    from reconciler.model.live import Lock, Resource, Snapshot
+
+MEMBER, GRANT, WORKSPACE = member.KIND.name, grant.KIND.name, "workspace"
+
+
+class Names:
+    """Who a name in the manifests is, so that one person has one key and one name however often they are written.
+
+    The lock file tells which handle an invitation by email was answered with.
+    """
+
+    def __init__(self, desired: Desired, lock: Lock | None = None) -> None:
+        self._people = desired.people
+        self._invited = {
+            address.rpartition("/member.")[2]: entry.handle
+            for address, entry in (lock or {}).items()
+            if entry.handle is not None and "/member." in address
+        }
+        self._keys: dict[str, str] = {}
+        self._names = {self.key(name): name for name in reversed(desired.people)}
+
+    def key(self, name: str) -> str:
+        found = self._keys.get(name)
+        if found is None:
+            person = self._people.get(name)
+            found = name
+            if person is not None:
+                found = person.handle or self._invited.get(name) or (person.email or name).lower()
+            self._keys[name] = found
+        return found
+
+    def name(self, key: str) -> str:
+        """What the manifests call them."""
+        return self._names.get(key, key)
+
+    def pending(self, key: str) -> str:
+        return "by email" if "@" in key else ""
+
+
+class Teams:
+    """The way from a team to each of its people."""
+
+    def __init__(self, nested: Mapping[str, tuple[str, ...]]) -> None:
+        self._nested = nested
+        self._known: dict[str, dict[str, tuple[str, ...]]] = {}
+
+    def path(self, entry: str, name: str) -> tuple[str, ...]:
+        """The teams from `entry` (`team/sre`) to the nearest that names the person; the entry alone where none does."""
+        found = self._known.get(entry)
+        if found is None:
+            found = self._known[entry] = {}
+            queue: list[tuple[str, ...]] = [(entry,)]
+            seen = {entry}
+            for path in queue:
+                for item in self._nested.get(path[-1].removeprefix("team/"), ()):
+                    if not item.startswith("team/"):
+                        found.setdefault(item, path)
+                    elif item not in seen:
+                        seen.add(item)
+                        queue.append((*path, item))
+        return found.get(name, (entry,))
+
+
+def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
+    """What the manifests ask for on their day."""
+    names, teams = Names(desired, lock), Teams(desired.nested)
+    reaches: list[Reach] = []
+    objects: list[str] = []
+    unknown: list[str] = []
+    for org in desired.orgs.values():
+        if org.absent:
+            continue
+        objects.append(org.name)
+        members = org.children.get(MEMBER)
+        if members is None:
+            unknown.append(org.name)
+        own = list(_entries(org.name, members or {}, names, teams))
+        reaches += own
+        owners = [reach for reach in own if reach.role == member.OWNER]
+        for space in org.children.get(WORKSPACE, {}).values():
+            if space.absent:
+                continue
+            place = f"{org.name}/{space.name}"
+            objects.append(place)
+            grants = space.children.get(GRANT)
+            if members is None or grants is None:
+                unknown.append(place)
+            reaches += _implicit(owners, place)
+            owning = {reach.key for reach in owners}
+            reaches += [r for r in _entries(place, grants or {}, names, teams) if r.key not in owning]
+    return _sorted("manifests", desired.day, reaches, objects, unknown)
+
+
+def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams) -> Iterator[Reach]:
+    for name, node in entries.items():
+        if node.absent:
+            continue
+        key = names.key(name)
+        path = teams.path(node.via, name) if node.via is not None else ()
+        yield Reach(
+            names.name(key), key, place, node.attrs["role"], node.via or DIRECT, path, names.pending(key), node.expires,
+            node.source,
+        )  # fmt: skip
+
+
+def _implicit(owners: Collection[Reach], place: str) -> list[Reach]:
+    return [Reach(o.person, o.key, place, member.OWNER, OWNS, (), o.pending, o.expires, o.source) for o in owners]
+
+
+def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Lock | None = None) -> Access:
+    """What Pipes holds, with the names that the manifests have for people, where there are any."""
+    names = Names(desired, lock) if desired is not None else None
+    reaches: list[Reach] = []
+    objects: list[str] = []
+    unknown: list[str] = []
+    notes: list[str] = []
+    for org in live.orgs.values():
+        objects.append(org.handle)
+        if not live.owned(org):
+            notes.append(f"{live.actor.handle} does not own {org.handle}: only what its members see is shown")
+        own = list(_rows(org, MEMBER, org.handle, names))
+        if not org.was_read(MEMBER):
+            unknown.append(org.handle)
+        reaches += own
+        owners = [reach for reach in own if reach.role == member.OWNER]
+        owning = {reach.key for reach in owners}
+        for space in org.of(WORKSPACE).values():
+            place = f"{org.handle}/{space.handle}"
+            objects.append(place)
+            if not space.was_read(GRANT):
+                unknown.append(place)
+            reaches += _implicit(owners, place)
+            reaches += [reach for reach in _rows(space, GRANT, place, names) if reach.key not in owning]
+    return replace(_sorted("live", day, reaches, objects, unknown), notes=tuple(notes))
+
+
+def _rows(parent: Resource, kind: str, place: str, names: Names | None) -> Iterator[Reach]:
+    own = parent.of(kind)
+    inherited = {handle: row for handle, row in parent.inherited_of(kind).items() if handle not in own}
+    for handle, row in {**own, **inherited}.items():
+        scope = row.attrs.get("scope")
+        why = DIRECT if handle in own else f"inherited from the {scope or 'level above'}"
+        pending = member.INVITED if row.attrs.get("status") == member.INVITED else ""
+        yield Reach(
+            names.name(handle) if names else handle, handle, place, str(row.attrs.get("role", "")), why, (), pending
+        )
+
+
+def _sorted(source: str, day: date, reaches: list[Reach], objects: list[str], unknown: list[str]) -> Access:
+    return Access(
+        source,
+        day,
+        tuple(sorted(reaches, key=lambda reach: (reach.person, reach.key, reach.object))),
+        tuple(sorted(objects)),
+        tuple(sorted(unknown)),
+    )
+
+
+def narrowed(
+    access: Access, *, people: Collection[str] = (), objects: Collection[str] = (), orgs: Collection[str] = ()
+) -> Access:
+    """Only these people (by name or key), and of the objects these and those of these orgs; no choice means all."""
+
+    def keeps(place: str) -> bool:
+        return not (objects or orgs) or place in objects or place.partition("/")[0] in orgs
+
+    return replace(
+        access,
+        reaches=tuple(
+            reach
+            for reach in access.reaches
+            if keeps(reach.object) and (not people or reach.person in people or reach.key in people)
+        ),
+        objects=tuple(place for place in access.objects if keeps(place)),
+        open=tuple(place for place in access.open if keeps(place)),
+    )

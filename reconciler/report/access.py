@@ -1,0 +1,167 @@
+"""A map of access as a sheet (a list, or for HTML a matrix of people by workspaces), as JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+from reconciler.report import words
+from reconciler.report.data import _source
+from reconciler.report.sheet import KEPT, SHOWN, Item, Name, Section, Sheet, Table, Words
+from reconciler.report.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.model.access import Access, Reach
+
+FORMATS = ("text", "json", "csv", "markdown", "html")
+FORMAT_VERSION = "1.0"
+COLUMNS = ("person", "handle", "object", "role", "why", "path", "pending", "expires")
+OPEN = "Who else is in is known to Pipes only: the manifests do not manage all of their members."
+
+
+def render(access: Access, format: str, *, color: bool = False, verbose: bool = False) -> str:  # noqa: A002
+    """`access` in one of FORMATS. Raises UsageError where html wants Jinja2, which is not installed."""
+    if format == "json":
+        from reconciler.plan.document import write
+
+        return write(document(access))
+    if format == "csv":
+        return table(access)
+    from reconciler.report.sheets import draw
+
+    return draw(sheet(access, matrix=format == "html"), format, color=color, verbose=verbose)
+
+
+def sheet(access: Access, *, matrix: bool = False) -> Sheet:
+    """The map for people."""
+    return Sheet(
+        "access",
+        "Access",
+        (summary(access),),
+        tuple(_matrices(access) if matrix else _list(access)),
+        (
+            "As the manifests say" if access.source == "manifests" else "As Pipes has it",
+            f", on {access.day.isoformat()}",
+        ),
+        notes=tuple((note,) for note in access.notes),
+    )
+
+
+def summary(access: Access) -> str:
+    people = len({reach.key for reach in access.reaches})
+    orgs = sum(1 for place in access.objects if "/" not in place)
+    spaces = len(access.objects) - orgs
+    return (
+        f"{words.count(people, 'person', 'people')} in {words.count(orgs, 'organization')}"
+        f" and {words.count(spaces, 'workspace')}."
+    )
+
+
+def _list(access: Access) -> Iterator[Section]:
+    rows = tuple(
+        ((Name(reach.who),), (Name(reach.object),), (Name(reach.role),), (_why(reach),)) for reach in access.reaches
+    )
+    if rows:
+        yield Section("Who reaches what", table=Table(("Who", "What", "Role", "Why"), rows), weight=KEPT)
+    yield from _open(access)
+
+
+def _open(access: Access) -> Iterator[Section]:
+    if access.open:
+        yield Section(
+            "Not known whole", tuple(Item((Name(place),)) for place in access.open), weight=SHOWN, about=(OPEN,)
+        )
+
+
+def _why(reach: Reach) -> str:
+    parts = [reach.reason]
+    if reach.pending:
+        parts.append("invited" if reach.pending == "invited" else "invited by email")
+    if reach.expires is not None:
+        parts.append(f"until {reach.expires.isoformat()}")
+    return "; ".join(parts)
+
+
+def _matrices(access: Access) -> Iterator[Section]:
+    """For each org a table: a row a person, a column the membership and each workspace."""
+    cells: dict[str, dict[tuple[str, str], dict[str, Reach]]] = {}
+    for reach in access.reaches:
+        org = reach.object.partition("/")[0]
+        cells.setdefault(org, {}).setdefault((reach.who, reach.key), {})[reach.object] = reach
+    orgs = dict.fromkeys(place.partition("/")[0] for place in access.objects)
+    for org in orgs:
+        places = [place for place in access.objects if place == org or place.startswith(f"{org}/")]
+        rows = tuple(
+            ((Name(who),), *(_cell(found.get(place)) for place in places))
+            for (who, _), found in cells.get(org, {}).items()
+        )
+        head = ("Who", *(place.partition("/")[2] or "member of the org" for place in places))
+        open_ = any(place in access.open for place in places)
+        about: Words = (OPEN,) if open_ else ()
+        yield Section(org, table=Table(head, rows) if rows else None, weight=KEPT, about=about)
+
+
+def _cell(reach: Reach | None) -> Words:
+    return () if reach is None else (Name(reach.role), f" {_why(reach)}")
+
+
+def document(access: Access) -> dict[str, Any]:
+    """The stable shape for programs: one entry in `access` for each person and object."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "kind": "access",
+        "source": access.source,
+        "day": access.day.isoformat(),
+        "objects": list(access.objects),
+        "open": list(access.open),
+        "access": [
+            {
+                "person": reach.person,
+                "handle": reach.key,
+                "object": reach.object,
+                "role": reach.role,
+                "why": reach.why,
+                "path": list(reach.path),
+                "pending": reach.pending or None,
+                "expires": reach.expires.isoformat() if reach.expires else None,
+                "source": _source(reach.source),
+            }
+            for reach in access.reaches
+        ],
+        "notes": list(access.notes),
+    }
+
+
+class _Lines(list[str]):
+    """What `csv` writes to."""
+
+    write = list.append
+
+
+def escape(raw: str) -> str:
+    """`raw` on one line, and never a formula to a spreadsheet (OWASP, "CSV Injection")."""
+    shown = visible(raw)
+    return f"'{shown}" if shown.lstrip().startswith(("=", "+", "-", "@", "\\t", "\\r")) else shown
+
+
+def table(access: Access) -> str:
+    """RFC 4180, with a header and newlines of Unix."""
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for reach in access.reaches:
+        expires = reach.expires.isoformat() if reach.expires else ""
+        row = (
+            reach.person,
+            reach.key,
+            reach.object,
+            reach.role,
+            reach.why,
+            " ".join(reach.path),
+            reach.pending,
+            expires,
+        )
+        writer.writerow([escape(cell) for cell in row])
+    return "".join(lines)
