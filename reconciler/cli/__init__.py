@@ -24,6 +24,8 @@ COMMANDS = {
     "show": "Show a saved plan again, in any format.",
     "apply": "Make live what the manifests say.",
     "drift": "Show what changed outside, and who did it.",
+    "review": "Show what a pull request changes, offline.",
+    "access": "Show who reaches what, and why.",
     "schema": "Print the JSON Schema of manifests or plans.",
     "sandbox": "An imitation of Turbot Pipes on this machine.",
 }

@@ -78,6 +78,14 @@ def texts(revision_or_folder: str, paths: Sequence[Path] = (), *, missing_ok: bo
     return found
 
 
+def working(paths: Sequence[Path] = ()) -> dict[str, bytes]:
+    """The same of the files as they are now. Raises ManifestError with every path that cannot be read."""
+    found, problems = read_all(paths)
+    if problems:
+        raise ManifestError(problems)
+    return found
+
+
 def lock(revision_or_folder: str, paths: Sequence[Path] = ()) -> Lock:
     """The lock file beside these manifests, as it stood there; empty where there was none.
 
@@ -370,9 +378,11 @@ def _tree(revision: str) -> Iterator[_Tree]:
 
 
 def merge_base(base: str, head: str) -> str:
-    """The id of the commit where two revisions parted. Raises UsageError where there is none."""
+    """The id of the commit where two revisions parted. Raises UsageError where there is none, and for folders."""
     for revision in (base, head):
-        if revision.startswith("-") or not _resolves(revision):
+        if is_folder(revision):
+            raise UsageError(f"`{shown(revision)}` is a folder: only revisions have a merge base")
+        if not _resolves(revision):
             raise UsageError(_no_revision(revision))
     found = _git("merge-base", f"{base}^{{commit}}", f"{head}^{{commit}}")
     if found.returncode:

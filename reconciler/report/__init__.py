@@ -21,7 +21,7 @@ FORMATS = ("text", "json", "markdown", "html", "github", "junit")
 
 # A subject that becomes a sheet, by its class, and the module beside this one with its `sheet(subject)` and its
 # `document(subject)`, the JSON.
-SHEETS: dict[str, str] = {"Drift": "drift", "Since": "since"}
+SHEETS: dict[str, str] = {"Review": "review", "Drift": "drift", "Since": "since"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,9 @@ SAMPLE = Sheet(
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def assert_golden(name, found):
+def assert_golden(name, found, folder=GOLDEN):
     """As `report.golden`, for the files beside this one."""
-    path = GOLDEN / name
+    path = folder / name
     if os.environ.get("RECONCILER_ACCEPT") == "1":
         path.parent.mkdir(exist_ok=True)
         path.write_text(found, encoding="utf-8", newline="")

@@ -1,0 +1,173 @@
+"""`reconciler access`: who reaches what, and why."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import common
+from reconciler.model.errors import PipesError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date, datetime
+
+    from reconciler.model.access import Access
+    from reconciler.model.desired import Desired, Node
+    from reconciler.model.live import Lock, Snapshot
+    from reconciler.pipes.client import Client
+
+FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.access.FORMATS, without importing it
+
+
+@click.command(short_help="Show who reaches what, and why.")
+@common.paths_argument
+@click.option("--person", "people", multiple=True, metavar="NAME", help="Only this person; may be repeated.")
+@click.option(
+    "--workspace", "workspaces", multiple=True, metavar="ORG/WORKSPACE", help="Only this workspace; may be repeated."
+)
+@common.org_option
+@click.option("--live", is_flag=True, help="As Pipes has it now, not as the manifests say.")
+@common.day_option
+@common.pipes_options
+@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print it.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Print to FILE instead.")
+@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR set.")
+def command(
+    paths: tuple[Path, ...],
+    people: tuple[str, ...],
+    workspaces: tuple[str, ...],
+    orgs: tuple[str, ...],
+    live: bool,
+    day: datetime | None,
+    pipes: common.PipesOptions,
+    fmt: str,
+    out: Path | None,
+    no_color: bool,
+) -> int:
+    """Show who reaches which org and workspace, with which role and why: direct, by a team, or implicitly as an owner.
+
+    Reads the manifests at PATH, offline and without a token; with --live it reads Pipes: the orgs that the manifests
+    name, or those given with --org, and the grants of all their workspaces.
+    """
+    from reconciler.plan.access import narrowed
+
+    when = day.date() if day else common.today()
+    found = _live(paths, orgs, when, pipes) if live else _written(paths, when)
+    _known(found, people, workspaces, orgs)
+    _write(narrowed(found, people=people, objects=workspaces, orgs=orgs), fmt, out, no_color, pipes.verbose)
+    return 0
+
+
+def _write(access: Access, fmt: str, out: Path | None, no_color: bool, verbose: bool) -> None:
+    import sys
+
+    from reconciler.report.access import render
+
+    color = out is None and not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+    text = render(access, fmt, color=color, verbose=verbose)
+    if out is not None:
+        common.write_file(out, text)
+    else:
+        click.echo(text, nl=False, color=color)
+
+
+def _written(paths: Sequence[Path], day: date) -> Access:
+    from reconciler.plan.access import of_desired
+
+    found = common.load(paths, day)
+    return of_desired(found.desired, found.lock)
+
+
+def _known(access: Access, people: Iterable[str], workspaces: Iterable[str], orgs: Iterable[str]) -> None:
+    """Raise UsageError, with near names, for a person, workspace or org that there is not."""
+    names = {name for reach in access.reaches for name in (reach.person, reach.key)}
+    spaces = {place for place in access.objects if "/" in place}
+    for option, asked, there in (
+        ("--org", orgs, set(access.objects) - spaces),
+        ("--workspace", workspaces, spaces),
+        ("--person", people, names),
+    ):
+        for name in asked:
+            if name not in there:
+                raise UsageError(f"{option} {name}: there is none{_near(name, there)}")
+
+
+def _near(name: str, there: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, sorted(there), n=3, cutoff=0.5)
+    if near:
+        return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?"
+    listed = sorted(there)
+    return f"; there are {', '.join(listed[:5])}{' and others' if len(listed) > 5 else ''}" if listed else ""
+
+
+# --- live -------------------------------------------------------------------------------------------------------------
+
+
+def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: common.PipesOptions) -> Access:
+    from reconciler.plan.access import of_live
+
+    desired, lock = _manifests(paths, orgs, day)
+    wanted = list(orgs) if orgs or desired is None else [node.name for node in desired.orgs.values() if not node.absent]
+    settings = pipes.settings()
+    with pipes.client(settings, read_only=True) as client:
+        found = _snapshot(client, wanted, lock)
+    if found.unreadable:
+        first = found.unreadable[0]
+        raise PipesError(f"org {first.org} could not be read whole: {first.why}")
+    missing = [name for name in wanted if name not in found.orgs]
+    if missing and orgs:
+        raise UsageError(
+            f"--org {missing[0]}: Pipes shows no such org to {found.actor.handle}{_near(missing[0], [*found.orgs, *found.others])}"
+        )
+    access = of_live(found, day, desired, lock)
+    from dataclasses import replace
+
+    return replace(
+        access, notes=(*access.notes, *(f"Pipes shows no org {name} to {found.actor.handle}" for name in missing))
+    )
+
+
+def _manifests(paths: Sequence[Path], orgs: Sequence[str], day: date) -> tuple[Desired | None, Lock]:
+    """The manifests for names and orgs; with --org they need not be there."""
+    if orgs and not paths and not (Path("orgs.yaml").exists() or Path("orgs").exists()):
+        return None, {}
+    found = common.load(paths, day)
+    return found.desired, found.lock
+
+
+def _snapshot(client: Client, orgs: Sequence[str], lock: Lock) -> Snapshot:
+    """Pipes with the grants of every workspace: first which workspaces there are, then everything below them."""
+    from reconciler.cli.progress import Progress
+    from reconciler.pipes.reading import snapshot
+
+    with Progress("Reading") as progress:
+        first = snapshot(client, _everything(orgs, {}), lock, progress=progress.reading)
+        spaces = {org.handle: list(org.of("workspace")) for org in first.orgs.values()}
+        if first.unreadable:
+            return first
+        return snapshot(client, _everything(orgs, spaces), lock, progress=progress.reading)
+
+
+def _everything(orgs: Sequence[str], spaces: dict[str, list[str]]) -> Desired:
+    """What makes a reading whole: orgs whose members, and whose workspaces' grants, are all asked for."""
+    from reconciler.model.desired import Desired, Node, Rules
+    from reconciler.model.diagnostic import Source
+
+    nowhere = Source("", 1)
+
+    def node(kind: str, name: str, children: dict[str, dict[str, Node]]) -> Node:
+        return Node(kind, name, {}, nowhere, children=children)
+
+    def org(name: str) -> Node:
+        if name not in spaces:
+            return node("org", name, {"workspace": {}})
+        below = {space: node("workspace", space, {"grant": {}}) for space in spaces[name]}
+        return node("org", name, {"member": {}, "workspace": below})
+
+    return Desired({name: org(name) for name in orgs}, {}, Rules(), common.today())

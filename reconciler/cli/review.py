@@ -1,0 +1,148 @@
+"""`reconciler review`: what a pull request changes, from two revisions or folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import common
+from reconciler.model.errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from reconciler.model.desired import Desired
+    from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.live import Lock
+    from reconciler.model.review import Review
+    from reconciler.plan.review import Later
+
+WORKING = "the working tree"
+ENDINGS = 12  # days on which entries end that are looked ahead to
+
+
+@click.command(short_help="Show what a pull request changes, offline.")
+@click.argument("base", metavar="BASE")
+@click.argument("head", metavar="[HEAD]", required=False)
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Manifests to compare, on both sides; by default orgs.yaml, else orgs/. May be repeated.",
+)
+@click.option("--merge-base", is_flag=True, help="Compare with where HEAD left BASE, not with what BASE has become.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
+@click.option("-v", "--verbose", is_flag=True, help="All details.")
+@common.day_option
+@common.output_options
+def command(
+    base: str,
+    head: str | None,
+    paths: tuple[Path, ...],
+    merge_base: bool,
+    detailed_exitcode: bool,
+    verbose: bool,
+    day: datetime | None,
+    output: common.Output,
+) -> int:
+    """Show what HEAD changes over BASE: who gains and who loses which access, and what it states.
+
+    BASE and HEAD are git revisions of the repository that the current folder is in, or folders; without HEAD the files
+    as they are now are compared. Needs neither network nor token, and runs nothing of either side.
+    """
+    from reconciler.cli import CHANGES, DONE, ERROR
+    from reconciler.manifest import revision
+
+    when = day.date() if day else common.today()
+    if merge_base:
+        shown, base = f"{base} (where {head or 'HEAD'} left it)", revision.merge_base(base, head or "HEAD")
+    else:
+        shown = base
+    result = _review(base, shown, head, paths, when)
+    output.write(result, verbose=verbose)
+    if result.errors or result.inherited:
+        return ERROR
+    return CHANGES if detailed_exitcode and not result.is_empty else DONE
+
+
+def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day: date) -> Review:
+    from reconciler import manifest
+    from reconciler.manifest import revision
+    from reconciler.model.review import Review
+    from reconciler.plan.review import endings, make_review, nothing
+
+    before, base_errors = _base(base, paths, day)
+    label = head if head is not None else WORKING
+    try:
+        texts = revision.texts(head, paths) if head is not None else revision.working(paths)
+        after = manifest.load_texts(texts, today=day)
+    except ManifestError as error:
+        known = {_fact(found) for found in base_errors}
+        errors = [found for found in error.diagnostics if found.severity == "error"]
+        return Review(
+            shown,
+            label,
+            day,
+            errors=tuple(found for found in errors if _fact(found) not in known),
+            inherited=tuple(found for found in errors if _fact(found) in known),
+            warnings=tuple(found for found in error.diagnostics if found.severity != "error"),
+            base_errors=tuple(base_errors),
+        )
+    earlier = before if before is not None else nothing(day)
+    ends = endings(earlier, after)
+    later: dict[date, Later] = {}
+    for end in ends[:ENDINGS]:
+        try:
+            later[end] = manifest.load_texts(texts, today=end)
+        except ManifestError as error:
+            later[end] = error.diagnostics
+    base_lock, head_lock, notes = _locks(base, head, paths)
+    if len(ends) > ENDINGS:
+        notes.append(f"entries end on {len(ends)} days; what remains after the first {ENDINGS} of them was looked at")
+    return make_review(
+        earlier,
+        after,
+        base_label=shown,
+        head_label=label,
+        base_lock=base_lock,
+        head_lock=head_lock,
+        later=later,
+        base_errors=base_errors,
+        notes=notes,
+    )
+
+
+def _base(base: str, paths: Sequence[Path], day: date) -> tuple[Desired | None, Sequence[Diagnostic]]:
+    """BASE's manifests, None with what is wrong where they cannot be used: that is no fault of the pull request."""
+    from reconciler import manifest
+    from reconciler.manifest import revision
+
+    try:
+        return manifest.load_texts(revision.texts(base, paths, missing_ok=True), today=day), ()
+    except ManifestError as error:
+        return None, [found for found in error.diagnostics if found.severity == "error"]
+
+
+def _fact(found: Diagnostic) -> tuple[str, str]:
+    return found.summary, found.source.file if found.source else ""
+
+
+def _locks(base: str, head: str | None, paths: Sequence[Path]) -> tuple[Lock, Lock, list[str]]:
+    """Both lock files; one that cannot be read is told, and holds nothing."""
+    from reconciler import manifest
+    from reconciler.manifest import lockfile, revision
+
+    notes: list[str] = []
+    found: list[Lock] = []
+    for side in (base, head):
+        try:
+            lock = revision.lock(side, paths) if side is not None else lockfile.read(manifest.lock_path(paths))
+        except ManifestError as error:
+            notes.append(f"the lock file cannot be used: {error.diagnostics[0].summary}")
+            lock = {}
+        found.append(lock)
+    return found[0], found[1], notes
