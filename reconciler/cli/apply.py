@@ -262,7 +262,10 @@ def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
         typed = None
         if sys.stdin.isatty() and not plan.refusals and not plan.errors:
             typed = click.prompt(
-                f"Deleting {handle} cannot be undone. Type its handle to confirm", err=True, default=""
+                f"Deleting {handle} cannot be undone. Type its handle to confirm",
+                err=True,
+                default="",
+                show_default=False,
             )
         if typed != handle:
             refusals.append(

@@ -229,12 +229,13 @@ def _excerpt(found: Diagnostic, hint: str, paint: Paint) -> Iterator[str]:
 
 
 def _result(result: Result, paint: Paint) -> Iterator[str]:
-    wide = min(WIDEST, max((len(escape(outcome.address)) for outcome in result.outcomes), default=0))
-    for outcome in result.outcomes:
+    names = words.outcome_names(result)
+    wide = min(WIDEST, max((len(escape(name)) for name in names), default=0))
+    for outcome, name in zip(result.outcomes, names, strict=True):
         symbol = words.SYMBOLS.get(outcome.action, " ")
         detail = escape(words.outcome(outcome))
         status = paint(BY_STATUS[outcome.status], f"{outcome.status:7}")
-        line = f"{status} {outcome.number:>4}  {symbol} {escape(outcome.address):{wide}}"
+        line = f"{status} {outcome.number:>4}  {symbol} {escape(name):{wide}}"
         yield f"{line}  {detail}" if detail else line.rstrip()
     if result.outcomes:
         yield ""

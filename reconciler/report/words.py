@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -304,6 +305,19 @@ def outcome(outcome: Outcome) -> str:
     if known:
         parts.append(f"({', '.join(known)})")
     return " ".join(parts)
+
+
+def outcome_names(result: Result) -> list[str]:
+    """The address of each outcome, with the attributes that it is about where several steps are about one object."""
+    times = Counter(outcome.address for outcome in result.outcomes)
+    steps = {step.number: step for step in result.plan.steps}
+    names = []
+    for found in result.outcomes:
+        step = steps.get(found.number)
+        attributes = [name for sent in step.requests for name in sent.body or ()] if step is not None else []
+        several = times[found.address] > 1 and attributes
+        names.append(f"{found.address} ({', '.join(attributes)})" if several else found.address)
+    return names
 
 
 def result_summary(result: Result) -> str:
