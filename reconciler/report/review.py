@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = "1.0"
 QUIET = ("expires", "expired")  # statements that are no warning
+A_LINE = 20  # objects to a line, so that no line is too long to be read, or to fit
 GAIN, LOSE, CHANGE = "gain", "lose", "change"
 
 
@@ -147,7 +148,7 @@ def _items(found: Sequence[AccessChange], level: str) -> Iterator[Item]:
         is_org = "/" not in one.object
         at = (one.person, one.key, is_org, one.had, one.has, _why(one), one.invited, one.owns)
         groups.setdefault(at, []).append(one)
-    for group in groups.values():
+    for group in (whole[at : at + A_LINE] for whole in groups.values() for at in range(0, len(whole), A_LINE)):
         first = group[0]
         places = [one.object for one in group]
         yield Item(
