@@ -97,7 +97,7 @@ def _matrices(access: Access) -> Iterator[Section]:
             ((Name(who),), *(_cell(found.get(place)) for place in places))
             for (who, _), found in cells.get(org, {}).items()
         )
-        head = ("Who", *(place.partition("/")[2] or "member of the org" for place in places))
+        head = ("Who", *(place.partition("/")[2] or "the org" for place in places))
         open_ = any(place in access.open for place in places)
         about: Words = (OPEN,) if open_ else ()
         yield Section(org, table=Table(head, rows) if rows else None, weight=KEPT, about=about)

@@ -45,12 +45,13 @@ def _template() -> Template:
 __all__ = ["draw", "escape"]
 
 MORE = """
-.scroll { overflow-x: auto; position: relative; }
+.change { font-family: inherit; font-size: 1rem; }
 .about { color: var(--faint); }
-td .why { font-size: .85em; }
+.scroll { overflow-x: auto; position: relative; }
 .matrix td, .matrix th { padding-right: 1.25rem; }
 .matrix tbody tr:hover { background: var(--card); }
 .part > details > summary { font-weight: 600; margin-top: 1.5rem; }
+@media (min-width: 40rem) { .matrix td, .matrix th { min-width: 8rem; } }
 """
 
 TEMPLATE = """
@@ -84,6 +85,15 @@ TEMPLATE = """
 </div>
 {% endif %}
 {% endmacro %}
+{%- macro problem(found) %}
+<div class="box {{ "alarm" if found.severity == "error" else "care" }}"><strong>{{ "Error" if found.severity == "error" else "Warning" }}:</strong> <bdi>{{ found.summary }}</bdi>{% if found.source %} <span class="faint"><bdi>{{ place(found.source) }}</bdi></span>{% endif %}
+
+{% if excerpt(found) %}
+<pre>
+{{ excerpt(found) }}</pre>
+{% endif %}
+</div>
+{% endmacro %}
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -105,14 +115,8 @@ TEMPLATE = """
 {% endif %}
 </header>
 <main>
-{% for found in sheet.problems %}
-<div class="box {{ "alarm" if found.severity == "error" else "care" }}"><strong>{{ "Error" if found.severity == "error" else "Warning" }}:</strong> <bdi>{{ found.summary }}</bdi>{% if found.source %} <span class="faint"><bdi>{{ place(found.source) }}</bdi></span>{% endif %}
-
-{% if excerpt(found) %}
-<pre>
-{{ excerpt(found) }}</pre>
-{% endif %}
-</div>
+{% for found in sheet.errors %}
+{{ problem(found) }}
 {% endfor %}
 {% for section in sheet.sections %}
 <div class="part">
@@ -126,6 +130,9 @@ TEMPLATE = """
 {{ body(section) }}
 {% endif %}
 </div>
+{% endfor %}
+{% for found in sheet.warnings %}
+{{ problem(found) }}
 {% endfor %}
 {% for note in sheet.notes %}
 <div class="box">{{ say(note) }}</div>
