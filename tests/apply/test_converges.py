@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, note, settings
 
 from apply.watch import Watch
 from worlds import ACTOR, Pipes, Scene, check, load, scenes, token_of
@@ -24,6 +25,7 @@ def owners_to_be(scene: Scene, org: str) -> set[str]:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(scenes())
 def test_applying_a_plan_reaches_what_is_desired_and_keeps_the_owner_floor_at_every_step(scene: Scene):
+    note(json.dumps({"manifest": scene.document, "live": scene.world["orgs"]}))
     watch = Watch(scene)
     pipes = Pipes(scene.world, observer=watch)
     watch.start(pipes, scene)

@@ -6,6 +6,7 @@ the exit status is right, and running it again finishes the job.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
 from apply.watch import Watch
@@ -150,6 +151,7 @@ def created_twice(pipes: Pipes) -> list[str]:
 
 
 def one_case(scene: Scene, data: Any) -> None:
+    note(json.dumps({"manifest": scene.document, "live": scene.world["orgs"]}))
     watch = Watch(scene)
     if_match = data.draw(st.booleans(), label="the server knows If-Match")
     pipes = Pipes(scene.world, observer=watch, if_match=if_match)
