@@ -10,10 +10,10 @@ READ, WRITE = "tpt_read0never0shown0anywhere", "tpt_write0never0shown0anywhere"
 GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_CONFIG_COUNT", "GIT_CEILING_DIRECTORIES")
 
 WORLD = """
-users: {carol: {}, mallory: {}}
+users: {carol: {}, mallory: {}, reader: {}}
 orgs:
   acme:
-    members: {alice: owner, bob: owner, dave: member}
+    members: {alice: owner, bob: owner, dave: member, reader: owner}
     workspaces:
       prod: {instance_type: db1.small, members: {dave: reader}}
 """
@@ -25,6 +25,7 @@ orgs:
       alice: owner
       bob: owner
       dave: member
+      reader: owner
     workspaces:
       prod:
         members:
@@ -120,7 +121,8 @@ def work(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.chdir(tmp_path)
     bench = Bench(tmp_path, capsys)
-    tokens = ", ".join(f"{{user: alice, token: {token}, issued_at: 2026-06-01T00:00:00Z}}" for token in (READ, WRITE))
-    bench.pipes(f"{WORLD}tokens: [{tokens}]\n")
+    issued = "issued_at: 2026-06-01T00:00:00Z"  # two users, as docs/ci.md says: whoever plans is not who applies
+    tokens = f"tokens: [{{user: alice, token: {WRITE}, {issued}}}, {{user: reader, token: {READ}, {issued}}}]"
+    bench.pipes(f"{WORLD}{tokens}\n")
     with bench.served() as seen:
         yield Work(tmp_path, bench, seen)

@@ -1,0 +1,235 @@
+"""What holds for every workflow of this repository, and for those that users copy."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflows.runner import ACTION, EXPRESSION, ROOT, TEMPLATES, document
+
+COPIED = sorted(TEMPLATES.glob("*.yml"))
+WORKFLOWS = [*sorted((ROOT / ".github" / "workflows").glob("*.yml")), *COPIED]
+EVERYTHING = [*WORKFLOWS, ACTION / "action.yml"]
+SCRIPTS = sorted(ACTION.glob("*.sh"))
+
+each = pytest.mark.parametrize("path", EVERYTHING, ids=lambda path: path.name)
+each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+each_copied = pytest.mark.parametrize("path", COPIED, ids=lambda path: path.name)
+
+# what each job may do beyond nothing: whoever adds to it changes this table, and docs/threat-model.md
+PERMISSIONS = {
+    "ci.yml": {"test": {"contents": "read"}, "ci": {}},
+    "reconciler-apply.yml": {
+        "plan": {"contents": "read"},
+        "apply": {"actions": "read", "contents": "read"},
+        "keep-lock": {"actions": "read", "contents": "write", "pull-requests": "write"},
+    },
+    "reconciler-drift.yml": {
+        "look": {"actions": "read", "contents": "read"},
+        "issue": {"actions": "read", "issues": "write"},
+    },
+    "reconciler-pull-request.yml": {
+        "review": {"contents": "read"},
+        "plan": {"contents": "read"},
+        "comment": {"actions": "read", "pull-requests": "write"},
+    },
+}
+
+
+def steps(path):
+    """Every step of a workflow or action, each with its job's name."""
+    found = document(path)
+    jobs = found["jobs"] if "jobs" in found else {"action": found["runs"]}
+    return [(name, step) for name, job in jobs.items() for step in job["steps"]]
+
+
+@each
+def test_every_action_is_named_by_a_commit(path):
+    uses = [step["uses"] for _, step in steps(path) if "uses" in step]
+    assert uses
+    assert [name for name in uses if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name)] == []
+
+
+def test_each_action_stands_at_one_commit_everywhere():
+    commits = {}
+    for path in EVERYTHING:
+        for _, step in steps(path):
+            name, _, commit = step.get("uses", "").partition("@")
+            commits.setdefault(name, set()).add(commit)
+    assert {name: found for name, found in commits.items() if len(found) > 1} == {}
+
+
+@each
+def test_no_script_has_an_expression_in_it(path):
+    assert [step["run"] for _, step in steps(path) if "run" in step and EXPRESSION.search(step["run"])] == []
+
+
+@each_workflow
+def test_each_job_may_do_what_it_needs_and_no_more(path):
+    found = document(path)
+    assert found["permissions"] == {}
+    assert {name: job["permissions"] for name, job in found["jobs"].items()} == PERMISSIONS[path.name]
+
+
+@each_workflow
+def test_no_checkout_leaves_credentials_behind_and_no_job_runs_for_ever(path):
+    checkouts = [step for _, step in steps(path) if step.get("uses", "").startswith("actions/checkout@")]
+    assert [step for step in checkouts if step["with"].get("persist-credentials") is not False] == []
+    assert [name for name, job in document(path)["jobs"].items() if not 0 < job.get("timeout-minutes", 0) <= 120] == []
+
+
+@each_copied
+def test_a_job_with_a_pipes_token_has_an_environment_and_may_write_nothing_on_github(path):
+    held = {name for name, step in steps(path) if "secrets." in json.dumps(step)}
+    assert held
+    for name in held:
+        job = document(path)["jobs"][name]
+        assert job["environment"] in ("pipes-read", "pipes")
+        assert "write" not in job["permissions"].values()
+
+
+@each_copied
+def test_a_token_goes_to_the_action_and_nowhere_else(path):
+    for _, step in steps(path):
+        if "secrets." in json.dumps(step):
+            assert step["uses"].startswith("OWNER/reconciler/.github/actions/reconciler@")
+            given = {name for name, value in step["with"].items() if "secrets." in str(value)}
+            assert given == {"token"}
+
+
+def test_the_writing_token_is_in_the_environment_with_reviewers_only():
+    users = [
+        (path.name, name, document(path)["jobs"][name]["environment"])
+        for path in COPIED
+        for name, step in steps(path)
+        if "PIPES_WRITE_TOKEN" in json.dumps(step)
+    ]
+    assert users == [("reconciler-apply.yml", "apply", "pipes")]
+
+
+def test_nothing_of_a_pull_request_is_checked_out():
+    path = TEMPLATES / "reconciler-pull-request.yml"
+    for _, step in steps(path):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"].keys() == {"fetch-depth", "persist-credentials"}
+    scripts = [step["run"] for _, step in steps(path) if "run" in step]
+    assert [
+        text for text in scripts if re.search(r"git (checkout|switch|restore|worktree|archive|pull|merge)\b(?!-)", text)
+    ] == []
+
+
+def test_both_jobs_of_a_pull_request_merge_it_in_the_same_way():
+    path = TEMPLATES / "reconciler-pull-request.yml"
+    merging = [{**step} for _, step in steps(path) if step.get("id") == "merge"]
+    assert len(merging) == 2
+    assert merging[0] == merging[1]
+
+
+@each
+def test_what_a_stranger_words_reaches_no_expression(path):
+    # titles, bodies, branch names, labels and commit messages: none is needed, not even as an environment variable
+    told = r"github\.(head_ref|event\.(issue|comment|review|head_commit|commits|pull_request\.(title|body|head\.(ref|label))))"
+    assert re.findall(told, path.read_text()) == []
+
+
+# --- linters ----------------------------------------------------------------------------------------------------------
+
+
+def tool(name):
+    """A program beside the interpreter or on the path; the test is skipped, saying so, where it is in neither."""
+    found = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def run(*command):
+    # shellcheck is found by actionlint where it is beside the interpreter
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PATH": path}, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_actionlint_finds_nothing():
+    run(tool("actionlint"), "-no-color", *map(str, WORKFLOWS))
+
+
+def test_zizmor_finds_nothing():
+    run(tool("zizmor"), "--offline", "--no-progress", "--quiet", *map(str, EVERYTHING))
+
+
+def test_shellcheck_finds_nothing():
+    run(tool("shellcheck"), *map(str, SCRIPTS))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_are_bash_that_parses(path):
+    run("bash", "-n", str(path))
+
+
+def test_one_finding_is_passed_over_and_says_why():
+    ignored = {path.name: re.findall(r"zizmor: ignore\[([\w-]+)\] (.+)", path.read_text()) for path in EVERYTHING}
+    assert {name: found for name, found in ignored.items() if found} == {
+        "reconciler-pull-request.yml": [("dangerous-triggers", "nothing of the pull request is checked out or run")]
+    }
+
+
+# --- the action -------------------------------------------------------------------------------------------------------
+
+
+def test_the_action_installs_its_own_checkout_and_nothing_by_name(tmp_path):
+    python = tmp_path / "python"
+    calls = tmp_path / "calls"
+    # stands for the interpreter that setup-python gave; `-m venv DIR` makes another one like it
+    python.write_text(
+        f'#!/bin/sh\necho "$@" >>{calls}\nif [ "$2" = venv ]; then mkdir -p "$3/bin" && cp "$0" "$3/bin/python"; fi\n'
+    )
+    python.chmod(0o755)
+    environ = {
+        "PATH": os.environ["PATH"],
+        "RUNNER_TEMP": str(tmp_path / "temp"),
+        "GITHUB_ACTION_PATH": str(ACTION),
+        "PYTHON": str(python),
+        "INPUT_CONSTRAINTS": "pins.txt",
+    }
+    subprocess.run(["bash", str(ACTION / "install.sh")], env=environ, check=True, cwd=tmp_path)
+    made, installed = calls.read_text().splitlines()
+    assert made == f"-m venv {tmp_path}/temp/reconciler/venv"
+    words = installed.split()
+    assert words[words.index("--constraint") + 1] == "pins.txt"
+    assert words[-1] == str(ROOT)
+    assert (Path(words[-1]) / "pyproject.toml").is_file()
+
+
+def test_the_step_that_installs_does_not_hold_the_token():
+    (install,) = (step for _, step in steps(ACTION / "action.yml") if step.get("run", "").endswith('install.sh"'))
+    assert "token" not in json.dumps(install)
+
+
+def test_every_input_and_output_of_the_action_is_described_in_the_docs():
+    action, page = document(ACTION / "action.yml"), (ROOT / "docs" / "ci.md").read_text()
+    named = [*action["inputs"], *action["outputs"]]
+    assert [name for name in named if f"| `{name}` |" not in page] == []
+
+
+# --- elsewhere --------------------------------------------------------------------------------------------------------
+
+
+def test_the_hook_for_pre_commit_validates(tmp_path):
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    program, *args = hook["entry"].split()
+    assert program == "reconciler"
+    (tmp_path / "orgs.yaml").write_text("version: 1\norgs: {acme: {members: {alice: owner}}}\n")
+    command = [sys.executable, "-c", "from reconciler.cli import main; main()", *args]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    (tmp_path / "orgs.yaml").write_text("version: 1\norgs: {acme: {members: {alice: boss}}}\n")
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 1
+    assert re.search(hook["files"], "orgs/acme.yml")
