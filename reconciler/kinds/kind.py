@@ -112,6 +112,8 @@ class Kind:
 
     def differences(self, have: Mapping[str, Any], want: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes of `want` that live does not have yet, in the order in which the kind declares them."""
+        if want.items() <= have.items():  # nearly every row of nearly every plan
+            return {}
         return {
             a.name: want[a.name]
             for a in self.attributes

@@ -5,6 +5,7 @@ An org that cannot be read whole is never an empty one: it is left out of the Sn
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import SequenceMatcher
@@ -614,9 +615,15 @@ def _belongs(kind: Kind, row: Any) -> bool:
     return kind.level is None or not row.scope or row.scope == kind.level
 
 
+# nothing else is in most handles; what has more in it is looked at with care
+_plain = re.compile(r"[A-Za-z0-9_-]+").fullmatch
+
+
 def _checked(row: Any, path: str) -> Any:
     """`row`, unless its handle would lead a request elsewhere: it becomes part of paths."""
-    handle: str = row.user_handle if hasattr(row, "user_handle") else row.handle
+    handle: str = row.user_handle if isinstance(row, member.Row) else row.handle
+    if _plain(handle):
+        return row
     if handle in ("", ".", "..") or not handle.isprintable() or any(c in "/\\?#% " for c in handle):
         raise ContentError(f"{path} holds {handle[:50]!r}, which cannot be a handle")
     return row
