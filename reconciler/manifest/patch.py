@@ -488,18 +488,17 @@ class _File:
 
     def result(self) -> bytes:
         """The text with all edits made, from its end to its beginning, so that places stay what they were read as."""
+        gone = {(*section.path, name) for section in self.sections.values() for name in section.removed}
         edits = [
             (start, end, -len(section.path), new)
             for section in self.sections.values()
-            if section.touched
+            if section.touched and not any(section.path[: len(path)] == path for path in gone)
             for start, end, new in section.edits()
         ]
-        gone = [(start, end) for start, end, _, new in edits if start < end and not new]
         text = self.text
         # of two insertions at one place the deeper one belongs first: a section ends before what it stands in
         for start, end, _, new in sorted(edits, reverse=True):
-            if not any(a <= start and end < b for a, b in gone if (a, b) != (start, end)):
-                text = text[:start] + new + text[end:]
+            text = text[:start] + new + text[end:]
         return (self.mark + text).encode()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model import address as addresses
 from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
 from reconciler.report.words import count, sentence, show
 
@@ -143,7 +142,7 @@ def _of_a_person(found: Difference, place: str) -> Words:
 
 
 def _person(found: Difference) -> Words:
-    name = addresses.split(found.address)[-1][1]
+    name = _names(found.address)[-1]
     if found.what == "renamed" or found.handle in ("", name):
         return (Name(name),)
     return (Name(name), " (", Name(found.handle), ")")
@@ -155,12 +154,17 @@ def _value(value: Any) -> Words:
 
 def _place(address: str) -> tuple[str, str]:
     """(`acme/prod`, `bob`): where, and what there."""
-    names = [name for _, name in addresses.split(address)]
+    names = _names(address)
     return "/".join(names[:-1]) or names[-1], names[-1]
 
 
+def _names(address: str) -> list[str]:
+    """The handles of an address; a report takes whatever stands there."""
+    return [part.partition(".")[2] for part in address.split("/")]
+
+
 def _object(address: str) -> str:
-    return "/".join(name for _, name in addresses.split(address))
+    return "/".join(_names(address))
 
 
 def _by(found: Difference) -> Words:
@@ -300,7 +304,7 @@ def _found(d: Difference) -> dict[str, Any]:
     return {
         "address": d.address,
         "type": d.kind,
-        "name": addresses.split(d.address)[-1][1],
+        "name": _names(d.address)[-1],
         "what": d.what,
         "attribute": d.attribute,
         "wanted": d.wanted,
