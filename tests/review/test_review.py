@@ -170,8 +170,9 @@ def test_errors_that_base_has_too_are_not_blamed_on_the_pull_request(pull):
         ("unknown key `rolle` for member bob", True),
         ("unknown key `memberz` for org beta", False),
     }
-    text = pull(broken, broken).out
-    assert text.splitlines()[-1] == "1 error of these HEAD has too."
+    ran = pull(broken, broken)
+    assert ran.status == 1
+    assert ran.out.splitlines()[-1] == "1 error of these HEAD has too."
 
 
 def test_a_pull_request_that_mends_base_is_shown_as_new_with_a_note(pull):
@@ -198,6 +199,7 @@ def test_manifests_that_base_does_not_have_yet_are_new(repository, bench):
     repository.put("orgs.yaml", members("alice: owner"))
     ran = bench.run("review", "HEAD", *ON, "--format", "json")
     assert access(ran) == {("alice", "acme", "-", "owner")}
+    assert (ran.json["base_valid"], ran.json["notes"]) == (True, [])
 
 
 # --- which manifests --------------------------------------------------------------------------------------------------
@@ -335,6 +337,12 @@ def test_what_remains_when_an_entry_ends_is_said(pull):
     assert texts(pull(base, head, "--format", "json")) == [
         "from 2027-01-31 on bob is no longer owner of acme, and then member"
     ]
+
+
+def test_an_entry_that_ends_while_another_keeps_the_role_is_no_news(pull):
+    base = orgs("  acme: {members: {alice: owner, team/all: member}}\n", "teams: {all: [bob]}\n")
+    head = base.replace("team/all: member", "bob: {role: member, expires: 2027-01-31}, team/all: member")
+    assert texts(pull(base, head, "--format", "json")) == []
 
 
 def test_a_day_on_which_the_manifests_break_is_told(pull):

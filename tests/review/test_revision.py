@@ -278,6 +278,7 @@ def test_what_a_partial_clone_lacks_is_an_error_and_not_a_connection(repository)
     path.unlink()
     repository.git("config", "remote.origin.url", f"ext::touch {repository.folder}/touched")
     repository.git("config", "remote.origin.promisor", "true")
+    repository.git("config", "core.repositoryFormatVersion", "1")
     repository.git("config", "extensions.partialClone", "origin")
     repository.git("config", "protocol.ext.allow", "always")
     with pytest.raises(UsageError, match="the repository lacks a part of HEAD"):

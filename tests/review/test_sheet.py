@@ -57,6 +57,14 @@ def test_hostile_text_is_harmless_in_every_string_of_a_sheet(raw):
     assert visible(f"<{raw}>") in xs
 
 
+def test_names_side_by_side_stay_two_names():
+    item = Item((Name("a"), Name("b`c"), Name("d")))
+    sheet = Sheet("review", "Review", ("x",), (Section("t", (item,)),))
+    drawn = draw(sheet, "markdown")
+    (words,) = [token for token in sheets.PARSER.parse(drawn) if token.type == "inline" and "b`c" in token.content]
+    assert [child.content for child in words.children if child.type == "code_inline"] == ["a", "b`c", "d"]
+
+
 def test_each_item_with_a_level_is_an_annotation_the_gravest_first():
     lines = draw(SAMPLE, "github").splitlines()
     assert [line.split()[0] for line in lines] == ["::error", "::warning", "::warning", "::notice", "::notice"]
