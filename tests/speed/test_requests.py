@@ -1,0 +1,53 @@
+"""How many requests a plan that finds nothing to do sends: counts, which a busy machine cannot change."""
+
+from datetime import date
+from math import ceil
+
+import pytest
+
+from reconciler.manifest import load_texts
+from reconciler.pipes.client import Client
+from reconciler.pipes.reading import snapshot
+from reconciler.pipes.settings import Settings
+from reconciler.plan import make_plan
+from reconciler.sandbox.store import Store
+from reconciler.sandbox.world import generate, seed
+
+
+def manifest(world):
+    lines = ["version: 1", "orgs:"]
+    for handle, org in world["orgs"].items():
+        lines += [f"  {handle}:", "    members:", *(f"      {who}: {role}" for who, role in org["members"].items())]
+        for place, (name, space) in enumerate(org["workspaces"].items()):
+            lines += [*([] if place else ["    workspaces:"]), f"      {name}:", "        members:"]
+            lines += [f"          {who}: {role}" for who, role in space["members"].items()]
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("orgs", "members", "workspaces", "grants"),
+    [(1, 100, 1, 30), (2, 101, 2, 30), (101, 3, 1, 1), (1, 250, 3, 120), (3, 100, 0, 0), (1, 120, 101, 1)],
+)
+def test_a_plan_that_finds_nothing_to_do_sends_no_more_gets_than_the_pages_it_needs(
+    tmp_path, orgs, members, workspaces, grants
+):
+    world = generate(orgs=orgs, members=members, workspaces=workspaces, grants=grants)
+    path = tmp_path / "pipes.db"
+    with Store(path) as store:
+        seed(store, world)
+        token = store.default_token()
+    seen = []
+    settings = Settings("http://sandbox.invalid/api/v0", token, path)
+
+    def note(method, target, _status, _seconds):
+        seen.append(f"{method} {target}")
+
+    with Client(settings, read_only=True, on_request=note) as client:
+        desired = load_texts({"orgs.yaml": manifest(world)}, today=date(2026, 11, 24))
+        plan = make_plan(desired, snapshot(client, desired, {}))
+    assert (plan.changes, plan.refusals, plan.errors) == ((), (), ())
+    managed = sum(bool(space["members"]) for org in world["orgs"].values() for space in org["workspaces"].values())
+    expected = 1 + ceil(orgs / 100) + orgs * ceil(members / 100) + orgs * ceil(workspaces / 100)
+    expected += managed * ceil(grants / 100)
+    assert len(seen) <= expected
+    assert all(line.startswith("GET ") for line in seen)
