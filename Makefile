@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format accept docs clean
+.PHONY: help demo test lint format accept docs bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ accept: $(VENV)/installed ## Rewrite what the tests expect; read the difference 
 
 docs: $(VENV)/installed ## Rewrite the generated parts of README and docs
 	RECONCILER_ACCEPT=1 $(BIN)/python -m pytest tests/test_docs.py
+
+bench: $(VENV)/installed ## Time and memory by size, beside Terraform where it is installed; takes minutes
+	$(BIN)/python benchmarks/run.py
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -160,7 +160,7 @@ def test_validate_loads_nothing_of_the_network(tmp_path):
 
 def commands():
     for name in cli.COMMANDS:
-        command = importlib.import_module(f"reconciler.cli.{name}").command
+        command = importlib.import_module(cli.module_of(name)).command
         yield name, command
         if isinstance(command, click.Group):
             yield from ((f"{name} {sub}", found) for sub, found in command.commands.items())
@@ -171,7 +171,8 @@ ALL = dict(commands())
 
 def test_every_command_module_is_listed():
     helpers = {"__init__", "common", "progress"}
-    assert {path.stem for path in (PACKAGE / "cli").glob("*.py")} - helpers == set(cli.COMMANDS)
+    modules = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - helpers
+    assert modules == {cli.module_of(name).rpartition(".")[2] for name in cli.COMMANDS}
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

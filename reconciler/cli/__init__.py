@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import keyword
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -27,9 +28,15 @@ COMMANDS = {
     "drift": "Show what changed outside, and who did it.",
     "review": "Show what a pull request changes, offline.",
     "access": "Show who reaches what, and why.",
+    "import": "Write manifests from live organizations.",
     "schema": "Print the JSON Schema of manifests or plans.",
     "sandbox": "An imitation of Turbot Pipes on this machine.",
 }
+
+
+def module_of(name: str) -> str:
+    """The module of a command; Python's own words, such as `import`, can name none, and get a `_`."""
+    return f"reconciler.cli.{name}{'_' if keyword.iskeyword(name) else ''}"
 
 
 class Commands(click.Group):
@@ -41,7 +48,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        found: click.Command = importlib.import_module(module_of(cmd_name)).command
         return found
 
     def resolve_command(

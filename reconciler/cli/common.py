@@ -90,7 +90,8 @@ class PipesOptions:
         from reconciler.pipes.client import Client
 
         trace = (lambda line: click.echo(line, err=True)) if self.verbose else None
-        return Client(settings, read_only=read_only, parallelism=self.parallelism, trace=trace)
+        notice = (lambda line: click.echo(line, err=True)) if sys.stderr.isatty() else None
+        return Client(settings, read_only=read_only, parallelism=self.parallelism, trace=trace, notice=notice)
 
 
 def pipes_options(command: Callable[..., Any]) -> Callable[..., Any]:

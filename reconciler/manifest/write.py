@@ -1,0 +1,144 @@
+"""A live org as a manifest: in the shape that a person would have written, and into files that are there already.
+
+Text is laid out here and edits are made in place, by the nodes of `patch`, so that nothing else in a file moves.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from reconciler.kinds import KINDS, grant, member, org, workspace
+from reconciler.kinds.kind import same_value
+from reconciler.manifest.patch import _CannotError, _File, _last_line, _scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from reconciler.manifest.patch import _Section
+    from reconciler.model.live import Resource
+
+# a deed, not a state: copied to another org, or to one that is made anew, it would end tokens that nobody meant
+DEEDS = frozenset({"token_min_issued_at"})
+
+
+class CannotWriteError(Exception):
+    """No edit in place does it; the text is the reason."""
+
+
+def described(live: Resource, name_of: Callable[[Resource], str]) -> tuple[dict[str, Any], list[str]]:
+    """What a manifest says below an org's handle, sorted, and notes on what is left out of it.
+
+    `live` has its members, its workspaces and their grants. `name_of` gives the name that the manifests use for a
+    person's row. Rows of other levels are not written: they cannot be changed here.
+    """
+    notes: list[str] = []
+    rows = live.of(member.KIND.name)
+    found = _attributes(org.KIND.name, live)
+    if any(member.is_owner(row.attrs) for row in rows.values()):
+        found[member.KIND.section] = _people(rows, name_of)
+    else:
+        notes.append(f"org.{live.handle}: no row of its own is an owner's, so its members are left out, and left alone")
+    spaces = live.of(workspace.KIND.name)
+    if spaces:
+        found[workspace.KIND.section] = {
+            handle: _space(live, spaces[handle], name_of, notes) for handle in sorted(spaces)
+        }
+    return found, notes
+
+
+def described_workspace(
+    live: Resource, handle: str, name_of: Callable[[Resource], str]
+) -> tuple[dict[str, Any], list[str]]:
+    """The same for one workspace of `live`."""
+    notes: list[str] = []
+    return _space(live, live.of(workspace.KIND.name)[handle], name_of, notes), notes
+
+
+def _space(live: Resource, space: Resource, name_of: Callable[[Resource], str], notes: list[str]) -> dict[str, Any]:
+    found = _attributes(workspace.KIND.name, space)
+    people = {row.id: row for row in live.of(member.KIND.name).values()}
+    rows = space.of(grant.KIND.name)
+    strangers = sorted(row.handle for row in rows.values() if row.id not in people)
+    if strangers:
+        notes.append(
+            f"org.{live.handle}/workspace.{space.handle}: {', '.join(strangers)} has a grant and is no member of the org "
+            "by a row of its own, so the members are left out, and left alone"
+        )
+    else:
+        # owners reach every workspace: their grants are redundant, and plans leave them alone
+        granted = {handle: row for handle, row in rows.items() if not member.is_owner(people[row.id].attrs)}
+        # an empty section is not the same as none: with it a grant from outside is drift
+        found[grant.KIND.section] = _people(granted, name_of)
+    return found
+
+
+def _attributes(kind: str, live: Resource) -> dict[str, Any]:
+    return {
+        attribute.name: live.attrs[attribute.name]
+        for attribute in KINDS[kind].attributes
+        if attribute.settable and attribute.name not in DEEDS and not same_value(live.attrs.get(attribute.name), None)
+    }
+
+
+def _people(rows: Mapping[str, Resource], name_of: Callable[[Resource], str]) -> dict[str, Any]:
+    return dict(sorted((name_of(row), row.attrs.get("role", "")) for row in rows.values()))
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def document(orgs: Mapping[str, Mapping[str, Any]], schema: str) -> bytes:
+    """A whole manifest. `schema` is where an editor finds the JSON Schema, seen from the file."""
+    head = [f"# yaml-language-server: $schema={schema}", "version: 1", ""]
+    return "".join(f"{line}\n" for line in [*head, *_block({org.KIND.section: orgs})]).encode()
+
+
+def insert(data: bytes, path: tuple[str, ...], name: str, value: Mapping[str, Any]) -> bytes:
+    """A manifest with `name: value` as the last entry of the mapping at `path`, which is made where it is missing.
+
+    Raises CannotWriteError where that is no edit in place.
+    """
+    file = _File(data.decode())
+    try:
+        section = file.section(path)
+    except _CannotError as error:
+        if not path:
+            raise CannotWriteError(str(error)) from None
+        return insert(data, path[:-1], path[-1], {name: value})
+    try:
+        if not section.node.flow_style:
+            return _below(file, section, name, value)
+        quoted = bool(section.node.value) and section.node.value[0][0].style == '"'
+        section.insert(name, json.dumps(value, ensure_ascii=False) if quoted else _flow(value))
+        return file.result()
+    except _CannotError as error:
+        raise CannotWriteError(str(error)) from None
+
+
+def _below(file: _File, section: _Section, name: str, value: Mapping[str, Any]) -> bytes:
+    if name in section.keys:
+        raise CannotWriteError(f"`{name}` is written there already")
+    first, (key, last) = section.node.value[0][0], section.node.value[-1]
+    after = file.begin(_last_line(last, key) + 1)
+    indent = " " * first.start_mark.column
+    text = "".join(f"{indent}{line}{file.newline}" for line in _block({name: value}))
+    before = file.text[:after]
+    if not before.endswith("\n"):
+        before, text = before + file.newline, text.removesuffix(file.newline)
+    return (file.mark + before + text + file.text[after:]).encode()
+
+
+def _block(data: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in data.items():
+        if isinstance(value, dict) and value:
+            yield f"{_scalar(key)}:"
+            yield from (f"  {line}" for line in _block(value))
+        else:
+            yield f"{_scalar(key)}: {_flow(value)}"
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    return _scalar(value)
