@@ -139,10 +139,14 @@ def test_color_changes_nothing_but_color():
     ("outcomes", "interrupted", "line"),
     [
         pytest.param(("done", "done"), False, "Applied: 2 steps done, 0 failed, 0 skipped.", id="all"),
-        pytest.param(("already",), False, "Applied: 0 steps done, 1 already as wanted, 0 failed, 0 skipped.", id="already"),
+        pytest.param(
+            ("already",), False, "Applied: 0 steps done, 1 already as wanted, 0 failed, 0 skipped.", id="already"
+        ),
         pytest.param(("done", "failed"), False, "Applied in part: 1 step done, 1 failed, 0 skipped.", id="in part"),
         pytest.param(("failed", "skipped"), False, "Not applied: 0 steps done, 1 failed, 1 skipped.", id="nothing"),
-        pytest.param(("done",), True, "Interrupted. Applied in part: 1 step done, 0 failed, 0 skipped.", id="interrupted"),
+        pytest.param(
+            ("done",), True, "Interrupted. Applied in part: 1 step done, 0 failed, 0 skipped.", id="interrupted"
+        ),
     ],
 )
 def test_a_result_says_whether_it_was_whole(outcomes, interrupted, line):
