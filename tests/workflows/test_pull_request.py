@@ -168,9 +168,18 @@ def test_hostile_words_reach_no_script(work):
     nothing_leaks(work, ran)
 
 
-def test_a_review_and_a_plan_that_do_not_fit_one_comment_are_one_comment_all_the_same(work):
-    people = "".join(f"      person-{number:04}: member\n" for number in range(900))
-    ran = work.reviewed(work.pull_request({"orgs.yaml": MANIFEST.replace("      dave: member\n", "      dave: member\n" + people)}))  # fmt: skip
-    assert ran["comment"].result == "success", ran["comment"].log
+@pytest.mark.parametrize("people", [pytest.param(150, id="each fits alone"), pytest.param(1200, id="both are cut")])
+def test_however_much_a_pull_request_does_there_is_one_comment_that_github_takes(work, people):
+    names = [f"somebody-with-a-long-name-{number:04}" for number in range(people)]
+    known = "".join(f"  {name}: {{email: {name}@example.com}}\n" for name in names)
+    members = "".join(f"      {name}: member\n" for name in names)
+    text = MANIFEST.replace("orgs:\n", f"people:\n{known}orgs:\n").replace(
+        "    workspaces:\n", f"{members}    workspaces:\n"
+    )
+    ran = work.reviewed(work.pull_request({"orgs.yaml": text}))
+    assert results(ran) == ["success"] * 3, ran["comment"].log
     (comment,) = work.comments
     assert len(comment) <= 65_536
+    assert f"Plan: {people} to create" in comment
+    if people == 150:
+        assert "The review does not fit beside the plan" in comment
