@@ -27,7 +27,10 @@ db_option = click.option(
 )
 
 
-@click.group(short_help="An imitation of Turbot Pipes on this machine.")
+@click.group(
+    short_help="An imitation of Turbot Pipes on this machine.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 def command() -> None:
     """An imitation of Turbot Pipes on this machine, to rehearse changes on before they touch a live organization."""
 
