@@ -236,7 +236,8 @@ def narrow(desired: Desired, orgs: Collection[str]) -> Desired:
         raise UsageError(
             f"--org {unknown[0]}: the manifests have no such org; they have {', '.join(sorted(desired.orgs))}"
         )
-    return replace(desired, orgs={name: node for name, node in desired.orgs.items() if name in orgs})
+    chosen = {name: node for name, node in desired.orgs.items() if name in orgs}
+    return replace(desired, orgs=chosen, elsewhere={n: node for n, node in desired.orgs.items() if n not in chosen})
 
 
 def allowances(texts: Sequence[str]) -> list[Allowance]:

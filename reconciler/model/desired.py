@@ -70,6 +70,7 @@ class Desired:
     paths: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     teams: dict[str, tuple[str, ...]] = field(default_factory=dict)  # flattened: team -> names, sorted
+    elsewhere: dict[str, Node] = field(default_factory=dict)  # orgs of the manifests that this run was narrowed past
     nested: dict[str, tuple[str, ...]] = field(default_factory=dict)  # as written: team -> names and `team/…`
 
     def person(self, name: str) -> Person:

@@ -28,10 +28,10 @@ def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSh
     """Compare every managed org with live, in the order of their names."""
     everything = {**live.others, **live.orgs}
     wanted = dict(sorted(desired.orgs.items()))
+    siblings = {**desired.elsewhere, **wanted}
     unreadable = {u.org: u for u in live.unreadable}
-    matches, refusals = identity.match_named(
-        org_kind.KIND, None, {n: w for n, w in wanted.items() if n not in unreadable}, everything, lock.entries
-    )
+    readable = {n: w for n, w in wanted.items() if n not in unreadable}
+    matches, refusals = identity.match_named(org_kind.KIND, None, readable, everything, lock.entries, siblings)
     found = []
     for name, want in wanted.items():
         address = addresses.join(None, "org", name)
@@ -74,7 +74,9 @@ def _org(
     if have is None or match.renamed:
         _check_handle_free(sheet, live)
     if have is None:
-        twin = identity.left_behind(kind, None, sheet.name, desired.orgs, everything, lock.entries)
+        twin = identity.left_behind(
+            kind, None, sheet.name, {**desired.elsewhere, **desired.orgs}, everything, lock.entries
+        )
         if twin is not None:
             sheet.refusals.append(_looks_like_rename(kind, sheet.address, want, twin))
         sheet.drafts.append(Draft("create", kind, sheet.address, None, place, sheet.name, dict(want.attrs), want=want))

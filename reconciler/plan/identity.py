@@ -56,12 +56,14 @@ def match_named(
     wanted: Mapping[str, Node],
     live: Mapping[str, Resource],
     lock: Lock,
+    siblings: Mapping[str, Node] | None = None,
 ) -> tuple[dict[str, Match], list[Refusal]]:
     """Match objects that carry their own handle (orgs, workspaces) below `parent`.
 
     `live` is every sibling that is known, managed or not, by handle. Returns the matches by wanted name; a name that is
-    refused has none.
+    refused has none. `siblings` is everything that the manifests have there, where `wanted` is only a part of it.
     """
+    beside = wanted if siblings is None else siblings
     by_id = {resource.id: resource for resource in live.values()}
     matches: dict[str, Match] = {}
     refusals: list[Refusal] = []
@@ -72,17 +74,17 @@ def match_named(
         known = by_id.get(entry.id) if entry else None
         old = want.renamed_from
         found: Match | Refusal
-        if old and not want.absent and _in_a_circle(name, wanted):
+        if old and not want.absent and _in_a_circle(name, beside):
             # both handles are live before a swap and after it: that it is spent cannot be told
             found = _refuse(
                 here,
                 want,
-                f"{name} is renamed from {old}, and {old} in turn from {_former(old, wanted)}: a swap",
+                f"{name} is renamed from {old}, and {old} in turn from {_former(old, beside)}: a swap",
                 "rename one of them in an apply of its own first, over a third handle; drop `renamed_from` if it is done",
             )
         elif old and not want.absent and have is None:
-            found = _match_rename(kind, parent, want, wanted, live, lock)
-        elif old and not want.absent and old in live and old not in wanted:
+            found = _match_rename(kind, parent, want, beside, live, lock)
+        elif old and not want.absent and old in live and old not in beside:
             found = _refuse(
                 here,
                 want,

@@ -433,6 +433,24 @@ def test_org_narrows_an_apply_to_what_is_not_refused(bench):
     assert bench.run("plan", *bench.local, "--org", "gamma").status == 1
 
 
+def test_an_org_that_a_run_is_narrowed_past_is_still_in_the_manifest(bench):
+    """A new org beside it is no rename of it, whether the lock file knows it or it merely looks alike."""
+    bench.pipes("orgs: {acme-core: {members: {alice: owner}}}")
+    bench.manifest("orgs: {acme-core: {members: {alice: owner}}, acme-cores: {}, zulu: {}}")
+    bench.lock(**{"org.acme-core": "org acme-core"})
+    for new in ("acme-cores", "zulu"):
+        assert bench.planned("--org", new).codes == []
+    bench.manifest("orgs: {acme-cores: {}}")
+    assert bench.planned().codes == ["looks-like-rename"]
+
+
+def test_narrowing_hides_no_chain_of_renames(bench):
+    bench.pipes("orgs: {beta: {members: {alice: owner}}}")
+    bench.manifest("orgs: {alpha: {renamed_from: beta}, beta: {members: {alice: owner}}}")
+    ran = bench.planned("--org", "alpha")
+    assert (ran.status, ran.codes) == (3, ["rename"])
+
+
 # --- workspace-delete -------------------------------------------------------------------------------------------------
 
 
