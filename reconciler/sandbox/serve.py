@@ -7,13 +7,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cheroot import wsgi
+from cheroot import errors, wsgi
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from reconciler.sandbox.faults import ConnectionDropped
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
+    from typing import Any
     from wsgiref.types import WSGIApplication
 
 THREADS = 16
@@ -37,12 +39,23 @@ class _Gateway(wsgi.Gateway_10):
             raise ConnectionAbortedError(errno.ECONNABORTED, "a fault dropped it") from error
 
 
+class _Adapter(BuiltinSSLAdapter):
+    def wrap(self, sock: socket.socket) -> tuple[socket.socket, dict[str, Any]]:
+        try:
+            sock.getpeername()
+        except OSError as error:
+            # ssl takes the descriptor over before it finds that the client is gone, and then leaves it open.
+            sock.close()
+            raise errors.FatalSSLAlert(*error.args) from error
+        return super().wrap(sock)  # type: ignore[no-any-return, no-untyped-call]
+
+
 def make_server(app: WSGIApplication, host: str, port: int, certificate: Certificate | None = None) -> wsgi.Server:
     """A server that listens already; `serve()` runs it, `stop()` ends it. Port 0 takes a free one: see `url`."""
     server = wsgi.Server((host, port), app, numthreads=THREADS, request_queue_size=128, server_name="sandbox")
     server.gateway = _Gateway
     if certificate is not None:
-        server.ssl_adapter = BuiltinSSLAdapter(str(certificate.certificate), str(certificate.key))
+        server.ssl_adapter = _Adapter(str(certificate.certificate), str(certificate.key))
     server.prepare()
     return server
 
