@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from reconciler.model.access import Access
-    from reconciler.model.desired import Desired, Node
+    from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Snapshot
     from reconciler.pipes.client import Client
 
@@ -147,27 +147,8 @@ def _snapshot(client: Client, orgs: Sequence[str], lock: Lock) -> Snapshot:
     from reconciler.pipes.reading import snapshot
 
     with Progress("Reading") as progress:
-        first = snapshot(client, _everything(orgs, {}), lock, progress=progress.reading)
+        first = snapshot(client, common.everything(orgs, {}, common.today()), lock, progress=progress.reading)
         spaces = {org.handle: list(org.of("workspace")) for org in first.orgs.values()}
         if first.unreadable:
             return first
-        return snapshot(client, _everything(orgs, spaces), lock, progress=progress.reading)
-
-
-def _everything(orgs: Sequence[str], spaces: dict[str, list[str]]) -> Desired:
-    """What makes a reading whole: orgs whose members, and whose workspaces' grants, are all asked for."""
-    from reconciler.model.desired import Desired, Node, Rules
-    from reconciler.model.diagnostic import Source
-
-    nowhere = Source("", 1)
-
-    def node(kind: str, name: str, children: dict[str, dict[str, Node]]) -> Node:
-        return Node(kind, name, {}, nowhere, children=children)
-
-    def org(name: str) -> Node:
-        if name not in spaces:
-            return node("org", name, {"workspace": {}})
-        below = {space: node("workspace", space, {"grant": {}}) for space in spaces[name]}
-        return node("org", name, {"member": {}, "workspace": below})
-
-    return Desired({name: org(name) for name in orgs}, {}, Rules(), common.today())
+        return snapshot(client, common.everything(orgs, spaces, common.today()), lock, progress=progress.reading)

@@ -14,7 +14,7 @@ import click
 from reconciler.model.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock
@@ -238,6 +238,21 @@ def narrow(desired: Desired, orgs: Collection[str]) -> Desired:
         )
     chosen = {name: node for name, node in desired.orgs.items() if name in orgs}
     return replace(desired, orgs=chosen, elsewhere={n: node for n, node in desired.orgs.items() if n not in chosen})
+
+
+def everything(orgs: Sequence[str], spaces: Mapping[str, Iterable[str]], day: date) -> Desired:
+    """For reading only: orgs whose workspaces, and where `spaces` names those, whose members and grants are asked for."""
+    from reconciler.model.desired import Desired, Node, Rules
+    from reconciler.model.diagnostic import Source
+
+    nowhere = Source("", 1)
+
+    def org(name: str) -> Node:
+        below = {space: Node("workspace", space, {}, nowhere, children={"grant": {}}) for space in spaces.get(name, ())}
+        people: dict[str, dict[str, Node]] = {"member": {}} if name in spaces else {}
+        return Node("org", name, {}, nowhere, children={**people, "workspace": below})
+
+    return Desired({name: org(name) for name in orgs}, {}, Rules(), day)
 
 
 def allowances(texts: Sequence[str]) -> list[Allowance]:

@@ -14,10 +14,10 @@ from reconciler.cli import DONE, REFUSED, common
 from reconciler.model.errors import ManifestError, PipesError, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from reconciler.model.desired import Desired, Node
+    from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Resource, Snapshot
     from reconciler.pipes.client import Client
 
@@ -135,10 +135,10 @@ def _read(client: Client, asked: Sequence[str], there: _There) -> tuple[Snapshot
     from reconciler.plan.drift import both
 
     with Progress("Reading") as progress:
-        first = snapshot(client, _everything(asked, {}, there.day), there.lock, progress=progress.reading)
+        first = snapshot(client, common.everything(asked, {}, there.day), there.lock, progress=progress.reading)
         known = [_live_org(handle, first, there.lock) for handle in asked]
         spaces = {one.handle: list(one.of("workspace")) for one in known}
-        to_read = _everything(list(spaces), spaces, there.day)
+        to_read = common.everything(list(spaces), spaces, there.day)
         names = {handle: _name(first.orgs[handle], there) for handle in spaces}
         if there.desired is not None:
             to_read = both(common.narrow(there.desired, [n for n in names.values() if n]), to_read)
@@ -147,21 +147,6 @@ def _read(client: Client, asked: Sequence[str], there: _There) -> tuple[Snapshot
     for one in found:
         _whole(one.live, live)
     return live, found
-
-
-def _everything(orgs: Sequence[str], spaces: Mapping[str, Iterable[str]], day: date) -> Desired:
-    """For reading only: orgs whose workspaces, or with `spaces` whose members and grants, are asked for."""
-    from reconciler.model.desired import Desired, Node, Rules
-    from reconciler.model.diagnostic import Source
-
-    nowhere = Source("", 1)
-
-    def org(name: str) -> Node:
-        below = {space: Node("workspace", space, {}, nowhere, children={"grant": {}}) for space in spaces.get(name, ())}
-        people: dict[str, dict[str, Node]] = {"member": {}} if name in spaces else {}
-        return Node("org", name, {}, nowhere, children={**people, "workspace": below})
-
-    return Desired({name: org(name) for name in orgs}, {}, Rules(), day)
 
 
 def _live_org(handle: str, live: Snapshot, lock: Lock) -> Resource:
@@ -281,7 +266,8 @@ class _Draft:
 
         made = fix_up(self.texts, desired, drift.outside, remaining)
         if made.left:
-            raise _LeftAloneError(
+            doubtful = any(d.what == "replaced" for d, _ in made.left)
+            raise (_RefusedError if doubtful else _LeftAloneError)(
                 "; ".join(
                     f"{d.address}{f' ({d.attribute})' if d.attribute else ''} differs, and cannot be written: {why}"
                     for d, why in made.left
@@ -331,10 +317,11 @@ class _Draft:
 
     def _insert(self, file: str, path: tuple[str, ...], name: str, data: Mapping[str, Any]) -> None:
         from reconciler.manifest import write
+        from reconciler.manifest.edit import CannotEditError
 
         try:
             self.texts[file] = write.insert(self.texts[file], path, name, data)
-        except write.CannotWriteError as error:
+        except CannotEditError as error:
             raise _LeftAloneError(f"{file}: {'.'.join((*path, name))} cannot be added: {error}") from None
 
     def _names(self, desired: Desired | None, live: Resource) -> Any:

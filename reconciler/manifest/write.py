@@ -1,6 +1,6 @@
 """A live org as a manifest: in the shape that a person would have written, and into files that are there already.
 
-Text is laid out here and edits are made in place, by the nodes of `patch`, so that nothing else in a file moves.
+Text is laid out here and edits are made in place, by the nodes of `edit`, so that nothing else in a file moves.
 """
 
 from __future__ import annotations
@@ -10,20 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import KINDS, grant, member, org, workspace
 from reconciler.kinds.kind import same_value
-from reconciler.manifest.patch import _CannotError, _File, _last_line, _scalar
+from reconciler.manifest.edit import CannotEditError, File, last_line, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from reconciler.manifest.patch import _Section
+    from reconciler.manifest.edit import Section
     from reconciler.model.live import Resource
 
 # a deed, not a state: copied to another org, or to one that is made anew, it would end tokens that nobody meant
 DEEDS = frozenset({"token_min_issued_at"})
-
-
-class CannotWriteError(Exception):
-    """No edit in place does it; the text is the reason."""
 
 
 def described(live: Resource, name_of: Callable[[Resource], str]) -> tuple[dict[str, Any], list[str]]:
@@ -97,30 +93,27 @@ def document(orgs: Mapping[str, Mapping[str, Any]], schema: str) -> bytes:
 def insert(data: bytes, path: tuple[str, ...], name: str, value: Mapping[str, Any]) -> bytes:
     """A manifest with `name: value` as the last entry of the mapping at `path`, which is made where it is missing.
 
-    Raises CannotWriteError where that is no edit in place.
+    Raises CannotEditError where that is no edit in place.
     """
-    file = _File(data.decode())
+    file = File(data.decode())
     try:
         section = file.section(path)
-    except _CannotError as error:
+    except CannotEditError:
         if not path:
-            raise CannotWriteError(str(error)) from None
+            raise
         return insert(data, path[:-1], path[-1], {name: value})
-    try:
-        if not section.node.flow_style:
-            return _below(file, section, name, value)
-        quoted = bool(section.node.value) and section.node.value[0][0].style == '"'
-        section.insert(name, json.dumps(value, ensure_ascii=False) if quoted else _flow(value))
-        return file.result()
-    except _CannotError as error:
-        raise CannotWriteError(str(error)) from None
+    if not section.node.flow_style:
+        return _below(file, section, name, value)
+    quoted = bool(section.node.value) and section.node.value[0][0].style == '"'
+    section.insert(name, json.dumps(value, ensure_ascii=False) if quoted else _flow(value))
+    return file.result()
 
 
-def _below(file: _File, section: _Section, name: str, value: Mapping[str, Any]) -> bytes:
+def _below(file: File, section: Section, name: str, value: Mapping[str, Any]) -> bytes:
     if name in section.keys:
-        raise CannotWriteError(f"`{name}` is written there already")
+        raise CannotEditError(f"`{name}` is written there already")
     first, (key, last) = section.node.value[0][0], section.node.value[-1]
-    after = file.begin(_last_line(last, key) + 1)
+    after = file.begin(last_line(last, key) + 1)
     indent = " " * first.start_mark.column
     text = "".join(f"{indent}{line}{file.newline}" for line in _block({name: value}))
     before = file.text[:after]
@@ -132,13 +125,13 @@ def _below(file: _File, section: _Section, name: str, value: Mapping[str, Any]) 
 def _block(data: Mapping[str, Any]) -> Iterator[str]:
     for key, value in data.items():
         if isinstance(value, dict) and value:
-            yield f"{_scalar(key)}:"
+            yield f"{scalar(key)}:"
             yield from (f"  {line}" for line in _block(value))
         else:
-            yield f"{_scalar(key)}: {_flow(value)}"
+            yield f"{scalar(key)}: {_flow(value)}"
 
 
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
-    return _scalar(value)
+        return "{" + ", ".join(f"{scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    return scalar(value)

@@ -249,6 +249,15 @@ def test_a_lock_file_that_knows_another_org_of_that_name_is_refused(bench):
     assert "rename: org.acme" in refused(bench, "acme", status=3)
 
 
+@pytest.mark.parametrize("address", ["org.acme/member.zoe", "org.acme/workspace.prod"])
+def test_an_object_that_the_lock_file_knows_as_another_one_is_refused_while_merging_too(bench, address):
+    bench.pipes(ACME)
+    imported(bench, "acme")
+    bench.lock(**{"org.acme": "org acme", address: "one that is gone"})
+    (bench.folder / LOCK).rename(bench.folder / "orgs" / LOCK)
+    assert f"{address} differs, and cannot be written: it is another object" in refused(bench, "acme", status=3)
+
+
 def test_manifests_with_errors_are_not_merged_into(bench):
     bench.pipes(ACME)
     bench.manifest("orgs: {acme: {membres: {alice: owner}}}")
