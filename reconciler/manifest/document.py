@@ -24,6 +24,8 @@ MAX_ALIASED = 100_000  # nodes that all aliases of a file may add
 MAX_TEXT = 200  # characters of a line that a problem carries from its column on
 MAX_COLUMN = 2_000  # beyond it a problem carries no line: it would be one long line of JSON
 
+_TOO_DEEP = f"this is nested more than {MAX_DEPTH} levels deep"
+
 _DROP = object()
 
 # What YAML 1.1 or 1.2 reads as something else than text when it stands without quotes.
@@ -210,6 +212,9 @@ def _syntax(document: Document, error: yaml.MarkedYAMLError) -> None:
     problem = error.problem or "this is not YAML"
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    if "nesting depth" in problem:  # libyaml reads ahead, and has a bound of its own since 0.2.6
+        document.problem(_TOO_DEEP, line, column)
+        return
     hint = next((text for words, text in _SYNTAX if words in problem), None)
     if document.line(line)[column - 1 : column] == "\t":
         hint = "a tab cannot indent YAML; use spaces"
@@ -339,7 +344,7 @@ def _build(document: Document) -> None:
                 )
                 raise _StopReading
             if len(stack) >= MAX_DEPTH:
-                problem(f"this is nested more than {MAX_DEPTH} levels deep", line, column)
+                problem(_TOO_DEEP, line, column)
                 raise _StopReading
             inner: Map | Seq = (Map if kind is yaml.MappingStartEvent else Seq)(line, column)
             place_value(inner, line, column)
