@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reconciler.apply import guard, look
 from reconciler.apply.errors import StepFailed
-from reconciler.kinds import KINDS, grant, member
+from reconciler.kinds import KINDS, member
 from reconciler.kinds.kind import Place, same_value
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
@@ -162,7 +162,7 @@ def _create(run: Run, step: Step, kind: Kind, request: Request, progress: _Progr
 def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _Progress) -> None:
     body = request.body or {}
     by_email = kind is member.KIND and "handle" not in body
-    place = _place(step.address, kind)
+    place = Place.of(step.address)
     before = _pending(run, place) if by_email else []
     answer = None
     for attempt in range(1, TRIES + 1):
@@ -198,11 +198,6 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
     _give_up(progress, answer)
 
 
-def _place(address: str, kind: Kind) -> Place:
-    parts = dict(addresses.split(address))
-    return Place(org=parts["org"], workspace=parts.get("workspace", "") if kind.name != "org" else "")
-
-
 def _pending(run: Run, place: Place) -> list[str]:
     """The user ids of the invitations that are open now: the list that a lost answer is compared with."""
     return [r.id for r in look.members(run.client, place.org) if r.attrs.get("status") == member.INVITED]
@@ -227,7 +222,7 @@ def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: R
     identifier = body.get("user_id") if kind.names_people else body.get("id")
     handle = body.get("user_handle") if kind.names_people else body.get("handle")
     with run.mutex:
-        if isinstance(identifier, str) and kind is not grant.KIND:  # a grant is known by its workspace and its member
+        if isinstance(identifier, str) and kind.remembered:
             by_email = kind is member.KIND and "handle" not in (request.body or {})
             run.learned[step.address] = LockEntry(identifier, handle if by_email and isinstance(handle, str) else None)
         if kind is member.KIND and isinstance(handle, str):
@@ -236,7 +231,7 @@ def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: R
 
 def _learn_resource(run: Run, step: Step, kind: Kind, found: Resource) -> None:
     with run.mutex:
-        if kind is not grant.KIND:
+        if kind.remembered:
             run.learned[step.address] = LockEntry(found.id, found.handle if kind is member.KIND else None)
         if kind is member.KIND:
             run.handles[step.address] = found.handle

@@ -61,8 +61,7 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
             return "the object is gone"
         taken = all(kind.attribute(n).same(now.attrs.get(n), v) for n, v in wanted.items() if n != "handle")
         return "it took effect" if taken else "it did not take effect and is planned again"
-    parts = dict(addresses.split(request.address))
-    place = Place(org=parts["org"], workspace=parts.get("workspace", "") if kind.name != "org" else "")
+    place = Place.of(request.address)
     handle = (request.body or {}).get("handle")
     if handle is not None:
         return _made(reading.at(client, kind, kind.find(place, str(handle))))

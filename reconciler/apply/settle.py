@@ -57,9 +57,9 @@ class Rest:
 
     def _state(self, address: str) -> str:
         parts = dict(addresses.split(address))
-        place = Place(org=parts["org"], workspace=parts["workspace"])
+        place = Place(org=parts["org"], inner=parts["workspace"])
         try:
-            found = reading.at(self.client, workspace.KIND, workspace.find(place, place.workspace))
+            found = reading.at(self.client, workspace.KIND, workspace.find(place, place.inner))
         except PipesError as error:
             self.late[address] = f"not known: {error}"
             return "pending"

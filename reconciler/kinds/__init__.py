@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 KINDS: dict[str, Kind] = {kind.KIND.name: kind.KIND for kind in (org, member, workspace, grant)}
 
 
+_CHILDREN = {name: tuple(k for k in KINDS.values() if k.parent == name) for name in KINDS}
+# the keys of a manifest's mapping that are no attributes of it: where its children stand
+SECTIONS = {name: frozenset(k.section for k in found) for name, found in _CHILDREN.items()}
+
+
 def children_of(kind: str) -> tuple[Kind, ...]:
     """The kinds whose parent is `kind`, in the order in which they are created."""
-    return tuple(k for k in KINDS.values() if k.parent == kind)
+    return _CHILDREN[kind]
+
+
+def named_below(kind: str) -> tuple[Kind, ...]:
+    """Those of them that carry handles of their own, and no people's."""
+    return tuple(k for k in _CHILDREN[kind] if not k.names_people)

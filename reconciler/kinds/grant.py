@@ -25,7 +25,7 @@ def resource(row: Row) -> Resource:
 
 
 def collection(place: Place) -> str:
-    return f"/org/{place.org}/workspace/{place.workspace}/member"
+    return f"/org/{place.org}/workspace/{place.inner}/member"
 
 
 def find(place: Place, handle: str) -> str:
@@ -63,4 +63,6 @@ KIND = Kind(
     create=create,
     update=update,
     delete=delete,
+    told=True,
+    remembered=False,  # it is known by its workspace and its member
 )

@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from reconciler.model.address import split
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import msgspec
 
+    from reconciler.model.address import Address
     from reconciler.model.desired import Person
     from reconciler.model.live import Resource
     from reconciler.model.request import Request
@@ -53,13 +56,22 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request goes: the handles that the parents have when it is sent, and how people get in there."""
+    """Where a request goes: the handles that the parents have when it is sent, and how people get in there.
+
+    `inner` is the handle of the org's child that the request is about or that its object lies below: a workspace's.
+    """
 
     org: str = ""
-    workspace: str = ""
+    inner: str = ""
     custom_tenant: bool = False  # people are added (orgMember_create), not invited (orgMember_invite)
     person: Person | None = None  # for kinds that name people
     late: str | None = None  # the member address whose invitation tells the handle
+
+    @staticmethod
+    def of(address: Address) -> Place:
+        """The place of the object at `address`."""
+        (_, org), *below = split(address)
+        return Place(org=org, inner=below[0][1] if below else "")
 
 
 class Create(Protocol):
@@ -84,7 +96,9 @@ class Kind:
 
     `section` is its key in the parent's mapping of a manifest. `authoritative` kinds lose whoever a present section
     does not list; the others are removed only by `absent: true`. `level` is the `scope` of rows that can be changed
-    here, None where the API has no scope. `find(place, handle)` is the path that reads one object again.
+    here, None where the API has no scope. `find(place, handle)` is the path that reads one object again. `told` says
+    that its list is read also where its org is renamed or deleted, since the plan tells what becomes of it.
+    `remembered` says that the lock file keeps its ids.
     """
 
     name: str
@@ -102,6 +116,8 @@ class Kind:
     update: Update
     delete: Delete
     rename: Rename | None = None
+    told: bool = False
+    remembered: bool = True
 
     def attribute(self, name: str) -> Attribute:
         """The declaration of `name`; KeyError for one that the kind does not have."""

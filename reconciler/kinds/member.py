@@ -96,4 +96,5 @@ KIND = Kind(
     create=create,
     update=update,
     delete=delete,
+    told=True,
 )

@@ -64,7 +64,7 @@ def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgWorkspace_update."""
-    return (Request("PATCH", find(place, place.workspace), KIND.body(attrs, create=False), have.version),)
+    return (Request("PATCH", find(place, place.inner), KIND.body(attrs, create=False), have.version),)
 
 
 def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:
@@ -93,4 +93,5 @@ KIND = Kind(
     update=update,
     delete=delete,
     rename=rename,
+    told=True,
 )

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+from reconciler.kinds import KINDS, member, named_below
 from reconciler.manifest import shape
 from reconciler.manifest.document import NULLS, Map, Seq, reads_as, shown
 
@@ -316,15 +317,16 @@ def _wrong_type(path: Path_, label: str, value: Any, part: dict[str, Any]) -> tu
         return f"{label} is empty", f"{expected} is expected", False
     key = path[-1]
     if wanted[0] == "object":
-        if key == "members":
+        if any(kind.authoritative and kind.section == key for kind in KINDS.values()):
             hint = "write `members: {}` to remove everyone, or drop the line to leave them alone"
         else:
             hint = f"write `{key}: {{}}`, or drop the line"
         return f"{label} holds nothing", hint, True
     if wanted[0] == "array":
         return f"{label} holds nothing", f"write `{key}: []`, or drop the line", True
-    # An org's or a workspace's own attribute, where a null could be meant to clear it.
-    if (len(path) == 3 or (len(path) == 5 and path[2] == "workspaces")) and path[0] == "orgs" and key != "renamed_from":
+    # An attribute of what carries its own handle, where a null could be meant to clear it.
+    named = {kind.section for kind in named_below("org")}
+    if (len(path) == 3 or (len(path) == 5 and path[2] in named)) and path[0] == "orgs" and key != "renamed_from":
         return f"{label} cannot be cleared", "drop the line to leave it as it is", True
     hint = f"it is one of {_listed(part['enum'])}" if "enum" in part else "write a value, or drop the line"
     return f"{label} is empty", hint, True
@@ -465,6 +467,6 @@ def _whole(path: Path_) -> Path_:
     if path[:1] == ("people",):
         return path[:2]
     for depth in (2, 4):
-        if path[:1] == ("orgs",) and len(path) > depth and path[depth] == "members":
+        if path[:1] == ("orgs",) and len(path) > depth and path[depth] == member.KIND.section:
             return path[: depth + 2]
     return path

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from reconciler.kinds import SECTIONS, children_of
 from reconciler.manifest.document import Map, Seq, shown
 from reconciler.model.desired import Node, Person
 from reconciler.model.diagnostic import Source
@@ -30,17 +31,16 @@ class Section:
 class Written:
     """Everything that the manifests say, merged and not yet resolved.
 
-    `members` are the sections by the org's handle, `grants` by the org's and the workspace's. `teams` are the entries
-    of each team with their places.
+    `people_of` are the `members:` sections by place (`acme`, `acme/prod`), `named` the objects that carry handles of
+    their own by place and kind. `teams` are the entries of each team with their places.
     """
 
     rules: dict[str, tuple[int, Source]] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     teams: dict[str, tuple[Source, list[tuple[str, Source]]]] = field(default_factory=dict)
     orgs: dict[str, Node] = field(default_factory=dict)
-    members: dict[str, Section] = field(default_factory=dict)
-    grants: dict[tuple[str, str], Section] = field(default_factory=dict)
-    workspaces: dict[str, dict[str, Node]] = field(default_factory=dict)
+    people_of: dict[str, Section] = field(default_factory=dict)
+    named: dict[tuple[str, str], dict[str, Node]] = field(default_factory=dict)
 
 
 class Reporter:
@@ -141,28 +141,27 @@ def _org(document: Document, orgs: Map, handle: str, written: Written, report: R
         org = written.orgs[handle] = Node("org", handle, {}, source, sources={})
     if not _attributes(document, entry, org, f"org {handle}", report):
         gaps.orgs.add(handle)
-    members = entry.get("members")
-    if members is not None:
-        where = _source(document, entry, "members")
-        section = written.members.setdefault(handle, Section(where))
-        _note(org, "member", where)
-        _entries(document, members, "member", section, report)
-    workspaces = entry.get("workspaces")
-    if workspaces is None:
-        return
-    _note(org, "workspace", _source(document, entry, "workspaces"))
-    listed = written.workspaces.setdefault(handle, {})
-    for name, inner in workspaces.items():
-        workspace = listed.get(name)
-        if workspace is None:
-            workspace = listed[name] = Node("workspace", name, {}, _source(document, workspaces, name), sources={})
-        _attributes(document, inner, workspace, f"workspace {handle}/{name}", report)
-        grants = inner.get("members")
-        if grants is not None:
-            where = _source(document, inner, "members")
-            section = written.grants.setdefault((handle, name), Section(where))
-            _note(workspace, "grant", where)
-            _entries(document, grants, "grant", section, report)
+    _sections(document, entry, org, handle, written, report)
+
+
+def _sections(document: Document, entry: Map, node: Node, place: str, written: Written, report: Reporter) -> None:
+    """Read what stands below an object; `place` is its handles: `acme`, `acme/prod`."""
+    for kind in children_of(node.kind):
+        listed = entry.get(kind.section)
+        if listed is None:
+            continue
+        where = _source(document, entry, kind.section)
+        _note(node, kind.name, where)
+        if kind.names_people:
+            _entries(document, listed, kind.name, written.people_of.setdefault(place, Section(where)), report)
+            continue
+        known = written.named.setdefault((place, kind.name), {})
+        for name, inner in listed.items():
+            child = known.get(name)
+            if child is None:
+                child = known[name] = Node(kind.name, name, {}, _source(document, listed, name), sources={})
+            _attributes(document, inner, child, f"{kind.name} {place}/{name}", report)
+            _sections(document, inner, child, f"{place}/{name}", written, report)
 
 
 def _note(node: Node, key: str, source: Source) -> None:
@@ -171,11 +170,11 @@ def _note(node: Node, key: str, source: Source) -> None:
 
 
 def _attributes(document: Document, entry: Map, node: Node, what: str, report: Reporter) -> bool:
-    """Read the attributes of an org or a workspace into `node`; False where one is wrong."""
+    """Read the attributes of an object that carries its own handle into `node`; False where one is wrong."""
     assert node.sources is not None
     right = True
     for key, value in entry.items():
-        if key in ("members", "workspaces"):
+        if key in SECTIONS[node.kind]:
             continue
         source = _source(document, entry, key)
         first = node.sources.setdefault(key, source)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.kinds import named_below
 from reconciler.manifest import shape
 from reconciler.manifest.check import near_to
 from reconciler.model.desired import Desired, Node, Rules
@@ -37,22 +38,17 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
     for handle, org in written.orgs.items():
         if _stands_alone(org, f"org {handle}", report):
             continue
-        section = written.members.get(handle)
+        section = written.people_of.get(handle)
         if section is not None:
             _members(org, section, "orgRole", teams, written.people, today, report, gaps, used)
             _owners(org, section, rules, report, gaps)
-        if handle in written.workspaces:
-            org.children["workspace"] = written.workspaces[handle]
-            for workspace in org.children["workspace"].values():
-                where = f"{handle}/{workspace.name}"
-                if _stands_alone(workspace, f"workspace {where}", report):
-                    continue
-                grants = written.grants.get((handle, workspace.name))
-                if grants is not None:
-                    _members(workspace, grants, "grantRole", teams, written.people, today, report, gaps, used)
-                    if section is not None:
-                        _granted_to_members(org, workspace, where, written.people, report, gaps)
-            _one_rename_each(org.children["workspace"], report)
+        for workspace in _named(org, handle, written, report).get("workspace", {}).values():
+            where = f"{handle}/{workspace.name}"
+            grants = written.people_of.get(where)
+            if grants is not None and not workspace.absent:
+                _members(workspace, grants, "grantRole", teams, written.people, today, report, gaps, used)
+                if section is not None:
+                    _granted_to_members(org, workspace, where, written.people, report, gaps)
     _one_rename_each(written.orgs, report)
     _handle_of_a_name(used, written.people, report)
     return Desired(
@@ -388,11 +384,25 @@ def _strangers(
             )
 
 
-# --- orgs and workspaces ---
+# --- orgs, and what carries a handle below them ---
+
+
+def _named(node: Node, place: str, written: Written, report: Reporter) -> dict[str, dict[str, Node]]:
+    """Fill `node`'s children that carry their own handles, at any depth; returns its children."""
+    for kind in named_below(node.kind):
+        listed = written.named.get((place, kind.name))
+        if listed is None:
+            continue
+        node.children[kind.name] = listed
+        for child in listed.values():
+            if not _stands_alone(child, f"{kind.name} {place}/{child.name}", report):
+                _named(child, f"{place}/{child.name}", written, report)
+        _one_rename_each(listed, report)
+    return node.children
 
 
 def _stands_alone(node: Node, what: str, report: Reporter) -> bool:
-    """True for an absent org or workspace; what another file says about it is an error."""
+    """True for what is stated absent; what another file says about it is an error."""
     if not node.absent:
         return False
     assert node.sources is not None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds import KINDS, grant, member, org, workspace
+from reconciler.kinds import KINDS, children_of, grant, member, org, workspace
 from reconciler.kinds.kind import Place
 from reconciler.model.address import join
 from reconciler.model.errors import PipesError
@@ -165,7 +165,7 @@ def at(client: Client, kind: Kind, path: str) -> Resource | None:
     except StatusError as error:
         refused = error
     if refused is None:
-        return kind.resource(_checked(row, path)) if _belongs(kind, row) else None
+        return _checked(kind.resource(row), path) if _belongs(kind, row) else None
     if refused.status == 404:
         return None
     if refused.status == 403 and kind.parent is not None and not _exists(client, org.find(Place(), path.split("/")[2])):
@@ -194,7 +194,7 @@ def _read_lists(run: _Run) -> None:
         for row in rows:
             if row.org is None:
                 raise ContentError(f"{run.client.settings.where} lists org {row.org_id} without saying what it is")
-            live = org.KIND.resource(_checked(row.org, "/actor/org"))
+            live = _checked(org.KIND.resource(row.org), "/actor/org")
             listed[live.handle] = live
             _take_org(run, live)
 
@@ -234,26 +234,27 @@ def _take_org(run: _Run, live: Resource) -> None:
     place = Place(org=live.handle)
     live.children = {}
     live.inherited = {}
-    if any(_needs_members(node, live) for node in nodes):
-        _read_children(run, entry, member.KIND, place, live, f"org.{live.handle}")
-    if any(_needs_workspaces(node, live) for node in nodes):
-        _read_children(run, entry, workspace.KIND, place, live, f"org.{live.handle}")
+    for kind in children_of(org.KIND.name):
+        if any(_needs(kind, node, live) for node in nodes):
+            _read_children(run, entry, kind, place, live, f"org.{live.handle}")
 
 
-def _needs_members(node: Node, live: Resource) -> bool:
-    grants = any(grant.KIND.name in child.children for child in node.children.get(workspace.KIND.name, {}).values())
-    return member.KIND.name in node.children or grants or node.absent or node.name != live.handle
-
-
-def _needs_workspaces(node: Node, live: Resource) -> bool:
-    return workspace.KIND.name in node.children or node.absent or node.name != live.handle
+def _needs(kind: Kind, node: Node, live: Resource) -> bool:
+    """Whether a plan for an org needs its list of a kind: where it is wanted, or where what becomes of it is told."""
+    if kind.name in node.children or (kind.told and (node.absent or node.name != live.handle)):
+        return True
+    # grants are given to members
+    return kind is member.KIND and any(
+        grant.KIND.name in space.children for space in node.children.get(workspace.KIND.name, {}).values()
+    )
 
 
 def _read_children(run: _Run, entry: _Live, kind: Kind, place: Place, parent: Resource, address: str) -> None:
-    """Read one list below `parent` into its `children` and `inherited`; below workspaces their grants follow."""
+    """Read one list below `parent` into its `children` and `inherited`; what lies below its objects follows."""
     path = kind.collection(place)
     own: dict[str, Resource] = {}
     inherited: dict[str, Resource] = {}
+    below = children_of(kind.name)
 
     def begin() -> None:
         own.clear()
@@ -261,7 +262,7 @@ def _read_children(run: _Run, entry: _Live, kind: Kind, place: Place, parent: Re
 
     def take(rows: list[Any]) -> None:
         for row in rows:
-            found = kind.resource(_shared(_checked(row, path)) if kind.names_people else _checked(row, path))
+            found = _checked(kind.resource(_shared(row) if kind.names_people else row), path)
             if _belongs(kind, row):
                 if found.handle in own:
                     raise PartialReadError(f"{path} shifted while it was read: `{found.handle}` came twice")
@@ -279,35 +280,32 @@ def _read_children(run: _Run, entry: _Live, kind: Kind, place: Place, parent: Re
         parent.children[kind.name] = own
         if inherited:
             parent.inherited[kind.name] = inherited
-        if kind is workspace.KIND and entry.failed is None:
+        if below and entry.failed is None:
             for found in own.values():
-                _read_grants(run, entry, found, address)
+                _read_below(run, entry, kind, found, address)
 
     _list(run, path, kind.row, take, end, kind.name, address, begin)
 
 
-def _read_grants(run: _Run, entry: _Live, live: Resource, org_address: str) -> None:
-    for node in entry.nodes:
-        for want in node.children.get(workspace.KIND.name, {}).values():
-            if not _is_workspace(run.lock, node, want, live):
-                continue
-            if grant.KIND.name in want.children or want.absent:
-                live.children = {}
-                live.inherited = {}
-                place = Place(org=entry.resource.handle, workspace=live.handle)
-                _read_children(run, entry, grant.KIND, place, live, join(org_address, workspace.KIND.name, live.handle))
-                return
+def _read_below(run: _Run, entry: _Live, kind: Kind, live: Resource, org_address: str) -> None:
+    wanted = [w for n in entry.nodes for w in n.children.get(kind.name, {}).values() if _is(run.lock, kind, n, w, live)]
+    for child in children_of(kind.name):
+        if any(child.name in want.children or (child.told and want.absent) for want in wanted):
+            live.children = live.children or {}
+            live.inherited = live.inherited or {}
+            place = Place(org=entry.resource.handle, inner=live.handle)
+            _read_children(run, entry, child, place, live, join(org_address, kind.name, live.handle))
 
 
-def _is_workspace(lock: Lock, node: Node, want: Node, live: Resource) -> bool:
-    """Whether a live workspace is, was, or by its id must be the wanted one."""
+def _is(lock: Lock, kind: Kind, node: Node, want: Node, live: Resource) -> bool:
+    """Whether a live object below an org is, was, or by its id must be the wanted one."""
     if live.handle in (want.name, want.renamed_from):
         return True
     return any(
         lock[address].id == live.id
         for parent in _org_addresses(node)
         for name in (want.name, want.renamed_from)
-        if name is not None and (address := join(parent, workspace.KIND.name, name)) in lock
+        if name is not None and (address := join(parent, kind.name, name)) in lock
     )
 
 
@@ -354,7 +352,7 @@ def _ask_for(run: _Run, handle: str) -> None:
             for node in [named] if named is not None else run.by_old_handle.get(handle, []):
                 run.unreadable[node.name] = Unreadable(node.name, EMPTY_READ, str(found))
         else:
-            _take_org(run, org.KIND.resource(_checked(found, "/org")))
+            _take_org(run, _checked(org.KIND.resource(found), "/org"))
 
     _submit(run, lambda: run.client.get_json(org.find(Place(), handle), org.Row), take)
 
@@ -451,7 +449,7 @@ def _read_identities(run: _Run, handles: dict[str, None]) -> None:
 def _makes_workspaces(lock: Lock, node: Node, entry: _Live) -> bool:
     live = entry.resource.of(workspace.KIND.name).values()
     return any(
-        not want.absent and not any(_is_workspace(lock, node, want, found) for found in live)
+        not want.absent and not any(_is(lock, workspace.KIND, node, want, found) for found in live)
         for want in node.children.get(workspace.KIND.name, {}).values()
     )
 
@@ -619,14 +617,14 @@ def _belongs(kind: Kind, row: Any) -> bool:
 _plain = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 
 
-def _checked(row: Any, path: str) -> Any:
-    """`row`, unless its handle would lead a request elsewhere: it becomes part of paths."""
-    handle: str = row.user_handle if isinstance(row, member.Row) else row.handle
+def _checked(found: Resource, path: str) -> Resource:
+    """`found`, unless its handle would lead a request elsewhere: it becomes part of paths."""
+    handle = found.handle
     if _plain(handle):
-        return row
+        return found
     if handle in ("", ".", "..") or not handle.isprintable() or any(c in "/\\?#% " for c in handle):
         raise ContentError(f"{path} holds {handle[:50]!r}, which cannot be a handle")
-    return row
+    return found
 
 
 def _shared(row: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import children_of, grant, member, workspace
+from reconciler.kinds import grant, member, named_below, workspace
 from reconciler.kinds import org as org_kind
 from reconciler.kinds.kind import Place, weaker
 from reconciler.model import address as addresses
@@ -110,8 +110,8 @@ def _org(
                 "grant in look missing, and applying will be refused by Pipes"
             )
     _members(sheet, place, live_members, desired, lock)
-    for child in children_of(kind.name):
-        if not child.names_people and child.name in want.children:
+    for child in named_below(kind.name):
+        if child.name in want.children:
             _named(sheet, child, place, match, desired, lock)
 
 
@@ -331,7 +331,7 @@ def _named(
         address = addresses.join(sheet.address, kind.name, name)
         if have is not None:
             sheet.named[address] = have
-        here = replace(place, workspace=name) if kind is workspace.KIND else place
+        here = replace(place, inner=name)
         if want.absent:
             if have is not None:
                 sheet.drafts.append(

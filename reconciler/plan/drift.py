@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import KINDS, grant, member, org, workspace
+from reconciler.kinds import KINDS, children_of, grant, member, named_below, org, workspace
 from reconciler.model import address as addresses
 from reconciler.model.desired import Node, Person
 from reconciler.model.drift import (
@@ -458,11 +458,11 @@ def _followed(desired: Desired, renamed: Mapping[str, Resource]) -> Desired:
         node = orgs[name]
         if not rest:
             orgs[name] = replace(node, renamed_from=live.handle)
-        elif rest[0][0] == workspace.KIND.name:
-            spaces = node.children[workspace.KIND.name]
-            found = replace(spaces[rest[0][1]], renamed_from=live.handle)
-            children = {**node.children, workspace.KIND.name: {**spaces, rest[0][1]: found}}
-            orgs[name] = replace(node, children=children)
+        elif not KINDS[rest[0][0]].names_people:
+            kind, handle = rest[0]
+            siblings = node.children[kind]
+            found = replace(siblings[handle], renamed_from=live.handle)
+            orgs[name] = replace(node, children={**node.children, kind: {**siblings, handle: found}})
         else:
             person = desired.person(rest[0][1])
             people[person.name] = Person(person.name, live.handle, person.email, person.source)
@@ -499,7 +499,7 @@ class _Clue:
 
     def _about(self, said: _Said) -> bool:
         kind = self.difference.kind
-        if kind in (org.KIND.name, workspace.KIND.name):
+        if not KINDS[kind].names_people:
             return bool(self.names & said.target) and not said.verbs & PEOPLE
         named = said.target | said.values if said.verbs & PEOPLE else said.target
         if not self.names & named:
@@ -624,15 +624,18 @@ def _unmanaged(desired: Desired, live: Snapshot) -> Iterator[Unmanaged]:
         here = addresses.join(None, "org", name)
         if member.KIND.name not in node.children:
             yield from _people(member.KIND.name, here, have)
-        wanted = node.children.get(workspace.KIND.name, {})
-        old = {w.renamed_from for w in wanted.values()}
-        for space in have.of(workspace.KIND.name).values():
-            want = wanted.get(space.handle)
-            address = addresses.join(here, workspace.KIND.name, space.handle)
-            if want is None and space.handle not in old:
-                yield Unmanaged(workspace.KIND.name, address, {})
-            elif want is not None and not want.absent and grant.KIND.name not in want.children:
-                yield from _people(grant.KIND.name, address, space)
+        for kind in named_below(org.KIND.name):
+            wanted = node.children.get(kind.name, {})
+            old = {w.renamed_from for w in wanted.values()}
+            for one in have.of(kind.name).values():
+                want = wanted.get(one.handle)
+                address = addresses.join(here, kind.name, one.handle)
+                if want is None and one.handle not in old:
+                    yield Unmanaged(kind.name, address, {})
+                elif want is not None and not want.absent:
+                    for below in children_of(kind.name):
+                        if below.names_people and below.name not in want.children:
+                            yield from _people(below.name, address, one)
 
 
 def _people(kind: str, parent: str, have: Resource) -> Iterator[Unmanaged]:
@@ -651,10 +654,9 @@ def whole(desired: Desired) -> Desired:
 def _whole(node: Node) -> Node:
     if node.absent:
         return node
-    if node.kind == workspace.KIND.name:
-        return replace(node, children={grant.KIND.name: {}, **node.children})
-    children: dict[str, dict[str, Node]] = {member.KIND.name: {}, workspace.KIND.name: {}, **node.children}
-    children[workspace.KIND.name] = {name: _whole(space) for name, space in children[workspace.KIND.name].items()}
+    children: dict[str, dict[str, Node]] = {kind.name: {} for kind in children_of(node.kind)} | node.children
+    for kind in named_below(node.kind):
+        children[kind.name] = {name: _whole(child) for name, child in children[kind.name].items()}
     return replace(node, children=children)
 
 
@@ -680,8 +682,7 @@ def _both(one: Node, other: Node) -> Node:
         for kind in {**one.children, **other.children}
     }
     if one.absent or other.absent:  # to delete it, all that lies in it has to be known
-        sections = (member.KIND.name, workspace.KIND.name) if one.kind == org.KIND.name else (grant.KIND.name,)
-        children = {**{kind: {} for kind in sections if one.kind in (org.KIND.name, workspace.KIND.name)}, **children}
+        children = {kind.name: {} for kind in children_of(one.kind) if kind.told} | children
     return replace(
         one,
         attrs={**other.attrs, **one.attrs},

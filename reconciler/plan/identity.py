@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import member
+from reconciler.kinds import member, named_below
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Refusal
 
@@ -37,10 +37,11 @@ def carried(lock: Lock, desired: Desired) -> Lock:
         here = addresses.join(None, "org", name)
         if org.renamed_from:
             _carry(moved, addresses.join(None, "org", org.renamed_from), here)
-        for handle, workspace in org.children.get("workspace", {}).items():
-            if workspace.renamed_from:
-                old = addresses.join(here, "workspace", workspace.renamed_from)
-                _carry(moved, old, addresses.join(here, "workspace", handle))
+        for kind in named_below("org"):
+            for handle, node in org.children.get(kind.name, {}).items():
+                if node.renamed_from:
+                    old = addresses.join(here, kind.name, node.renamed_from)
+                    _carry(moved, old, addresses.join(here, kind.name, handle))
     return moved
 
 

@@ -470,7 +470,7 @@ def test_a_workspace_deletion_that_nothing_states_is_refused():
     """No manifest leads there today: it is what a recreate, an import or a future kind must never get past."""
     want = Node("org", "acme", {}, Source("orgs.yaml", 2))
     have = Resource("workspace", "prod", "w_00000000000000000001", 1, {})
-    place = Place(org="acme", workspace="prod")
+    place = Place(org="acme", inner="prod")
 
     def codes(*, stated):
         draft = Draft(

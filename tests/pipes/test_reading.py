@@ -599,7 +599,7 @@ def test_as_many_requests_as_allowed_are_under_way_across_orgs_and_never_more(ma
 
 
 def place(org="acme", workspace=""):
-    return Place(org=org, workspace=workspace)
+    return Place(org=org, inner=workspace)
 
 
 def one(client, kind, place, handle):
