@@ -1,8 +1,10 @@
 """What the request bodies may hold, as JSON Schemas (contract: the schemas Create…Request, Update…Request, Invite…Request).
 
 Stricter than the contract where its text or the API's behaviour is: unknown fields are refused, roles are the known
-ones, `desired_state: paused` is refused since the contract calls it "not yet supported for Workspace". Its formats for
-`handle` in member requests ask for an id; handles are what every client sends, so both are taken.
+ones, `desired_state: paused` is refused since the contract calls it "not yet supported for Workspace"; a folder's title
+keeps its form when it is changed, since it names a schema. Its formats for `handle` in member requests ask for an id;
+handles are what every client sends, so both are taken. Those for attaching a schema admit no underscore, which handles
+of connections and every id have; they are left out.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ HANDLE = r"^[a-z0-9]{1,2}(?:[a-z0-9]{1,2}|-[a-z0-9]){0,18}[a-z0-9]?$"
 """Of an org, a user or a tenant (contract: CreateOrgRequest.handle)."""
 WORKSPACE_HANDLE = r"^[a-z0-9]{1,23}$"
 """Contract: CreateWorkspaceRequest.handle."""
+CONNECTION_HANDLE = r"^[a-z](?:[a-z0-9]|_(?=[a-z0-9])){0,38}$"
+"""Contract: CreateConnectionRequest.handle, and the title of a folder in CreateConnectionFolderRequest."""
 
 ORG_ROLES = ("owner", "member")
 TENANT_ROLES = ("owner", "member")
@@ -29,6 +33,8 @@ WORKSPACE_ROLES = ("reader", "operator", "admin", "owner")
 _TEXT: Schema = {"type": "string"}
 _HANDLE: Schema = {"type": "string", "pattern": HANDLE}
 _WORKSPACE_HANDLE: Schema = {"type": "string", "pattern": WORKSPACE_HANDLE}
+_CONNECTION_HANDLE: Schema = {"type": "string", "pattern": CONNECTION_HANDLE}
+_OBJECT: Schema = {"type": "object"}
 _WHO: Schema = {"type": "string", "minLength": 1}
 _EMAIL: Schema = {"type": "string", "pattern": r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "maxLength": 254}
 _INT64: Schema = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
@@ -108,6 +114,20 @@ UPDATE_WORKSPACE = _body(
 )
 CREATE_WORKSPACE_USER = _body(("handle", "role"), handle=_WHO, role=_WORKSPACE_ROLE)
 UPDATE_WORKSPACE_USER = _body(("role",), role=_WORKSPACE_ROLE)
+CREATE_CONNECTION = _body(("handle", "plugin"), handle=_CONNECTION_HANDLE, plugin=_WHO, config=_OBJECT, parent_id=_TEXT)
+UPDATE_CONNECTION = _body(
+    handle=_CONNECTION_HANDLE,
+    config=_OBJECT,
+    parent_id=_TEXT,
+    config_source={"type": "string", "enum": ["self", "inherited"]},
+    credential_source={"type": "string", "enum": ["self", "inherited", "temporary"]},
+)
+TEST_CONNECTION = _body(("plugin",), plugin=_WHO, config=_OBJECT)
+CREATE_CONNECTION_FOLDER = _body(("title",), title=_CONNECTION_HANDLE, parent_id=_TEXT)
+UPDATE_CONNECTION_FOLDER = _body(title=_CONNECTION_HANDLE, parent_id=_TEXT)
+PERMISSION = _body(identity_handle=_TEXT, tenant_handle=_TEXT, workspace_handle=_TEXT)
+"""For creating and for changing one: the contract has the same fields for both."""
+ATTACH_SCHEMA = _body(aggregator_handle=_TEXT, connection_folder=_TEXT, connection_handle=_TEXT)
 CREATE_TENANT = _body(("handle",), handle=_HANDLE, display_name=_TEXT, plan_id=_TEXT)
 UPDATE_TENANT = _body(handle=_HANDLE, display_name=_TEXT, token_min_issued_at=_TEXT, **_USAGE, **_USER_USAGE)
 INVITE_TENANT_USER = _body(("email", "role"), email=_EMAIL, role=_TENANT_ROLE)

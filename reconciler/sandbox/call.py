@@ -166,6 +166,8 @@ class Call:
         """One page of a list that is made rather than stored; the cursor counts."""
         limit = self._limit()
         start = max(self._cursor(), 0)
+        if start:
+            start = max(start + self.request.env.get("sandbox.shift", 0), 0)
         body: dict[str, Any] = {"items": items[start : start + limit]}
         if len(items) > start + limit:
             cursor = msgspec.json.encode([self.name, start + limit])

@@ -149,3 +149,65 @@ def workspace_member(id_: str, org_id: str, workspace_id: str, user_id: str, *, 
         "user_id": user_id,
         "role": role,
     }
+
+
+def connection(id_: str, name: str, *, tenant_id: str, org_id: str, parent_id: str, by: str, at: str,
+               plugin: str | None, workspace_id: str | None = None, config: Doc | None = None) -> Doc:  # fmt: skip
+    """A connection; a folder where `plugin` is None (contract: Connection, for both)."""
+    return {
+        **_signed(id_, by, at),
+        "deleted_by_id": "",
+        "tenant_id": tenant_id,
+        "identity_id": org_id,
+        "parent_id": parent_id,
+        **({"workspace_id": workspace_id} if workspace_id else {}),
+        **(
+            {"type": "connection-folder", "title": name}
+            if plugin is None
+            else {
+                "type": "connection",
+                "handle": name,
+                "handle_mode": "static",
+                "plugin": plugin,
+                "config": config or {},
+                "config_source": "self",
+                "credential_source": "self",
+                "status": "enabled",
+            }
+        ),
+    }
+
+
+def permission(id_: str, connection_id: str, org_id: str, workspace_id: str | None, *, by: str, at: str) -> Doc:
+    """Where a connection or a folder may be used: in one workspace, or in all of the org."""
+    return {
+        **_signed(id_, by, at),
+        "connection_id": connection_id,
+        "identity_id": org_id,
+        **({"workspace_id": workspace_id} if workspace_id else {}),
+    }
+
+
+def association(id_: str, org_id: str, workspace_id: str, connection_id: str, *, by: str, at: str) -> Doc:
+    """A connection or a folder that is attached to a workspace (contract: WorkspaceConnectionAssociation)."""
+    return {
+        **_signed(id_, by, at),
+        "identity_id": org_id,
+        "workspace_id": workspace_id,
+        "connection_id": connection_id,
+    }
+
+
+def process(id_: str, type_: str, *, org: tuple[str, str], connection_id: str, by: str, at: str,
+            workspace_id: str | None = None) -> Doc:  # fmt: skip
+    """Something that ran, and is done. `org` is its id and its tenant's."""
+    return {
+        **_signed(id_, by, at),
+        "type": type_,
+        "pipe": "steampipe",
+        "state": "completed",
+        "identity_id": org[0],
+        "tenant_id": org[1],
+        "connection_id": connection_id,
+        **({"workspace_id": workspace_id} if workspace_id else {}),
+    }

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x50697065
 """Stands in the file's header, so that another program's database is never taken for a sandbox."""
 
+SCRIPTS = ("schema.sql", "connections.sql")
+"""What makes a store, in order. A store knows how many it has seen; those that came later are run when it is opened."""
+
 PRIMARY_TENANT_ID = "t_00000000000000000000"
 PRIMARY_TENANT = "turbot-pipes"
 
@@ -111,9 +114,13 @@ class Store:
                 connection.execute("ROLLBACK")
                 raise StoreError(f"{self.path} is a database of another program, not a sandbox")
             if found != APPLICATION_ID:
-                for statement in _statements(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")):
-                    connection.execute(statement)
                 connection.execute("PRAGMA application_id = 0x50697065")
+            # Sandboxes of the first version did not count.
+            done = connection.execute("PRAGMA user_version").fetchone()[0] or int(found == APPLICATION_ID)
+            for script in SCRIPTS[done:]:
+                for statement in _statements(Path(__file__).with_name(script).read_text(encoding="utf-8")):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {SCRIPTS.index(script) + 1}")
             connection.execute("COMMIT")
             # Kept in the file; asked for each time, since whoever made the file may have been killed before this.
             connection.execute("PRAGMA journal_mode = WAL")
@@ -246,6 +253,28 @@ class Store:
             raise KeyError(user_handle)
         return str(row[0])
 
+    def holds_secret(self, org_handle: str, connection_handle: str, path: str, value: Any) -> bool:
+        """Whether an org's connection was given this secret, at this dotted path of its configuration.
+
+        Only digests are kept: a secret cannot be read from a store, only tried. KeyError for an unknown connection.
+        """
+        with self.read() as db:
+            row = db.execute(
+                "SELECT n.id, n.secrets FROM connection n JOIN org o ON o.id = n.org_id"
+                " WHERE o.handle = ? AND n.name = ? AND n.folder = 0 AND n.workspace_id IS NULL",
+                (org_handle, connection_handle),
+            ).fetchone()
+        if row is None:
+            raise KeyError(connection_handle)
+        found: str | None = msgspec.json.decode(row[1], type=dict[str, str]).get(path)
+        return found == secret_digest(row[0], value)
+
+
+def secret_digest(connection_id: str, value: Any) -> str:
+    """What is kept of a secret. The id salts it."""
+    raw = msgspec.json.encode(value, order="sorted")
+    return hashlib.blake2b(raw, key=connection_id.encode(), digest_size=20).hexdigest()
+
 
 def _statements(script: str) -> Iterator[str]:
     # executescript would commit on its own; the schema is created in one transaction or not at all.
@@ -261,6 +290,10 @@ def clear(db: sqlite3.Connection) -> None:
     """Delete every row, inside the caller's transaction."""
     # Children first: foreign keys are on.
     for statement in (
+        "DELETE FROM process",
+        "DELETE FROM workspace_schema",
+        "DELETE FROM connection_permission",
+        "DELETE FROM connection",
         "DELETE FROM workspace_member",
         "DELETE FROM workspace",
         "DELETE FROM member",

@@ -26,6 +26,19 @@ orgs:
         search_path_prefix: [aws]
         db_volume_size_bytes: 21474836480
         members: {carol: reader}
+        connections: {local: {plugin: net, config: {…}}}     # its own
+        attached: [aws_prod, cloud]                           # of the org: handles, and titles of folders
+    connection_limit: 1000
+    connection_folders:        # titles, unique here
+      cloud: {permitted: all}  # where it may be used: `all`, or a list of workspaces
+      emea: {folder: cloud}
+    connections:
+      aws_prod:
+        plugin: aws
+        config: {regions: [us-east-1], secret_key: …}
+        folder: emea
+        permitted: [prod]
+        test: {status: error, reason: …}                      # what a test of it answers
     audit_log:                 # in any order; the times sort it
       - {action_type: org_member.update, actor_handle: alice, target_handle: carol, created_at: …, data: {…},
          actor_ip: 192.0.2.1, workspace: prod}
@@ -42,10 +55,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import yaml
 
-from reconciler.sandbox import objects
-from reconciler.sandbox.bodies import HANDLE, ORG_ROLES, TENANT_ROLES, WORKSPACE_HANDLE
+from reconciler.sandbox import connections, objects
+from reconciler.sandbox.bodies import CONNECTION_HANDLE, HANDLE, ORG_ROLES, TENANT_ROLES, WORKSPACE_HANDLE
 from reconciler.sandbox.call import PUBLISH, Actor, Org, audit_row, identity_values
 from reconciler.sandbox.problems import in_a_line
 from reconciler.sandbox.store import PRIMARY_TENANT, PRIMARY_TENANT_ID, clear, head, opaque, timestamp
@@ -62,11 +76,16 @@ _USER = {"display_name", "email", "url", "org_limit", "status"}
 _TENANT = {"handle", "display_name", "members"}
 _ORG = {
     "display_name", "url", "tenant", "workspace_limit", "token_min_issued_at", "members", "workspaces", "audit_log",
+    "connection_limit", "connection_folders", "connections",
 }  # fmt: skip
 _MEMBER = {"role", "status", "email"}
 _WORKSPACE = {
-    "instance_type", "desired_state", "state", "search_path_prefix", "db_volume_size_bytes", "members",
+    "instance_type", "desired_state", "state", "search_path_prefix", "db_volume_size_bytes", "members", "connections",
+    "attached",
 }  # fmt: skip
+_FOLDER = {"folder", "permitted"}
+_CONNECTION = {"plugin", "config", "folder", "permitted", "test"}
+_OWN_CONNECTION = {"plugin", "config"}
 _TOKEN = {"user", "token", "issued_at", "status"}
 _AUDIT = {
     "action_type", "actor_handle", "actor_ip", "target_handle", "target_id", "created_at", "data", "workspace",
@@ -172,6 +191,7 @@ class _Check:
                 _member(user, granted, f"{where}.members.{user}", None)
                 if user not in members:
                     raise WorldError(f"{where}.members.{user}: is not a member of {handle}")
+        self._connections(org, place)
         for number, entry in enumerate(_list(org.get("audit_log"), f"{place}.audit_log"), 1):
             where = f"{place}.audit_log[{number}]"
             _mapping(entry, where, _AUDIT)
@@ -181,6 +201,46 @@ class _Check:
                 _moment(entry["created_at"], f"{where}.created_at")
             if "workspace" in entry and entry["workspace"] not in (org.get("workspaces") or {}):
                 raise WorldError(f"{where}.workspace: {handle} has no workspace {entry['workspace']!r}")
+
+    def _connections(self, org: dict[str, Any], place: str) -> None:
+        workspaces = org.get("workspaces") or {}
+        folders = _mapping(org.get("connection_folders"), f"{place}.connection_folders")
+        shared = _mapping(org.get("connections"), f"{place}.connections")
+        for section, entries, keys in (("connection_folders", folders, _FOLDER), ("connections", shared, _CONNECTION)):
+            for name, entry in entries.items():
+                where = f"{place}.{section}.{name}"
+                _handle(name, where, CONNECTION_HANDLE)
+                given = _mapping(entry, where, keys)
+                if "folder" in given and given["folder"] not in folders:
+                    raise WorldError(f"{where}.folder: {given['folder']!r} is not among the connection_folders")
+                if given.get("permitted", "all") != "all":
+                    for workspace in _list(given["permitted"], f"{where}.permitted"):
+                        if workspace not in workspaces:
+                            raise WorldError(f"{where}.permitted: no workspace {workspace!r}")
+        for name in folders:
+            seen, at = {name}, (folders[name] or {}).get("folder")
+            while at is not None:
+                if at in seen:
+                    raise WorldError(f"{place}.connection_folders.{name}: is inside itself")
+                seen.add(at)
+                at = (folders[at] or {}).get("folder")
+        for name, entry in shared.items():
+            _plugin(entry, f"{place}.connections.{name}")
+        for workspace, entry in workspaces.items():
+            where = f"{place}.workspaces.{workspace}"
+            own = _mapping((entry or {}).get("connections"), f"{where}.connections")
+            for name, given in own.items():
+                _handle(name, f"{where}.connections.{name}", CONNECTION_HANDLE)
+                _plugin(_mapping(given, f"{where}.connections.{name}", _OWN_CONNECTION), f"{where}.connections.{name}")
+            for name in _list((entry or {}).get("attached"), f"{where}.attached"):
+                if (name in folders) + (name in shared) != 1:
+                    raise WorldError(f"{where}.attached: {name!r} is not one of the connections or connection_folders")
+
+
+def _plugin(given: dict[str, Any], place: str) -> None:
+    if not isinstance(given, dict) or not isinstance(given.get("plugin"), str):
+        raise WorldError(f"{place}: plugin is missing")
+    _mapping(given.get("config"), f"{place}.config")
 
 
 def _mapping(value: Any, place: str, keys: set[str] | None = None) -> dict[Any, Any]:
@@ -261,6 +321,8 @@ def seed(store: Store, world: World) -> None:
         clear(db)
         for statement, rows in build.rows.items():
             db.executemany(statement, rows)
+        for org_id in build.trees:
+            connections.write_trunks(db, org_id)
         db.execute(_INSERT_META, ("ids", str(build.ids)))
         db.execute(_INSERT_META, ("seed", build.seed))
         if "now" in world:
@@ -298,6 +360,19 @@ _INSERT_GRANT = (
     "INSERT INTO workspace_member (id, workspace_id, org_id, user_id, role, created_by, updated_by, head)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_LIMIT_CONNECTIONS = "UPDATE org SET connection_limit = ? WHERE id = ?"
+_INSERT_CONNECTION = (
+    "INSERT INTO connection (id, org_id, workspace_id, folder, name, parent, secrets, tested, created_by, updated_by,"
+    " head) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_PERMISSION = (
+    "INSERT INTO connection_permission (id, org_id, connection_id, workspace_id, created_by, updated_by, head)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_SCHEMA = (
+    "INSERT INTO workspace_schema (id, workspace_id, connection_id, created_by, updated_by, head)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
 _INSERT_AUDIT = "INSERT INTO audit (org_id, workspace_id, row) VALUES (?, ?, ?)"
 
 
@@ -314,6 +389,7 @@ class _Build:
         self.users: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, str] = {}
         self.emails: dict[str, str] = {}
+        self.trees: list[str] = []
         named = _users_in_order(world)
         self.actor: str | None = world.get("actor", named[0] if named else None)
         self.rows: dict[str, list[tuple[Any, ...]]] = {
@@ -329,6 +405,10 @@ class _Build:
                 _INSERT_MEMBER,
                 _INSERT_WORKSPACE,
                 _INSERT_GRANT,
+                _LIMIT_CONNECTIONS,
+                _INSERT_CONNECTION,
+                _INSERT_PERMISSION,
+                _INSERT_SCHEMA,
                 _INSERT_AUDIT,
             )
         }
@@ -477,7 +557,54 @@ class _Build:
         workspace_ids = {
             name: self._workspace(name, entry or {}, org, by) for name, entry in (given.get("workspaces") or {}).items()
         }
+        if "connection_limit" in given:
+            self.add(_LIMIT_CONNECTIONS, given["connection_limit"], org.id)
+        self._connections(given, org, workspace_ids, by)
         self._audit_log(given.get("audit_log") or [], org, workspace_ids)
+
+    def _connections(self, given: dict[str, Any], org: Org, workspace_ids: dict[str, str], by: str) -> None:
+        folders, shared = given.get("connection_folders") or {}, given.get("connections") or {}
+        # A connection and a folder may have the same name: handles and titles are not one namespace.
+        ids = {("folder", title): self.new_id("c") for title in folders}
+        ids.update({("connection", handle): self.new_id("c") for handle in shared})
+        for (kind, name), id_ in ids.items():
+            entry = (folders if kind == "folder" else shared)[name] or {}
+            self._connection(id_, name, entry, org, by, parent=ids.get(("folder", entry.get("folder"))))
+            permitted = entry.get("permitted") or []
+            for workspace_id in [None] if permitted == "all" else [workspace_ids[one] for one in permitted]:
+                doc = objects.permission(self.new_id("perm"), id_, org.id, workspace_id, by=by, at=self.at)
+                self.add(_INSERT_PERMISSION, doc["id"], org.id, id_, workspace_id, by, by, head(doc))
+        for workspace, entry in (given.get("workspaces") or {}).items():
+            at = workspace_ids[workspace]
+            for handle, own in ((entry or {}).get("connections") or {}).items():
+                self._connection(self.new_id("c"), handle, own, org, by, workspace_id=at)
+            for name in (entry or {}).get("attached") or []:
+                id_ = ids["folder" if name in folders else "connection", name]
+                doc = objects.association(self.new_id("s"), org.id, at, id_, by=by, at=self.at)
+                self.add(_INSERT_SCHEMA, doc["id"], at, id_, by, by, head(doc))
+        if ids:
+            self.trees.append(org.id)
+
+    def _connection(self, id_: str, name: str, given: dict[str, Any], org: Org, by: str, *,
+                    parent: str | None = None, workspace_id: str | None = None) -> None:  # fmt: skip
+        visible, secrets = connections.split(given.get("config") or {}, id_)
+        doc = objects.connection(
+            id_,
+            name,
+            tenant_id=org.tenant_id,
+            org_id=org.id,
+            parent_id=parent or workspace_id or org.id,
+            by=by,
+            at=self.at,
+            plugin=given.get("plugin"),
+            workspace_id=workspace_id,
+            config=visible,
+        )
+        tested = msgspec.json.encode(given["test"]).decode() if "test" in given else ""
+        folder = int("plugin" not in given)
+        self.add(
+            _INSERT_CONNECTION, id_, org.id, workspace_id, folder, name, parent, secrets, tested, by, by, head(doc)
+        )
 
     def _workspace(self, handle: str, given: dict[str, Any], org: Org, by: str) -> str:
         desired = given.get("desired_state", "enabled")

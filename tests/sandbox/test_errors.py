@@ -107,11 +107,3 @@ def test_any_text_comes_back_as_it_was_sent(acme, text):
     [row] = [row for row in alice.all("/org/acme/member") if row["user_handle"] == "alice"]
     assert row["user"]["display_name"] == text
     assert alice.all("/org/acme/audit_log")[0]["data"]["new"]["display_name"] == text
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["/org/acme/connection", "/org/acme/connection_folder", "/org/acme/process", "/org/acme/workspace/prod/schema"],
-)
-def test_what_is_not_built_says_so(acme, path):
-    assert acme.client().refused("GET", path) == (501, [])

@@ -5,10 +5,12 @@ import os
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
 
+from reconciler.sandbox import store as store_module
 from reconciler.sandbox import world
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.store import NotSeededError, Store, StoreError
@@ -23,6 +25,21 @@ def test_a_store_is_made_for_its_owner_only_and_found_again(tmp_path):
         assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
     with Store.open_existing(path) as store:
         assert store.default_token() == token
+
+
+def test_a_sandbox_of_before_connections_is_brought_up_to_them_with_what_is_in_it(tmp_path):
+    path = tmp_path / "old.sqlite3"
+    old = sqlite3.connect(path)
+    old.executescript(Path(store_module.__file__).with_name(store_module.SCRIPTS[0]).read_text())
+    old.execute(f"PRAGMA application_id = {store_module.APPLICATION_ID}")
+    old.execute("INSERT INTO meta VALUES ('default_token', 'tpt_old')")
+    old.commit()
+    old.close()
+    for _ in range(2):
+        with Store(path) as store:
+            assert store.default_token() == "tpt_old"
+            with store.read() as db:
+                assert db.execute("SELECT count(*) FROM connection_row").fetchone() == (0,)
 
 
 def test_a_store_that_must_be_there_is_not_made(tmp_path):

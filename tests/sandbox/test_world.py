@@ -37,6 +37,36 @@ def test_the_documented_world_is_one(sandboxes):
     assert (entry["actor_ip"], entry["target_id"][:2]) == ("192.0.2.1", "u_")
     assert alice.all("/org/acme/workspace/prod/audit_log") == [entry]
     assert alice.ok("GET", "/identity/deploy")["type"] == "user"
+    schemas = {row["name"]: row["state"] for row in alice.all("/org/acme/workspace/prod/schema")}
+    assert schemas == {"aws_prod": "direct", "cloud": "direct"}
+    assert [row["connection"]["handle"] for row in alice.all("/org/acme/workspace/prod/connection")] == [
+        "local",
+        "aws_prod",
+    ]
+    aws = alice.ok("GET", "/org/acme/connection/aws_prod")
+    assert (aws["config"], [item["title"] for item in aws["trunk"]]) == (
+        {"regions": ["us-east-1"]},
+        ["acme", "cloud", "emea"],
+    )
+    assert alice.ok("POST", "/org/acme/connection/aws_prod/test", {"plugin": "aws"})["status"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("org", "what"),
+    [
+        ({"connections": {"aws": {}}}, "connections.aws: plugin is missing"),
+        ({"connections": {"aws-1": {"plugin": "aws"}}}, "aws-1"),
+        ({"connections": {"aws": {"plugin": "aws", "shape": 1}}}, "unknown key 'shape'"),
+        ({"connections": {"aws": {"plugin": "aws", "folder": "x"}}}, "'x' is not among the connection_folders"),
+        ({"connections": {"aws": {"plugin": "aws", "permitted": ["x"]}}}, "no workspace 'x'"),
+        ({"connection_folders": {"a": {"folder": "b"}, "b": {"folder": "a"}}}, "a: is inside itself"),
+        ({"workspaces": {"prod": {"attached": ["x"]}}}, "prod.attached: 'x' is not one of"),
+        ({"workspaces": {"prod": {"connections": {"x": {}}}}}, "prod.connections.x: plugin is missing"),
+    ],
+)
+def test_what_is_wrong_with_a_worlds_connections_is_told(org, what):
+    with pytest.raises(WorldError, match=what):
+        world.check({"orgs": {"acme": {"members": {"alice": "owner"}, **org}}})
 
 
 def test_the_same_world_and_the_same_writes_give_the_same_store(sandboxes):

@@ -2,14 +2,34 @@
 
 from . import (
     actor,
+    connection,
+    connection_folder,
+    connection_permission,
     identity,
     member,
     org,
+    process,
     tenant,
-    unbuilt,
     user,
     workspace,
+    workspace_connection,
     workspace_member,
+    workspace_schema,
 )
 
-__all__ = ["actor", "identity", "member", "org", "tenant", "unbuilt", "user", "workspace", "workspace_member"]
+__all__ = [
+    "actor",
+    "connection",
+    "connection_folder",
+    "connection_permission",
+    "identity",
+    "member",
+    "org",
+    "process",
+    "tenant",
+    "user",
+    "workspace",
+    "workspace_connection",
+    "workspace_member",
+    "workspace_schema",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from reconciler.sandbox import bodies, objects
+from reconciler.sandbox import bodies, connections, objects
 from reconciler.sandbox.call import Call, Org, Reply, operation
 from reconciler.sandbox.operations.where import where
 from reconciler.sandbox.problems import Problem, bad_request, not_found
@@ -122,23 +122,28 @@ def org_list_audit_logs(call: Call) -> Reply:
 
 @operation("GET", ORG + "/constraint", "org_listConstraints")
 def org_list_constraints(call: Call) -> Reply:
-    """The limits that are enforced here: so far the number of workspaces."""
+    """The limits that are enforced here: the numbers of workspaces and of connections."""
     org = call.org()
     used = call.db.execute("SELECT count(*) FROM workspace WHERE org_id = ?", (org.id,)).fetchone()[0]
+    limits = {
+        "workspace_count": ("Workspaces in the organization.", org.workspace_limit, used),
+        "connection_count": ("Connections in the organization.", *connections.limits(call, org)),
+    }
     return call.list_of(where(call, [
         {
-            "name": "workspace_count",
-            "description": "Workspaces in the organization.",
+            "name": name,
+            "description": description,
             "type": "quota",
             "target": "org",
-            "value": org.workspace_limit,
-            "limit": org.workspace_limit,
+            "value": limit,
+            "limit": limit,
             "value_from": org.id,
             "visibility": "public",
             "org_id": org.id,
             "tenant_id": org.tenant_id,
             "statistics": {"used": used},
         }
+        for name, (description, limit, used) in limits.items()
     ]))  # fmt: skip
 
 

@@ -1,0 +1,149 @@
+"""A workspace's own connections, and those of its org that are attached to it (contract: orgWorkspaceConnection_*)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from reconciler.sandbox import bodies, connections
+from reconciler.sandbox.call import Call, Org, Reply, Workspace, operation
+from reconciler.sandbox.operations.workspace import WORKSPACE
+from reconciler.sandbox.problems import Problem, bad_request, not_found
+from reconciler.sandbox.store import document
+
+CONNECTIONS = WORKSPACE + "/connection"
+CONNECTION = CONNECTIONS + "/{connection_handle}"
+
+
+@operation("GET", CONNECTIONS, "orgWorkspaceConnection_list")
+def org_workspace_connection_list(call: Call) -> Reply:
+    """The workspace's own first, then those of the org that are attached themselves (contract: WorkspaceConn)."""
+    org, workspace = call.workspace()
+    own = [
+        _conn(org, workspace, msgspec.json.decode(text))
+        for (text,) in call.db.execute(
+            "SELECT j FROM connection_row WHERE workspace_id = ? ORDER BY k", (workspace.id,)
+        )
+    ]
+    attached = [
+        msgspec.json.decode(text)
+        for (text,) in call.db.execute(
+            "SELECT j FROM association_row WHERE workspace_id = ? AND folder = 0 ORDER BY k", (workspace.id,)
+        )
+    ]
+    return call.list_of(own + attached)
+
+
+def _conn(org: Org, workspace: Workspace, connection: dict[str, Any]) -> dict[str, Any]:
+    """A workspace's own connection as an association of the two: the contract's list has only those."""
+    return {
+        **{key: connection[key] for key in connections.SIGNED},
+        "id": connections.derived_id(workspace.id, connection["id"]),
+        "identity_id": org.id,
+        "workspace_id": workspace.id,
+        "connection_id": connection["id"],
+        "connection": connection,
+    }
+
+
+@operation("POST", CONNECTIONS, "orgWorkspaceConnection_create", body=bodies.CREATE_CONNECTION)
+def org_workspace_connection_create(call: Call) -> Reply:
+    """A new one, or, with the handle of one of the org and no configuration, that one is attached."""
+    org, workspace = call.workspace("owner")
+    handle = call.body["handle"]
+    shared = connections.by_name(call, org, handle)
+    if shared is not None and not call.body.get("config"):
+        if document(shared.head)["plugin"] != call.body["plugin"]:
+            raise bad_request("body.plugin", f"{handle} is a connection of another plugin in {org.handle}")
+        connections.attach(call, org, (workspace.id, workspace.handle), shared)
+        return 201, connections.row(call, shared.id)
+    connections.within_limit(call, org)
+    if _taken(call, org, workspace, handle):
+        raise Problem(409, f"there is {handle} already", [("body.handle", "is taken")])
+    id_ = connections.create(call, org, handle, workspace_id=workspace.id)
+    shown = msgspec.json.decode(connections.row(call, id_))
+    _audit(call, "create", org, workspace, (id_, handle), {key: shown[key] for key in ("plugin", "config")})
+    return 201, connections.row(call, id_)
+
+
+def _taken(call: Call, org: Org, workspace: Workspace, handle: str, own_id: str = "") -> bool:
+    """Whether a schema of the workspace, or a connection of the org that could become one, has the handle."""
+    own = connections.by_name(call, org, handle, workspace.id)
+    return (
+        (own is not None and own.id != own_id)
+        or connections.by_name(call, org, handle) is not None
+        or any(one["name"] == handle for one in connections.schemas(call, org, workspace.id))
+    )
+
+
+def _attached(call: Call, org: Org, workspace: Workspace) -> tuple[connections.Connection, str]:
+    """A connection of the org that is attached itself, and the association. Raises Problem (404)."""
+    found = connections.connection(call, org)
+    text = call.db.execute(
+        "SELECT j FROM association_row WHERE workspace_id = ? AND connection_id = ?", (workspace.id, found.id)
+    ).fetchone()
+    if text is None:
+        raise not_found(f"{found.name} is not attached to the workspace {workspace.handle}")
+    return found, text[0]
+
+
+def _row(call: Call, org: Org, workspace: Workspace) -> str:
+    """Contract: WorkspaceConnection, with the association where the connection is the org's."""
+    own = connections.by_name(call, org, call.params["connection_handle"], workspace.id)
+    if own is not None:
+        return connections.row(call, own.id)
+    found, association = _attached(call, org, workspace)
+    return connections.row(call, found.id)[:-1] + f',"association":{association}}}'
+
+
+@operation("GET", CONNECTION, "orgWorkspaceConnection_get")
+def org_workspace_connection_get(call: Call) -> Reply:
+    org, workspace = call.workspace()
+    return 200, _row(call, org, workspace)
+
+
+@operation("PATCH", CONNECTION, "orgWorkspaceConnection_update", body=bodies.UPDATE_CONNECTION)
+def org_workspace_connection_update(call: Call) -> Reply:
+    """The workspace's own only: what is the org's is changed there."""
+    org, workspace = call.workspace("owner")
+    own = connections.by_name(call, org, call.params["connection_handle"], workspace.id)
+    if own is None:
+        found, _ = _attached(call, org, workspace)
+        raise bad_request("path.connection_handle", f"{found.name} belongs to {org.handle}, and is changed there")
+    id_ = own.id
+    name = own.name
+    if "handle" in call.body:
+        name = connections.available(call, "handle", lambda handle: _taken(call, org, workspace, handle, id_))
+    said = connections.update(call, org, own, name)
+    _audit(call, "update", org, workspace, (id_, name), said)
+    return 200, connections.row(call, id_)
+
+
+@operation("DELETE", CONNECTION, "orgWorkspaceConnection_delete")
+def org_workspace_connection_delete(call: Call) -> Reply:
+    """Deletes the workspace's own; of the org's, only the attachment goes."""
+    org, workspace = call.workspace("owner")
+    own = connections.by_name(call, org, call.params["connection_handle"], workspace.id)
+    if own is not None:
+        deleted = connections.delete(call, own)
+        _audit(call, "delete", org, workspace, (own.id, own.name), {})
+        return 200, deleted
+    found, association = _attached(call, org, workspace)
+    given = msgspec.json.decode(association)
+    call.expect_version(given["version_id"])
+    answer = _row(call, org, workspace)
+    connections.detach(call, org, (workspace.id, workspace.handle), (given["id"], found.name))
+    return 200, answer
+
+
+def _audit(
+    call: Call, verb: str, org: Org, workspace: Workspace, target: tuple[str, str], data: dict[str, Any]
+) -> None:
+    call.audit(
+        f"workspace_connection.{verb}",
+        org,
+        target,
+        {"workspace_id": workspace.id, "workspace_handle": workspace.handle, **data},
+        workspace.id,
+    )
