@@ -170,6 +170,7 @@ def test_a_test_answers_what_the_world_says(sandboxes, test, answer):
     body = {"plugin": "github", "config": {"token": "x"}}
     assert alice.ok("POST", "/org/acme/connection/github/test", body) == (answer or test["test"])
     assert alice.ok("POST", "/org/acme/connection/not_there_yet/test", body) == {"status": "ok"}
+    assert alice.refused("POST", "/org/acme/connection/No-Handle/test", body) == (400, ["path.connection_handle"])
     assert actions(alice) == before
 
 
@@ -435,3 +436,31 @@ def test_a_connection_of_the_org_is_associated_by_its_handle(pipes):
     assert alice.ok("DELETE", f"{path}/github")["handle"] == "github"
     assert schemas(alice) == [("github", "granted")]
     assert alice.status("GET", "/org/acme/connection/github") == 200
+
+
+def test_faults_reach_the_new_paths(sandboxes):
+    from reconciler.sandbox.faults import Faults
+
+    names = [f"c{number}" for number in range(4)]
+    world = cloudy(connections={name: {"plugin": "net", "permitted": "all"} for name in names})
+    world["orgs"]["acme"]["workspaces"]["prod"]["attached"] = names
+    alice = sandboxes(
+        world,
+        faults=Faults(
+            [
+                {
+                    "kind": "status",
+                    "status": 503,
+                    "method": "POST",
+                    "path": "/connection$",
+                    "applied": True,
+                    "times": 1,
+                },
+                {"kind": "shift-page", "path": "/schema$", "rows": 1},
+            ]
+        ),
+    ).client()
+    assert alice.status("POST", "/org/acme/connection", AWS) == 503
+    assert alice.status("GET", "/org/acme/connection/aws") == 200, "it took effect all the same"
+    rows = alice.all("/org/acme/workspace/prod/schema", limit=2)
+    assert [row["name"] for row in rows] == ["c0", "c1", "c3"], "a list that is computed can skip a row too"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from reconciler.sandbox import bodies, connections
 from reconciler.sandbox.call import Call, Reply, operation
+from reconciler.sandbox.problems import bad_request
 
 CONNECTIONS = "/org/{org_handle}/connection"
 CONNECTION = CONNECTIONS + "/{connection_handle}"
@@ -70,7 +73,10 @@ def org_connection_delete(call: Call) -> Reply:
 def org_connection_test(call: Call) -> Reply:
     """Nothing is reached from here: `ok`, unless the world says otherwise of this handle. It need not exist yet."""
     org = call.org("owner")
-    found = connections.by_name(call, org, call.params["connection_handle"])
+    asked = call.params["connection_handle"]
+    found = connections.by_name(call, org, asked)
+    if found is None and not re.fullmatch(bodies.CONNECTION_HANDLE, asked):
+        raise bad_request("path.connection_handle", f"{asked} cannot be a handle of a connection")
     return 200, (found and found.tested) or '{"status":"ok"}'
 
 
