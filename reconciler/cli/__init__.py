@@ -29,6 +29,7 @@ COMMANDS = {
     "review": "Show what a pull request changes, offline.",
     "access": "Show who reaches what, and why.",
     "import": "Write manifests from live organizations.",
+    "fmt": "Lay manifests out in their canonical form.",
     "schema": "Print the JSON Schema of manifests or plans.",
     "sandbox": "An imitation of Turbot Pipes on this machine.",
 }

@@ -193,6 +193,14 @@ def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
         raise
 
 
+def from_here(name: str) -> str:
+    """A manifest's path as `git apply` takes it in the current folder. Raises UsageError for one outside of it."""
+    path = Path(os.path.relpath(name)).as_posix()
+    if path.startswith("../"):
+        raise UsageError(f"{name} is outside of the current folder, where no patch can reach it: run this above it")
+    return path
+
+
 # --- manifests --------------------------------------------------------------------------------------------------------
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +15,7 @@ from reconciler.model.errors import ManifestError, PipesError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
+    from pathlib import Path
 
     from reconciler.model.desired import Desired
     from reconciler.model.drift import Drift
@@ -202,7 +201,7 @@ def _fix_up(
         return {key(d) for d in looking.find(desired, live, found.lock).drift.differences}
 
     made = fix_up(texts, found.desired, drift.outside, remaining)
-    names = {name: _from_here(name) for name in made.texts}
+    names = {name: common.from_here(name) for name in made.texts}
     patch = unified({names[n]: texts[n] for n in names}, {names[n]: data for n, data in made.texts.items()})
     if output.out is not None:
         common.write_file(output.out, patch)
@@ -215,11 +214,3 @@ def _fix_up(
         click.echo(f"Note: not compared: {escape(f'{refusal.address}: {refusal.fact}')}", err=True)
     for address in drift.forbidden:
         click.echo(f"Note: not compared: {escape(address)}: this token may not read it", err=True)
-
-
-def _from_here(name: str) -> str:
-    """A manifest's path as `git apply` takes it in the current folder. Raises UsageError for one outside of it."""
-    path = Path(os.path.relpath(name)).as_posix()
-    if path.startswith("../"):
-        raise UsageError(f"{name} is outside of the current folder, where no patch can reach it: run this above it")
-    return path

@@ -42,7 +42,7 @@ _NUMBER = re.compile(
 )
 _LONGEST_SPECIAL = 64  # longer text is neither a date nor a number that anything here accepts
 
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as the end of a line
+BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as the end of a line
 _BAD_CHARACTER = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _TOKEN = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|(?:[^\s,:#\[\]{}]|:(?=\S)|[#](?<=\S#)|[ ](?=[^\s#:,\[\]{}]))+|\S"""
@@ -107,7 +107,7 @@ class Document:
     def line(self, number: int) -> str:
         """The text of a line, counted from 1; empty beyond the end."""
         if self.lines is None:
-            self.lines = _BREAK.split(self.data.decode("utf-8", "replace").removeprefix("\ufeff"))
+            self.lines = BREAK.split(self.data.decode("utf-8", "replace").removeprefix("\ufeff"))
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
     def diagnostic(
@@ -164,6 +164,15 @@ def reads_as(text: str) -> str:
     return "a date" if _DATE.fullmatch(text) else "a number"
 
 
+def is_special(text: str) -> bool:
+    """Whether YAML takes the unquoted `text` for a null, a boolean, a number or a date."""
+    return text in _WORDS or (
+        text[0] in _FIRST
+        and len(text) <= _LONGEST_SPECIAL
+        and (_NUMBER.fullmatch(text) or _DATE.fullmatch(text)) is not None
+    )
+
+
 def read(file: str, data: bytes) -> Document:
     """Read one YAML file. Whatever is wrong is in `problems`; where it could be read to its end, `root` is there too."""
     document = Document(file, data)
@@ -204,7 +213,7 @@ def _is_text(document: Document) -> bool:
 
 def _place(text: str, end: int | None) -> tuple[int, int]:
     """Line and column after `text[:end]`."""
-    before = _BREAK.split((text if end is None else text[:end]).removeprefix("\ufeff"))
+    before = BREAK.split((text if end is None else text[:end]).removeprefix("\ufeff"))
     return len(before), len(before[-1]) + 1
 
 

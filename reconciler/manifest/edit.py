@@ -18,8 +18,11 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+WIDTH = 100  # a list or a short entry that is longer than this has a line for each of its parts
+
 _PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_./@+-]|:(?=[/A-Za-z0-9])| (?=[A-Za-z0-9_(]))*\Z")
 _WORDS = frozenset(("yes", "no", "true", "false", "on", "off", "null", "y", "n"))
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 class CannotEditError(Exception):
@@ -247,6 +250,8 @@ def scalar(value: Any) -> str:
 def _escaped(c: str) -> str:
     if c in '"\\':
         return "\\" + c
+    if c in _SHORT:
+        return _SHORT[c]
     code = ord(c)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import KINDS, grant, member, org, workspace
 from reconciler.kinds.kind import same_value
-from reconciler.manifest.edit import CannotEditError, File, last_line, scalar
+from reconciler.manifest.edit import WIDTH, CannotEditError, File, last_line, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -122,13 +122,19 @@ def _below(file: File, section: Section, name: str, value: Mapping[str, Any]) ->
     return (file.mark + before + text + file.text[after:]).encode()
 
 
-def _block(data: Mapping[str, Any]) -> Iterator[str]:
+def _block(data: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
+    """Lines as `canonical` would leave them; `indent` is where they will stand."""
     for key, value in data.items():
         if isinstance(value, dict) and value:
             yield f"{scalar(key)}:"
-            yield from (f"  {line}" for line in _block(value))
+            yield from (f"  {line}" for line in _block(value, indent + 2))
+            continue
+        line = f"{scalar(key)}: {_flow(value)}"
+        if isinstance(value, list | tuple) and value and indent + len(line) > WIDTH:
+            yield f"{scalar(key)}:"
+            yield from (f"  - {scalar(item)}" for item in value)
         else:
-            yield f"{scalar(key)}: {_flow(value)}"
+            yield line
 
 
 def _flow(value: Any) -> str:

@@ -101,6 +101,7 @@ def test_what_is_imported_plans_nothing_and_importing_it_again_changes_nothing(b
         assert place.run("drift", *place.local, "--unmanaged").status == 0
         found = contents(place)
         assert set(found) == {f"orgs/{LOCK}", *(f"orgs/{handle}.yaml" for handle in handles)}
+        assert place.run("fmt", "--check").status == 0
         again = place.run("import", *place.local, *handles)
         assert (again.status, contents(place)) == (0, found)
         for name in found:
@@ -129,3 +130,9 @@ def test_an_import_into_manifests_that_say_otherwise_ends_in_sync_or_leaves_ever
         found = contents(place)
         assert place.run("import", *place.local, *handles).out == "Nothing to change: the manifests say what is live.\n"
         assert contents(place) == found
+        formed = place.run("fmt")
+        assert formed.status == 0, formed.err
+        found = contents(place)
+        assert place.run("import", *place.local, *handles).out == "Nothing to change: the manifests say what is live.\n"
+        assert contents(place) == found
+        assert place.planned("--detailed-exitcode", *options).status == 0

@@ -223,13 +223,27 @@ def test_every_input_and_output_of_the_action_is_described_in_the_docs():
 # --- elsewhere --------------------------------------------------------------------------------------------------------
 
 
-def test_the_hook_for_pre_commit_validates(tmp_path):
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
-    program, *args = hook["entry"].split()
+@pytest.mark.parametrize(
+    ("hook_id", "right", "wrong", "status"),
+    [
+        (
+            "reconciler-validate",
+            "version: 1\n\norgs:\n  acme: {}\n",
+            "version: 1\norgs: {acme: {members: {alice: boss}}}\n",
+            1,
+        ),
+        ("reconciler-fmt", "version: 1\n\norgs:\n  acme: {}\n", "version: 1\norgs: {acme: {}}\n", 2),
+    ],
+)
+def test_a_hook_for_pre_commit_checks(tmp_path, hook_id, right, wrong, status):
+    hooks = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
+    hook = hooks[hook_id]
+    program, *args = [*hook["entry"].split(), *hook.get("args", [])]
     assert program == "reconciler"
-    (tmp_path / "orgs.yaml").write_text("version: 1\norgs: {acme: {members: {alice: owner}}}\n")
+    args += ["orgs.yaml"] if hook.get("pass_filenames", True) else []
     command = [sys.executable, "-c", "from reconciler.cli import main; main()", *args]
+    (tmp_path / "orgs.yaml").write_text(right)
     assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
-    (tmp_path / "orgs.yaml").write_text("version: 1\norgs: {acme: {members: {alice: boss}}}\n")
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 1
+    (tmp_path / "orgs.yaml").write_text(wrong)
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == status
     assert re.search(hook["files"], "orgs/acme.yml")
