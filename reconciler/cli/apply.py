@@ -230,10 +230,10 @@ def _unless_stale(saved: Plan, found: common.Manifests, live: Snapshot, lock: Lo
     from reconciler.plan.stale import stale
 
     try:
-        fresh = make_plan(found.desired, live, lock, saved.allowed)
+        fresh = make_plan(found.desired, live, lock, saved.allowed, saved.shard)
     except UsageError:
         # what an allowance was given for is not part of the plan any more: compare without it
-        fresh = make_plan(found.desired, live, lock)
+        fresh = make_plan(found.desired, live, lock, (), saved.shard)
     return replace(fresh, refusals=(*fresh.refusals, *stale(saved, fresh, Blame(saved, reader).told)))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock
-    from reconciler.model.plan import Plan
+    from reconciler.model.plan import Plan, Shard
     from reconciler.pipes.client import Client
     from reconciler.pipes.settings import Settings
     from reconciler.plan.allow import Allowance
@@ -45,6 +45,26 @@ def org_option(command: Command) -> Command:
     return click.option("--org", "orgs", multiple=True, metavar="HANDLE", help="Only this org; may be repeated.")(
         command
     )
+
+
+def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    from reconciler.plan.shard import parse
+
+    if value is None:
+        return None
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def shard_option(command: Command) -> Command:
+    return click.option(
+        "--shard",
+        callback=_shard,
+        metavar="K/N",
+        help="Only the Kth of N shares of the orgs, for runs that go on side by side.",
+    )(command)
 
 
 def allow_option(command: Command) -> Command:
@@ -212,9 +232,17 @@ class Manifests:
     lock: Lock
     lock_path: Path
     narrowed: bool
+    shard: Shard | None = None
 
 
-def load(paths: Sequence[Path], day: date, orgs: Collection[str] = (), output: Output | None = None) -> Manifests:
+def load(
+    paths: Sequence[Path],
+    day: date,
+    orgs: Collection[str] = (),
+    output: Output | None = None,
+    *,
+    shard: tuple[int, int] | None = None,
+) -> Manifests:
     """Read manifests and lock file. Raises ManifestError, UsageError for an org that they do not have.
 
     Problems are written in the asked-for format where that is not text; the error is raised all the same.
@@ -232,6 +260,13 @@ def load(paths: Sequence[Path], day: date, orgs: Collection[str] = (), output: O
 
             output.write(Validation(error.diagnostics, len(paths), 0))
         raise
+    if shard is not None:
+        if orgs:
+            raise UsageError("--shard shares out all orgs of the manifests, so it does not go with --org")
+        from reconciler.plan.shard import of_desired
+
+        names, found = of_desired(desired, lock, *shard)
+        return Manifests(narrow(desired, names), lock, lock_path, narrowed=True, shard=found)
     if not orgs:
         return Manifests(desired, lock, lock_path, narrowed=False)
     return Manifests(narrow(desired, orgs), lock, lock_path, narrowed=True)

@@ -54,6 +54,7 @@ def days(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
     help="Warn of entries that end within this time.",
 )
 @common.org_option
+@common.shard_option
 @common.day_option
 @common.pipes_options
 @common.output_options
@@ -64,6 +65,7 @@ def command(
     unmanaged: bool,
     expiring: int,
     orgs: tuple[str, ...],
+    shard: tuple[int, int] | None,
     day: datetime | None,
     pipes: common.PipesOptions,
     output: common.Output,
@@ -77,7 +79,7 @@ def command(
 
     if fix_up and output.format != "text":
         raise UsageError("--fix-up prints a patch; it does not go with --format")
-    found = common.load(paths, day.date() if day else common.today(), orgs, output)
+    found = common.load(paths, day.date() if day else common.today(), orgs, output, shard=shard)
     before = None
     if applied is not None:
         before = (applied, only(at_revision(applied, paths, found.desired.day), found.desired))

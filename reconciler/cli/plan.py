@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     help="Tell apart what the manifests changed since the git revision (or folder) BASE and what had drifted before.",
 )
 @common.org_option
+@common.shard_option
 @common.allow_option
 @common.day_option
 @common.pipes_options
@@ -45,6 +47,7 @@ def command(
     detailed_exitcode: bool,
     since: str | None,
     orgs: tuple[str, ...],
+    shard: tuple[int, int] | None,
     allow: tuple[str, ...],
     day: datetime | None,
     pipes: common.PipesOptions,
@@ -58,8 +61,13 @@ def command(
     from reconciler.plan import make_plan
 
     allowances = common.allowances(allow)
-    found = common.load(paths, day.date() if day else common.today(), orgs, output)
+    found = common.load(paths, day.date() if day else common.today(), orgs, output, shard=shard)
     settings = pipes.settings()
+    part = None
+    if found.shard is not None:
+        from reconciler.plan.shard import here
+
+        part, allowances = replace(found.shard, host=settings.where), here(allowances, found.desired)
     from reconciler.pipes.reading import snapshot
 
     base, problem = _base(since, paths, found)
@@ -70,7 +78,7 @@ def command(
         to_read = both(found.desired, base)
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
         live = snapshot(client, to_read, found.lock, progress=progress.reading)
-    result = make_plan(found.desired, live, found.lock, allowances)
+    result = make_plan(found.desired, live, found.lock, allowances, part)
     if save is not None:
         from reconciler.plan.document import dumps
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,13 +79,39 @@ class DnsChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """How many of a plan's errors, warnings and notes are about one org: they carry no address of their own."""
+
+    errors: int = 0
+    warnings: int = 0
+    notes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of the manifests' orgs a plan is about, where several runs share them.
+
+    `estate` is a fingerprint of the whole division and of the lock file: shards with another one do not fit together.
+    `host` is where Pipes is, `actor` the id of the token's own user. `told` is by org address, and has what there is.
+    """
+
+    number: int  # from 1
+    of: int
+    estate: str
+    host: str = ""
+    actor: str = ""
+    told: Mapping[str, Told] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What would change, in what order, for whom, and what speaks against it.
 
     `refusals` still stand; `lifted` are those that `allowed` (code, address) lifted. `errors` are problems that only the
     live organization could show. `outside` are objects that were renamed outside. `unmanaged` are addresses of live
     workspaces that no manifest lists. `orgs` are the org addresses that were compared. `reads` are the ids and versions
-    that the plan rests on, by address, and one fingerprint for each org's member list.
+    that the plan rests on, by address, and one fingerprint for each org's member list. `shard` is None for a plan of
+    everything.
     """
 
     changes: tuple[Change, ...]
@@ -105,6 +131,7 @@ class Plan:
     reads: Mapping[str, str]
     paths: tuple[str, ...] = ()  # the files and folders that the manifests were read from, for reading them again
     confirm_delete: tuple[str, ...] = ()  # handles of orgs that apply wants typed
+    shard: Shard | None = None
 
     @property
     def counts(self) -> dict[str, int]:

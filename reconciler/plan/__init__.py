@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.model.plan import Change, DnsChange, Effect, Plan, Step
+from reconciler.model.plan import Change, DnsChange, Effect, Plan, Shard, Step, Told
 from reconciler.plan import allow as allowances
 from reconciler.plan import diff, identity, impact, order, safeguards
 from reconciler.plan.remember import remembered
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
 
 
 def make_plan(
-    desired: Desired, live: Snapshot, lock: Lock | None = None, allow: Sequence[allowances.Allowance] = ()
+    desired: Desired,
+    live: Snapshot,
+    lock: Lock | None = None,
+    allow: Sequence[allowances.Allowance] = (),
+    shard: Shard | None = None,
 ) -> Plan:
     """What would change live into desired, for `desired.day`.
 
-    `lock` is the lock file's content, `allow` the parsed `--allow` options. Raises UsageError where an allowance does
-    not fit the plan.
+    `lock` is the lock file's content, `allow` the parsed `--allow` options, `shard` what `desired` is a part of. Raises
+    UsageError where an allowance does not fit the plan.
     """
     changes: list[Change] = []
     steps: list[Step] = []
@@ -77,7 +82,13 @@ def make_plan(
         paths=desired.paths,
         reads=reads,
         confirm_delete=tuple(sheet.have.handle for sheet in sheets if sheet.deleted and sheet.have is not None),
+        shard=None if shard is None else replace(shard, actor=live.actor.id, told=_told(sheets)),
     )
+
+
+def _told(sheets: Sequence[OrgSheet]) -> dict[str, Told]:
+    told = {s.address: Told(len(s.errors), len(s.warnings), len(s.notes)) for s in sheets}
+    return {address: found for address, found in told.items() if found != Told()}
 
 
 def _reads(sheet: OrgSheet, changes: list[Change]) -> dict[str, str]:

@@ -17,7 +17,7 @@ import msgspec
 
 from reconciler.model.diagnostic import Diagnostic, Refusal, Source
 from reconciler.model.errors import ReconcilerError, UsageError
-from reconciler.model.plan import Change, DnsChange, Effect, Plan, Step
+from reconciler.model.plan import Change, DnsChange, Effect, Plan, Shard, Step, Told
 from reconciler.model.request import Request
 
 if TYPE_CHECKING:
@@ -139,6 +139,21 @@ class _File(_Shape):
     sha256: str
 
 
+class _Told(_Shape):
+    errors: int
+    warnings: int
+    notes: int
+
+
+class _Shard(_Shape):
+    number: int
+    of: int
+    estate: str
+    host: str
+    actor: str
+    told: dict[str, _Told]
+
+
 class _Document(_Shape):
     format_version: str
     day: date
@@ -161,6 +176,7 @@ class _Document(_Shape):
     files: list[_File]
     paths: list[str]
     reads: dict[str, str]
+    shard: _Shard | None = None
     digest: str | None = None
 
 
@@ -206,6 +222,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "files": [{"path": path, "sha256": sha256} for path, sha256 in plan.files],
         "paths": list(plan.paths),
         "reads": _sorted(plan.reads),
+        **({} if plan.shard is None else {"shard": _shard(plan.shard)}),
     }
     document["digest"] = digest(document)
     return document
@@ -264,6 +281,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
         paths=tuple(shape.paths),
         reads=shape.reads,
         confirm_delete=tuple(shape.confirm_delete),
+        shard=None if shape.shard is None else _to_shard(shape.shard),
     )
     _check_that_it_says_the_same(plan, document)
     return plan
@@ -486,6 +504,25 @@ def _to_diagnostic(shape: _Diagnostic) -> Diagnostic:
         _to_source(shape.also),
         shape.text,
     )
+
+
+def _shard(shard: Shard) -> dict[str, Any]:
+    return {
+        "number": shard.number,
+        "of": shard.of,
+        "estate": shard.estate,
+        "host": shard.host,
+        "actor": shard.actor,
+        "told": {
+            address: {"errors": told.errors, "warnings": told.warnings, "notes": told.notes}
+            for address, told in sorted(shard.told.items())
+        },
+    }
+
+
+def _to_shard(shape: _Shard) -> Shard:
+    told = {address: Told(found.errors, found.warnings, found.notes) for address, found in shape.told.items()}
+    return Shard(shape.number, shape.of, shape.estate, shape.host, shape.actor, told)
 
 
 def _quoted(value: Any) -> str:

@@ -610,7 +610,8 @@ def unmanaged(desired: Desired, live: Snapshot) -> tuple[Unmanaged, ...]:
 
 
 def _unmanaged(desired: Desired, live: Snapshot) -> Iterator[Unmanaged]:
-    spoken_for = {node.renamed_from for node in desired.orgs.values()}
+    everywhere = {**desired.elsewhere, **desired.orgs}
+    spoken_for = everywhere.keys() | {node.renamed_from for node in everywhere.values()}
     for handle in live.others:
         if handle not in spoken_for:
             yield Unmanaged("org", addresses.join(None, "org", handle), {})

@@ -56,7 +56,7 @@ def owner_floor(case: Case) -> Iterator[Refusal]:
             yield Refusal(
                 "owner-floor",
                 case.sheet.address,
-                f"{_owners(step.accepted_owners)} left after step {step.number} ({step.action} {step.address}), "
+                f"{_owners(step.accepted_owners)} left after {step.action} {step.address}, "
                 f"the floor is {floor}; invited owners do not count",
                 "let another owner accept first, and apply the removal after that"
                 + (", or lower safeguards.min_owners" if step.accepted_owners > 0 else ""),

@@ -278,7 +278,7 @@ def tally(changes: Sequence[Change]) -> str:
 
 
 def summary(plan: Plan) -> tuple[str, ...]:
-    """The last lines of a plan's report: what it would do, then what forbids it."""
+    """The last lines of a plan's report: what it would do, then what forbids it, and of what it is a part."""
     lines = []
     if plan.changes:
         lines.append("Plan: " + ", ".join(f"{number} to {action}" for action, number in plan.counts.items()) + ".")
@@ -289,6 +289,11 @@ def summary(plan: Plan) -> tuple[str, ...]:
     if plan.refusals:
         codes = dict.fromkeys(refusal.code for refusal in plan.refusals)
         lines.append(f"Refused: {count(len(codes), 'safeguard')} ({', '.join(codes)}); nothing can be applied.")
+    if plan.shard is not None:
+        lines.append(
+            f"Shard {plan.shard.number} of {plan.shard.of}: {count(len(plan.orgs), 'organization')}; "
+            "the others are in the other shards."
+        )
     return tuple(lines)
 
 

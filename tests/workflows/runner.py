@@ -162,11 +162,26 @@ class GitHub:
             if holds(job.get("if"), here, well=well):
                 if between is not None:
                     between(job_name)
-                ran[job_name] = self.job(workflow, job_name, job, here)
+                ran[job_name] = self._jobs(workflow, job_name, job, here)
             else:
                 ran[job_name] = Ran("skipped")
             needed[job_name] = {"result": ran[job_name].result, "outputs": ran[job_name].outputs}
         return ran
+
+    def _jobs(self, workflow: dict[str, Any], name: str, job: dict[str, Any], contexts: dict[str, Any]) -> Ran:
+        """One job, or one for each value of a matrix of one list; together they end as the worst of them."""
+        matrix = job.get("strategy", {}).get("matrix")
+        if matrix is None:
+            return self.job(workflow, name, job, contexts)
+        ((key, values),) = matrix.items()
+        assert job["strategy"]["fail-fast"] is False
+        strategy = {"job-total": len(values)}
+        each = [
+            self.job(workflow, f"{name}-{value}", job, {**contexts, "matrix": {key: value}, "strategy": strategy})
+            for value in values
+        ]
+        result = "success" if all(ran.result == "success" for ran in each) else "failure"
+        return Ran(result, {}, [step for ran in each for step in ran.steps])
 
     def job(self, workflow: dict[str, Any], name: str, job: dict[str, Any], contexts: dict[str, Any]) -> Ran:
         place = self.folder / f"run{self.runs}" / name

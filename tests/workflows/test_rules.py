@@ -34,6 +34,10 @@ PERMISSIONS = {
         "look": {"actions": "read", "contents": "read"},
         "issue": {"actions": "read", "issues": "write"},
     },
+    "reconciler-plan-matrix.yml": {
+        "plan": {"contents": "read"},
+        "report": {"actions": "read"},
+    },
     "reconciler-pull-request.yml": {
         "review": {"contents": "read"},
         "plan": {"contents": "read"},
