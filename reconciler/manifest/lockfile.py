@@ -12,6 +12,7 @@ import stat
 import tempfile
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
 VERSION = 1
 
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
+_VERSION = re.compile(r'"version"\s*:\s*([^\s,}]+)')
+_ADDRESS = re.compile(r'("(?:[^"\\\n]|\\.)*")\s*:\s*(?=\{)')
+# what stands around the entries
+_FRAME = re.compile(r'[\s,{}\ufeff]*(?:"version"\s*:\s*\d+)?[\s,{}]*(?:"entries"\s*:)?[\s,{}]*')
 _FIELDS = ("id", "handle")
-_AGAIN = "take it back from git, or delete it: the next apply writes it anew"
+_AGAIN = "take it back from git, or let `reconciler lock` make it anew from what it can read and from what is live"
+_MEND = "`reconciler lock` mends it: it takes what either side knows, and confirms it by id"
 
 
 def read(path: str | Path) -> Lock:
@@ -58,7 +64,7 @@ def parse(path: Path, data: bytes) -> Lock:
             "the lock file holds an unresolved merge conflict",
             text,
             conflict.start(),
-            "keep the lines of both sides",
+            _MEND,
         )
     twice: list[str] = []
 
@@ -80,9 +86,70 @@ def parse(path: Path, data: bytes) -> Lock:
             f"`{shown(twice[0])}` is written twice in the lock file",
             text,
             _last(text, twice[0]),
-            "keep one of them",
+            _MEND,
         )
     return _entries(path, text, entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What can be read in a lock file that is broken: the entries of each address, as they stand in the file.
+
+    `lost` are the places of what is left over, each with its text: an entry may have stood there.
+    """
+
+    candidates: Mapping[str, tuple[LockEntry, ...]]
+    lost: tuple[Diagnostic, ...]
+
+
+def salvage(path: Path, data: bytes) -> Salvaged:
+    """What a broken lock file still tells: both sides of a merge conflict, and every entry that is whole.
+
+    Raises ManifestError for a version that is not ours: what a newer one means cannot be told.
+    """
+    text = data.decode("utf-8-sig", errors="replace")
+    for found in _VERSION.finditer(text.partition('"entries"')[0]):
+        if found[1] != str(VERSION):
+            fact = f"the lock file has version {shown(found[1])}, only {VERSION} is known"
+            raise _wrong(path, fact, text, found.start(), "use a newer reconciler")
+    rest = _without_bases(text)
+    candidates: dict[str, list[LockEntry]] = {}
+    decoder = json.JSONDecoder()
+    left: list[str] = []
+    end = 0
+    for start in _ADDRESS.finditer(rest):
+        if start.start() < end:
+            continue
+        try:
+            address = json.loads(start[1])
+            fields, after = decoder.raw_decode(rest, start.end())
+        except (ValueError, RecursionError):
+            continue
+        if _wrong_entry(address, fields) is not None:
+            continue
+        entries = candidates.setdefault(address, [])
+        if (entry := _entry(fields)) not in entries:
+            entries.append(entry)
+        left += [rest[end : start.start()], "\n" * rest.count("\n", start.start(), after)]
+        end = after
+    left.append(rest[end:])
+    lost = [
+        Diagnostic("warning", f"not an entry: {shown(line.strip())}", Source(shown(path.as_posix(), 4096), number, 1))
+        for number, line in enumerate("".join(left).split("\n"), 1)
+        if not _FRAME.fullmatch(line)
+    ]
+    return Salvaged({address: tuple(entries) for address, entries in candidates.items()}, tuple(lost))
+
+
+def _without_bases(text: str) -> str:
+    """The text with its lines in their places, without git's marks and without what both sides of a conflict replaced."""
+    lines, in_base = [], False
+    for line in text.split("\n"):
+        mark = _CONFLICT.match(line.rstrip("\r"))
+        if mark is not None:
+            in_base = mark[0].startswith("|")
+        lines.append("" if mark is not None or in_base else line)
+    return "\n".join(lines)
 
 
 def write(path: str | Path, lock: Mapping[str, LockEntry]) -> None:
@@ -120,13 +187,14 @@ def write(path: str | Path, lock: Mapping[str, LockEntry]) -> None:
 
 def text_of(lock: Mapping[str, LockEntry]) -> str:
     """The text of a lock file, with its final newline."""
-    lines = []
-    for address in sorted(lock):
-        entry = lock[address]
-        fields = {"id": entry.id} if entry.handle is None else {"id": entry.id, "handle": entry.handle}
-        lines.append(f"    {json.dumps(address)}: {json.dumps(fields)}")
+    lines = [f"    {json.dumps(address)}: {_line(lock[address])}" for address in sorted(lock)]
     entries = "{\n" + ",\n".join(lines) + "\n  }" if lines else "{}"
     return f'{{\n  "version": {VERSION},\n  "entries": {entries}\n}}\n'
+
+
+def _line(entry: LockEntry) -> str:
+    fields = {"id": entry.id} if entry.handle is None else {"id": entry.id, "handle": entry.handle}
+    return json.dumps({**fields, **dict(sorted(entry.more.items()))})
 
 
 def _entries(path: Path, text: str, data: Any) -> Lock:
@@ -146,7 +214,7 @@ def _entries(path: Path, text: str, data: Any) -> Lock:
     for address, fields in data["entries"].items():
         fact = _wrong_entry(address, fields)
         if fact is None:
-            lock[address] = LockEntry(fields["id"], fields.get("handle"))
+            lock[address] = _entry(fields)
         else:
             problems.extend(_wrong(path, fact, text, _last(text, address)).diagnostics)
     if problems:
@@ -154,14 +222,19 @@ def _entries(path: Path, text: str, data: Any) -> Lock:
     return lock
 
 
+def _entry(fields: Mapping[str, Any]) -> LockEntry:
+    more = {name: value for name, value in fields.items() if name not in _FIELDS}
+    return LockEntry(fields["id"], fields.get("handle"), more)
+
+
 def _wrong_entry(address: str, fields: Any) -> str | None:
     try:
         addresses.split(address)
     except ValueError:
         return f"`{shown(address)}` is not an address such as org.acme or org.acme/member.bob"
-    if not isinstance(fields, dict) or not set(fields) <= set(_FIELDS) or "id" not in fields:
+    if not isinstance(fields, dict) or "id" not in fields:
         return f"the entry of {shown(address)} is not {{id, handle}}"
-    if not all(isinstance(value, str) and value for value in fields.values()):
+    if not all(isinstance(fields[name], str) and fields[name] for name in _FIELDS if name in fields):
         return f"id and handle of {shown(address)} must be texts"
     return None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 
@@ -99,10 +100,24 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class LockEntry:
-    """What `reconciler.lock.json` knows of an address: the id, and for a person invited by email the handle."""
+    """What `reconciler.lock.json` knows of an address: the id, and for a person invited by email the handle.
+
+    `more` is what else stands in the entry: of a newer version, or of a kind that keeps more. It goes with the id.
+    """
 
     id: str
     handle: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def of(self, id: str, handle: str | None = None) -> LockEntry:  # noqa: A002
+        """The entry as it is now; of another object, by its `id`, nothing of the old one holds."""
+        return LockEntry(id, handle, self.more if id == self.id else {})
 
 
 Lock = dict[str, LockEntry]
+
+
+def entry_of(lock: Lock, address: str, id: str, handle: str | None = None) -> LockEntry:  # noqa: A002
+    """The entry of an object that was seen as `id`, with what `lock` keeps about it beyond that."""
+    before = lock.get(address)
+    return LockEntry(id, handle) if before is None else before.of(id, handle)

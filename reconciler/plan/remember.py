@@ -2,42 +2,240 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.kinds import KINDS, member
 from reconciler.model import address as addresses
-from reconciler.model.live import Lock, LockEntry
+from reconciler.model.live import Lock, LockEntry, entry_of
 from reconciler.plan import diff, identity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from reconciler.model.desired import Desired
-    from reconciler.model.live import Snapshot
+    from reconciler.model.desired import Desired, Node
+    from reconciler.model.diagnostic import Refusal
+    from reconciler.model.live import Resource, Snapshot
+    from reconciler.plan.draft import OrgSheet
+
+# refusals that leave open who or what an address means; the others are about applying
+DOUBTS = frozenset(("rename", "who-is-this", "empty-read", "handle-taken", "looks-like-rename"))
 
 
 def remembered(desired: Desired, live: Snapshot, lock: Lock, *, only: Collection[str]) -> Lock:
     """The lock file's content with the orgs `only` (by the manifest's handle) as `live` has them.
 
-    What is refused or could not be read keeps the entries that it had. A grant is identified by its workspace and its
-    member, so it has no entry of its own.
+    What is refused or could not be read keeps the entries that it had, and so does what the manifests want and live does
+    not have: its id still tells a namesake from it. A grant is identified by its workspace and its member, so it has no
+    entry of its own.
     """
     kept = {address: entry for address, entry in lock.items() if addresses.org_of(address) not in only}
-    for sheet in diff.sheets(desired, live, identity.known(identity.carried(lock, desired))):
-        if sheet.name not in only:
-            continue
-        doubtful = {refusal.address for refusal in sheet.refusals}
-        if sheet.address in doubtful:
-            kept.update({a: e for a, e in lock.items() if addresses.covers(sheet.address, a)})
-            continue
-        if sheet.have is None or sheet.want.absent:
-            continue
-        kept[sheet.address] = LockEntry(sheet.have.id)
-        for name, who in sheet.people.items():
-            if who.have is not None:
-                by_email = desired.person(name).handle is None
-                kept[addresses.join(sheet.address, "member", name)] = LockEntry(
-                    who.have.id, who.have.handle if by_email else None
-                )
-        kept.update({address: LockEntry(have.id) for address, have in sheet.named.items()})
-        kept.update({a: lock[a] for a in doubtful if a in lock})
+    known = identity.known(identity.carried(lock, desired))
+    for sheet in diff.sheets(desired, live, known):
+        if sheet.name in only:
+            kept.update(_of_org(sheet, desired, live, lock, known.entries))
     return kept
+
+
+def _of_org(sheet: OrgSheet, desired: Desired, live: Snapshot, lock: Lock, known: Lock) -> Lock:
+    before = {a: e for a, e in lock.items() if addresses.covers(sheet.address, a)}
+    doubtful = {refusal.address for refusal in sheet.refusals}
+    if sheet.address in doubtful or (sheet.have is None and (not sheet.want.absent or sheet.name in live.forbidden)):
+        return before
+    if sheet.have is None:
+        return {}
+    if sheet.want.absent:
+        return before
+    found = {sheet.address: entry_of(known, sheet.address, sheet.have.id)}
+    wanted = set(_wanted(sheet.want))
+    for name, who in sheet.people.items():
+        address = addresses.join(sheet.address, member.KIND.name, name)
+        if who.have is not None:
+            by_email = desired.person(name).handle is None
+            found[address] = entry_of(known, address, who.have.id, who.have.handle if by_email else None)
+        elif address in wanted and address in known:
+            found[address] = known[address]
+    found.update({address: entry_of(known, address, have.id) for address, have in sheet.named.items()})
+    found.update({a: known[a] for a in wanted if a not in found and a in known and not _is_person(a)})
+    found.update({a: lock[a] for a in doubtful if a in lock})
+    return found
+
+
+def _is_person(address: str) -> bool:
+    kind = KINDS.get(addresses.split(address)[-1][0])
+    return kind is not None and kind.names_people
+
+
+def _wanted(want: Node) -> Iterator[str]:
+    """The addresses below an org that its manifest wants there; who has a grant is wanted in the org."""
+    here = addresses.join(None, want.kind, want.name)
+    for kind, section in want.children.items():
+        for name, node in section.items():
+            if node.absent:
+                continue
+            address = addresses.join(here, kind, name)
+            yield address
+            if not KINDS[kind].names_people:
+                yield from (
+                    addresses.join(here, member.KIND.name, person)
+                    for people in node.children.values()
+                    for person, entry in people.items()
+                    if KINDS[entry.kind].names_people and not entry.absent
+                )
+
+
+# --- `lock` -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One address that `lock` says something about: what it is live, and why."""
+
+    address: str
+    id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The lock file as it is to be. `doubts` are the refusals over which entries stay as they were.
+
+    `unknown` are people of live orgs who are known by an email only, and for whom there is no id.
+    """
+
+    before: Lock
+    lock: Lock
+    removed: tuple[Entry, ...]
+    doubts: tuple[Refusal, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        return tuple(sorted(set(self.lock) - set(self.before)))
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Addresses whose entry differs: the handle of somebody invited by email; an id where the old one is no more."""
+        return tuple(sorted(a for a, entry in self.lock.items() if a in self.before and self.before[a] != entry))
+
+
+def refreshed(desired: Desired, live: Snapshot, lock: Lock) -> Refreshed:
+    """What `lock` makes of the lock file. Every id in it stays unless live shows that nobody needs it any more.
+
+    Added: what the manifests name and live has under that name. Kept: ids that are live, under whatever handle; what the
+    manifests name and live lacks; what is doubtful, or could not be seen. Removed: what no manifest names and live does not
+    have, and what stands under the new address already.
+    """
+    known = identity.known(identity.carried(lock, desired))
+    found: Lock = {}
+    sheets = diff.sheets(desired, live, known)
+    for sheet in sheets:
+        found.update(_of_org(sheet, desired, live, lock, known.entries))
+    live_ids = {entry.id for entry in found.values()}
+    orgs = _by_id([*live.others.values(), *live.orgs.values()])
+    parents = {sheet.address: sheet.have for sheet in sheets}
+    removed = []
+    for address, entry in sorted(lock.items()):
+        if address in found:
+            continue
+        why = _not_needed(address, entry, parents, orgs, lock, live, live_ids)
+        if why:
+            removed.append(Entry(address, entry.id, why))
+        else:
+            found[address] = entry
+    doubts = [r for sheet in sheets for r in sheet.refusals if r.code in DOUBTS]
+    doubted = {doubt.address for doubt in doubts}
+    unknown = [
+        address
+        for sheet in sheets
+        if sheet.have is not None and sheet.address not in doubted
+        for address in sorted(set(_wanted(sheet.want)) - set(found) - doubted)
+        if _is_person(address) and desired.person(addresses.split(address)[-1][1]).handle is None
+    ]
+    return Refreshed(lock, found, tuple(removed), tuple(doubts), tuple(unknown))
+
+
+def _by_id(resources: Sequence[Resource]) -> dict[str, Resource]:
+    return {resource.id: resource for resource in resources}
+
+
+def _not_needed(
+    address: str,
+    entry: LockEntry,
+    parents: Mapping[str, Resource | None],
+    orgs: Mapping[str, Resource],
+    lock: Lock,
+    live: Snapshot,
+    found: Collection[str],
+) -> str:
+    """Why the entry of an address that no manifest names can go; nothing where it stays."""
+    org = addresses.join(None, "org", addresses.org_of(address))
+    kind = addresses.split(address)[-1][0]
+    above = parents.get(org)
+    if org not in parents:
+        top = lock.get(org)
+        if top is None or (top.id not in orgs and addresses.org_of(address) not in live.forbidden):
+            return "no manifest has this organization, and this token does not see it"
+        return "it stands under its present address" if top.id in found else ""
+    if not _is_person(address) and entry.id in found:
+        return "it stands under its present address"
+    if above is None:
+        return "the organization is gone, and stated absent"
+    if kind not in KINDS or not above.was_read(kind) or (not _is_person(address) and not live.owned(above)):
+        return ""
+    return "" if entry.id in _by_id([*above.of(kind).values()]) else "no manifest names it, and it is not live"
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """An address for which a broken lock file holds several ids, and live does not tell which of them it is."""
+
+    address: str
+    ids: tuple[tuple[str, str], ...]  # each with what it is live as; nothing where it is not
+    way_on: str = "keep the line that is right in the file, take the others out of it, and run `reconciler lock` again"
+
+    @property
+    def fact(self) -> str:
+        said = ", ".join(f"{i} ({f'live as {live}' if live else 'not live here'})" for i, live in self.ids)
+        return f"the file holds several ids for {self.address}: {said}"
+
+
+def decided(candidates: Mapping[str, Sequence[LockEntry]], live: Snapshot) -> tuple[Lock, tuple[Undecided, ...]]:
+    """One entry for each address of a lock file that was put together from several: the one whose id is live there.
+
+    `live` is read with the first candidates as lock file. Of what else two entries of one id know, only that is kept in
+    which they do not contradict each other.
+    """
+    lock: Lock = {}
+    undecided = []
+    orgs = _by_id([*live.others.values(), *live.orgs.values()])
+    for address, entries in sorted(candidates.items(), key=lambda pair: pair[0].count("/")):
+        by_id: dict[str, LockEntry] = {}
+        for entry in entries:
+            by_id[entry.id] = _united(by_id[entry.id], entry) if entry.id in by_id else entry
+        if len(by_id) == 1:
+            lock.update({address: next(iter(by_id.values()))})
+            continue
+        kind, _ = addresses.split(address)[-1]
+        there = orgs
+        if "/" in address:
+            top = lock.get(addresses.join(None, "org", addresses.org_of(address)))
+            above = orgs.get(top.id) if top is not None else None
+            there = _by_id([*above.of(kind).values()]) if above is not None else {}
+        alive = [i for i in by_id if i in there]
+        if len(alive) == 1:
+            lock[address] = by_id[alive[0]]
+        else:
+            names = tuple((i, there[i].handle if i in there else "") for i in sorted(by_id))
+            undecided.append(Undecided(address, names))
+    return lock, tuple(sorted(undecided, key=lambda u: u.address))
+
+
+def _united(one: LockEntry, other: LockEntry) -> LockEntry:
+    more = {
+        name: value
+        for name, value in {**one.more, **other.more}.items()
+        if name not in one.more or name not in other.more or one.more[name] == other.more[name]
+    }
+    # two handles of one person: an older and a newer one, and the id finds them
+    return LockEntry(one.id, one.handle or other.handle, more)

@@ -178,6 +178,18 @@ class Bench:
         token = store.default_token() if user is None else store.token_of(user)
         return Client("https://sandbox", token, adapter=SandboxAdapter(sandbox_app.create_app(store)))
 
+    def accept(self, org: str, user: str) -> None:
+        """Let somebody accept the invitation to an org."""
+        with Store.open_existing(self.db) as store:
+            token = store.invitation(org, user)
+        self.client(user).ok("GET", f"/org/{org}/member/invite/confirm", params={"t": token})
+
+    def decline(self, org: str, user: str) -> None:
+        """Let somebody decline the invitation to an org."""
+        with Store.open_existing(self.db) as store:
+            token = store.invitation(org, user)
+        self.client(user).ok("DELETE", f"/org/{org}/member/invite", params={"t": token})
+
     def members(self, org: str) -> dict[str, str]:
         """handle -> role, with a `?` behind it where the invitation is not accepted."""
         rows = self.client().all(f"/org/{org}/member")

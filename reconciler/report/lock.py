@@ -1,0 +1,87 @@
+"""What `reconciler lock` found, as text and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.report.text import escape
+from reconciler.report.words import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reconciler.model.diagnostic import Diagnostic, Refusal
+    from reconciler.model.live import LockEntry
+    from reconciler.plan.remember import Refreshed, Undecided
+
+FORMATS = ("text", "json")
+
+
+def text(path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Sequence[str], what: str) -> str:
+    """`what` was done with the file, each entry that is another now, and what stays doubtful."""
+    return "".join(f"{line}\n" for line in _lines(path, found, lost, notes, what))
+
+
+def _lines(path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Sequence[str], what: str) -> Iterator[str]:
+    stays = len(found.lock) - len(found.added) - len(found.changed)
+    counts = [
+        f"{count(len(found.added), 'entry', 'entries')} added",
+        f"{len(found.changed)} changed",
+        f"{len(found.removed)} removed",
+        f"{stays} as before",
+    ]
+    yield f"{escape(path)}: {what}: {', '.join(counts)}."
+    for address in found.added:
+        yield f"  + {escape(address)}  {escape(_said(found.lock[address]))}"
+    for address in found.changed:
+        yield f"  ~ {escape(address)}  {escape(_said(found.before[address]))} -> {escape(_said(found.lock[address]))}"
+    for entry in found.removed:
+        yield f"  - {escape(entry.address)}  {escape(entry.id)}: {entry.why}"
+    if found.doubts:
+        yield "Doubtful, and left as it was:"
+        for doubt in found.doubts:
+            yield f"  {escape(doubt.address)}: {escape(doubt.fact)}"
+            yield f"    Way on: {escape(doubt.way_on)}"
+    for line in lost:
+        yield f"Lost: {escape(str(line.source))}: {escape(line.summary)}"
+    for note in notes:
+        yield f"Note: {escape(note)}"
+
+
+def _said(entry: LockEntry) -> str:
+    return entry.id if entry.handle is None else f"{entry.id} ({entry.handle})"
+
+
+def document(
+    path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Sequence[str], *, in_sync: bool, written: bool
+) -> dict[str, Any]:
+    """The same as JSON: entries by address, each with its id, and its handle where it has one."""
+    return {
+        "format_version": "1.0",
+        "file": path,
+        "in_sync": in_sync,
+        "written": written,
+        "added": [_row(address, found.lock[address]) for address in found.added],
+        "changed": [
+            {**_row(address, found.lock[address]), "before": _row(address, found.before[address])}
+            for address in found.changed
+        ],
+        "removed": [{"address": e.address, "id": e.id, "why": e.why} for e in found.removed],
+        "doubts": [_doubt(doubt) for doubt in found.doubts],
+        "lost": [{"place": str(line.source), "what": line.summary} for line in lost],
+        "notes": list(notes),
+    }
+
+
+def _row(address: str, entry: LockEntry) -> dict[str, str]:
+    return {"address": address, "id": entry.id, **({"handle": entry.handle} if entry.handle is not None else {})}
+
+
+def _doubt(doubt: Refusal) -> dict[str, str]:
+    return {"code": doubt.code, "address": doubt.address, "fact": doubt.fact, "way_on": doubt.way_on}
+
+
+def undecided(found: Sequence[Undecided]) -> str:
+    """Why nothing is written: each address that has several ids in the file, and the way on."""
+    lines = [f"{escape(one.address)}: {escape(one.fact)}" for one in found]
+    return "\n".join([*lines, f"Way on: {found[0].way_on}"])
