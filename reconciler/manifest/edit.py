@@ -211,6 +211,14 @@ class File:
         return (self.mark + text).encode()
 
 
+def has_section(data: bytes, section: str) -> bool:
+    """Whether a manifest has a part of that name, such as `teams`, as a mapping."""
+    root = File(data.decode()).root
+    return isinstance(root, yaml.MappingNode) and any(
+        k.value == section and isinstance(v, yaml.MappingNode) for k, v in root.value
+    )
+
+
 def _end(node: yaml.Node) -> int:
     """Where a node's own text ends; libyaml lets block collections run on to what comes next."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:

@@ -84,13 +84,15 @@ def _people(rows: Mapping[str, Resource], name_of: Callable[[Resource], str]) ->
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
-def document(orgs: Mapping[str, Mapping[str, Any]], schema: str) -> bytes:
-    """A whole manifest. `schema` is where an editor finds the JSON Schema, seen from the file."""
-    head = [f"# yaml-language-server: $schema={schema}", "version: 1", ""]
-    return "".join(f"{line}\n" for line in [*head, *_block({org.KIND.section: orgs})]).encode()
+def document(sections: Mapping[str, Mapping[str, Any]], schema: str) -> bytes:
+    """A whole manifest of these sections. `schema` is where an editor finds the JSON Schema, seen from the file."""
+    lines = [f"# yaml-language-server: $schema={schema}", "version: 1"]
+    for section, found in sections.items():
+        lines += ["", *_block({section: found})]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
-def insert(data: bytes, path: tuple[str, ...], name: str, value: Mapping[str, Any]) -> bytes:
+def insert(data: bytes, path: tuple[str, ...], name: str, value: Any) -> bytes:
     """A manifest with `name: value` as the last entry of the mapping at `path`, which is made where it is missing.
 
     Raises CannotEditError where that is no edit in place.
@@ -109,13 +111,15 @@ def insert(data: bytes, path: tuple[str, ...], name: str, value: Mapping[str, An
     return file.result()
 
 
-def _below(file: File, section: Section, name: str, value: Mapping[str, Any]) -> bytes:
+def _below(file: File, section: Section, name: str, value: Any) -> bytes:
     if name in section.keys:
         raise CannotEditError(f"`{name}` is written there already")
     first, (key, last) = section.node.value[0][0], section.node.value[-1]
     after = file.begin(last_line(last, key) + 1)
     indent = " " * first.start_mark.column
     text = "".join(f"{indent}{line}{file.newline}" for line in _block({name: value}))
+    if not section.path:  # a part of the file stands apart
+        text = file.newline + text
     before = file.text[:after]
     if not before.endswith("\n"):
         before, text = before + file.newline, text.removesuffix(file.newline)
@@ -125,7 +129,7 @@ def _below(file: File, section: Section, name: str, value: Mapping[str, Any]) ->
 def _block(data: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
     """Lines as `canonical` would leave them; `indent` is where they will stand."""
     for key, value in data.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and value and value.keys() != {"email"}:
             yield f"{scalar(key)}:"
             yield from (f"  {line}" for line in _block(value, indent + 2))
             continue

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from e2e.bench import LOCK, Bench
-from worlds import ACTOR, scenes
+from reconciler import manifest
+from worlds import ACTOR, TODAY, scenes
 
 ODD = ["no", "on", "y", "null", "true", "123", "1e3", "0x1f", "2026-01-01", "a-1"]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -85,6 +86,16 @@ def contents(bench: Bench) -> dict[str, bytes]:
     return {path.relative_to(bench.folder).as_posix(): path.read_bytes() for path in found}
 
 
+def roles(folder: str) -> dict[str, Any]:
+    """Who may do what by the manifests, directly or by a team."""
+
+    def below(node):
+        kinds = {kind: {name: below(one) for name, one in there.items()} for kind, there in node.children.items()}
+        return node.attrs, node.absent, node.expires, kinds
+
+    return {name: below(node) for name, node in manifest.load([folder], today=TODAY).orgs.items()}
+
+
 @SETTINGS
 @given(case=cases())
 def test_what_is_imported_plans_nothing_and_importing_it_again_changes_nothing(bench, capsys, case):
@@ -108,6 +119,12 @@ def test_what_is_imported_plans_nothing_and_importing_it_again_changes_nothing(b
             (place.folder / name).unlink()
         assert place.run("import", *place.local, *reversed(handles)).status == 0
         assert contents(place) == found
+        before = roles("orgs")
+        ran = place.run("import", *place.local, *handles, "--suggest-teams", "--split", "--out", "teams")
+        assert ran.status == 0, ran.err
+        assert roles("teams") == before
+        assert place.planned("--detailed-exitcode", "teams").addresses == []
+        assert place.run("fmt", "--check", "teams").status == 0
 
 
 @SETTINGS

@@ -1,0 +1,160 @@
+"""`reconciler import --from-terraform`: what a state says, as manifests and lock file, offline."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from reconciler.cli.writing import Draft, RefusedError
+from reconciler.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from reconciler.cli.writing import There
+    from reconciler.manifest.terraform import Org, Person, State
+    from reconciler.model.live import Lock
+
+
+def take_over(path: Path, asked: Sequence[str], owner: str | None, there: There, *, suggest_teams: bool) -> None:
+    """Write the organizations of a state (or of those, the `asked`) that no manifest has yet.
+
+    Raises ManifestError for a state that is wrong, UsageError, RefusedError where the lock file knows otherwise, and
+    LeftAloneError where it cannot be written.
+    """
+    from reconciler.manifest import terraform
+
+    state = terraform.read(path)
+    chosen = _chosen(state, asked)
+    if owner is not None:
+        _check_owner(owner)
+    draft = Draft(there)
+    lock = dict(there.lock)
+    for org in chosen:
+        if there.desired is not None and org.handle in there.desired.orgs:
+            place = there.desired.orgs[org.handle].source
+            raise UsageError(
+                f"org {org.handle} is in the manifests already ({place}); `reconciler import {org.handle}` takes over "
+                "what is live"
+            )
+        name_of = _names(draft, org, chosen)
+        draft.orgs[org.handle] = _described(org, owner, draft, name_of)
+        draft.fitting(org.handle, draft.orgs[org.handle])
+        _remember(org, lock, name_of)
+    draft.notes += [
+        f"left out: {what}" + (f" ({times})" if times > 1 else "") for what, times in sorted(state.left.items())
+    ]
+    draft.compose(suggest_teams=suggest_teams)
+    draft.desired()
+    draft.save(lock)
+
+
+def _chosen(state: State, asked: Sequence[str]) -> list[Org]:
+    unknown = [name for name in asked if name not in state.orgs]
+    if unknown or not state.orgs:
+        known = f"it has {', '.join(sorted(state.orgs))}" if state.orgs else "it has none"
+        raise UsageError(
+            f"the state has no org {unknown[0]}; {known}" if unknown else f"no organization is in the state: {known}"
+        )
+    return [state.orgs[name] for name in sorted(set(asked) or state.orgs)]
+
+
+def _check_owner(owner: str) -> None:
+    from reconciler.manifest import shape
+
+    if not shape.matches(shape.schema()["$defs"]["handle"], owner):
+        raise UsageError(f"--owner {owner}: this is no handle")
+
+
+def _described(org: Org, owner: str | None, draft: Draft, name_of: Callable[[Person], str]) -> dict[str, Any]:
+    """What a manifest says below an org's handle. What the state does not have is left out, and so left alone."""
+    found: dict[str, Any] = dict(org.attrs)
+    roles = {name_of(person): person.role for person in org.members.values()}
+    if roles and not org.owned:
+        if owner is None:
+            maker = f" ({org.maker} made it)" if org.maker else ""
+            raise UsageError(
+                f"the state names no owner of {org.handle}{maker}, and nobody else is to be taken for one; say who it is "
+                "with --owner HANDLE"
+            )
+        roles[owner] = "owner"
+        draft.notes.append(f"org.{org.handle}/member.{owner}: an owner by --owner, not by the state")
+    if roles:
+        found["members"] = dict(sorted(roles.items()))
+    else:
+        draft.notes.append(f"org.{org.handle}: the state has no members of it, so they are left out, and left alone")
+    if org.spaces:
+        found["workspaces"] = {handle: _space(org, handle, roles, draft, name_of) for handle in sorted(org.spaces)}
+    return found
+
+
+def _space(
+    org: Org, handle: str, roles: Mapping[str, str], draft: Draft, name_of: Callable[[Person], str]
+) -> dict[str, Any]:
+    space = org.spaces[handle]
+    found: dict[str, Any] = dict(space.attrs)
+    granted = {}
+    for person in space.grants.values():
+        name = name_of(person)
+        if roles and name not in roles:
+            draft.notes.append(
+                f"org.{org.handle}/workspace.{handle}/grant.{name}: left out, since the state has a grant of {name} and no "
+                f"membership; write {name} into the members of {org.handle}, and {name}: {person.role} here"
+            )
+        elif roles.get(name) != "owner":  # owners reach every workspace anyway
+            granted[name] = person.role
+    if space.grants:
+        found["members"] = dict(sorted(granted.items()))
+    else:
+        draft.notes.append(
+            f"org.{org.handle}/workspace.{handle}: the state has no grants in it, so they are left alone"
+        )
+    return found
+
+
+def _names(draft: Draft, org: Org, orgs: Collection[Org]) -> Callable[[Person], str]:
+    """What the manifests call a person; somebody who is known by an address alone gets a name in `people:`."""
+    from reconciler.model.live import Resource
+
+    by_handle = draft.names(org.handle)
+    desired = draft.there.desired
+    there = desired.people if desired is not None else {}
+    handles = {person.handle for one in orgs for person in one.members.values()}
+    handles |= {person.handle for one in orgs for space in one.spaces.values() for person in space.grants.values()}
+
+    def name_of(person: Person) -> str:
+        if person.handle:
+            return by_handle(Resource("member", person.handle, person.id, None, {}))
+        known = {**{n: p.email for n, p in there.items()}, **{n: p["email"] for n, p in draft.people.items()}}
+        for name, email in known.items():
+            if email is not None and email.lower() == person.email.lower():
+                return name
+        word = (
+            re.sub(r"[^a-z0-9]+", "-", person.email.partition("@")[0].lower()).strip("-")[:30].strip("-") or "somebody"
+        )
+        number, name = 1, word
+        while name in known or name in handles:
+            number += 1
+            name = f"{word}-{number}"
+        draft.people[name] = {"email": person.email}
+        return name
+
+    return name_of
+
+
+def _remember(org: Org, lock: Lock, name_of: Callable[[Person], str]) -> None:
+    """Put the ids of a state into the lock file. Raises RefusedError where it knows another object of that address."""
+    from reconciler.model.live import LockEntry
+
+    address = f"org.{org.handle}"
+    ids = {address: org.id}
+    ids |= {f"{address}/member.{name_of(person)}": person.id for person in org.members.values()}
+    ids |= {f"{address}/workspace.{space.handle}": space.id for space in org.spaces.values()}
+    for one, identifier in ids.items():
+        if identifier and one in lock and lock[one].id != identifier:
+            raise RefusedError(
+                f"rename: {one}: the lock file knows another object by this address; the state has {identifier}"
+            )
+        if identifier and one not in lock:
+            lock[one] = LockEntry(identifier)

@@ -1,0 +1,228 @@
+"""Manifests that `import` writes: where they go, what is there already, and how both are kept or changed together."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli import common
+from reconciler.model.errors import ManifestError, ReconcilerError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import date
+
+    from reconciler.model.desired import Desired
+    from reconciler.model.live import Lock, Resource
+
+SCHEMA = Path("schemas/manifest.schema.json")  # where `reconciler schema` is kept by custom, below the current folder
+
+
+class RefusedError(ReconcilerError):
+    """It is doubtful what is meant, or whether what was read is true (exit status 3)."""
+
+
+class LeftAloneError(ReconcilerError):
+    """What differs cannot be written (exit status 1)."""
+
+
+# --- where ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    path: Path
+    is_folder: bool
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """The manifests at the target and their lock file, as they are. `desired` is None where there are none."""
+
+    target: Target
+    texts: Mapping[str, bytes]
+    desired: Desired | None
+    lock: Lock
+    lock_path: Path
+    day: date
+
+
+def target(out: Path | None, split: bool) -> Target:
+    from reconciler.manifest.files import DEFAULT_FILE, DEFAULT_FOLDER
+
+    if out is None:
+        if not Path(DEFAULT_FILE).exists():
+            return Target(Path(DEFAULT_FOLDER), is_folder=True)
+        if split:
+            raise UsageError(
+                f"--split: {DEFAULT_FILE} is here, and commands without a PATH read nothing else; name a folder with --out"
+            )
+        return Target(Path(DEFAULT_FILE), is_folder=False)
+    if split and out.exists() and not out.is_dir():
+        raise UsageError(f"--split: {out} is a file; name a folder with --out")
+    is_folder = split or out.is_dir()
+    if not is_folder and out.suffix not in (".yaml", ".yml"):
+        raise UsageError(f"--out {out}: a manifest is named *.yaml or *.yml; with --split it is a folder to be made")
+    return Target(out, is_folder)
+
+
+def there(target: Target) -> There:
+    """Raises ManifestError for manifests or a lock file that are wrong: nothing can be merged into them."""
+    from reconciler import manifest
+    from reconciler.manifest import lockfile
+    from reconciler.manifest.files import LOCK_FILE, read_all
+
+    day = common.today()
+    desired: Desired | None = None
+    texts: Mapping[str, bytes] = {}
+    if target.path.is_file() or (target.is_folder and any(target.path.rglob("*.y*ml"))):
+        desired = manifest.load([target.path], today=day)
+        texts, _ = read_all([target.path])
+    lock_path = (target.path if target.is_folder else target.path.parent) / LOCK_FILE
+    return There(target, texts, desired, lockfile.read(lock_path), lock_path, day)
+
+
+# --- what is to be there -----------------------------------------------------------------------------------------------
+
+
+class Draft:
+    """The manifests as they are to be; nothing is written before `save`.
+
+    `orgs`, `teams` and `people` are new: what a manifest says of each, by name. `compose` puts them into the texts.
+    """
+
+    def __init__(self, there: There) -> None:
+        self.there = there
+        self.texts = dict(there.texts)
+        self.notes: list[str] = []
+        self.orgs: dict[str, dict[str, Any]] = {}
+        self.teams: dict[str, Any] = {}
+        self.people: dict[str, Any] = {}
+
+    def desired(self) -> Desired:
+        """What the texts ask for. Raises LeftAloneError where they are wrong."""
+        from reconciler.manifest import load_texts
+
+        try:
+            return load_texts(self.texts, today=self.there.day)
+        except ManifestError as error:
+            first = error.diagnostics[0]
+            where = f"{first.source}: " if first.source is not None else ""
+            raise LeftAloneError(f"what is to be written would be wrong: {where}{first.summary}") from None
+
+    def compose(self, *, suggest_teams: bool) -> None:
+        """Put what is new into the texts: an org into the target's file, else into one of its own."""
+        if suggest_teams:
+            from reconciler.manifest.teams import suggested
+
+            known = self.desired().teams if self.texts else {}
+            self.teams, self.orgs = suggested(self.orgs, known)
+            self.notes += [f"team/{name}: suggested; give it the name that you use" for name in self.teams]
+        target = self.there.target
+        for section, found in (("people", self.people), ("teams", self.teams)):
+            if found:
+                file = (target.path / f"{section}.yaml" if target.is_folder else target.path).as_posix()
+                self._put(self._having(section) or file, section, found)
+        for handle in sorted(self.orgs):
+            path = target.path / f"{handle}.yaml" if target.is_folder else target.path
+            self._put(path.as_posix(), "orgs", {handle: self.orgs[handle]})
+
+    def _having(self, section: str) -> str | None:
+        """A manifest that has a section already."""
+        from reconciler.manifest.edit import has_section
+
+        return next((file for file in sorted(self.texts) if has_section(self.texts[file], section)), None)
+
+    def _put(self, file: str, section: str, found: Mapping[str, Any]) -> None:
+        from reconciler.manifest import write
+
+        if file in self.texts:
+            for name, data in found.items():
+                self.insert(file, (section,), name, data)
+        elif Path(file).exists():
+            raise LeftAloneError(f"{file} is there and is not read as a manifest")
+        else:
+            schema = Path(os.path.relpath(SCHEMA, Path(file).parent)).as_posix()
+            self.texts[file] = write.document({section: found}, schema)
+
+    def insert(self, file: str, path: tuple[str, ...], name: str, data: Any) -> None:
+        """Add an entry to a text. Raises LeftAloneError where no edit in place does it."""
+        from reconciler.manifest import write
+        from reconciler.manifest.edit import CannotEditError
+
+        try:
+            self.texts[file] = write.insert(self.texts[file], path, name, data)
+        except CannotEditError as error:
+            raise LeftAloneError(f"{file}: {'.'.join((*path, name))} cannot be added: {error}") from None
+
+    def names(self, org: str) -> Callable[[Resource], str]:
+        """What the manifests call a person: by the name of their handle, or of the id that an invitation answered with."""
+        people = self.there.desired.people if self.there.desired is not None else {}
+        by_handle = {person.handle: person.name for person in reversed(people.values()) if person.handle}
+        by_id = {
+            entry.id: name
+            for address, entry in self.there.lock.items()
+            if (name := address.partition("/member.")[2]) in people and people[name].handle is None
+        }
+
+        def name_of(row: Resource) -> str:
+            name = by_handle.get(row.handle) or by_id.get(row.id) or row.handle
+            if name == row.handle and name in people and people[name].handle != name:
+                raise LeftAloneError(
+                    f"org.{org}: the handle {name} is live, and `people:` uses that name for somebody else; "
+                    f"give {name} another name there first"
+                )
+            return name
+
+        return name_of
+
+    def fitting(self, name: str, data: dict[str, Any]) -> None:
+        """Take out the attributes whose live value no manifest can hold: what is left out is left alone."""
+        if _problem({name: data}) is None:
+            return
+        for where, part in [(name, data), *((f"{name}/{s}", d) for s, d in data.get("workspaces", {}).items())]:
+            for key in [key for key in part if key not in ("members", "workspaces")]:
+                inner = {key: part[key]}
+                one = inner if part is data else {"workspaces": {where.rpartition("/")[2]: inner}}
+                why = _problem({name: one})
+                if why is not None:
+                    self.notes.append(f"{key} of {where} is left out, and left alone: {why}")
+                    del part[key]
+
+    def save(self, lock: Lock) -> None:
+        """Write what changed, and say what."""
+        from reconciler.manifest import lockfile
+        from reconciler.report.text import escape
+
+        for note in self.notes:
+            click.echo(f"Note: {escape(note)}", err=True)
+        for file in sorted(self.texts):
+            before, data = self.there.texts.get(file), self.texts[file]
+            if data != before:
+                path = Path(file)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+                common.write_file(path, data.decode(), mode=mode)
+                click.echo(f"{escape(file)}: {'written' if before is None else 'changed'}.")
+        is_new = not self.there.lock_path.exists()
+        if is_new or lock != self.there.lock:
+            lockfile.write(self.there.lock_path, lock)
+            click.echo(f"{escape(str(self.there.lock_path))}: {'written' if is_new else 'changed'}.")
+        elif self.texts == self.there.texts:
+            click.echo("Nothing to change: the manifests say what is live.")
+
+
+def _problem(orgs: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """What is wrong with a manifest of these orgs; None where nothing is."""
+    from reconciler.manifest import load_texts, write
+
+    try:
+        load_texts({"": write.document({"orgs": orgs}, "")}, today=common.today())
+    except ManifestError as error:
+        return error.diagnostics[0].summary
+    return None
