@@ -5,7 +5,7 @@ A kind is declared once, in one file beside this one, as data and pure functions
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.model.address import split
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Person
     from reconciler.model.live import Resource
     from reconciler.model.request import Request
+
+
+READ_ONLY = "read-only: Pipes sets it"
+# what Pipes keeps of every object, and no request sets
+KEPT_BY_PIPES = dict.fromkeys(
+    ("id", "version_id", "created_at", "created_by", "created_by_id", "updated_at", "updated_by", "updated_by_id",
+     "deleted_at", "deleted_by", "deleted_by_id"),
+    READ_ONLY,
+)  # fmt: skip
 
 
 def same_value(have: Any, want: Any) -> bool:
@@ -98,7 +107,8 @@ class Kind:
     does not list; the others are removed only by `absent: true`. `level` is the `scope` of rows that can be changed
     here, None where the API has no scope. `find(place, handle)` is the path that reads one object again. `told` says
     that its list is read also where its org is renamed or deleted, since the plan tells what becomes of it.
-    `remembered` says that the lock file keeps its ids.
+    `remembered` says that the lock file keeps its ids. `not_written` are the fields of its rows and requests that a manifest
+    does not take, each with what it is instead.
     """
 
     name: str
@@ -118,6 +128,7 @@ class Kind:
     rename: Rename | None = None
     told: bool = False
     remembered: bool = True
+    not_written: Mapping[str, str] = field(default_factory=dict)
 
     def attribute(self, name: str) -> Attribute:
         """The declaration of `name`; KeyError for one that the kind does not have."""

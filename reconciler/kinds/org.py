@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds.kind import Attribute, Kind, Place
+from reconciler.kinds.kind import KEPT_BY_PIPES, READ_ONLY, Attribute, Kind, Place
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
 
@@ -62,6 +62,16 @@ ATTRIBUTES = (
 )
 
 
+NOT_WRITTEN = {
+    **KEPT_BY_PIPES,
+    "avatar_url": READ_ONLY,
+    "billing": "read-only: plan and payment are chosen in the console",
+    "handle": "the key that it stands under; `renamed_from` states a rename",
+    "plan_id": "chosen in the console: Pipes takes it for a new organization only, and never tells it",
+    "tenant_id": "read-only: an organization is made in the tenant of the token's user, and stays there",
+}
+
+
 def resource(row: Row) -> Resource:
     attrs = {a.name: getattr(row, a.name) for a in ATTRIBUTES}
     return Resource("org", row.handle, row.id, row.version_id, attrs)
@@ -114,4 +124,5 @@ KIND = Kind(
     update=update,
     delete=delete,
     rename=rename,
+    not_written=NOT_WRITTEN,
 )

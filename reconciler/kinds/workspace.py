@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds.kind import Attribute, Kind, Place
+from reconciler.kinds.kind import KEPT_BY_PIPES, READ_ONLY, Attribute, Kind, Place
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
 
@@ -39,6 +39,20 @@ ATTRIBUTES = (
     Attribute("state", hidden=True),
     Attribute("host", hidden=True),
 )
+
+
+NOT_WRITTEN = {
+    **KEPT_BY_PIPES,
+    "handle": "the key that it stands under; `renamed_from` states a rename",
+    "host": "read-only: Pipes makes it of the handles of the organization and the workspace",
+    "search_path": "read-only: Pipes makes it of `search_path_prefix`",
+    "state": "read-only: Pipes brings it to `desired_state`",
+    **dict.fromkeys(
+        ("identity_id", "api_version", "cli_version", "database_name", "hive", "notices", "powerpipe_version",
+         "public_key", "state_reason"),
+        READ_ONLY,
+    ),
+}  # fmt: skip
 
 
 def resource(row: Row) -> Resource:
@@ -93,5 +107,6 @@ KIND = Kind(
     update=update,
     delete=delete,
     rename=rename,
+    not_written=NOT_WRITTEN,
     told=True,
 )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import jsonschema
     import jsonschema_rs
 
+    from reconciler.kinds.kind import Kind
     from reconciler.manifest.document import Document
     from reconciler.manifest.shape import Parts, Path_
 
@@ -222,8 +223,14 @@ def _explain_alternatives(document: Document, path: Path_, error: Any) -> Iterat
 
 def _unknown_keys(document: Document, path: Path_, error: Any) -> Iterator[Path_]:
     known = tuple(error.schema["properties"])
+    kind = kind_at(path)
     for key in error.instance:
         if key in known:
+            continue
+        if kind is not None and key in kind.not_written:
+            what = f"`{shown(key)}` of {noun(path)} is {kind.not_written[key]}"
+            document.problem(what, *place(document, (*path, key), key=True), hint="drop the line")
+            yield (*path, key)
             continue
         if key == "absent" and path and str(path[-1]).startswith("team/"):
             hint: str | None = (
@@ -415,6 +422,17 @@ def noun(path: Path_) -> str:
             name = f"`{title}`"
         parts = shape.below(parts, step)
     return name
+
+
+def kind_at(path: Path_) -> Kind | None:
+    """The kind of the object that is written at `path`; None for anything else."""
+    found = None
+    for section in path[::2]:
+        above = found.name if found is not None else None
+        found = next((kind for kind in KINDS.values() if kind.parent == above and kind.section == section), None)
+        if found is None:
+            return None
+    return found if len(path) % 2 == 0 else None
 
 
 def place(document: Document, path: Path_, *, key: bool) -> tuple[int, int]:
