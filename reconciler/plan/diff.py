@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import grant, member, named_below, workspace
@@ -109,10 +110,33 @@ def _org(
                 f"{live.actor.handle}, the user of this token, does not own {sheet.name}: workspaces that it has no "
                 "grant in look missing, and applying will be refused by Pipes"
             )
+    _reset(sheet, live, desired)
     _members(sheet, place, live_members, desired, lock)
     for child in named_below(kind.name):
         if child.name in want.children:
             _named(sheet, child, place, match, desired, lock)
+
+
+def _reset(sheet: OrgSheet, live: Snapshot, desired: Desired) -> None:
+    """Say what a reset of authentication does to whom: no line of impact does, since nobody's role changes."""
+    moment = next((m for d in sheet.drafts if (m := d.attrs.get("token_min_issued_at"))), None)
+    if moment is None:
+        return
+    issued = live.actor.token_issued_at
+    own = (
+        f"the one in use, issued at {issued:%Y-%m-%dT%H:%M:%SZ}, keeps working"
+        if issued is not None and issued > datetime.fromisoformat(moment)
+        else "the one in use too, as far as is known"
+        if issued is None
+        else "the one in use too"
+    )
+    note = (
+        f"resetting authentication of {sheet.name}: every temporary and user token that was not issued after {moment} "
+        f"stops working for it, whoever has it: people sign in again, scripts and CI need new tokens; {own}"
+    )
+    if moment[:10] > desired.day.isoformat():
+        note += "; that moment is still to come, so nobody can use a token there before it"
+    sheet.notes.append(note)
 
 
 def _check_handle_free(sheet: OrgSheet, live: Snapshot) -> None:

@@ -173,13 +173,16 @@ def unknown_user(case: Case) -> Iterator[Refusal]:
 
 
 def self_lockout(case: Case) -> Iterator[Refusal]:
-    """Refuse a reset of authentication that ends the token in use, or may."""
+    """Refuse a reset of authentication that ends the token in use, or may.
+
+    Tokens "must be issued after" the moment (contract: UpdateOrgRequest), so one of that very second may end as well.
+    """
     for draft in case.sheet.drafts:
         moment = draft.attrs.get("token_min_issued_at")
         if not moment:
             continue
         issued = case.live.actor.token_issued_at
-        if issued is not None and issued >= datetime.fromisoformat(moment):
+        if issued is not None and issued > datetime.fromisoformat(moment):
             continue
         when = (
             f"was issued at {issued:%Y-%m-%dT%H:%M:%SZ}" if issued else "was issued at a time that could not be found"
@@ -187,7 +190,7 @@ def self_lockout(case: Case) -> Iterator[Refusal]:
         yield Refusal(
             "self-lockout",
             draft.address,
-            f"the token in use {when}, and tokens from before {moment} would stop working for {case.sheet.name}",
+            f"the token in use {when}, and tokens not issued after {moment} would stop working for {case.sheet.name}",
             "issue a new token and plan with it, or choose an earlier moment",
             (draft.want.sources or {}).get("token_min_issued_at", draft.want.source) if draft.want else None,
         )

@@ -113,6 +113,8 @@ def _plan(plan: Plan) -> Iterator[str]:
         yield _command(
             "warning", f"Lifted by --allow: {refusal.code}", f"{refusal.address}: {refusal.fact}", refusal.source
         )
+    for note in plan.notes:
+        yield _command("notice", "reconciler", note, None)
     yield _command("notice", "reconciler", " ".join(words.summary(plan)), None)
     placed = [change for change in plan.changes if change.source is not None]
     yield from (_change(change) for change in sorted(placed, key=lambda change: FIRST.index(change.action)))

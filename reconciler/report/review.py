@@ -303,11 +303,11 @@ def _expired(found: Statement) -> Words:
 
 def _tokens(found: Statement) -> Words:
     return (
-        "all tokens for ",
-        Name(_place(found.address)[1]),
-        " issued before ",
+        "every temporary and user token that was not issued after ",
         Name(found.after or ""),
-        " stop working",
+        " stops working for ",
+        Name(_place(found.address)[1]),
+        ", whoever has it; plan tells whether the one in use does",
     )
 
 

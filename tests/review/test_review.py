@@ -299,7 +299,8 @@ def test_a_rename_that_is_done_is_no_news(pull):
         pytest.param("{members: {alice: owner, bob: {absent: true}}, workspaces: {prod: {}, dev: {}}}",
                      "takes bob out of acme, who was member there", id="member"),
         pytest.param("{members: {alice: owner, bob: member}, workspaces: {prod: {}, dev: {}}, token_min_issued_at: 2026-11-01T00:00:00Z}",
-                     "all tokens for acme issued before 2026-11-01T00:00:00Z stop working", id="tokens"),
+                     "every temporary and user token that was not issued after 2026-11-01T00:00:00Z stops working for acme, "
+                         "whoever has it; plan tells whether the one in use does", id="tokens"),
         pytest.param("{members: {alice: owner, bob: {role: member, expires: 2027-01-31}}, workspaces: {prod: {}, dev: {}}}",
                      "from 2027-01-31 on bob is no longer member of acme, and without a role there", id="expires"),
         pytest.param("{members: {alice: owner, bob: {role: member, expires: 2026-01-31}}, workspaces: {prod: {}, dev: {}}}",
