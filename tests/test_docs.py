@@ -342,7 +342,7 @@ def manifest_reference() -> str:
     sections: list[str] = []
     _section("", schema(), sections)
     rows = ["### Names and handles\n", "| what | rule |", "|-|-|"]
-    for key in ("handle", "workspaceHandle", "name", "nameOrTeam"):
+    for key in ("handle", "workspaceHandle", "connectionHandle", "name", "nameOrTeam"):
         part = schema()["$defs"][key]
         rows.append(f"| {part['title']}{' or team' if key == 'nameOrTeam' else ''} | {part['description']} |")
     return "\n" + "\n".join([*sections, *rows]) + "\n\n"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from reconciler.apply import schedule, settle
+from reconciler.apply import schedule, secrets, settle
 from reconciler.apply.perform import perform
 from reconciler.apply.state import Run
-from reconciler.kinds import member, workspace
+from reconciler.kinds import connection, member, secret, workspace
+from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
 from reconciler.model.live import Lock
@@ -43,6 +44,7 @@ class Options:
     stop: Event = field(default_factory=Event)
     ended: Callable[[Outcome], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
+    secrets: secrets.Secrets | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,14 @@ def run(
     )
     notes: list[str] = []
     outcomes = _settled(rest, outcomes)
+    outcomes = [_tested(state, o) for o in outcomes]
     new_lock = {**lock, **state.learned}
+    if options.secrets is not None:
+        configured = {
+            o.address for o in outcomes if o.status in schedule.SUCCEEDED and o.wrote and _configured(state, o)
+        }
+        new_lock = secrets.sent(desired, new_lock, options.secrets, configured)
+        secrets.judge(desired, new_lock, options.secrets, configured)
     touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
     if touched and not options.stop.is_set():
         try:
@@ -111,6 +120,36 @@ def run(
         interrupted=options.stop.is_set() and any(o.status == "skipped" for o in outcomes),
     )
     return Applied(result, new_lock)
+
+
+def _configured(state: Run, outcome: Outcome) -> dict[str, Any] | None:
+    """The configuration that was sent to the object of an outcome; None where there was none."""
+    if outcome.action == "delete":
+        return None
+    sent = [r.body for r in state.changes[outcome.address].requests if r.body and secret.FIELD in r.body]
+    return sent[-1][secret.FIELD] if sent else None
+
+
+def _tested(state: Run, outcome: Outcome) -> Outcome:
+    """An outcome with what Pipes' test of the connection says (orgConnection_test). What cannot be tested is said."""
+    config = _configured(state, outcome)
+    if outcome.status not in schedule.SUCCEEDED or not outcome.wrote or not config:
+        return outcome
+    change = state.changes[outcome.address]
+    place, handle = Place.of(outcome.address), addresses.split(outcome.address)[-1][1]
+    plugin = (change.after or {}).get("plugin") or (change.before or {}).get("plugin")
+    try:
+        answer = state.client.send(connection.test(place, handle, {"plugin": plugin, secret.FIELD: config}))
+    except PipesError as error:
+        return replace(outcome, detail=f"it could not be tested: {error}")
+    if not answer.ok:
+        return replace(outcome, detail=f"it could not be tested: Pipes answered {answer.problem}")
+    status, reason = (str((answer.body or {}).get(name) or "")[:300] for name in ("status", "reason"))
+    if status.lower() in ("ok", "success", "succeeded", "passed"):
+        return replace(outcome, detail=f"its test: {status}")
+    return replace(
+        outcome, detail=f"its test failed: {status or 'no status'}{f', {reason}' if reason else ''}", test_failed=True
+    )
 
 
 def named_by_handle(desired: Desired) -> frozenset[str]:

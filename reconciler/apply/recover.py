@@ -60,11 +60,13 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
         if now is None:
             return "the object is gone"
         taken = all(kind.attribute(n).same(now.attrs.get(n), v) for n, v in wanted.items() if n != "handle")
+        if taken and any(a.secret and a.name in wanted for a in kind.attributes):
+            return "whether its secrets were taken is not told, so they are sent again where the lock file has others"
         return "it took effect" if taken else "it did not take effect and is planned again"
     place = Place.of(request.address)
-    handle = (request.body or {}).get("handle")
+    handle = (request.body or {}).get("handle") if kind.names_people else addresses.split(request.address)[-1][1]
     if handle is not None:
-        return _made(reading.at(client, kind, kind.find(place, str(handle))))
+        return _made(reading.made(client, kind, place, str(handle)))
     if request.address in known:
         return "it took effect"
     actor = client.get_json("/actor", Me).id

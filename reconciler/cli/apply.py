@@ -82,6 +82,7 @@ def command(
     from reconciler.apply import Options
     from reconciler.apply import run as run_plan
     from reconciler.apply.journal import FOLDER
+    from reconciler.apply.secrets import judge, prepare
     from reconciler.cli.progress import Progress
     from reconciler.plan import make_plan
 
@@ -103,6 +104,8 @@ def command(
         pipes.client(settings, read_only=True) as reader,
     ):
         lock = _after_earlier(journal, found, reader)
+        following = common.secrets(settings)
+        judge(found.desired, lock, following, None if saved is None else [c.address for c in saved.changes])
         live = _read(found, lock, reader)
         if saved is None:
             plan = make_plan(found.desired, live, lock, allowances)
@@ -118,6 +121,7 @@ def command(
         if plan.errors or (plan.refusals and (not keep_going or saved is not None)):
             _refused(plan, output)
             return held_back
+        prepare(following, plan)
         if plan.steps and saved is None and not auto_approve:
             _ask()
         progress = Progress("Applying", len(plan.steps))
@@ -129,8 +133,9 @@ def command(
             stop=stop,
             ended=progress.ended,
             complete=not found.narrowed,
+            secrets=following,
         )
-        with _signals(stop) as received, pipes.client(settings, read_only=False) as client, progress:
+        with _signals(stop) as received, pipes.client(settings, read_only=False, secrets=following) as client, progress:
             applied = run_plan(plan, found.desired, live, lock, client, journal, options)
         result, kept = _keep_lock(applied.result, applied.lock, found)
         if kept:
@@ -311,7 +316,7 @@ def _keep_lock(result: Result, lock: Lock, found: common.Manifests) -> tuple[Res
 
 def apply_status(result: Result, held_back: int, received: list[int]) -> int:
     """The exit status of an apply; `held_back` is the status of what --keep-going left out, `received` the signals."""
-    bad = [o for o in result.outcomes if o.status in ("failed", "skipped")]
+    bad = [o for o in result.outcomes if o.status in ("failed", "skipped") or o.test_failed]
     failed = [o for o in bad if o.status == "failed"]
     if not bad:
         return held_back

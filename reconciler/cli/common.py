@@ -16,6 +16,7 @@ from reconciler.model.errors import ManifestError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from reconciler.apply.secrets import Secrets
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock
     from reconciler.model.plan import Plan, Shard
@@ -106,12 +107,21 @@ class PipesOptions:
             click.echo(f"Note: {hint}", err=True)
         return settings
 
-    def client(self, settings: Settings, *, read_only: bool) -> Client:
+    def client(self, settings: Settings, *, read_only: bool, secrets: Secrets | None = None) -> Client:
         from reconciler.pipes.client import Client
 
         trace = (lambda line: click.echo(line, err=True)) if self.verbose else None
         notice = (lambda line: click.echo(line, err=True)) if sys.stderr.isatty() else None
-        return Client(settings, read_only=read_only, parallelism=self.parallelism, trace=trace, notice=notice)
+        return Client(
+            settings, read_only=read_only, parallelism=self.parallelism, trace=trace, notice=notice, secrets=secrets
+        )
+
+
+def secrets(settings: Settings) -> Secrets:
+    """What follows references to secrets, from this process's environment; the token is none of them."""
+    from reconciler.apply.secrets import Secrets
+
+    return Secrets(os.environ, own=(settings.token,))
 
 
 def pipes_options(command: Callable[..., Any]) -> Callable[..., Any]:

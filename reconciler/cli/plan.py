@@ -68,8 +68,10 @@ def command(
         from reconciler.plan.shard import here
 
         part, allowances = replace(found.shard, host=settings.where), here(allowances, found.desired)
+    from reconciler.apply.secrets import judge
     from reconciler.pipes.reading import snapshot
 
+    judge(found.desired, found.lock, common.secrets(settings))
     base, problem = _base(since, paths, found)
     to_read = found.desired
     if base is not None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import grant, member, org, workspace
+from reconciler.kinds import attachment, connection, grant, member, org, permission, workspace
 
 if TYPE_CHECKING:
     from reconciler.kinds.kind import Kind
 
 # from parents to children; within one parent in this order
-KINDS: dict[str, Kind] = {kind.KIND.name: kind.KIND for kind in (org, member, workspace, grant)}
+KINDS: dict[str, Kind] = {
+    kind.KIND.name: kind.KIND for kind in (org, member, workspace, grant, connection, permission, attachment)
+}
 
 
 _CHILDREN = {name: tuple(k for k in KINDS.values() if k.parent == name) for name in KINDS}
@@ -24,5 +26,5 @@ def children_of(kind: str) -> tuple[Kind, ...]:
 
 
 def named_below(kind: str) -> tuple[Kind, ...]:
-    """Those of them that carry handles of their own, and no people's."""
-    return tuple(k for k in _CHILDREN[kind] if not k.names_people)
+    """Those of them that carry handles of their own."""
+    return tuple(k for k in _CHILDREN[kind] if not k.names_people and k.names is None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from reconciler.kinds.secret import described
 from reconciler.model.address import split
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def same_value(have: Any, want: Any) -> bool:
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or value in ("", [])
+    return value is None or value in ("", [], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Attribute:
     `on_create` and `on_update` say which request of the contract can set it; neither means read-only. `clear` is what
     is sent to clear it, None where it cannot be cleared. `rank` orders roles from the weakest. `same(have, want)` is
     true where live needs no change. `last` marks what must take effect after everything else in its org. `hidden`
-    keeps a read-only value out of plans: it moves by itself.
+    keeps a read-only value out of plans: it moves by itself. `secret` says that references to secrets may stand in it
+    (`reconciler.kinds.secret`): reports say where they come from, and live does not tell whether it has them.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Attribute:
     same: Callable[[Any, Any], bool] = same_value
     last: bool = False
     hidden: bool = False
+    secret: bool = False
+    required: bool = False  # there is no creating without it
 
     @property
     def settable(self) -> bool:
@@ -107,8 +111,11 @@ class Kind:
     does not list; the others are removed only by `absent: true`. `level` is the `scope` of rows that can be changed
     here, None where the API has no scope. `find(place, handle)` is the path that reads one object again. `told` says
     that its list is read also where its org is renamed or deleted, since the plan tells what becomes of it.
-    `remembered` says that the lock file keeps its ids. `not_written` are the fields of its rows and requests that a manifest
-    does not take, each with what it is instead.
+    `remembered` says that the lock file keeps its ids. `names` is the kind whose handles it bears, for one that is
+    a list of those in the manifest; its live objects have the id of what they name. `follows` is the sibling of the
+    same handle that must be there before it, and may go only after it. `belongs(row)` is false for rows that are not
+    what the kind is about. `listed` says that `find` wants an id, so that one is looked for in its list. `not_written`
+    are the fields of its rows and requests that a manifest does not take, each with what it is instead.
     """
 
     name: str
@@ -129,6 +136,10 @@ class Kind:
     told: bool = False
     remembered: bool = True
     not_written: Mapping[str, str] = field(default_factory=dict)
+    names: str | None = None
+    follows: str | None = None
+    belongs: Callable[[Any], bool] | None = None
+    listed: bool = False
 
     def attribute(self, name: str) -> Attribute:
         """The declaration of `name`; KeyError for one that the kind does not have."""
@@ -150,7 +161,7 @@ class Kind:
     def shown(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """What a plan shows of `attrs`: declared, not hidden, not empty."""
         return {
-            a.name: attrs[a.name]
+            a.name: described(attrs[a.name]) if a.secret else attrs[a.name]
             for a in self.attributes
             if not a.hidden and a.name in attrs and not same_value(attrs[a.name], None)
         }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.manifest.files import lock_path, read_all
 from reconciler.manifest.shape import schema, schema_text
+from reconciler.model.diagnostic import Source
 from reconciler.model.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from reconciler.manifest.document import Document
+    from reconciler.manifest.merge import Reporter
     from reconciler.model.desired import Desired
     from reconciler.model.diagnostic import Diagnostic
 
@@ -49,6 +52,8 @@ def _load(texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic
         check(document, gaps)
     report = Reporter(documents)
     written = merge(documents, report, gaps)
+    for name, data in texts.items():
+        _keys_of_aws(documents[name], data, report)
     if report.found:
         gaps.people = True  # of two lines about the same person only the first was taken
     desired = resolve(written, today, report, gaps)
@@ -62,6 +67,23 @@ def _load(texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic
     desired.warnings = found
     desired.files = tuple(sorted((name, hashlib.sha256(data).hexdigest()) for name, data in texts.items()))
     return desired
+
+
+def _keys_of_aws(document: Document, data: bytes, report: Reporter) -> None:
+    """Refuse the id of an AWS access key wherever in a file it stands, comments included."""
+    from reconciler.kinds import secret
+
+    if b"AKIA" not in data and b"ASIA" not in data:
+        return
+    told = {(found.source.file, found.source.line) for found in report.found if found.source is not None}
+    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
+        found = secret.AWS_KEY.search(line)
+        if found is not None and (document.file, number) not in told:
+            report.error(
+                "this looks like the id of an AWS access key",
+                Source(document.file, number, found.start() + 1),
+                hint="take it out, and issue a new key: what was committed once is known",
+            )
 
 
 def _sorted(found: Sequence[Diagnostic], order: Mapping[str, int]) -> tuple[Diagnostic, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from reconciler.kinds import secret
 from reconciler.model.diagnostic import Diagnostic, Source
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?")
 _NUMBER = re.compile(
     r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
     r"|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
+)
+# a value behind a name of a secret, or what lines of keys look like
+_SECRET = re.compile(
+    r"(?i)(?:secret|token(?!_min_issued_at)|passw|private_?key|access_?key|credential)[\w-]*[\"']?\s*:\s*(?![\"']?\$\{)\S"
+    r"|-----BEGIN|^\s*[A-Za-z0-9+/=]{40,}\s*$"
 )
 _LONGEST_SPECIAL = 64  # longer text is neither a date nor a number that anything here accepts
 
@@ -125,7 +131,7 @@ class Document:
         found = _TOKEN.match(text, column - 1, column - 1 + MAX_TEXT)
         length = max(1, len(found.group().rstrip())) if found else 1
         # Never cut on the left: the caret is placed by the column.
-        excerpt = text[: column - 1 + MAX_TEXT] if column <= MAX_COLUMN else None
+        excerpt = text[: column - 1 + MAX_TEXT] if column <= MAX_COLUMN and not _may_hold_a_secret(text) else None
         return Diagnostic(severity, summary, Source(self.file, line, column), hint, length, also, excerpt)
 
     def problem(
@@ -133,6 +139,11 @@ class Document:
     ) -> None:
         """Note an error."""
         self.problems.append(self.diagnostic("error", summary, line, column, hint=hint, also=also))
+
+
+def _may_hold_a_secret(line: str) -> bool:
+    """Whether a line is better not shown: it goes to logs, and to comments on pull requests."""
+    return _SECRET.search(line) is not None or secret.AWS_KEY.search(line) is not None
 
 
 class _StopReading(Exception):  # noqa: N818 - not an error for anyone else: the problem is noted before it is raised

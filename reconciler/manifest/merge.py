@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import SECTIONS, children_of
+from reconciler.kinds import KINDS, SECTIONS, children_of, secret
 from reconciler.manifest.document import Map, Seq, shown
 from reconciler.model.desired import Node, Person
 from reconciler.model.diagnostic import Source
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from reconciler.manifest.check import Gaps
     from reconciler.manifest.document import Document
     from reconciler.model.diagnostic import Diagnostic
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(slots=True)
@@ -155,6 +160,9 @@ def _sections(document: Document, entry: Map, node: Node, place: str, written: W
         if kind.names_people:
             _entries(document, listed, kind.name, written.people_of.setdefault(place, Section(where)), report)
             continue
+        if kind.names is not None:
+            _names(document, listed, kind.name, where, node, place, report)
+            continue
         known = written.named.setdefault((place, kind.name), {})
         for name, inner in listed.items():
             child = known.get(name)
@@ -162,6 +170,20 @@ def _sections(document: Document, entry: Map, node: Node, place: str, written: W
                 child = known[name] = Node(kind.name, name, {}, _source(document, listed, name), sources={})
             _attributes(document, inner, child, f"{kind.name} {place}/{name}", report)
             _sections(document, inner, child, f"{place}/{name}", written, report)
+
+
+def _names(document: Document, listed: Seq, kind: str, where: Source, node: Node, place: str, report: Reporter) -> None:
+    """Read a list of handles, each of which is one object of `kind` below `node`."""
+    assert node.sources is not None
+    first = node.sources[kind]
+    if first is not where:
+        _twice(f"`{KINDS[kind].section}` of {node.kind} {place}", where, first, report)
+        return
+    found = node.children.setdefault(kind, {})
+    for name, at in zip(listed, listed.at, strict=True):
+        child = Node(kind, name, {}, Source(document.file, *at))
+        if found.setdefault(name, child) is not child:
+            _twice(f"`{name}` of {node.kind} {place}", child.source, found[name].source, report)
 
 
 def _note(node: Node, key: str, source: Source) -> None:
@@ -193,6 +215,10 @@ def _attributes(document: Document, entry: Map, node: Node, what: str, report: R
                     source,
                     hint="write the handle that it had before, or drop the line",
                 )
+        elif key == "rotate":
+            node.rotate = _day(document, entry, key, value, report)
+        elif key == secret.FIELD:
+            node.attrs[key] = _config(document, value, what, source, report)
         elif key == "token_min_issued_at":
             moment = _moment(value)
             if moment is None:
@@ -247,20 +273,67 @@ def _entries(document: Document, listed: Map, kind: str, section: Section, repor
             _twice(f"{kind} {name}", source, first.source, report)
 
 
+def _day(document: Document, entry: Map, key: str, text: str, report: Reporter) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        report.error(
+            f"`{shown(text)}` is not in the calendar",
+            _value_source(document, entry, key),
+            hint="write a day as YYYY-MM-DD",
+        )
+    return None
+
+
+def _config(document: Document, config: Map | None, what: str, source: Source, report: Reporter) -> Any:
+    """A configuration as plain values; references to files are seen from the current folder afterwards.
+
+    What looks like a secret is an error, and so is a reference that could not be one. No value of either is shown.
+    """
+    folder = PurePosixPath(document.file).parent
+
+    def plain(value: Any, path: secret.Path, place: Source) -> Any:
+        if isinstance(value, Map):
+            return {
+                key: plain(inner, (*path, key), _value_source(document, value, key)) for key, inner in value.items()
+            }
+        if isinstance(value, Seq):
+            return [
+                plain(inner, (*path, index), Source(document.file, *value.at[index]))
+                for index, inner in enumerate(value)
+            ]
+        where = f"`{shown(secret.shown((secret.FIELD, *path)))}` of {what}"
+        if secret.is_reference(value):
+            kind, _, name = value[2:-1].partition(":")
+            if kind == "env" and not _VARIABLE.fullmatch(name):
+                report.error(f"{where} names no variable", place, hint="write ${env:NAME}, of letters, digits and _")
+            elif kind == "env" and name in secret.OWN:
+                report.error(
+                    f"{where} would hand ${{env:{name}}} to whoever can read the connection",
+                    place,
+                    hint="that is a credential of this tool or of the job it runs in: give the connection one of its own",
+                )
+            return f"${{file:{posixpath.normpath((folder / name).as_posix())}}}" if kind == "file" else value
+        if isinstance(value, str) and "${" in value:
+            report.error(
+                f"{where} has a `${{` in it", place, hint="a reference is a whole value: ${env:NAME} or ${file:PATH}"
+            )
+        elif secret.is_secret(path, value):
+            report.error(
+                f"{where} looks like a secret, and stands here for everybody to read",
+                place,
+                hint="put it into the environment or a file, write ${env:NAME} or ${file:PATH} here, and issue a new one",
+            )
+        return value
+
+    return None if not config else plain(config, (), source)
+
+
 def _entry(document: Document, entry: Map, kind: str, name: str, source: Source, report: Reporter) -> Node:
     if "absent" in entry:
         return Node(kind, name, {}, source, absent=True, reason=entry.get("reason"))
-    expires: date | None = None
     text = entry.get("expires")
-    if text is not None:
-        try:
-            expires = date.fromisoformat(text)
-        except ValueError:
-            report.error(
-                f"`{shown(text)}` is not in the calendar",
-                _value_source(document, entry, "expires"),
-                hint="write a day as YYYY-MM-DD",
-            )
+    expires = _day(document, entry, "expires", text, report) if text is not None else None
     role = _source(document, entry, "role")
     return Node(
         kind, name, {"role": entry["role"]}, source,

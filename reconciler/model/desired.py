@@ -51,6 +51,9 @@ class Node:
     sources: dict[str, Source] | None = None
     children: dict[str, dict[str, Node]] = field(default_factory=dict)
     expired: dict[str, dict[str, Node]] | None = None  # entries whose time is up: they state a removal
+    rotate: date | None = None  # what refers to secrets is to be sent again once, from that day on
+    rewrite: str | None = None  # why it is sent although live does not tell a difference (`reconciler.apply.secrets`)
+    unknown: str | None = None  # why it cannot be told whether live has the secrets
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ class Outcome:
     request_id: str | None = None
     code: str | None = None  # the safeguard that refused it on live, where one did
     unreachable: bool = False  # Pipes did not answer
+    test_failed: bool = False  # it is done, and Pipes' own test of it does not succeed
 
 
 @dataclass(frozen=True, slots=True)

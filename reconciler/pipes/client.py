@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, overload
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -99,6 +99,17 @@ class _Raw:
     location: str | None
 
 
+class Filling(Protocol):
+    """Puts values where a body refers to them, and takes them out of what comes back."""
+
+    def filled(self, body: Mapping[str, Any], /) -> Mapping[str, Any]: ...
+    def redacted(self, content: bytes, /) -> bytes: ...
+
+
+def _as_it_is(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return body
+
+
 class Client:
     """Talks to one Pipes. Safe to use from `parallelism` threads at once.
 
@@ -106,6 +117,7 @@ class Client:
     `trace(line)` gets one line for each, without headers, bodies or query; `notice(line)` hears the first time that one
     has to be repeated. `clock` counts seconds, `wall` is the time of
     day in seconds since the epoch, `sleep` waits for seconds; left out, waiting ends early when the client is closed.
+    `secrets` fills in the references in what is sent.
     """
 
     def __init__(
@@ -120,6 +132,7 @@ class Client:
         trace: Callable[[str], object] | None = None,
         notice: Callable[[str], object] | None = None,
         wall: Callable[[], float] = time.time,
+        secrets: Filling | None = None,
     ) -> None:
         self.settings = settings
         self.parallelism = parallelism
@@ -129,6 +142,7 @@ class Client:
         self._notice = notice
         self._clock = clock
         self._wall = wall
+        self._secrets = secrets
         self._closed = threading.Event()
         self._sleep = sleep if sleep is not None else self._closed.wait
         self._gate = retry.Gate(clock, self._sleep)
@@ -236,7 +250,9 @@ class Client:
         if request.late is not None or LATE in request.path:
             raise ValueError(f"{request.method} {request.path} still waits for the handle of {request.late}")
         url = self._url(request.path)
-        body = None if request.body is None else msgspec.json.encode(request.body)
+        # the one place where references become values: they are in no object that anything else sees
+        filled = self._secrets.filled if self._secrets is not None else _as_it_is
+        body = None if request.body is None else msgspec.json.encode(filled(request.body))
         # the contract's own text says to pass the version id itself; RFC 9110 would want quotes, which it doesn't mention
         version = None if request.if_match is None else str(request.if_match)
         tries = 0
@@ -345,10 +361,15 @@ class Client:
                 )
         finally:
             response.close()
+        request_id = next((response.headers[name][:100] for name in _REQUEST_IDS if name in response.headers), None)
+        if self._secrets is not None:
+            # before anything reads it: a server may echo what it was sent
+            content = self._secrets.redacted(content)
+            request_id = request_id and self._secrets.redacted(request_id.encode()).decode()
         return _Raw(
             response.status_code,
             content,
-            next((response.headers[name][:100] for name in _REQUEST_IDS if name in response.headers), None),
+            request_id,
             retry.retry_after(response.headers.get("Retry-After"), self._wall()),
             response.headers.get("Location"),
         )

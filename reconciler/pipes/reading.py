@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds import KINDS, children_of, grant, member, org, workspace
+from reconciler.kinds import KINDS, children_of, grant, member, named_below, org, workspace
 from reconciler.kinds.kind import Place
 from reconciler.model.address import join
 from reconciler.model.errors import PipesError
@@ -173,6 +173,16 @@ def at(client: Client, kind: Kind, path: str) -> Resource | None:
     raise refused
 
 
+def made(client: Client, kind: Kind, place: Place, handle: str) -> Resource | None:
+    """Whether an object is there under a handle that this plan may have given it. Raises PipesError."""
+    if not kind.listed:
+        return at(client, kind, kind.find(place, handle))
+    path = kind.collection(place)
+    rows = (row for page in client.pages(path, row_type=kind.row) for row in page)
+    found = (_checked(kind.resource(row), path) for row in rows if _belongs(kind, row))
+    return next((one for one in found if one.handle == handle), None)
+
+
 def _exists(client: Client, path: str) -> bool:
     try:
         client.get(path)
@@ -243,10 +253,10 @@ def _needs(kind: Kind, node: Node, live: Resource) -> bool:
     """Whether a plan for an org needs its list of a kind: where it is wanted, or where what becomes of it is told."""
     if kind.name in node.children or (kind.told and (node.absent or node.name != live.handle)):
         return True
-    # grants are given to members
-    return kind is member.KIND and any(
-        grant.KIND.name in space.children for space in node.children.get(workspace.KIND.name, {}).values()
-    )
+    below = [child.children for inner in named_below(node.kind) for child in node.children.get(inner.name, {}).values()]
+    if kind is member.KIND:  # grants are given to members
+        return any(grant.KIND.name in children for children in below)
+    return any(KINDS[name].names == kind.name for children in below for name in children)
 
 
 def _read_children(run: _Run, entry: _Live, kind: Kind, place: Place, parent: Resource, address: str) -> None:
@@ -267,7 +277,7 @@ def _read_children(run: _Run, entry: _Live, kind: Kind, place: Place, parent: Re
                 if found.handle in own:
                     raise PartialReadError(f"{path} shifted while it was read: `{found.handle}` came twice")
                 own[found.handle] = found
-            else:
+            elif kind.level is not None:
                 found.attrs["scope"] = row.scope
                 inherited.setdefault(found.handle, found)
 
@@ -610,6 +620,8 @@ def _unbelievable(live: Resource, actor: Actor) -> str | None:
 
 def _belongs(kind: Kind, row: Any) -> bool:
     """Whether a row can be changed at its kind's level (contract: `scope`)."""
+    if kind.belongs is not None:
+        return kind.belongs(row)
     return kind.level is None or not row.scope or row.scope == kind.level
 
 

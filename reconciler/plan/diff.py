@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import grant, member, named_below, workspace
+from reconciler.kinds import children_of, grant, member, named_below, secret, workspace
 from reconciler.kinds import org as org_kind
 from reconciler.kinds.kind import Place, weaker
 from reconciler.model import address as addresses
@@ -178,6 +178,30 @@ def _update(
     person: str | None = None,
 ) -> Draft | None:
     attrs = kind.differences(have.attrs, want.attrs)
+    if want.unknown is not None:
+        sheet.notes.append(
+            f"{address}: whether Pipes has these secrets cannot be told, and they are left alone: {want.unknown}"
+        )
+    if want.rewrite is not None and secret.FIELD in want.attrs:
+        attrs[secret.FIELD] = want.attrs[secret.FIELD]
+    if not attrs:
+        return None
+    for name in [name for name in attrs if not kind.attribute(name).on_update]:
+        sheet.errors.append(
+            Diagnostic(
+                "error",
+                f"{name} of the {kind.name} {want.name} is {have.attrs.get(name)}, and cannot be changed to {attrs.pop(name)}",
+                (want.sources or {}).get(name, want.source),
+                f"write what is live, or create a {kind.name} of another handle and state this one `absent: true`",
+            )
+        )
+    if attrs.get(secret.FIELD) and not secret.references(attrs[secret.FIELD]):
+        _warn(
+            sheet,
+            want,
+            f"config of {want.name} is replaced as a whole: a secret that Pipes has and this does not refer to is lost",
+            "write it as ${env:NAME} or ${file:PATH} below `config:`",
+        )
     if not attrs:
         return None
     draft = Draft("update", kind, address, parent, place, have.handle, attrs, have, want, person=person)
@@ -370,6 +394,11 @@ def _named(
             twin = identity.left_behind(kind, sheet.address, name, wanted, live, lock.entries)
             if twin is not None:
                 sheet.refusals.append(_looks_like_rename(kind, address, want, twin))
+            for lacking in (a.name for a in kind.attributes if a.required and not want.attrs.get(a.name)):
+                sheet.errors.append(
+                    Diagnostic("error", f"the {kind.name} {name} is not live, and has no {lacking} to be created with",
+                               want.source, f"write `{lacking}:`, or the handle of a live one")
+                )  # fmt: skip
             sheet.drafts.append(Draft("create", kind, address, sheet.address, here, name, dict(want.attrs), want=want))
         else:
             if match.renamed:
@@ -391,6 +420,7 @@ def _named(
             _update(sheet, kind, address, sheet.address, here, have, want)
         if kind is workspace.KIND:
             _grants(sheet, here, address, match, desired)
+        _listed(sheet, here, address, match)
     managed = set(wanted) | {match.have.handle for match in matches.values() if match.have is not None}
     # what was renamed outside is managed, though under a name that nobody lists
     known = {lock.entries[a].id for n in wanted if (a := addresses.join(sheet.address, kind.name, n)) in lock.entries}
@@ -400,6 +430,71 @@ def _named(
                 sheet.unmanaged.append(addresses.join(sheet.address, kind.name, handle))
             if kind is workspace.KIND:
                 sheet.workspaces.append(GrantSheet(handle, handle, host=have.attrs.get("host")))
+
+
+def _listed(sheet: OrgSheet, place: Place, address: str, match: identity.Match) -> None:
+    """Plan what a list of handles wants below an object: which are to come, and which to go."""
+    going: list[Draft] = []
+    for kind in children_of(match.want.kind):
+        wanted = match.want.children.get(kind.name)
+        if kind.names is None or wanted is None:
+            continue
+        above = sheet.have.of(kind.names) if sheet.have is not None else {}
+        siblings = sheet.want.children.get(kind.names, {})
+        live = {row.id: row for row in match.have.of(kind.name).values()} if match.have is not None else {}
+        if match.have is not None and match.have.inherited_of(kind.name) and kind.follows is None:
+            _warn(
+                sheet,
+                match.want,
+                f"{match.want.name} is permitted in all of {sheet.name} as well, beyond the {kind.names}s that are listed",
+                "take that permission away in the console, if it is not meant",
+            )
+        handles = {one.id: handle for handle, one in above.items()}
+        for handle in siblings:
+            if (known := sheet.named.get(addresses.join(sheet.address, kind.names, handle))) is not None:
+                handles[known.id] = handle
+        ids = {handle: identifier for identifier, handle in handles.items()}
+        listed = set()
+        for handle, node in wanted.items():
+            beside = siblings.get(handle)
+            if (handle not in ids and beside is None) or (beside is not None and beside.absent):
+                stated = "is stated absent" if beside is not None else "is not there"
+                what = f"the {kind.names} {handle}, which {match.want.name} is to be used in, {stated}"
+                found = Diagnostic("error", what, node.source, f"drop it from the list, or list the {kind.names}")
+                if found not in sheet.errors:
+                    sheet.errors.append(found)
+                continue
+            identifier = ids.get(handle, "")
+            listed.add(identifier)
+            if identifier not in live:
+                at = addresses.join(address, kind.name, handle)
+                needs = [addresses.join(sheet.address, kind.names, handle)]
+                if kind.follows is not None:
+                    needs.append(addresses.join(address, kind.follows, handle))
+                sheet.drafts.append(
+                    Draft("create", kind, at, address, place, handle, {}, want=node, needs=tuple(needs))
+                )
+        for identifier, row in live.items():
+            if identifier in listed:
+                continue
+            handle = handles.get(identifier, row.handle)
+            after = [k for k in children_of(match.want.kind) if k.follows == kind.name]
+            going.append(
+                Draft(
+                    "delete",
+                    kind,
+                    addresses.join(address, kind.name, handle),
+                    address,
+                    place,
+                    handle,
+                    {},
+                    replace(row, handle=handle),
+                    None,
+                    "unlisted",
+                    needs=tuple(addresses.join(address, k.name, handle) for k in after),
+                )
+            )
+    sheet.drafts.extend(reversed(going))
 
 
 def _roles(have: Resource | None) -> dict[str, str] | None:

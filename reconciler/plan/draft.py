@@ -30,6 +30,7 @@ class Draft:
     stated: bool = False
     previous_address: str | None = None
     person: str | None = None  # who it is about, for kinds that name people: a key of OrgSheet.members
+    needs: tuple[str, ...] = ()  # addresses whose own steps, if there are any, must have succeeded before
 
 
 @dataclass(slots=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import member
+from reconciler.kinds import member, secret
 from reconciler.kinds.kind import weaker
 from reconciler.model.plan import Change, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reconciler.model.desired import Node
     from reconciler.model.request import Request
     from reconciler.plan.draft import Draft, OrgSheet
 
@@ -126,6 +127,7 @@ def _needs(pieces: list[_Piece]) -> None:
         if draft.address in last_of:
             needs.add(last_of[draft.address])
         last_of[draft.address] = piece.number
+        needs.update(last_of[address] for address in draft.needs if address in last_of)
         parent = draft.parent
         while parent is not None:
             if parent in makers:
@@ -217,8 +219,13 @@ def _change(address: str, pieces: list[_Piece]) -> Change:
         version=have.version if have is not None else None,
         via=want.via if want is not None else None,
         because=want.reason if want is not None else None,
-        details=explain(before or {}, after or {}),
+        details=(*explain(before or {}, after or {}), *_words(main.want, attrs)),
     )
+
+
+def _words(want: Node | None, attrs: dict[str, Any]) -> tuple[str, ...]:
+    """Why a configuration is sent although live tells no difference."""
+    return (f"{secret.FIELD}: {want.rewrite}",) if want is not None and want.rewrite and secret.FIELD in attrs else ()
 
 
 def explain(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:

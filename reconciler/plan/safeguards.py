@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import member, workspace
+from reconciler.kinds import connection, member, workspace
 from reconciler.model.diagnostic import Refusal
 from reconciler.plan.order import loses
 
@@ -26,6 +26,7 @@ LIFTED_BY_ALLOW = {
     "mass-removal": True,
     "org-delete": False,
     "workspace-delete": False,
+    "connection-delete": False,
     "rename": False,
     "handle-taken": False,
     "looks-like-rename": True,
@@ -151,6 +152,20 @@ def workspace_delete(case: Case) -> Iterator[Refusal]:
             )
 
 
+def connection_delete(case: Case) -> Iterator[Refusal]:
+    """Refuse to delete a connection that no line of the manifest states; every workspace would lose the account."""
+    for draft in case.sheet.drafts:
+        if draft.kind is connection.KIND and draft.action == "delete" and not draft.stated:
+            yield Refusal(
+                "connection-delete",
+                draft.address,
+                f"the connection {draft.handle} would be deleted, and no line of the manifest states it",
+                f"state it with `{draft.handle}: {{absent: true}}`, or keep it",
+                case.sheet.want.source,
+                liftable=False,
+            )
+
+
 def unknown_user(case: Case) -> Iterator[Refusal]:
     """Refuse to add a handle that nobody has, or that is an org's."""
     for draft in case.sheet.drafts:
@@ -219,6 +234,7 @@ SAFEGUARDS: tuple[Callable[[Case], Iterator[Refusal]], ...] = (
     self_removal,
     mass_removal,
     workspace_delete,
+    connection_delete,
     unknown_user,
     self_lockout,
     quota,

@@ -88,6 +88,8 @@ class Bench:
         self.db = folder / "pipes.sqlite3"
         self.host = f"sandbox:{self.db.name}"
         self.environ: dict[str, str] = {}  # more of it, for processes of their own
+        self.hidden: set[str] = set()  # secrets: in nothing that is printed or written
+        self.sources: set[Path] = set()  # the files that hold them by intent
         self._capture = capture
 
     def pipes(self, world: str | dict[str, Any]) -> None:
@@ -166,11 +168,21 @@ class Bench:
         out, err = process.communicate(timeout=120)
         return self._checked(Ran(process.returncode, out or "", err or ""))
 
-    @staticmethod
-    def _checked(ran: Ran) -> Ran:
+    def _checked(self, ran: Ran) -> Ran:
         assert TOKEN not in ran.out + ran.err
         assert "Traceback" not in ran.out + ran.err
+        assert [value for value in self.hidden if value in ran.out + ran.err] == []
         return ran
+
+    def leaks(self) -> list[str]:
+        """The files below the folder in which a secret stands, other than the sandbox's own and those that are its source."""
+        return [
+            f"{path.relative_to(self.folder)}: {value}"
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file() and path not in self.sources
+            for value in sorted(self.hidden)
+            if value.encode() in path.read_bytes()
+        ]
 
     def client(self, user: str | None = None) -> Client:
         """Somebody's own session with the sandbox, past the command; the token's own user by default."""

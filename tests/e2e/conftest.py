@@ -14,7 +14,9 @@ def bare(tmp_path, capsys, monkeypatch):
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    return Bench(tmp_path, capsys)
+    bench = Bench(tmp_path, capsys)
+    yield bench
+    assert bench.leaks() == []
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from e2e.bench import PROGRAM
-from reconciler.kinds import workspace
+from reconciler.kinds import connection, workspace
 from reconciler.kinds.kind import Place
 from reconciler.model.desired import Desired, Node, Rules
 from reconciler.model.diagnostic import Source
@@ -468,22 +468,27 @@ def test_a_workspace_that_is_left_out_is_reported_and_left_alone(bench):
 
 def test_a_workspace_deletion_that_nothing_states_is_refused():
     """No manifest leads there today: it is what a recreate, an import or a future kind must never get past."""
+    assert deletion(workspace.KIND, stated=False) == [("workspace-delete", "org.acme/workspace.prod", False)]
+    assert deletion(workspace.KIND, stated=True) == []
+
+
+def test_a_connection_deletion_that_nothing_states_is_refused():
+    assert deletion(connection.KIND, stated=False) == [("connection-delete", "org.acme/connection.prod", False)]
+    assert deletion(connection.KIND, stated=True) == []
+
+
+def deletion(kind, *, stated):
+    """What the safeguards say to a plan that deletes one object."""
     want = Node("org", "acme", {}, Source("orgs.yaml", 2))
-    have = Resource("workspace", "prod", "w_00000000000000000001", 1, {})
+    have = Resource(kind.name, "prod", "x_00000000000000000001", 1, {})
     place = Place(org="acme", inner="prod")
-
-    def codes(*, stated):
-        draft = Draft(
-            "delete", workspace.KIND, "org.acme/workspace.prod", "org.acme", place, "prod", {}, have, stated=stated
-        )
-        sheet = OrgSheet("acme", "org.acme", None, want, [draft])
-        desired = Desired({"acme": want}, {}, Rules(), None)
-        live = Snapshot(Actor("u_1", "alice", "t_1"), {})
-        found = [r for s in safeguards.SAFEGUARDS for r in s(safeguards.Case(sheet, (), desired, live))]
-        return [(r.code, r.address, r.liftable) for r in found]
-
-    assert codes(stated=False) == [("workspace-delete", "org.acme/workspace.prod", False)]
-    assert codes(stated=True) == []
+    address = f"org.acme/{kind.name}.prod"
+    draft = Draft("delete", kind, address, "org.acme", place, "prod", {}, have, stated=stated)
+    sheet = OrgSheet("acme", "org.acme", None, want, [draft])
+    desired = Desired({"acme": want}, {}, Rules(), None)
+    live = Snapshot(Actor("u_1", "alice", "t_1"), {})
+    found = [r for s in safeguards.SAFEGUARDS for r in s(safeguards.Case(sheet, (), desired, live))]
+    return [(r.code, r.address, r.liftable) for r in found]
 
 
 # --- org-delete -------------------------------------------------------------------------------------------------------
@@ -703,6 +708,7 @@ def test_a_saved_plan_takes_no_further_allowance(bench):
 ELSEWHERE = {
     "empty-read": test_an_org_that_cannot_be_read_is_not_planned_and_the_others_are,
     "workspace-delete": test_a_workspace_deletion_that_nothing_states_is_refused,
+    "connection-delete": test_a_connection_deletion_that_nothing_states_is_refused,
     "org-delete": test_an_org_is_not_deleted_without_its_handle,
     "stale-plan": test_a_saved_plan_whose_object_changed_since_is_refused,
 }

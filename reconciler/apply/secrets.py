@@ -1,0 +1,224 @@
+"""Secrets, in memory only: references are followed here and nowhere else, just before a request leaves.
+
+What Pipes does not give back is known again by a keyed fingerprint in the lock file, where the user holds a key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.kinds import connection, secret
+from reconciler.model import address as addresses
+from reconciler.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from reconciler.model.desired import Desired, Node
+    from reconciler.model.live import Lock, LockEntry
+    from reconciler.model.plan import Plan
+
+KEY = "RECONCILER_FINGERPRINT_KEY"
+# what an entry of the lock file has beside the id: by place which reference was sent last and its fingerprint, and the
+# day of the `rotate:` that was done last
+SECRETS, ROTATED = "secrets", "rotated"
+_SHORTEST_KEY = 16  # characters
+_LARGEST = 65_536  # bytes of a file
+
+
+@dataclass(slots=True)
+class Secrets:
+    """Follows references to `environ` and to files; `own` are values that must never leave, such as the token."""
+
+    environ: Mapping[str, str]
+    own: tuple[str, ...] = ()
+    _values: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def value(self, reference: str) -> str:
+        """What a reference stands for. Raises UsageError, without any value, where there is nothing to be sent."""
+        found = self._values.get(reference)
+        if found is None:
+            kind, _, name = reference[2:-1].partition(":")
+            found = self._of_environment(name) if kind == "env" else _of_file(reference, name)
+            if any(one and one in found for one in self.own):
+                raise UsageError(f"{reference} holds the token that this tool works with, which is not sent to anybody")
+            self._values[reference] = found
+        return found
+
+    def _of_environment(self, name: str) -> str:
+        if name in secret.OWN:
+            raise UsageError(f"${{env:{name}}} is a credential of this tool or its job, which is not sent to anybody")
+        found = self.environ.get(name)
+        if not found:
+            raise UsageError(
+                f"the variable {name} is {'empty' if found == '' else 'not set'}, which ${{env:{name}}} names"
+            )
+        return found
+
+    def filled(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A request's body with the references in its configuration followed; nothing else of it is looked at."""
+        if secret.FIELD not in body:
+            return body
+        return {**body, secret.FIELD: self._fill(body[secret.FIELD])}
+
+    def _fill(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._fill(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._fill(inner) for inner in value]
+        return self.value(value) if secret.is_reference(value) else value
+
+    def redacted(self, content: bytes) -> bytes:
+        """`content` without any value that was followed, as it is or as JSON writes it."""
+        for value in sorted(self._values.values(), key=len, reverse=True):
+            for form in {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
+                content = content.replace(form.encode(), secret.SENSITIVE.encode())
+        return content
+
+    def fingerprint(self, identifier: str, place: str, reference: str) -> str:
+        """HMAC-SHA256 of a value where it stands, so that equal values do not look equal; empty without a key."""
+        key = self.environ.get(KEY, "")
+        if not key:
+            return ""
+        if len(key) < _SHORTEST_KEY:
+            raise UsageError(f"{KEY} has less than {_SHORTEST_KEY} characters: anybody could try them all")
+        text = "\0".join((identifier, place, self.value(reference)))
+        return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _of_file(reference: str, name: str) -> str:
+    path = Path(name)
+    try:
+        if not path.is_file():
+            raise UsageError(f"{reference} names no regular file")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{reference} cannot be read: {error.strerror or error}") from None
+    if len(data) > _LARGEST:
+        raise UsageError(f"{reference} names a file of more than {_LARGEST} bytes")
+    try:
+        text = data.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise UsageError(f"{reference} names a file that is not UTF-8 text") from None
+    if not text:
+        raise UsageError(f"{reference} names an empty file")
+    return text
+
+
+def prepare(secrets: Secrets, plan: Plan) -> None:
+    """Follow every reference of a plan before anything is sent. Raises UsageError that names all that cannot be."""
+    problems: dict[str, None] = {}
+    for step in plan.steps:
+        for request in step.requests:
+            for reference in secret.references((request.body or {}).get(secret.FIELD)).values():
+                try:
+                    secrets.value(reference)
+                except UsageError as error:
+                    problems[f"{step.address}: {error}"] = None
+    if problems:
+        raise UsageError("nothing was applied: " + "; ".join(problems))
+
+
+# --- what was sent last -----------------------------------------------------------------------------------------------
+
+
+def judge(desired: Desired, lock: Lock, secrets: Secrets, only: Iterable[str] | None = None) -> None:
+    """Note in `desired` which configurations have to be sent although live tells no difference, and which may.
+
+    `only` are the addresses that may be sent for it, for a saved plan: others were not reviewed.
+    """
+    chosen = None if only is None else set(only)
+    for address, entry, node in _referring(desired, lock):
+        node.rewrite = node.unknown = None
+        if chosen is not None and address not in chosen:
+            continue
+        if (
+            node.rotate is not None
+            and node.rotate <= desired.day
+            and (entry is None or entry.more.get(ROTATED) != node.rotate.isoformat())
+        ):
+            node.rewrite = f"sent again, as `rotate: {node.rotate.isoformat()}` states"
+            continue
+        wanted = secret.references(node.attrs.get(secret.FIELD))
+        known = _known(entry)
+        if not known:
+            if wanted:
+                node.unknown = "the lock file does not tell what was sent last"
+            continue
+        moved = sorted(
+            place for place in wanted.keys() | known.keys() if wanted.get(place) != known.get(place, ("", ""))[0]
+        )
+        if moved:
+            node.rewrite = f"sent again: {', '.join(moved)} is not the reference that was sent last"
+            continue
+        assert entry is not None
+        _compare(node, entry.id, wanted, {place: mark for place, (_, mark) in known.items()}, secrets)
+
+
+def _known(entry: LockEntry | None) -> dict[str, tuple[str, str]]:
+    """Place -> reference and fingerprint, as the lock file has them; what is not of that shape tells nothing."""
+    found = entry.more.get(SECRETS) if entry is not None else None
+    return {
+        str(place): (str(one.get("from", "")), str(one.get("fingerprint", "")))
+        for place, one in (found.items() if isinstance(found, dict) else ())
+        if isinstance(one, dict)
+    }
+
+
+def _compare(
+    node: Node, identifier: str, wanted: Mapping[str, str], marks: Mapping[str, str], secrets: Secrets
+) -> None:
+    differing, unknown = [], []
+    for place, reference in wanted.items():
+        if not marks[place]:
+            unknown.append(f"{place} was sent without a fingerprint")
+        elif not secrets.environ.get(KEY):
+            unknown.append(f"{KEY} is not set")
+        else:
+            try:
+                if secrets.fingerprint(identifier, place, reference) != marks[place]:
+                    differing.append(reference)
+            except UsageError as error:
+                unknown.append(str(error))
+    if differing:
+        node.rewrite = f"sent again: {', '.join(dict.fromkeys(differing))} has another value than was sent last"
+    elif unknown:
+        node.unknown = ", ".join(dict.fromkeys(unknown))
+
+
+def sent(desired: Desired, lock: Lock, secrets: Secrets, done: Iterable[str]) -> Lock:
+    """The lock file's content with what the configurations at the addresses `done`, which were sent, were made of."""
+    told = set(done)
+    fresh = dict(lock)
+    for address, entry, node in _referring(desired, lock):
+        if entry is not None and address in told:
+            wanted = secret.references(node.attrs.get(secret.FIELD))
+            more = {name: value for name, value in entry.more.items() if name != SECRETS}
+            if wanted:
+                more[SECRETS] = {
+                    place: {"from": ref, "fingerprint": secrets.fingerprint(entry.id, place, ref)}
+                    for place, ref in sorted(wanted.items())
+                }
+            if node.rotate is not None and node.rotate <= desired.day:
+                more[ROTATED] = node.rotate.isoformat()
+            fresh[address] = replace(entry, more=more)
+    return fresh
+
+
+def _referring(desired: Desired, lock: Lock) -> Iterator[tuple[str, LockEntry | None, Node]]:
+    """The wanted objects with a configuration, and what the lock file knows of each, under its former name if need be."""
+    from reconciler.plan import identity
+
+    kind = connection.KIND
+    carried = identity.carried(lock, desired)
+    for org in desired.orgs.values():
+        for node in org.children.get(kind.name, {}).values():
+            address = addresses.join(addresses.join(None, "org", org.name), kind.name, node.name)
+            if not node.absent:
+                yield address, carried.get(address), node

@@ -1,0 +1,90 @@
+"""org.<org>/connection.<handle>: how an organization reaches a cloud account (contract: orgConnection_*)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reconciler.kinds import secret
+from reconciler.kinds.kind import Attribute, Kind, Place
+from reconciler.model.live import Resource
+from reconciler.model.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Row(msgspec.Struct):
+    """The contract's Connection, as far as it is used."""
+
+    id: str
+    handle: str
+    version_id: int | None = None
+    plugin: str | None = None
+    config: dict[str, Any] | None = None
+
+
+ATTRIBUTES = (
+    Attribute("plugin", on_create=True, required=True),
+    Attribute("config", on_create=True, on_update=True, clear={}, same=secret.same_config, secret=True),
+)
+
+
+def resource(row: Row) -> Resource:
+    """What a server gives back of secrets, if it does, goes no further than here."""
+    attrs = {"plugin": row.plugin, "config": secret.masked(row.config)}
+    return Resource("connection", row.handle, row.id, row.version_id, attrs)
+
+
+def collection(place: Place) -> str:
+    return f"/org/{place.org}/connection"
+
+
+def find(place: Place, handle: str) -> str:
+    return f"/org/{place.org}/connection/{handle}"
+
+
+def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgConnection_create. It can be used nowhere until it is permitted somewhere."""
+    return (Request("POST", collection(place), {"handle": handle, **KIND.body(attrs, create=True)}),)
+
+
+def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgConnection_update. It replaces the configuration as a whole, secrets included."""
+    return (Request("PATCH", find(place, place.inner), KIND.body(attrs, create=False), have.version),)
+
+
+def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:
+    """orgConnection_update with a new handle; the id stays, and its schemas are called by the new one."""
+    return (Request("PATCH", find(place, have.handle), {"handle": handle}, have.version),)
+
+
+def delete(place: Place, have: Resource) -> tuple[Request, ...]:
+    """orgConnection_delete: what is permitted and attached goes too."""
+    return (Request("DELETE", find(place, have.handle), None, have.version),)
+
+
+def test(place: Place, handle: str, attrs: Mapping[str, Any]) -> Request:
+    """orgConnection_test, of what was just written."""
+    body = {name: attrs[name] for name in ("plugin", "config") if attrs.get(name)}
+    return Request("POST", f"{find(place, handle)}/test", body)
+
+
+KIND = Kind(
+    name="connection",
+    parent="org",
+    section="connections",
+    attributes=ATTRIBUTES,
+    authoritative=False,
+    names_people=False,
+    level=None,
+    row=Row,
+    resource=resource,
+    collection=collection,
+    find=find,
+    create=create,
+    update=update,
+    delete=delete,
+    rename=rename,
+)

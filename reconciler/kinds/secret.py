@@ -1,0 +1,101 @@
+"""Secrets in what is sent: how a manifest refers to one, what looks like one, and how each is shown.
+
+A manifest, a plan, a journal and a log hold the reference, never the value. Only `reconciler.apply.secrets` reads values.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SENSITIVE = "(sensitive)"
+# the field of a request's body in which references are filled in, and no other
+FIELD = "config"
+
+REFERENCE = re.compile(r"\$\{(env|file):([^{}\x00-\x1f]+)\}")
+NAME = re.compile(r"(?i)secret|token|passw(?:or)?d|private_?key|access_?key|credential")
+# the id of an AWS access key (IAM User Guide, "Understanding unique ID prefixes")
+AWS_KEY = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])")
+# what would hand this tool's own credentials, or those of the job that it runs in, to whoever can read a connection
+OWN = frozenset(
+    ("PIPES_TOKEN", "STEAMPIPE_CLOUD_TOKEN", "RECONCILER_FINGERPRINT_KEY", "GITHUB_TOKEN", "GH_TOKEN", "CI_JOB_TOKEN",
+     "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+)  # fmt: skip
+
+Path = tuple[str | int, ...]
+
+
+def is_reference(value: Any) -> bool:
+    return isinstance(value, str) and REFERENCE.fullmatch(value) is not None
+
+
+def references(config: Any) -> dict[str, str]:
+    """Where in `config` which reference stands: {"secret_key": "${env:AWS_SECRET}"}."""
+    return {shown(path): value for path, value in leaves(config) if is_reference(value)}
+
+
+def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every single value in nested mappings and lists, with where it stands."""
+    if hasattr(value, "items"):
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from leaves(inner, (*path, index))
+    else:
+        yield path, value
+
+
+def shown(path: Path) -> str:
+    """`keys[0].secret`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def is_secret(path: Path, value: Any) -> bool:
+    """Whether a single value looks like a secret: by the names that lead to it, or as an AWS access key does."""
+    if value is None or value == "" or isinstance(value, bool):
+        return False
+    if isinstance(value, str) and AWS_KEY.search(value):
+        return True
+    return any(isinstance(part, str) and NAME.search(part) for part in path)
+
+
+def masked(value: Any, path: Path = ()) -> Any:
+    """`value` without what looks like a secret, for all that comes from outside; references are no secrets."""
+    if hasattr(value, "items"):
+        return {key: masked(inner, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(inner, (*path, index)) for index, inner in enumerate(value)]
+    return SENSITIVE if not is_reference(value) and is_secret(path, value) else value
+
+
+def described(value: Any) -> Any:
+    """`value` as a report shows it: of a secret only where it comes from."""
+    if hasattr(value, "items"):
+        return {key: described(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [described(inner) for inner in value]
+    return f"{SENSITIVE} {value}" if is_reference(value) else value
+
+
+def same_config(have: Mapping[str, Any] | None, want: Mapping[str, Any] | None) -> bool:
+    """Whether live has what is wanted, as far as Pipes tells: it does not give secrets back.
+
+    A configuration is replaced as a whole, so what live has beyond the wanted one is a difference.
+    """
+    return bool(_plain(have) == _plain(want))
+
+
+def _plain(value: Any, path: Path = ()) -> Any:
+    """`value` without secrets, and without what is empty."""
+    if hasattr(value, "items"):
+        found = {key: _plain(inner, (*path, key)) for key, inner in sorted(value.items())}
+        return {key: inner for key, inner in found.items() if inner not in (None, "", [], {})} or None
+    if isinstance(value, list | tuple):
+        return [
+            inner for index, item in enumerate(value) if (inner := _plain(item, (*path, index))) is not None
+        ] or None
+    return None if value == SENSITIVE or is_reference(value) or is_secret(path, value) else value
