@@ -200,7 +200,7 @@ def own_words(kind):
     """What the manifest says of an object beside its attributes."""
     words = {"absent", "reason", *(child.section for child in children_of(kind.name))}
     words |= {"renamed_from"} if kind.rename else set()
-    words |= {"expires"} if kind.names_people else set()
+    words |= {"expires", "then"} if kind.names_people else set()
     return words | ({"rotate"} if any(a.secret for a in kind.attributes) else set())
 
 

@@ -306,7 +306,18 @@ def wanted_orgs(draw, name, people, flat, live, expected, emails) -> dict[str, A
 @st.composite
 def member_sections(draw, people, flat, emails) -> tuple[dict[str, Any], dict[str, str]]:
     """A members section, and who is in the org by it: direct entries win, the stronger of two teams' roles wins."""
-    kinds = ["none", "none", "member", "member", "owner", "absent", "expired owner", "expiring member"]
+    kinds = [
+        "none",
+        "none",
+        "member",
+        "member",
+        "owner",
+        "absent",
+        "expired owner",
+        "expiring member",
+        "elevated",
+        "once elevated",
+    ]
     drawn = draw(st.lists(st.sampled_from(kinds), min_size=len(people), max_size=len(people)))
     section: dict[str, Any] = {ACTOR: "owner"}
     direct: dict[str, str | None] = {ACTOR: "owner"}
@@ -319,6 +330,10 @@ def member_sections(draw, people, flat, emails) -> tuple[dict[str, Any], dict[st
             section[person] = {"role": "owner", "expires": PAST}
         elif kind == "expiring member":
             section[person], direct[person] = {"role": "member", "expires": FUTURE}, "member"
+        elif kind == "elevated":
+            section[person], direct[person] = {"role": "owner", "expires": FUTURE, "then": "member"}, "owner"
+        elif kind == "once elevated":
+            section[person], direct[person] = {"role": "owner", "expires": PAST, "then": "member"}, "member"
     by_team: dict[str, str] = {}
     for team in draw(st.sets(st.sampled_from(["red", "blue"]))):
         role = draw(st.sampled_from(ORG_ROLES))

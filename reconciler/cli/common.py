@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from reconciler.pipes.client import Client
     from reconciler.pipes.settings import Settings
     from reconciler.plan.allow import Allowance
+    from reconciler.plan.expiring import Later
     from reconciler.report import Subject
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 FORMATS = ("text", "json", "markdown", "html", "github", "junit")  # reconciler.report.FORMATS, without importing it
+
+
+ENDINGS = 12  # days on which entries end that are looked ahead to
 
 
 def today() -> date:
@@ -86,6 +90,27 @@ def day_option(command: Command) -> Command:
         metavar="DATE",
         default=None,
         help="The day that decides what has expired; today by default (UTC).",
+    )(command)
+
+
+def _days(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    """`14d`, `2w`, or a number of days."""
+    import re
+
+    found = re.fullmatch(r"([0-9]{1,4})([dw]?)", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no number of days, such as 14d or 2w")
+    return int(found[1]) * (7 if found[2] == "w" else 1)
+
+
+def expiring_option(command: Command) -> Command:
+    return click.option(
+        "--expiring",
+        callback=_days,
+        default="14d",
+        show_default=True,
+        metavar="DAYS",
+        help="Warn of entries that end within this time; 0d for no warning.",
     )(command)
 
 
@@ -280,6 +305,17 @@ def load(
     if not orgs:
         return Manifests(desired, lock, lock_path, narrowed=False)
     return Manifests(narrow(desired, orgs), lock, lock_path, narrowed=True)
+
+
+def later(days: Sequence[date], load: Callable[[date], Desired]) -> dict[date, Later]:
+    """The manifests on days to come, as `load` reads them, or why they cannot be used then; the first few days only."""
+    found: dict[date, Later] = {}
+    for day in days[:ENDINGS]:
+        try:
+            found[day] = load(day)
+        except ManifestError as error:
+            found[day] = error.diagnostics
+    return found
 
 
 def narrow(desired: Desired, orgs: Collection[str]) -> Desired:

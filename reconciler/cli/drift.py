@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -19,20 +18,13 @@ if TYPE_CHECKING:
 
     from reconciler.model.desired import Desired
     from reconciler.model.drift import Drift
+    from reconciler.model.expiring import Expiring
     from reconciler.model.live import Snapshot
     from reconciler.pipes.client import Client
     from reconciler.plan.drift import Search
 
 # entries of one org's audit log that are looked at, the newest: twenty pages
 FAR = 2_000
-
-
-def days(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
-    """`14d`, `2w`, or a number of days."""
-    found = re.fullmatch(r"([0-9]{1,4})([dw]?)", value)
-    if found is None:
-        raise click.BadParameter(f"{value!r} is no number of days, such as 14d or 2w")
-    return int(found[1]) * (7 if found[2] == "w" else 1)
 
 
 @click.command(short_help="Show what changed outside, and who did it.")
@@ -45,14 +37,7 @@ def days(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
 )
 @click.option("--fix-up", is_flag=True, help="Print a patch to the manifests that makes the drift official instead.")
 @click.option("--unmanaged", is_flag=True, help="List people, workspaces and orgs that no manifest covers as well.")
-@click.option(
-    "--expiring",
-    callback=days,
-    default="14d",
-    show_default=True,
-    metavar="DAYS",
-    help="Warn of entries that end within this time.",
-)
+@common.expiring_option
 @common.org_option
 @common.shard_option
 @common.day_option
@@ -93,7 +78,7 @@ def command(
                 _search(client, search)
     drift = replace(
         finding.told(),
-        expiring=looking.expiring(found.desired, expiring),
+        expiring=_expiring(paths, found, expiring),
         unmanaged=looking.unmanaged(finding.desired, live) if unmanaged else None,
     )
     if fix_up:
@@ -101,6 +86,16 @@ def command(
     else:
         output.write(drift, verbose=pipes.verbose or unmanaged)
     return status(drift)
+
+
+def _expiring(paths: Sequence[Path], found: common.Manifests, days: int) -> tuple[Expiring, ...]:
+    from reconciler import manifest
+    from reconciler.plan.expiring import ending, expiring
+
+    later = common.later(
+        ending(found.desired, days), lambda day: common.narrow(manifest.load(paths, today=day), found.desired.orgs)
+    )
+    return expiring(found.desired, days, later)
 
 
 def status(drift: Drift) -> int:

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Diagnostic
     from reconciler.model.live import Lock
     from reconciler.model.review import Review
-    from reconciler.plan.review import Later
 
 WORKING = "the working tree"
-ENDINGS = 12  # days on which entries end that are looked ahead to
 
 
 @click.command(short_help="Show what a pull request changes, offline.")
@@ -37,6 +35,7 @@ ENDINGS = 12  # days on which entries end that are looked ahead to
 @click.option("--merge-base", is_flag=True, help="Compare with where HEAD left BASE, not with what BASE has become.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.option("-v", "--verbose", is_flag=True, help="All details.")
+@common.expiring_option
 @common.day_option
 @common.output_options
 def command(
@@ -46,6 +45,7 @@ def command(
     merge_base: bool,
     detailed_exitcode: bool,
     verbose: bool,
+    expiring: int,
     day: datetime | None,
     output: common.Output,
 ) -> int:
@@ -62,17 +62,18 @@ def command(
         shown, base = f"{base} (where {head or 'HEAD'} left it)", revision.merge_base(base, head or "HEAD")
     else:
         shown = base
-    result = _review(base, shown, head, paths, when)
+    result = _review(base, shown, head, paths, when, expiring)
     output.write(result, verbose=verbose)
     if result.errors or result.inherited:
         return ERROR
     return CHANGES if detailed_exitcode and not result.is_empty else DONE
 
 
-def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day: date) -> Review:
+def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day: date, soon: int) -> Review:
     from reconciler import manifest
     from reconciler.manifest import revision
     from reconciler.model.review import Review
+    from reconciler.plan.expiring import ending, expiring
     from reconciler.plan.review import endings, make_review, nothing
 
     before, base_errors = _base(base, paths, day)
@@ -94,15 +95,20 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
         )
     earlier = before if before is not None else nothing(day)
     ends = endings(earlier, after)
-    later: dict[date, Later] = {}
-    for end in ends[:ENDINGS]:
-        try:
-            later[end] = manifest.load_texts(texts, today=end)
-        except ManifestError as error:
-            later[end] = error.diagnostics
+
+    def load(on: date) -> Desired:
+        return manifest.load_texts(texts, today=on)
+
+    later = common.later(ends, load)
+    near = ending(after, soon)
+    near_later = {on: later[on] for on in near if on in later} | common.later(
+        [on for on in near if on not in later], load
+    )
     base_lock, head_lock, notes = _locks(base, head, paths)
-    if len(ends) > ENDINGS:
-        notes.append(f"entries end on {len(ends)} days; what remains after the first {ENDINGS} of them was looked at")
+    if len(ends) > common.ENDINGS:
+        notes.append(
+            f"entries end on {len(ends)} days; what remains after the first {common.ENDINGS} of them was looked at"
+        )
     return make_review(
         earlier,
         after,
@@ -111,6 +117,7 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
         base_lock=base_lock,
         head_lock=head_lock,
         later=later,
+        expiring=expiring(after, soon, near_later),
         base_errors=base_errors,
         notes=notes,
     )

@@ -25,5 +25,6 @@ def command(paths: tuple[Path, ...], day: datetime | None, output: common.Output
     from reconciler.report import Validation
 
     found = common.load(paths, day.date() if day else common.today(), output=output)
-    output.write(Validation(found.desired.warnings, len(found.desired.files), len(found.desired.orgs)))
+    warnings = (*found.desired.warnings, *found.desired.ended)
+    output.write(Validation(warnings, len(found.desired.files), len(found.desired.orgs)))
     return 0

@@ -44,7 +44,7 @@ def _load(texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic
     from reconciler.manifest.check import Gaps, check
     from reconciler.manifest.document import read
     from reconciler.manifest.merge import Reporter, merge
-    from reconciler.manifest.resolve import resolve
+    from reconciler.manifest.resolve import ended, resolve
 
     gaps = Gaps(everything=bool(problems))
     documents = {name: read(name, data) for name, data in texts.items()}
@@ -65,6 +65,7 @@ def _load(texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic
     if any(diagnostic.severity == "error" for diagnostic in found):
         raise ManifestError(found)
     desired.warnings = found
+    desired.ended = _sorted(ended(written, today, documents), order)
     desired.files = tuple(sorted((name, hashlib.sha256(data).hexdigest()) for name, data in texts.items()))
     return desired
 

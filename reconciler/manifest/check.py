@@ -277,7 +277,7 @@ def _follows(error: Any) -> bool:
 def _explain_value(path: Path_, error: Any) -> tuple[str, str | None, bool]:
     """Summary, hint, and whether the key is the place rather than the value."""
     rule, value, part = str(error.validator), error.instance, error.schema
-    label = f"`{path[-1]}`" if path and isinstance(path[-1], str) else f"an entry of {noun(path[:-1])}"
+    label = f"`{shown(path[-1])}`" if path and isinstance(path[-1], str) else f"an entry of {noun(path[:-1])}"
     if rule == "type":
         return _wrong_type(path, label, value, part)
     if rule == "const":
@@ -297,6 +297,13 @@ def _explain_value(path: Path_, error: Any) -> tuple[str, str | None, bool]:
             f"{noun(path)} has no {_listed(error.validator_value)}",
             f"add it, such as `role: {_first_role(path)}`",
             False,
+        )
+    if rule == "dependentRequired":
+        first, needed = next((key, needs) for key, needs in error.validator_value.items() if key in value)
+        return (
+            f"{noun(path)} has `{first}` without {_listed(needed)}",
+            f"`{first}` says what comes after a day: name the day as `{needed[0]}: YYYY-MM-DD`, or drop `{first}`",
+            True,
         )
     if rule == "minProperties":
         return (

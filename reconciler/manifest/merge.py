@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import KINDS, SECTIONS, children_of, secret
+from reconciler.manifest import shape
 from reconciler.manifest.document import Map, Seq, shown
 from reconciler.model.desired import Node, Person
 from reconciler.model.diagnostic import Source
@@ -336,6 +337,23 @@ def _entry(document: Document, entry: Map, kind: str, name: str, source: Source,
     expires = _day(document, entry, "expires", text, report) if text is not None else None
     role = _source(document, entry, "role")
     return Node(
-        kind, name, {"role": entry["role"]}, source,
-        expires=expires, reason=entry.get("reason"), sources={"role": role} if role.line != source.line else None,
+        kind, name, {"role": entry["role"]}, source, expires=expires, then=_then(document, entry, kind, report),
+        reason=entry.get("reason"), sources={"role": role} if role.line != source.line else None,
     )  # fmt: skip
+
+
+def _then(document: Document, entry: Map, kind: str, report: Reporter) -> str | None:
+    """The role that an entry falls back to; one that is no weaker is an error: a rise on a day is nothing that expires."""
+    then: str | None = entry.get("then")
+    if then is None:
+        return None
+    role, rank = entry["role"], shape.ranks("orgRole" if kind == "member" else "grantRole")
+    if rank[then] < rank[role]:
+        return then
+    weaker = [name for name in rank if rank[name] < rank[role]]
+    report.error(
+        f"`then: {then}` is no weaker than `role: {role}`",
+        _value_source(document, entry, "then"),
+        hint=f"weaker than {role}: {', '.join(weaker)}" if weaker else f"nothing is weaker than {role}: drop `then`",
+    )
+    return None

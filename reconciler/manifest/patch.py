@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from reconciler.kinds import KINDS, grant, member, workspace
+from reconciler.kinds.kind import weaker
 from reconciler.manifest.edit import CannotEditError, File, scalar
 from reconciler.model import address as addresses
 
@@ -146,13 +147,17 @@ class _Editor:
         """Write down another role: in the person's own entry, or in a new one, which wins over a team's."""
         node = self._node(difference.address)
         role = scalar(difference.live)
+        rank = KINDS[difference.kind].attribute("role")
+        # who has fallen to what `then` names, or below it, has no elevation left that could end
+        settles = node.then is not None and not weaker(rank, difference.live, node.then)
         if node.via is not None:
-            text = role if node.expires is None else f"{{role: {role}, expires: {node.expires}}}"
+            then = f", then: {scalar(node.then)}" if node.then is not None else ""
+            text = role if node.expires is None or settles else f"{{role: {role}, expires: {node.expires}{then}}}"
             self._section(difference.address).insert(node.name, text)
             return
         entry = self._mapping(node.source.file, difference.address)
         value = entry.value(node.name)
-        if isinstance(value, yaml.MappingNode):
+        if isinstance(value, yaml.MappingNode) and not settles:
             entry.inside(node.name).replace("role", role)
         else:
             entry.replace(node.name, role)

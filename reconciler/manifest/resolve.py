@@ -1,7 +1,8 @@
 """Written entries -> Desired: teams expanded, expired entries set apart, and what cannot hold refused.
 
 Order of precedence for one person in one section: a direct entry (`absent: true` included) before any team's; between
-teams the stronger role. An entry whose day has come counts as not written, so the next one in that order applies.
+teams the stronger role. An entry whose day has come counts as the role that its `then` names; without one as not
+written, so that the next one in that order applies.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.kinds import named_below
 from reconciler.manifest import shape
 from reconciler.manifest.check import near_to
+from reconciler.manifest.merge import Reporter
 from reconciler.model.desired import Desired, Node, Rules
 
 if TYPE_CHECKING:
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
     from datetime import date
 
     from reconciler.manifest.check import Gaps
-    from reconciler.manifest.merge import Reporter, Section, Written
+    from reconciler.manifest.document import Document
+    from reconciler.manifest.merge import Section, Written
     from reconciler.model.desired import Person
-    from reconciler.model.diagnostic import Source
+    from reconciler.model.diagnostic import Diagnostic, Source
 
 _MANY = 5
 
@@ -219,7 +222,12 @@ def _members(
     if section.dated:
         children = {}
         for name, node in section.direct.items():
-            (expired if node.expires is not None and node.expires <= today else children)[name] = node
+            if node.expires is None or node.expires > today:
+                children[name] = node
+                continue
+            expired[name] = node
+            if node.then is not None:
+                children[name] = _afterwards(node)
     if section.teams:
         _from_teams(section, kind, children, expired, shape.ranks(roles), teams, today, report, gaps)
     owner.children[kind] = children
@@ -237,6 +245,12 @@ def _members(
             used.setdefault(name, node.source)
 
 
+def _afterwards(node: Node) -> Node:
+    """What an entry with `then` counts as from its day on."""
+    assert node.then is not None
+    return Node(node.kind, node.name, {"role": node.then}, node.source, via=node.via, reason=node.reason)
+
+
 def _from_teams(
     section: Section, kind: str, children: dict[str, Node], expired: dict[str, Node], rank: Mapping[str, int],
     teams: Mapping[str, Mapping[str, None]], today: date, report: Reporter, gaps: Gaps,
@@ -252,13 +266,16 @@ def _from_teams(
             entry.name,
         )
 
-    for entry in sorted(section.teams.values(), key=order):
+    entries = [
+        *section.teams.values(),
+        *(_afterwards(entry) for entry in section.teams.values() if _is_over(entry, today) and entry.then is not None),
+    ]
+    for entry in sorted(entries, key=order):
         found = teams.get(entry.name.removeprefix("team/"))
         if found is None:
             _unknown_team(entry.name, entry.source, teams, report, gaps)
             continue
-        is_over = entry.expires is not None and entry.expires <= today
-        target = expired if is_over else children
+        target = expired if _is_over(entry, today) else children
         for name in found:
             if name in target or (name in direct and name not in expired):
                 continue
@@ -269,9 +286,31 @@ def _from_teams(
                 entry.source,
                 via=entry.name,
                 expires=entry.expires,
+                then=entry.then,
                 reason=entry.reason,
                 sources=entry.sources,
             )
+
+
+def _is_over(entry: Node, today: date) -> bool:
+    return entry.expires is not None and entry.expires <= today
+
+
+def ended(written: Written, today: date, documents: dict[str, Document]) -> list[Diagnostic]:
+    """A warning for each entry whose day has come: once that is applied, its line says nothing any more."""
+    report = Reporter(documents)
+    for place, section in written.people_of.items():
+        for node in (*section.direct.values(), *section.teams.values()):
+            if not _is_over(node, today):
+                continue
+            assert node.expires is not None
+            report.warning(
+                f"the entry of {node.name} in {place} ended on {node.expires.isoformat()} and counts as "
+                + (node.then or "not written"),
+                node.source,
+                hint=(f"write `{node.name}: {node.then}`" if node.then else "drop the line") + " once that is applied",
+            )
+    return report.found
 
 
 def _owners(org: Node, section: Section, rules: Rules, report: Reporter, gaps: Gaps) -> None:
@@ -327,7 +366,7 @@ def _granted_to_members(
                 continue
         if member is None or member.absent:
             strangers.setdefault(grant.via or "", []).append(grant)
-        elif member.attrs["role"] == "owner":
+        elif member.attrs["role"] == "owner" and member.then is None:  # with `then`, the grant is for what comes after
             redundant.setdefault(grant.via or "", []).append(grant)
     for via, found in strangers.items():
         _strangers(via, found, members, org.name, where, report, gaps)

@@ -33,6 +33,14 @@ class Reach:
     pending: str = ""
     expires: date | None = None
     source: Source | None = None
+    then: str | None = None  # the role from `expires` on, where the entry itself says so
+
+    @property
+    def until(self) -> str:
+        """`until 2027-01-31, then member`; empty for what does not end."""
+        if self.expires is None:
+            return ""
+        return f"until {self.expires.isoformat()}" + (f", then {self.then}" if self.then else "")
 
     @property
     def who(self) -> str:

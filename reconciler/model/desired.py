@@ -36,7 +36,8 @@ class Node:
 
     `attrs` holds only what is written; None in it means "clear". `sources` gives the line of each attribute where it
     differs from the object's own. `children[kind]` is there only where the manifest has that section: a missing kind is
-    not managed. `via` is the team (`team/sre`) that the entry came from, None for a direct one.
+    not managed. `via` is the team (`team/sre`) that the entry came from, None for a direct one. `then` is the weaker role
+    that the entry counts as from `expires` on, None where it then counts as not written.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Node:
     renamed_from: str | None = None
     via: str | None = None
     expires: date | None = None
+    then: str | None = None
     reason: str | None = None
     sources: dict[str, Source] | None = None
     children: dict[str, dict[str, Node]] = field(default_factory=dict)
@@ -72,6 +74,7 @@ class Desired:
     files: tuple[tuple[str, str], ...] = ()
     paths: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    ended: tuple[Diagnostic, ...] = ()  # entries whose day has come, for whoever looks after the manifests
     teams: dict[str, tuple[str, ...]] = field(default_factory=dict)  # flattened: team -> names, sorted
     elsewhere: dict[str, Node] = field(default_factory=dict)  # orgs of the manifests that this run was narrowed past
     nested: dict[str, tuple[str, ...]] = field(default_factory=dict)  # as written: team -> names and `team/…`

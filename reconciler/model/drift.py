@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from reconciler.model.diagnostic import Refusal, Source
+    from reconciler.model.expiring import Expiring
     from reconciler.model.plan import Change, Plan
 
 OUTSIDE, NOT_APPLIED = "outside", "not-applied"
@@ -82,18 +83,6 @@ class Difference:
     note: str = ""
     by: Doer | None = None
     why_unknown: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Expiring:
-    """An entry that ends soon: for one person, or with `team/…` in `name` for a team."""
-
-    address: str  # of the org or workspace whose section has the entry
-    name: str
-    role: str
-    expires: date
-    reason: str | None
-    source: Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.access import Reach
     from reconciler.model.diagnostic import Diagnostic, Source
+    from reconciler.model.expiring import Expiring
     from reconciler.model.plan import Change
 
 
@@ -80,6 +81,7 @@ class Review:
     `access` holds each change of a role on an object; `rerouted` what stays the same for another reason. `changes` are
     the manifests' own, without requests. `errors` are HEAD's, of which `inherited` stood in BASE already; with errors
     nothing was compared. `base_errors` is set where BASE could not be read: then all of HEAD is shown as new.
+    `expiring` is what ends soon in HEAD, whoever wrote it.
     """
 
     base: str
@@ -95,6 +97,7 @@ class Review:
     warnings: tuple[Diagnostic, ...] = ()
     base_errors: tuple[Diagnostic, ...] = ()
     notes: tuple[str, ...] = ()
+    expiring: tuple[Expiring, ...] = ()
 
     @property
     def is_empty(self) -> bool:

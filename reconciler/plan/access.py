@@ -114,7 +114,7 @@ def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams
         path = teams.path(node.via, name) if node.via is not None else ()
         yield Reach(
             names.name(key), key, place, node.attrs["role"], node.via or DIRECT, path, names.pending(key), node.expires,
-            node.source,
+            node.source, node.then,
         )  # fmt: skip
 
 

@@ -301,7 +301,8 @@ def _member(sheet: OrgSheet, place: Place, node: Node, who: identity.Who, desire
         entry = sheet.members[who.key]
         entry.after, entry.via = {**who.have.attrs, **node.attrs}, node.via
         if entry.before != entry.after and weaker(ROLE, who.have.attrs.get("role"), node.attrs.get("role")):
-            entry.lost = node.via or "the role written down"
+            over = draft is not None and draft.reason == "expired"
+            entry.lost = node.via or ("expired" if over else "the role written down")
         return
     if who.inherited is not None and who.inherited.attrs.get("role") == member.OWNER:
         _warn(sheet, node, f"{node.name} owns {sheet.name} through the tenant already")
@@ -590,7 +591,8 @@ def _grants(sheet: OrgSheet, place: Place, address: str, match: identity.Match, 
             if draft is not None and name in (want.expired or {}).get("grant", {}):
                 draft.reason, draft.stated = "expired", True
             if row.attrs.get("role") != role:
-                space.lost[who.key] = node.via or "the role written down"
+                ended = draft is not None and draft.reason == "expired"
+                space.lost[who.key] = node.via or ("expired" if ended else "the role written down")
     expired = {
         sheet.people[n].key: node for n, node in (want.expired or {}).get("grant", {}).items() if n in sheet.people
     }

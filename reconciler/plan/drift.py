@@ -19,7 +19,6 @@ from reconciler.model.drift import (
     Difference,
     Doer,
     Drift,
-    Expiring,
     Since,
     Unmanaged,
 )
@@ -581,27 +580,7 @@ def _take_apart(data: Any, said: _Said, depth: int) -> None:
         said.values.add(data)
 
 
-# --- what ends soon, what nobody manages ------------------------------------------------------------------------------
-
-
-def expiring(desired: Desired, days: int) -> tuple[Expiring, ...]:
-    """The entries that end within `days` of `desired.day`, the next first; a team's once."""
-    found: dict[tuple[str, str], Expiring] = {}
-    for name, above in desired.orgs.items():
-        sections = [(addresses.join(None, "org", name), above.children.get(member.KIND.name, {}))]
-        sections += [
-            (f"org.{name}/workspace.{space.name}", space.children.get(grant.KIND.name, {}))
-            for space in above.children.get(workspace.KIND.name, {}).values()
-        ]
-        for address, section in sections:
-            for node in section.values():
-                if node.expires is not None and (node.expires - desired.day).days <= days:
-                    who = node.via or node.name
-                    entry = Expiring(
-                        address, who, str(node.attrs.get("role", "")), node.expires, node.reason, node.source
-                    )
-                    found.setdefault((address, who), entry)
-    return tuple(sorted(found.values(), key=lambda e: (e.expires, e.address, e.name)))
+# --- what nobody manages ------------------------------------------------------------------------------
 
 
 def unmanaged(desired: Desired, live: Snapshot) -> tuple[Unmanaged, ...]:

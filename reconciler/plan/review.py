@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model.access import DIRECT, OWNS
 from reconciler.model.address import join
 from reconciler.model.desired import Desired, Node, Rules
+from reconciler.model.expiring import UNKNOWN
 from reconciler.model.plan import Change
 from reconciler.model.review import AccessChange, Review, Statement, TeamChange
 from reconciler.plan.access import GRANT, MEMBER, WORKSPACE, Names, of_desired
@@ -23,16 +24,15 @@ if TYPE_CHECKING:
 
     from reconciler.model.access import Reach
     from reconciler.model.diagnostic import Diagnostic, Source
+    from reconciler.model.expiring import Expiring
     from reconciler.model.live import Lock
-
-Later = Desired | tuple["Diagnostic", ...]  # the manifests on a later day, or why they cannot be used then
+    from reconciler.plan.expiring import Later
 
 SAFEGUARDS = {
     "min_owners": "min_owners",
     "max_removals_count": "max_removals.count",
     "max_removals_percent": "max_removals.percent",
 }
-UNKNOWN = "?"
 
 
 @dataclass(slots=True)
@@ -60,6 +60,7 @@ def make_review(
     base_lock: Lock | None = None,
     head_lock: Lock | None = None,
     later: Mapping[date, Later] | None = None,
+    expiring: tuple[Expiring, ...] = (),
     base_errors: Sequence[Diagnostic] = (),
     notes: Sequence[str] = (),
 ) -> Review:
@@ -85,6 +86,7 @@ def make_review(
         warnings=tuple(w for w in head.warnings if (w.summary, w.source.file if w.source else "") not in known),
         base_errors=tuple(base_errors),
         notes=tuple(notes),
+        expiring=expiring,
     )
 
 
@@ -95,10 +97,8 @@ def nothing(day: date) -> Desired:
 
 def endings(base: Desired, head: Desired) -> tuple[date, ...]:
     """The days on which entries end that HEAD adds, or changes the end of; the earliest first."""
-    before = {(key, node.expires) for key, node in _dated(base)}
-    return tuple(
-        sorted({node.expires for key, node in _dated(head) if node.expires and (key, node.expires) not in before})
-    )
+    before = {(key, node.expires, node.then) for key, node in _dated(base)}
+    return tuple(sorted({n.expires for key, n in _dated(head) if n.expires and (key, n.expires, n.then) not in before}))
 
 
 def _dated(desired: Desired) -> Iterator[tuple[tuple[str, str], Node]]:
@@ -155,7 +155,7 @@ def _access(sides: _Sides, lock: Lock | None) -> tuple[list[AccessChange], list[
         have, want = before.get(at), after.get(at)
         if have is not None and want is not None:
             if have.role == want.role:
-                if (have.why, have.path, have.expires) != (want.why, want.path, want.expires):
+                if (have.why, have.path, have.until) != (want.why, want.path, want.until):
                     rerouted.append(_change(at, have, want, want.reason, source=want.source))
             else:
                 changed.append(_change(at, have, want, want.reason, source=want.source))
@@ -354,14 +354,16 @@ def _forgotten(sides: _Sides) -> Iterator[Statement]:
 
 def _ends(sides: _Sides, later: Mapping[date, Later]) -> Iterator[Statement]:
     """Entries that end some day: what remains then. One statement for all people of one team's entry."""
-    before = {(_renamed(key[0], sides, sides.spaces), key[1], node.expires) for key, node in _dated(sides.base)}
+    before = {
+        (_renamed(key[0], sides, sides.spaces), key[1], node.expires, node.then) for key, node in _dated(sides.base)
+    }
     remaining: dict[date, dict[tuple[str, str], str]] = {}
     for day, found in later.items():
         if isinstance(found, Desired):
             remaining[day] = {(r.key, r.object): r.role for r in of_desired(found).reaches}
     grouped: dict[tuple[Any, ...], list[tuple[str, Node]]] = {}
     for place, name, node in _people(sides.head):
-        if node.expires is None or (place, node.via or name, node.expires) in before:
+        if node.expires is None or (place, node.via or name, node.expires, node.then) in before:
             continue
         at = (sides.head_names.key(name), place)
         rest = remaining[node.expires].get(at) if node.expires in remaining else UNKNOWN
@@ -391,7 +393,7 @@ def _over(place: str, node: Node, sides: _Sides) -> Iterator[Statement]:
             if name not in known or known[name].expires != entry.expires:
                 who = (_who(sides.head_names, name),)
                 yield Statement(
-                    "expired", place, entry.attrs["role"], None, who, entry.expires, entry.reason, entry.source
+                    "expired", place, entry.attrs["role"], entry.then, who, entry.expires, entry.reason, entry.source
                 )
 
 
@@ -468,7 +470,7 @@ def _of_people(parent: str, kind: str, node: Node, before: Node | None, sides: _
                 yield Change("delete", kind, address, _shown(have), None, (), entry.source, "absent", stated=True)
         elif have is None:
             yield Change("create", kind, address, None, _shown(entry), (), entry.source, via=entry.via)
-        elif have.attrs != entry.attrs or have.expires != entry.expires:
+        elif _shown(have) != _shown(entry):
             yield Change("update", kind, address, _shown(have), _shown(entry), (), entry.source, via=entry.via)
     if want_all is None:
         return  # left alone from now on
@@ -488,4 +490,6 @@ def _shown(entry: Node) -> dict[str, Any]:
     shown = dict(entry.attrs)
     if entry.expires is not None:
         shown["expires"] = entry.expires.isoformat()
+    if entry.then is not None:
+        shown["then"] = entry.then
     return shown

@@ -20,6 +20,15 @@ def stale(saved: Plan, fresh: Plan, told: Callable[[str], str] = lambda _: "") -
     `told(address)` gives the words for who changed an object and when, or nothing. A change elsewhere, which would
     give the same plan, is none.
     """
+    if saved.day > fresh.day and (saved.changes, saved.steps) != (fresh.changes, fresh.steps):
+        yield Refusal(
+            "stale-plan",
+            saved.orgs[0] if saved.orgs else "plan",
+            f"the plan was made for {saved.day}, a day to come: today is {fresh.day}, and what is due today differs",
+            f"apply it on {saved.day}, or plan for today",
+            liftable=False,
+        )
+        return
     was, now = dict(saved.files), dict(fresh.files)
     for path in sorted(was.keys() | now.keys()):
         if was.get(path) != now.get(path):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
 FORMAT_VERSION = "1.0"
-COLUMNS = ("person", "handle", "object", "role", "why", "path", "pending", "expires")
+COLUMNS = ("person", "handle", "object", "role", "why", "path", "pending", "expires", "then")
 OPEN = "Who else is in is known to Pipes only: the manifests do not manage all of their members."
 
 
@@ -79,8 +79,8 @@ def _why(reach: Reach) -> str:
     parts = [reach.reason]
     if reach.pending:
         parts.append("invited" if reach.pending == "invited" else "invited by email")
-    if reach.expires is not None:
-        parts.append(f"until {reach.expires.isoformat()}")
+    if reach.until:
+        parts.append(reach.until)
     return "; ".join(parts)
 
 
@@ -126,6 +126,7 @@ def document(access: Access) -> dict[str, Any]:
                 "path": list(reach.path),
                 "pending": reach.pending or None,
                 "expires": reach.expires.isoformat() if reach.expires else None,
+                "then": reach.then,
                 "source": _source(reach.source),
             }
             for reach in access.reaches
@@ -162,6 +163,7 @@ def table(access: Access) -> str:
             " ".join(reach.path),
             reach.pending,
             expires,
+            reach.then or "",
         )
         writer.writerow([escape(cell) for cell in row])
     return "".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconciler.report import expiring
 from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
 from reconciler.report.words import count, sentence, show
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.diagnostic import Refusal, Source
-    from reconciler.model.drift import Difference, Doer, Drift, Expiring, Unmanaged
+    from reconciler.model.drift import Difference, Doer, Drift, Unmanaged
     from reconciler.report.sheet import Words
 
 SYMBOLS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">", "replaced": "!"}
@@ -29,8 +30,7 @@ def sheet(drift: Drift) -> Sheet:
     if drift.not_applied:
         about = ("what the manifests say since ", Name(drift.applied or ""), " and live does not have yet")
         sections.append(Section("Not applied yet", tuple(_to_do(d) for d in drift.not_applied), about=about))
-    if drift.expiring:
-        sections.append(Section("Ends soon", tuple(_expiring(e, drift) for e in drift.expiring), tone="care"))
+    sections += expiring.sections(drift.expiring, drift.day)
     if drift.unmanaged:
         sections.append(Section("No manifest covers", tuple(_unmanaged(u) for u in drift.unmanaged), weight=FOLDED))
     return Sheet(
@@ -237,21 +237,6 @@ def _forbidden(address: str) -> Item:
     )
 
 
-def _expiring(entry: Expiring, drift: Drift) -> Item:
-    days = (entry.expires - drift.day).days
-    when = "tomorrow" if days == 1 else f"in {days} days"
-    return Item(
-        (
-            Name(entry.name), " is ", Name(entry.role), " of " if entry.address.count("/") == 0 else " on ",
-            Name(_object(entry.address)), f" until {entry.expires.isoformat()}, which is {when}",
-        ),
-        why=(entry.reason,) if entry.reason else (),
-        source=entry.source,
-        level="notice",
-        brief=(_object(entry.address), entry.name),
-    )  # fmt: skip
-
-
 def _unmanaged(found: Unmanaged) -> Item:
     role = found.attrs.get("role")
     return Item((Name(found.address),), why=(Name(str(role)),) if role else ())
@@ -282,17 +267,7 @@ def document(drift: Drift) -> dict[str, Any]:
             for r in drift.refusals
         ],
         "forbidden": list(drift.forbidden),
-        "expiring": [
-            {
-                "address": e.address,
-                "name": e.name,
-                "role": e.role,
-                "expires": e.expires.isoformat(),
-                "reason": e.reason,
-                "source": _source(e.source),
-            }
-            for e in drift.expiring
-        ],
+        "expiring": expiring.document(drift.expiring),
         "unmanaged": None
         if drift.unmanaged is None
         else [{"type": u.kind, "address": u.address, **u.attrs} for u in drift.unmanaged],

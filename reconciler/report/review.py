@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.plan.review import UNKNOWN
-from reconciler.report import words
+from reconciler.model.expiring import UNKNOWN
+from reconciler.report import expiring, words
 from reconciler.report.data import _diagnostic, _source
 from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Item, Name, Section, Sheet, Words, listed
 
@@ -51,6 +51,7 @@ def outputs(review: Review) -> dict[str, str]:
         "people_gaining": str(len(people[GAIN])),
         "people_losing": str(len(people[LOSE])),
         "people_changing": str(len(people[CHANGE])),
+        "expiring": str(len(review.expiring)),
     }
 
 
@@ -125,6 +126,7 @@ def _sections(review: Review) -> Iterator[Section]:
         found = [one for one in others if direction(one) == kind]
         if found:
             yield Section(title, tuple(_items(found, "notice")), weight=weight)
+    yield from expiring.sections(review.expiring, review.day)
     for title, side, about in (
         ("Written for the first time", "before", "Who had what here before, these manifests did not say."),
         ("No longer written", "after", "The manifests do not manage these members any more: they keep what they have."),
@@ -192,15 +194,15 @@ def _why(found: AccessChange) -> str:
         # `left team/sre` says it already
         if was not in found.why:
             parts = [f"was {was}", f"now {found.why}"] if found.after is not None else [found.why, f"was {was}"]
-    if found.after is not None and found.after.expires is not None:
-        parts.append(f"until {found.after.expires.isoformat()}")
+    if found.after is not None and found.after.until:
+        parts.append(found.after.until)
     if found.invited:
         parts.append("is invited" if "/" not in found.object else "once the invitation is accepted")
     return "; ".join(parts)
 
 
 def _reason(reach: Reach) -> str:
-    return reach.reason + (f", until {reach.expires.isoformat()}" if reach.expires is not None else "")
+    return reach.reason + (f", {reach.until}" if reach.until else "")
 
 
 def _team(team: TeamChange) -> Item:
@@ -297,7 +299,7 @@ def _expired(found: Statement) -> Words:
     day = found.day.isoformat() if found.day is not None else ""
     return (
         "the entry of ", *listed(found.names), " as ", Name(found.before or ""), " in ", Name(found.address),
-        f" ended on {day} and counts as not written",
+        f" ended on {day} and counts as ", Name(found.after) if found.after else "not written",
     )  # fmt: skip
 
 
@@ -370,7 +372,7 @@ def document(review: Review) -> dict[str, Any]:
     """The stable shape for programs.
 
     `access[]`: `person`, `handle` (the Pipes handle, or the address that is invited), `object`, `action` (gain, lose,
-    change), `before` and `after` (null, or `role`, `why`, `path`, `expires`, `pending`, `source`), `why`, `unknown`
+    change), `before` and `after` (null, or `role`, `why`, `path`, `expires`, `then`, `pending`, `source`), `why`, `unknown`
     (null, before, after), `invited`. `rerouted[]` is the same for what keeps its role. `statements[]`: `kind`,
     `address`, `before`, `after`, `names`, `day`, `reason`, `text`, `source`.
     """
@@ -420,6 +422,7 @@ def document(review: Review) -> dict[str, Any]:
         ],
         "base_diagnostics": [_diagnostic(found) for found in review.base_errors],
         "notes": list(review.notes),
+        "expiring": expiring.document(review.expiring),
     }
 
 
@@ -446,6 +449,7 @@ def _reach(reach: Reach | None) -> dict[str, Any] | None:
         "why": reach.why,
         "path": list(reach.path),
         "expires": reach.expires.isoformat() if reach.expires else None,
+        "then": reach.then,
         "pending": reach.pending or None,
         "source": _source(reach.source),
     }

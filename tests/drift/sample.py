@@ -3,7 +3,8 @@
 from datetime import UTC, date, datetime
 
 from reconciler.model.diagnostic import Refusal, Source
-from reconciler.model.drift import NOT_APPLIED, Difference, Doer, Drift, Expiring, Unmanaged
+from reconciler.model.drift import NOT_APPLIED, Difference, Doer, Drift, Unmanaged
+from reconciler.model.expiring import Expiring
 
 
 def at(line, file="orgs/acme.yaml"):
@@ -75,8 +76,9 @@ FULL = Drift(
     forbidden=("org.gamma",),
     notes=("carol, the user of this token, does not own labs",),
     expiring=(
-        Expiring(ACME, "team/oncall", "owner", date(2026, 11, 25), "INC-42", at(17)),
-        Expiring(PROD, "dave", "operator", date(2026, 12, 1), None, at(27)),
+        Expiring(ACME, "team/oncall", "owner", date(2026, 11, 25), "INC-42", at(17), "member", ("alice", "bob")),
+        Expiring(PROD, "dave", "operator", date(2026, 12, 1), None, at(27), None),
+        Expiring(PROD, "erin", "reader", date(2026, 12, 2), None, at(28)),
     ),
     unmanaged=(
         Unmanaged("org", "org.delta", {}),

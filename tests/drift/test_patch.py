@@ -86,3 +86,37 @@ def test_an_org_is_not_left_without_owners_by_two_edits_that_would_each_do():
 )
 def test_a_patch_names_a_file_as_git_reads_it(name, shown):
     assert unified({name: b"a\n"}, {name: b"b\n"}).splitlines()[0] == f"--- {shown}"
+
+
+@pytest.mark.parametrize(
+    ("entry", "live", "becomes"),
+    [
+        pytest.param(
+            "{role: owner, expires: 2027-01-31, then: reader}", "operator",
+            "{role: operator, expires: 2027-01-31, then: reader}", id="a lower role that still ends",
+        ),
+        pytest.param("{role: owner, expires: 2027-01-31, then: reader}", "reader", "reader", id="what then says already"),
+        pytest.param("{role: owner, expires: 2027-01-31, then: operator}", "reader", "reader", id="below what then says"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("team", [False, True])
+def test_a_role_below_an_elevation_leaves_no_elevation_that_could_end(entry, live, becomes, team):
+    who = "team/sre" if team else "bob"
+    text = (
+        "version: 1\nteams: {sre: [bob]}\norgs:\n  acme:\n    members: {zoe: owner, bob: member}\n    workspaces:\n"
+        f"      prod:\n        members:\n          {who}: {entry}\n"
+    )
+    texts = {"orgs.yaml": text.encode()}
+    desired = load_texts(texts, today=DAY)
+    wanted = Difference(
+        "changed", "grant", "org.acme/workspace.prod/grant.bob", "owner", live, "role", handle="bob",
+        via="team/sre" if team else None,
+    )  # fmt: skip
+    found = fix_up(texts, desired, [wanted], lambda _: set())
+    assert found.left == ()
+    grants = load_texts(found.texts, today=DAY).orgs["acme"].children["workspace"]["prod"].children["grant"]
+    assert grants["bob"].attrs == {"role": live}
+    expected = f"          bob: {becomes}\n"
+    assert found.texts["orgs.yaml"].decode() == (
+        text + expected if team else text.replace(f"bob: {entry}", f"bob: {becomes}")
+    )

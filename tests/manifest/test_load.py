@@ -207,6 +207,34 @@ def test_a_team_may_stand_in_another_file():
             "bob: {role: owner, expires: 2026-11-25}", {"bob": ("owner", None)}, id="the day before is not over"
         ),
         pytest.param("bob: {role: owner, expires: 2026-11-24}", {}, id="the day itself is"),
+        pytest.param(
+            "bob: {role: owner, expires: 2026-11-25, then: member}", {"bob": ("owner", None)}, id="then is not yet"
+        ),
+        pytest.param(
+            "bob: {role: owner, expires: 2026-11-24, then: member}, team/b: owner",
+            {"bob": ("member", None)},
+            id="then is as direct as the entry it belongs to",
+        ),
+        pytest.param(
+            "team/a: {role: owner, expires: 2026-11-24, then: member}",
+            {"bob": ("member", "team/a")},
+            id="a team's then",
+        ),
+        pytest.param(
+            "team/a: {role: owner, expires: 2026-11-24, then: member}, team/b: owner",
+            {"bob": ("owner", "team/b")},
+            id="the stronger team wins over another one's then",
+        ),
+        pytest.param(
+            "bob: {role: owner, expires: 2026-11-24}, team/a: {role: owner, expires: 2026-11-24, then: member}",
+            {"bob": ("member", "team/a")},
+            id="a team's then takes over from an expired direct entry",
+        ),
+        pytest.param(
+            "bob: {absent: true}, team/a: {role: owner, expires: 2026-11-24, then: member}",
+            {"bob": ("absent", None)},
+            id="a direct absence wins over then",
+        ),
     ],
 )
 def test_precedence(members, expected):
@@ -230,6 +258,11 @@ def test_precedence(members, expected):
             "bob: {role: member, expires: 2026-11-24}, team/a: {role: owner, expires: 2026-11-24}",
             {"bob": ("member", None)},
             id="the direct entry of two",
+        ),
+        pytest.param(
+            "bob: {role: owner, expires: 2026-11-24, then: member}",
+            {"bob": ("owner", None)},
+            id="also where then takes over",
         ),
         pytest.param(
             "bob: member, team/a: {role: owner, expires: 2026-11-24}", None, id="not a team's beside a direct entry"

@@ -178,6 +178,7 @@ days = st.sampled_from(["2026-11-23", "2026-11-24", "2026-11-25", "2027-01-31"])
 entries = (
     st.sampled_from(["member", "owner"])
     | st.builds("{{role: {}, expires: {}}}".format, st.sampled_from(["member", "owner"]), days)
+    | st.builds("{{role: owner, expires: {}, then: member}}".format, days)
 )  # fmt: skip
 rows = st.dictionaries(names | st.sampled_from(["team/a", "team/b", "team/c"]), entries, max_size=6)
 

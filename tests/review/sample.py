@@ -48,7 +48,7 @@ orgs:
   beta:
     members: {zoe: owner, team/sre: member}
     workspaces:
-      data: {members: {team/sre: reader}}
+      data: {members: {team/sre: reader, alice: {role: operator, expires: 2026-12-01, then: reader, reason: "<b>@all</b>"}}}
       scratch: {absent: true}
   delta: {members: {zoe: owner, carol: owner}}
 """

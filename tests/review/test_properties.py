@@ -45,6 +45,11 @@ def role_of(name, section, teams):
     def role(entry):
         return entry if isinstance(entry, str) else entry["role"]
 
+    def today(entry):
+        over = isinstance(entry, dict) and "then" in entry and not current(entry)
+        return entry["then"] if over else entry
+
+    section = {key: today(entry) for key, entry in section.items()}
     if name in section and current(section[name]):
         entry = section[name]
         return None if isinstance(entry, dict) and "absent" in entry else role(entry)
@@ -105,8 +110,11 @@ def under_new_names(found, doc, before):
 days = st.sampled_from((DAY - dt.timedelta(1), DAY, DAY + dt.timedelta(1)))
 
 
-def entries(keys, roles):
-    entry = roles | roles | st.builds(lambda role, day: {"role": role, "expires": day}, roles, days)
+def entries(keys, roles, elevation):
+    strong, weak = elevation
+    ends = st.builds(lambda role, day: {"role": role, "expires": day}, roles, days)
+    falls_back = st.builds(lambda day: {"role": strong, "expires": day, "then": weak}, days)
+    entry = roles | roles | ends | falls_back
     return st.dictionaries(keys, entry, max_size=5)
 
 
@@ -127,7 +135,10 @@ def worlds(draw):
             body["absent"] = True
             continue
         if draw(st.integers(0, 4)):
-            body["members"] = {"boss": "owner", **draw(entries(keys, st.sampled_from(("member", "member", "owner"))))}
+            body["members"] = {
+                "boss": "owner",
+                **draw(entries(keys, st.sampled_from(("member", "member", "owner")), ("owner", "member"))),
+            }
             if draw(st.booleans()):
                 body["members"].setdefault("team/top", "member")
         granted = sorted(set(body.get("members", NAMES)) - {"boss"})
@@ -137,7 +148,7 @@ def worlds(draw):
             roles = st.sampled_from(("reader", "operator", "admin"))
             kind = draw(st.integers(0, 5))
             spaces[space] = {"absent": True} if kind == 0 else {} if kind == 1 else {
-                "members": draw(entries(grants, roles)) if granted else {}
+                "members": draw(entries(grants, roles, ("operator", "reader"))) if granted else {}
             }  # fmt: skip
         if spaces:
             body["workspaces"] = spaces
