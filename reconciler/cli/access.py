@@ -29,6 +29,13 @@ FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.acces
 @click.option(
     "--workspace", "workspaces", multiple=True, metavar="ORG/WORKSPACE", help="Only this workspace; may be repeated."
 )
+@click.option(
+    "--connection",
+    "connections",
+    multiple=True,
+    metavar="ORG/CONNECTION",
+    help="Only through the workspaces that have this connection; may be repeated.",
+)
 @common.org_option
 @click.option("--live", is_flag=True, help="As Pipes has it now, not as the manifests say.")
 @common.day_option
@@ -40,6 +47,7 @@ def command(
     paths: tuple[Path, ...],
     people: tuple[str, ...],
     workspaces: tuple[str, ...],
+    connections: tuple[str, ...],
     orgs: tuple[str, ...],
     live: bool,
     day: datetime | None,
@@ -48,7 +56,7 @@ def command(
     out: Path | None,
     no_color: bool,
 ) -> int:
-    """Show who reaches which org and workspace, with which role and why: direct, by a team, or implicitly as an owner.
+    """Show who reaches which org, workspace and connection, with which role and why: direct, by a team, or as an owner.
 
     Reads the manifests at PATH, offline and without a token; with --live it reads Pipes: the orgs that the manifests
     name, or those given with --org, and the grants of all their workspaces.
@@ -57,8 +65,9 @@ def command(
 
     when = day.date() if day else common.today()
     found = _live(paths, orgs, when, pipes) if live else _written(paths, when)
-    _known(found, people, workspaces, orgs)
-    _write(narrowed(found, people=people, objects=workspaces, orgs=orgs), fmt, out, no_color, pipes.verbose)
+    _known(found, people, workspaces, orgs, connections)
+    chosen = narrowed(found, people=people, objects=workspaces, orgs=orgs, connections=connections)
+    _write(chosen, fmt, out, no_color, pipes.verbose)
     return 0
 
 
@@ -82,13 +91,20 @@ def _written(paths: Sequence[Path], day: date) -> Access:
     return of_desired(found.desired, found.lock)
 
 
-def _known(access: Access, people: Iterable[str], workspaces: Iterable[str], orgs: Iterable[str]) -> None:
-    """Raise UsageError, with near names, for a person, workspace or org that there is not."""
+def _known(
+    access: Access,
+    people: Iterable[str],
+    workspaces: Iterable[str],
+    orgs: Iterable[str],
+    connections: Iterable[str],
+) -> None:
+    """Raise UsageError, with near names, for a person, workspace, org or connection that there is not."""
     names = {name for reach in access.reaches for name in (reach.person, reach.key)}
     spaces = {place for place in access.objects if "/" in place}
     for option, asked, there in (
         ("--org", orgs, set(access.objects) - spaces),
         ("--workspace", workspaces, spaces),
+        ("--connection", connections, {*(route.connection for route in access.routes), *access.unrouted}),
         ("--person", people, names),
     ):
         for name in asked:
@@ -151,4 +167,6 @@ def _snapshot(client: Client, orgs: Sequence[str], lock: Lock) -> Snapshot:
         spaces = {org.handle: list(org.of("workspace")) for org in first.orgs.values()}
         if first.unreadable:
             return first
-        return snapshot(client, common.everything(orgs, spaces, common.today()), lock, progress=progress.reading)
+        connections = {org.handle: list(org.of("connection")) for org in first.orgs.values()}
+        to_read = common.everything(orgs, spaces, common.today(), connections)
+        return snapshot(client, to_read, lock, progress=progress.reading)

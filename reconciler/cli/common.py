@@ -329,8 +329,15 @@ def narrow(desired: Desired, orgs: Collection[str]) -> Desired:
     return replace(desired, orgs=chosen, elsewhere={n: node for n, node in desired.orgs.items() if n not in chosen})
 
 
-def everything(orgs: Sequence[str], spaces: Mapping[str, Iterable[str]], day: date) -> Desired:
-    """For reading only: orgs whose workspaces, and where `spaces` names those, whose members and grants are asked for."""
+def everything(
+    orgs: Sequence[str],
+    spaces: Mapping[str, Iterable[str]],
+    day: date,
+    connections: Mapping[str, Iterable[str]] | None = None,
+) -> Desired:
+    """For reading only: orgs whose workspaces and connections, and where `spaces` and `connections` name those, whose
+    members, grants, permissions and attachments are asked for.
+    """
     from reconciler.model.desired import Desired, Node, Rules
     from reconciler.model.diagnostic import Source
 
@@ -339,7 +346,10 @@ def everything(orgs: Sequence[str], spaces: Mapping[str, Iterable[str]], day: da
     def org(name: str) -> Node:
         below = {space: Node("workspace", space, {}, nowhere, children={"grant": {}}) for space in spaces.get(name, ())}
         people: dict[str, dict[str, Node]] = {"member": {}} if name in spaces else {}
-        return Node("org", name, {}, nowhere, children={**people, "workspace": below})
+        used: dict[str, dict[str, Node]] = {"permission": {}, "attachment": {}}
+        there = (connections or {}).get(name, ())
+        links = {one: Node("connection", one, {}, nowhere, children=used) for one in there}
+        return Node("org", name, {}, nowhere, children={**people, "workspace": below, "connection": links})
 
     return Desired({name: org(name) for name in orgs}, {}, Rules(), day)
 

@@ -116,7 +116,8 @@ def _read(client: Client, asked: Sequence[str], there: There) -> tuple[Snapshot,
         first = snapshot(client, common.everything(asked, {}, there.day), there.lock, progress=progress.reading)
         known = [_live_org(handle, first, there.lock) for handle in asked]
         spaces = {one.handle: list(one.of("workspace")) for one in known}
-        to_read = common.everything(list(spaces), spaces, there.day)
+        links = {one.handle: list(one.of("connection")) for one in known}
+        to_read = common.everything(list(spaces), spaces, there.day, links)
         names = {handle: _name(first.orgs[handle], there) for handle in spaces}
         if there.desired is not None:
             to_read = both(common.narrow(there.desired, [n for n in names.values() if n]), to_read)
@@ -200,6 +201,7 @@ class _Merge:
         else:
             self.names.append(name)
             self._add_workspaces(desired, name, one.live)
+            self._add_connections(desired, name, one.live)
 
     # -- into what is there
 
@@ -251,6 +253,21 @@ class _Merge:
             self.draft.notes += notes
             file = (node.sources or {}).get("workspace", node.source).file
             self.draft.insert(file, ("orgs", name, "workspaces"), handle, data)
+
+    def _add_connections(self, desired: Desired, name: str, live: Resource) -> None:
+        """Add the connections that no manifest covers."""
+        from reconciler.manifest import write
+
+        node = desired.orgs[name]
+        wanted = node.children.get("connection", {})
+        covered = {*wanted, *(link.renamed_from for link in wanted.values())}
+        for handle in sorted(live.of("connection")):
+            if handle in covered:
+                continue
+            data, notes = write.described_connection(live, handle)
+            self.draft.notes += notes
+            file = (node.sources or {}).get("connection", node.source).file
+            self.draft.insert(file, ("orgs", name, "connections"), handle, data)
 
     def _add(self, live: Resource) -> None:
         """Describe an org that no manifest has."""

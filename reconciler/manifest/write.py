@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import KINDS, grant, member, org, workspace
+from reconciler.kinds import KINDS, attachment, connection, grant, member, org, permission, secret, workspace
 from reconciler.kinds.kind import same_value
 from reconciler.manifest.edit import WIDTH, CannotEditError, File, last_line, scalar
 
@@ -40,7 +40,36 @@ def described(live: Resource, name_of: Callable[[Resource], str]) -> tuple[dict[
         found[workspace.KIND.section] = {
             handle: _space(live, spaces[handle], name_of, notes) for handle in sorted(spaces)
         }
+    links = live.of(connection.KIND.name)
+    if links:
+        found[connection.KIND.section] = {handle: _connection(live, links[handle], notes) for handle in sorted(links)}
     return found, notes
+
+
+def described_connection(live: Resource, handle: str) -> tuple[dict[str, Any], list[str]]:
+    """The same for one connection of `live`, with its permissions and attachments."""
+    notes: list[str] = []
+    return _connection(live, live.of(connection.KIND.name)[handle], notes), notes
+
+
+def _connection(live: Resource, link: Resource, notes: list[str]) -> dict[str, Any]:
+    """Its configuration is left alone: Pipes gives no secrets back, and without them it would be replaced by a part."""
+    address = f"org.{live.handle}/connection.{link.handle}"
+    found = {name: value for name, value in _attributes(connection.KIND.name, link).items() if name != secret.FIELD}
+    if link.attrs.get(secret.FIELD):
+        notes.append(
+            f"{address}: config is left out, and left alone: Pipes gives no secrets back, and replaces it as a whole; write "
+            "it with ${env:NAME} or ${file:PATH} for each secret"
+        )
+    handles = {space.id: space.handle for space in live.of(workspace.KIND.name).values()}
+    permitted, attached = link.of(permission.KIND.name).values(), link.of(attachment.KIND.name).values()
+    if {row.id for row in permitted} == {row.id for row in attached} <= handles.keys():
+        found[permission.KIND.section] = sorted(handles[row.id] for row in attached)
+    else:
+        notes.append(
+            f"{address}: it is not attached just where it is permitted, so its workspaces are left out, and left alone"
+        )
+    return found
 
 
 def described_workspace(

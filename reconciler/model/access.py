@@ -54,11 +54,21 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A connection (`acme/aws_prod`) that is a schema of a workspace (`acme/prod`): who reaches the one reaches the other."""
+
+    connection: str
+    workspace: str
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """A map of who reaches what, by person and object.
 
     `source` is `manifests` or `live`. `objects` are all orgs and workspaces that were looked at; of those in `open` it is
-    not known, or not whole, who is in them, since the manifests do not manage their members.
+    not known, or not whole, who is in them, since the manifests do not manage their members. `routes` are the connections
+    that are reached through workspaces; of those in `unrouted` it is not known where they are.
     """
 
     source: str
@@ -67,3 +77,5 @@ class Access:
     objects: tuple[str, ...]
     open: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+    unrouted: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.kinds import grant, member
 from reconciler.model.access import DIRECT, OWNS, Access, Reach
+from reconciler.plan import routes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -103,7 +104,8 @@ def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
             reaches += _implicit(owners, place)
             owning = {reach.key for reach in owners}
             reaches += [r for r in _entries(place, grants or {}, names, teams) if r.key not in owning]
-    return _sorted("manifests", desired.day, reaches, objects, unknown)
+    found, unrouted = routes.of_desired(desired)
+    return replace(_sorted("manifests", desired.day, reaches, objects, unknown), routes=found, unrouted=unrouted)
 
 
 def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams) -> Iterator[Reach]:
@@ -146,7 +148,9 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
                 unknown.append(place)
             reaches += _implicit(owners, place)
             reaches += [reach for reach in _rows(space, GRANT, place, names) if reach.key not in owning]
-    return replace(_sorted("live", day, reaches, objects, unknown), notes=tuple(notes))
+    found, unrouted = routes.of_live(live)
+    access = _sorted("live", day, reaches, objects, unknown)
+    return replace(access, notes=tuple(notes), routes=found, unrouted=unrouted)
 
 
 def _rows(parent: Resource, kind: str, place: str, names: Names | None) -> Iterator[Reach]:
@@ -172,9 +176,28 @@ def _sorted(source: str, day: date, reaches: list[Reach], objects: list[str], un
 
 
 def narrowed(
-    access: Access, *, people: Collection[str] = (), objects: Collection[str] = (), orgs: Collection[str] = ()
+    access: Access,
+    *,
+    people: Collection[str] = (),
+    objects: Collection[str] = (),
+    orgs: Collection[str] = (),
+    connections: Collection[str] = (),
 ) -> Access:
-    """Only these people (by name or key), and of the objects these and those of these orgs; no choice means all."""
+    """Only these people (by name or key), and of the objects these and those of these orgs; no choice means all.
+
+    With `connections` (`acme/aws_prod`): only what is reached through the workspaces that have them.
+    """
+    if connections:
+        found = tuple(route for route in access.routes if route.connection in connections)
+        through = {route.workspace for route in found}
+        access = replace(
+            access,
+            reaches=tuple(reach for reach in access.reaches if reach.object in through),
+            objects=tuple(place for place in access.objects if place in through),
+            open=tuple(place for place in access.open if place in through),
+            routes=found,
+            unrouted=tuple(name for name in access.unrouted if name in connections),
+        )
 
     def keeps(place: str) -> bool:
         return not (objects or orgs) or place in objects or place.partition("/")[0] in orgs
@@ -188,4 +211,6 @@ def narrowed(
         ),
         objects=tuple(place for place in access.objects if keeps(place)),
         open=tuple(place for place in access.open if keeps(place)),
+        routes=tuple(route for route in access.routes if keeps(route.workspace)),
+        unrouted=tuple(name for name in access.unrouted if not (objects or orgs) or name.partition("/")[0] in orgs),
     )

@@ -6,21 +6,22 @@ do not manage the members of an object, nothing is concluded from nobody being w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model.access import DIRECT, OWNS
+from reconciler.model.access import DIRECT, OWNS, Access
 from reconciler.model.address import join
 from reconciler.model.desired import Desired, Node, Rules
 from reconciler.model.expiring import UNKNOWN
 from reconciler.model.plan import Change
 from reconciler.model.review import AccessChange, Review, Statement, TeamChange
+from reconciler.plan import routes
 from reconciler.plan.access import GRANT, MEMBER, WORKSPACE, Names, of_desired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date
 
     from reconciler.model.access import Reach
     from reconciler.model.diagnostic import Diagnostic, Source
@@ -33,6 +34,7 @@ SAFEGUARDS = {
     "max_removals_count": "max_removals.count",
     "max_removals_percent": "max_removals.percent",
 }
+NOBODY = Access("manifests", date.min, (), ())
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class _Sides:
     head_names: Names
     orgs: dict[str, str] = field(default_factory=dict)  # a BASE handle -> the one in HEAD
     spaces: dict[str, str] = field(default_factory=dict)  # the same for acme/prod
+    old: Access = NOBODY  # who reaches what in BASE, by the names of HEAD
+    new: Access = NOBODY
 
     def base_org(self, name: str) -> Node | None:
         """The BASE node of an org by its handle in HEAD."""
@@ -71,6 +75,8 @@ def make_review(
     """
     # A pull request could otherwise rewrite who an invited person is, and hide behind it.
     sides = _paired(_Sides(base, head, Names(base, base_lock), Names(head, base_lock)))
+    if any(routes.CONNECTION in above.children for side in (base, head) for above in side.orgs.values()):
+        sides.old, sides.new = _in_head(of_desired(base, base_lock), sides), of_desired(head, base_lock)
     access, rerouted = _access(sides, base_lock)
     known = {(found.summary, found.source.file if found.source else "") for found in base.warnings}
     notes = [*notes, *_breaking(later or {})]
@@ -181,6 +187,17 @@ def _change(
     return AccessChange(shown.who, at[0], at[1], have, want, why, unknown, invited, source)
 
 
+def _in_head(access: Access, sides: _Sides) -> Access:
+    names = {**sides.orgs, **sides.spaces}
+    return replace(access, reaches=tuple(replace(r, object=_renamed(r.object, sides, names)) for r in access.reaches))
+
+
+def _spaces(sides: _Sides, name: str) -> dict[str, str]:
+    """A workspace's handle in BASE -> the one in HEAD, of one org of HEAD."""
+    pairs = ((old.partition("/")[2], new.partition("/")) for old, new in sides.spaces.items())
+    return {old: handle for old, (org, _, handle) in pairs if org == name}
+
+
 def _renamed(place: str, sides: _Sides, names: Mapping[str, str]) -> str:
     """The name in HEAD of an object of BASE; a workspace that HEAD does not list stands below its org's new name."""
     found = names.get(place)
@@ -265,6 +282,9 @@ def _statements(sides: _Sides, base_lock: Lock, head_lock: Lock, later: Mapping[
     for name, org in sides.head.orgs.items():
         before = sides.base_org(name)
         yield from _of_org(name, org, before)
+        for address, one, earlier in routes.pairs(name, org, before):
+            yield from routes.statements(name, address, one, earlier, _spaces(sides, name), sides.old, sides.new)
+        yield from routes.forgotten(name, org, before)
         spaces = before.children.get(WORKSPACE, {}) if before is not None else {}
         for inner, space in org.children.get(WORKSPACE, {}).items():
             old = _old(inner, space, spaces)
@@ -276,8 +296,8 @@ def _statements(sides: _Sides, base_lock: Lock, head_lock: Lock, later: Mapping[
         if have != want:
             yield Statement("safeguard", f"safeguards.{shown}", str(have), str(want))
     for name, person in sides.head.people.items():
-        earlier = sides.base.people.get(name)
-        if earlier is not None and (earlier.handle, earlier.email) != (person.handle, person.email):
+        known = sides.base.people.get(name)
+        if known is not None and (known.handle, known.email) != (person.handle, person.email):
             was, now = sides.base_names.key(name), sides.head_names.key(name)
             if was != now:
                 yield Statement("person", name, was, now, source=person.source)
@@ -432,16 +452,19 @@ def _changes(sides: _Sides) -> Iterator[Change]:
             at = join(address, WORKSPACE, inner)
             yield from _of_node(WORKSPACE, at, space, earlier, address)
             yield from _of_people(at, GRANT, space, earlier, sides)
+        for at, node, earlier in routes.pairs(name, org, before):
+            yield from _of_node(node.kind, at, node, earlier, address)
+            yield from routes.changes(at, node, earlier, _spaces(sides, name))
 
 
 def _of_node(kind: str, address: str, node: Node, before: Node | None, parent: str | None) -> Iterator[Change]:
     have = dict(before.attrs) if before is not None and not before.absent else {}
     if node.absent:
         if before is None or not before.absent:
-            yield Change("delete", kind, address, have, None, (), node.source, "absent", stated=True)
+            yield Change("delete", kind, address, routes.shown(have), None, (), node.source, "absent", stated=True)
         return
     if before is None or before.absent:
-        yield Change("create", kind, address, None, dict(node.attrs), (), node.source)
+        yield Change("create", kind, address, None, routes.shown(node.attrs), (), node.source)
         return
     if before.name != node.name:
         old = join(parent, kind, before.name)
@@ -453,7 +476,7 @@ def _of_node(kind: str, address: str, node: Node, before: Node | None, parent: s
     if differing or dropped:
         shown = {name: have.get(name) for name in differing}
         source = (node.sources or {}).get(next(iter(differing), ""), node.source)
-        yield Change("update", kind, address, shown, differing, (), source, details=dropped)
+        yield Change("update", kind, address, routes.shown(shown), routes.shown(differing), (), source, details=dropped)
 
 
 def _of_people(parent: str, kind: str, node: Node, before: Node | None, sides: _Sides) -> Iterator[Change]:

@@ -13,10 +13,11 @@ from reconciler.report.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.model.access import Access, Reach
+    from reconciler.model.access import Access, Reach, Route
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
 FORMAT_VERSION = "1.0"
+UNROUTED = "The manifests leave alone which workspaces have them: only Pipes knows."
 COLUMNS = ("person", "handle", "object", "role", "why", "path", "pending", "expires", "then")
 OPEN = "Who else is in is known to Pipes only: the manifests do not manage all of their members."
 
@@ -65,7 +66,30 @@ def _list(access: Access) -> Iterator[Section]:
     )
     if rows:
         yield Section("Who reaches what", table=Table(("Who", "What", "Role", "Why"), rows), weight=KEPT)
+    yield from _connections(access)
     yield from _open(access)
+
+
+def routed(access: Access) -> Iterator[tuple[Route, Reach]]:
+    """Who reaches which connection, through which workspace."""
+    through: dict[str, list[Reach]] = {}
+    for reach in access.reaches:
+        through.setdefault(reach.object, []).append(reach)
+    for route in access.routes:
+        yield from ((route, reach) for reach in through.get(route.workspace, ()))
+
+
+def _connections(access: Access) -> Iterator[Section]:
+    rows = tuple(
+        ((Name(route.connection),), (Name(route.workspace),), (Name(reach.who),), (Name(reach.role),), (_why(reach),))
+        for route, reach in routed(access)
+    )
+    if rows:
+        head = ("Connection", "Through", "Who", "Role", "Why")
+        yield Section("Who reaches which connection", table=Table(head, rows), weight=KEPT)
+    if access.unrouted:
+        items = tuple(Item((Name(name),)) for name in access.unrouted)
+        yield Section("Connections of which it is not known where they are", items, weight=SHOWN, about=(UNROUTED,))
 
 
 def _open(access: Access) -> Iterator[Section]:
@@ -101,6 +125,7 @@ def _matrices(access: Access) -> Iterator[Section]:
         open_ = any(place in access.open for place in places)
         about: Words = (OPEN,) if open_ else ()
         yield Section(org, table=Table(head, rows) if rows else None, weight=KEPT, about=about)
+    yield from _connections(access)
 
 
 def _cell(reach: Reach | None) -> Words:
@@ -131,6 +156,18 @@ def document(access: Access) -> dict[str, Any]:
             }
             for reach in access.reaches
         ],
+        "connections": [
+            {
+                "connection": route.connection,
+                "workspace": route.workspace,
+                "person": reach.person,
+                "handle": reach.key,
+                "role": reach.role,
+                "why": reach.why,
+            }
+            for route, reach in routed(access)
+        ],
+        "connections_open": list(access.unrouted),
         "notes": list(access.notes),
     }
 

@@ -254,6 +254,8 @@ def _rename(found: Statement) -> Words:
     was = Name(found.before or "")
     if kind == "workspace":
         return (f"renames the {kind} ", was, " to ", Name(place), ": its DNS name changes")
+    if kind == "connection":
+        return (f"renames the {kind} ", was, " to ", Name(place), ": its schemas are called so in every workspace")
     whole = ("renames the org ", was, " to ", Name(place))
     if not found.names:
         return (*whole, ": the DNS name of each of its workspaces changes")
@@ -269,6 +271,8 @@ def _absent(found: Statement) -> Words:
         return ("deletes the org ", Name(place), " with all its workspaces", *inside)
     if kind == "workspace":
         return ("deletes the workspace ", Name(place), " and its database")
+    if kind == "connection":
+        return ("deletes the connection ", Name(place), ": every workspace loses it, and its secrets are gone")
     where, _, person = place.rpartition("/")
     had = (", who was ", Name(found.before), " there") if found.before else ()
     return ("takes ", Name(person), " out of ", Name(where), *had)
@@ -350,6 +354,38 @@ def _lock(found: Statement) -> Words:
     )  # fmt: skip
 
 
+def _attached(found: Statement) -> Words:
+    what = ("lets ", Name(found.after or ""), " use the connection ", Name(_place(found.address)[1]))
+    return (*what, ", which ", *_who(found), " there")
+
+
+def _detached(found: Statement) -> Words:
+    what = ("takes the connection ", Name(_place(found.address)[1]), " out of ", Name(found.before or ""))
+    return (*what, ", where ", *_who(found), " it until now")
+
+
+def _who(found: Statement) -> Words:
+    shown, more = found.names[:A_LINE], len(found.names) - A_LINE
+    if not shown:
+        return ("nobody who is known here reaches",)
+    many = f" and {more} more" if more > 0 else ""
+    return (*listed(shown), many, " reach" if len(found.names) > 1 else " reaches")
+
+
+def _reads(found: Statement) -> Words:
+    return (
+        "has apply read ",
+        *listed(found.names),
+        " and send it with the connection ",
+        Name(_place(found.address)[1]),
+    )
+
+
+def _rotates(found: Statement) -> Words:
+    day = found.day.isoformat() if found.day is not None else ""
+    return ("sends the configuration of ", Name(_place(found.address)[1]), f" once more, from {day} on")
+
+
 SAYINGS: dict[str, Callable[[Statement], Words]] = {
     "rename": _rename,
     "absent": _absent,
@@ -362,6 +398,10 @@ SAYINGS: dict[str, Callable[[Statement], Words]] = {
     "safeguard": _safeguard,
     "person": _person,
     "lock": _lock,
+    "attached": _attached,
+    "detached": _detached,
+    "reads": _reads,
+    "rotate": _rotates,
 }
 
 

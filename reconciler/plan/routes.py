@@ -1,0 +1,150 @@
+"""Through which workspaces which connections are reached, and what a pull request changes in it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.kinds import attachment, children_of, connection, org, secret, workspace
+from reconciler.model.access import Route
+from reconciler.model.address import join
+from reconciler.model.plan import Change
+from reconciler.model.review import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from reconciler.model.access import Access
+    from reconciler.model.desired import Desired, Node
+    from reconciler.model.live import Snapshot
+
+CONNECTION, ATTACHMENT, WORKSPACE = connection.KIND.name, attachment.KIND.name, workspace.KIND.name
+
+
+# --- access -----------------------------------------------------------------------------------------------------------
+
+
+def of_desired(desired: Desired) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+    """The routes that manifests want, and the connections of which they do not say where they are."""
+    routes: list[Route] = []
+    unknown: list[str] = []
+    for above in desired.orgs.values():
+        for node in above.children.get(CONNECTION, {}).values():
+            if above.absent or node.absent:
+                continue
+            name = f"{above.name}/{node.name}"
+            spaces = node.children.get(ATTACHMENT)
+            if spaces is None:
+                unknown.append(name)
+            routes += [Route(name, f"{above.name}/{space}", one.source) for space, one in (spaces or {}).items()]
+    return tuple(sorted(routes, key=_order)), tuple(sorted(unknown))
+
+
+def of_live(live: Snapshot) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+    """The routes that Pipes has, and the connections of which it was not read where they are."""
+    routes: list[Route] = []
+    unknown: list[str] = []
+    for above in live.orgs.values():
+        handles = {space.id: space.handle for space in above.of(WORKSPACE).values()}
+        for one in above.of(CONNECTION).values():
+            name = f"{above.handle}/{one.handle}"
+            if not one.was_read(ATTACHMENT):
+                unknown.append(name)
+            routes += [
+                Route(name, f"{above.handle}/{handles.get(row.id, row.id)}") for row in one.of(ATTACHMENT).values()
+            ]
+    return tuple(sorted(routes, key=_order)), tuple(sorted(unknown))
+
+
+def _order(route: Route) -> tuple[str, str]:
+    return route.connection, route.workspace
+
+
+# --- review -----------------------------------------------------------------------------------------------------------
+
+
+def pairs(name: str, above: Node, before: Node | None) -> Iterator[tuple[str, Node, Node | None]]:
+    """The address and node of each connection of HEAD's org `name`, with what BASE has for it."""
+    earlier = before.children.get(CONNECTION, {}) if before is not None else {}
+    for handle, node in above.children.get(CONNECTION, {}).items():
+        old = handle if handle in earlier else node.renamed_from
+        yield join(join(None, org.KIND.name, name), CONNECTION, handle), node, earlier.get(old) if old else None
+
+
+def forgotten(name: str, above: Node, before: Node | None) -> Iterator[Statement]:
+    """Connections of BASE that HEAD says nothing of any more: nothing happens to them."""
+    if before is None or above.absent:
+        return
+    listed = above.children.get(CONNECTION, {})
+    spoken_for = {*listed, *(node.renamed_from for node in listed.values())}
+    for handle, node in before.children.get(CONNECTION, {}).items():
+        if handle not in spoken_for and not node.absent:
+            yield Statement("left-alone", join(join(None, org.KIND.name, name), CONNECTION, handle))
+
+
+def statements(
+    name: str, address: str, node: Node, before: Node | None, spaces: Mapping[str, str], old: Access, new: Access
+) -> Iterator[Statement]:
+    """What is dangerous, lasting or odd in how HEAD changes one connection of the org `name`.
+
+    `spaces` leads from a workspace's handle in BASE to the one in HEAD; `old` and `new` are who reaches what,
+    under the names of HEAD.
+    """
+    sources = node.sources or {}
+    if node.absent:
+        if before is None or not before.absent:
+            yield Statement("absent", address, reason=node.reason, source=node.source)
+        return
+    if before is not None and before.absent:
+        before = None
+    if node.renamed_from is not None and (before is None or before.name != node.name):
+        yield Statement("rename", address, node.renamed_from, node.name, source=sources.get("renamed_from"))
+    had = set(secret.references(before.attrs.get(secret.FIELD)).values()) if before is not None else set()
+    has = secret.references(node.attrs.get(secret.FIELD)).values()
+    fresh = tuple(dict.fromkeys(reference for reference in has if reference not in had))
+    if fresh:
+        yield Statement("reads", address, names=fresh, source=sources.get(secret.FIELD, node.source))
+    if node.rotate is not None and (before is None or before.rotate != node.rotate):
+        yield Statement("rotate", address, day=node.rotate, source=sources.get("rotate", node.source))
+    wanted, earlier = node.children.get(ATTACHMENT), _before(ATTACHMENT, before, spaces)
+    if wanted is None:
+        return  # left alone
+    for space, one in wanted.items():
+        if space not in earlier:
+            place = f"{name}/{space}"
+            yield Statement("attached", address, after=place, names=_people(new, place), source=one.source)
+    for space in sorted(earlier):
+        if space not in wanted:
+            place = f"{name}/{space}"
+            yield Statement("detached", address, place, names=_people(old, place), source=sources.get(ATTACHMENT))
+
+
+def _people(access: Access, place: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reach.who for reach in access.reaches if reach.object == place))
+
+
+def _before(kind: str, before: Node | None, spaces: Mapping[str, str]) -> set[str]:
+    """Where BASE has a connection, by the handles of HEAD."""
+    return {spaces.get(space, space) for space in before.children.get(kind, {})} if before is not None else set()
+
+
+def changes(address: str, node: Node, before: Node | None, spaces: Mapping[str, str]) -> Iterator[Change]:
+    """The changes of where a connection may be used and is attached; `spaces` as in `statements`."""
+    if node.absent:
+        return
+    for kind in children_of(CONNECTION):
+        wanted = node.children.get(kind.name)
+        earlier = _before(kind.name, before, spaces)
+        if wanted is None:
+            continue
+        for space, one in wanted.items():
+            if space not in earlier:
+                yield Change("create", kind.name, join(address, kind.name, space), None, {}, (), one.source)
+        for space in sorted(earlier):
+            if space not in wanted:
+                source = (node.sources or {}).get(kind.name)
+                yield Change("delete", kind.name, join(address, kind.name, space), {}, None, (), source, "unlisted")
+
+
+def shown(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as a report shows them: of a secret only where it comes from."""
+    return {name: secret.described(value) if name == secret.FIELD else value for name, value in attrs.items()}

@@ -1,0 +1,201 @@
+"""Connections in the commands that only tell: drift, review, access and import."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+WORLD = """
+users: {bob: {}, carol: {}}
+orgs:
+  acme:
+    members: {alice: owner, bob: member, carol: member}
+    workspaces:
+      prod: {members: {bob: reader}, attached: [aws_prod]}
+      dev: {members: {carol: operator}}
+    connections:
+      aws_prod: {plugin: aws, config: {regions: [eu-west-1], secret_key: kept-by-nobody}, permitted: [prod]}
+      gcp_old: {plugin: gcp, permitted: [dev]}
+"""
+HEAD = """version: 1
+orgs:
+  acme:
+    members: {alice: owner, bob: member, carol: member}
+    workspaces: {prod: {members: {bob: reader}}, dev: {members: {carol: operator}}}
+    connections:
+      aws_prod:
+        plugin: aws
+        config: {regions: [eu-west-1], secret_key: '${env:AWS_SECRET}'}
+        workspaces: [prod]
+"""
+NAME = "org.acme/connection.aws_prod"
+
+
+@pytest.fixture
+def here(bench):
+    bench.hidden.add("kept-by-nobody")
+    bench.pipes(WORLD)
+    bench.manifest(HEAD)
+    return bench
+
+
+# --- access -----------------------------------------------------------------------------------------------------------
+
+
+def through(ran):
+    return [(one["connection"], one["workspace"], one["person"], one["role"]) for one in ran.json["connections"]]
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_access_tells_who_reaches_a_cloud_account_through_which_workspace(here, live):
+    options = ["--live", *here.local] if live else []
+    ran = here.run("access", *options, "--connection", "acme/aws_prod", "--format", "json")
+    assert through(ran) == [
+        ("acme/aws_prod", "acme/prod", "alice", "owner"),
+        ("acme/aws_prod", "acme/prod", "bob", "reader"),
+    ]
+    assert {one["object"] for one in ran.json["access"]} == {"acme/prod"}
+    for form in ("text", "markdown", "html", "csv"):
+        assert here.run("access", *options, "--format", form).status == 0
+    assert "aws_prod" in here.run("access", *options).out
+
+
+def test_attaching_and_detaching_change_who_reaches_the_account(here):
+    here.manifest(HEAD.replace("[prod]", "[prod, dev]"))
+    ran = here.run("access", "--format", "json")
+    assert ("acme/aws_prod", "acme/dev", "carol", "operator") in through(ran)
+    here.manifest(HEAD.replace("[prod]", "[]"))
+    assert through(here.run("access", "--format", "json")) == []
+
+
+def test_access_says_of_which_connections_it_does_not_know_where_they_are(here):
+    here.manifest(HEAD.replace("        workspaces: [prod]\n", ""))
+    ran = here.run("access", "--format", "json")
+    assert ran.json["connections_open"] == ["acme/aws_prod"]
+    assert "acme/aws_prod" in here.run("access").out
+    ran = here.run("access", "--connection", "acme/aws_prd")
+    assert ran.status == 1
+    assert "did you mean `acme/aws_prod`?" in ran.err
+
+
+# --- drift ------------------------------------------------------------------------------------------------------------
+
+
+def differing(ran):
+    return {(one["what"], one["address"], one["attribute"]) for one in ran.json["differences"]}
+
+
+def test_a_secret_that_pipes_does_not_tell_is_no_drift(here):
+    assert here.run("drift", *here.local).status == 0
+
+
+def test_drift_tells_what_was_changed_of_a_connection_outside_and_by_whom(here):
+    client = here.client()
+    client.ok("PATCH", "/org/acme/connection/aws_prod", {"config": {"regions": ["us-east-1"]}})
+    client.ok("DELETE", "/org/acme/workspace/prod/schema/aws_prod")
+    ran = here.run("drift", *here.local, "--format", "json")
+    assert ran.status == 2
+    assert ("changed", NAME, "config") in differing(ran)
+    assert ("removed", f"{NAME}/attachment.prod", None) in differing(ran)
+    ran = here.run("drift", *here.local)
+    assert "config of acme/aws_prod is" in ran.out
+    assert "alice" in ran.out
+
+
+def test_drift_tells_a_connection_that_was_renamed_outside(here):
+    here.run("lock", *here.local)
+    here.client().ok("PATCH", "/org/acme/connection/aws_prod", {"handle": "aws_live"})
+    ran = here.run("drift", *here.local, "--format", "json")
+    assert ("renamed", NAME, None) in differing(ran)
+    assert here.planned().codes == ["rename"]
+
+
+def test_connections_that_nobody_manages_are_listed(here):
+    ran = here.run("drift", *here.local, "--unmanaged", "--format", "json")
+    assert "org.acme/connection.gcp_old" in {one["address"] for one in ran.json["unmanaged"]}
+
+
+# --- review -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def review(bench):
+    """Compare one text with another, as two folders."""
+
+    def compare(base, head, form="json"):
+        bench.manifest(base, "base/orgs.yaml")
+        bench.manifest(head, "head/orgs.yaml")
+        return bench.run("review", "base", "head", "--format", form)
+
+    return compare
+
+
+def stated(ran):
+    return {one["kind"]: one["text"] for one in ran.json["statements"]}
+
+
+def test_a_review_tells_who_reaches_an_account_from_now_on_and_who_no_longer(review):
+    ran = review(HEAD, HEAD.replace("[prod]", "[dev]"))
+    assert stated(ran) == {
+        "attached": "lets acme/dev use the connection acme/aws_prod, which alice and carol reach there",
+        "detached": "takes the connection acme/aws_prod out of acme/prod, where alice and bob reach it until now",
+    }
+
+
+def test_a_review_tells_which_secrets_are_read_and_what_is_deleted_renamed_or_forgotten(review):
+    fresh = review(HEAD.replace("${env:AWS_SECRET}", "${env:OLD}"), HEAD)
+    assert stated(fresh) == {"reads": "has apply read ${env:AWS_SECRET} and send it with the connection acme/aws_prod"}
+    gone = HEAD.partition("      aws_prod:")[0] + "      aws_prod: {absent: true}\n"
+    assert stated(review(HEAD, gone))["absent"].startswith("deletes the connection acme/aws_prod")
+    renamed = HEAD.replace("aws_prod:", "aws_live:\n        renamed_from: aws_prod")
+    assert stated(review(HEAD, renamed)).keys() == {"rename"}
+    assert stated(review(HEAD, HEAD.partition("    connections:")[0])).keys() == {"left-alone"}
+    assert stated(review(HEAD, HEAD + "        rotate: 2026-11-01\n")).keys() == {"rotate"}
+
+
+def test_a_review_of_a_renamed_workspace_is_no_attaching(review):
+    head = HEAD.replace("prod: {members", "live: {renamed_from: prod, members").replace("[prod]", "[live]")
+    assert stated(review(HEAD, head)).keys() == {"rename"}
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "github", "junit"])
+def test_a_review_has_the_changes_of_connections_in_each_form(review, form):
+    ran = review(HEAD, HEAD.replace("eu-west-1", "eu-west-2").replace("[prod]", "[dev]"), form)
+    assert ran.status == 0
+    assert "aws_prod" in ran.out
+
+
+# --- import -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_import_writes_connections_without_their_configuration_and_a_plan_is_empty(bench):
+    bench.hidden.add("kept-by-nobody")
+    bench.pipes(WORLD.replace("permitted: [dev]", "permitted: []"))
+    ran = bench.run("import", *bench.local, "acme")
+    assert ran.status == 0
+    assert "config is left out, and left alone" in ran.err
+    written = yaml.safe_load((bench.folder / "orgs" / "acme.yaml").read_text())["orgs"]["acme"]["connections"]
+    assert written == {
+        "aws_prod": {"plugin": "aws", "workspaces": ["prod"]},
+        "gcp_old": {"plugin": "gcp", "workspaces": []},
+    }
+    assert bench.plan("orgs", "--detailed-exitcode").status == 0
+
+
+def test_an_import_leaves_out_where_a_connection_is_where_that_is_not_one_list(here):
+    (here.folder / "orgs.yaml").unlink()
+    ran = here.run("import", *here.local, "acme")
+    assert ran.status == 0
+    assert "org.acme/connection.gcp_old: it is not attached just where it is permitted" in ran.err
+    assert here.plan("orgs", "--detailed-exitcode").status == 0
+
+
+def test_an_import_adds_the_connections_that_no_manifest_has(here):
+    here.manifest(HEAD.replace("version: 1\n", "version: 1\n# ours\n"), "orgs/acme.yaml")
+    (here.folder / "orgs.yaml").unlink()
+    ran = here.run("import", *here.local, "acme")
+    assert ran.status == 0
+    text = (here.folder / "orgs" / "acme.yaml").read_text()
+    assert "# ours" in text
+    assert "gcp_old" in text
+    assert here.plan("orgs", "--detailed-exitcode").status == 0
