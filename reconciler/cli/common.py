@@ -53,10 +53,10 @@ def org_option(command: Command) -> Command:
 
 
 def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    from reconciler.plan.shard import parse
-
     if value is None:
         return None
+    from reconciler.plan.shard import parse
+
     try:
         return parse(value)
     except ValueError as error:

@@ -10,10 +10,11 @@ import random
 import threading
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import tenacity
 
+from reconciler.model.errors import PipesError
 from reconciler.pipes.errors import LostAnswerError, NotSentError, StatusError
 
 if TYPE_CHECKING:
@@ -69,6 +70,25 @@ def run(
 ) -> T:
     """Run `attempt` until it succeeds or the policy gives up; then its last answer is returned, or its error raised."""
     started = clock()
+    # nearly always this is all; a policy costs more than everything else that we do for a page of 30 rows
+    ended: T | None = None
+    failed: PipesError | None = None
+    try:
+        ended = attempt()
+    except PipesError as error:
+        failed = error
+    if failed is None and getattr(ended, "status", None) != TOO_MANY:
+        return cast("T", ended)
+    known = True
+
+    def first_or_next() -> T:
+        nonlocal known
+        if not known:
+            return attempt()
+        known = False
+        if failed is not None:
+            raise failed
+        return cast("T", ended)
 
     def again(state: RetryCallState) -> bool:
         assert state.outcome is not None
@@ -95,7 +115,7 @@ def run(
         sleep(seconds)
 
     policy = tenacity.Retrying(retry=again, wait=wait, stop=stop, sleep=pause, retry_error_callback=_give_up)
-    return policy(attempt)
+    return policy(first_or_next)
 
 
 def _ending(state: RetryCallState) -> Any:

@@ -203,7 +203,7 @@ def left_behind(
     return next((handle for handle in unlisted if resembles(new, handle)), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there is one for each row, and a frozen one takes four times as long to make
 class Who:
     """A person of the manifest in one org. `key` is the live handle, or the name where only an email is known."""
 
