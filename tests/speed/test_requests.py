@@ -5,11 +5,13 @@ from math import ceil
 
 import pytest
 
+from reconciler.cli.common import narrow
 from reconciler.manifest import load_texts
 from reconciler.pipes.client import Client
 from reconciler.pipes.reading import snapshot
 from reconciler.pipes.settings import Settings
 from reconciler.plan import make_plan
+from reconciler.plan.shard import of_desired
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.world import generate, seed
 
@@ -51,3 +53,64 @@ def test_a_plan_that_finds_nothing_to_do_sends_no_more_gets_than_the_pages_it_ne
     expected += managed * ceil(grants / 100)
     assert len(seen) <= expected
     assert all(line.startswith("GET ") for line in seen)
+
+
+ORGS, MEMBERS = 30, 20
+
+
+@pytest.fixture
+def estate(tmp_path):
+    """A world of several orgs, and a client's settings for it."""
+    world = generate(orgs=ORGS, members=MEMBERS, workspaces=2, grants=5)
+    path = tmp_path / "pipes.db"
+    with Store(path) as store:
+        seed(store, world)
+        token = store.default_token()
+    return load_texts({"orgs.yaml": manifest(world)}, today=date(2026, 11, 24)), Settings(
+        "http://sandbox.invalid/api/v0", token, path
+    )
+
+
+def test_a_shard_reads_its_own_orgs_alone_and_all_shards_together_read_each_once(estate):
+    desired, settings = estate
+    seen = []
+    for number in (1, 2, 3):
+        with Client(settings, read_only=True, on_request=lambda _m, path, _s, _t: seen.append(path)) as client:
+            own = narrow(desired, of_desired(desired, {}, number, 3)[0])
+            snapshot(client, own, {})
+    below = [path for path in seen if path.startswith("/org/")]
+    assert len(below) == len(set(below)) == ORGS * 4  # two lists of its own, and one below each of two workspaces
+    assert sorted(set(seen) - set(below)) == ["/actor", "/actor/org"]
+
+
+class Body(bytes):
+    """A page as it came, counted while anybody holds it."""
+
+    living = most = 0
+
+    def __new__(cls, content):
+        cls.living += 1
+        cls.most = max(cls.most, cls.living)
+        return super().__new__(cls, content)
+
+    def __del__(self):
+        Body.living -= 1
+
+
+def test_no_more_raw_pages_are_held_than_requests_run_side_by_side(estate):
+    desired, settings = estate
+    Body.living = Body.most = 0
+    with Client(settings, read_only=True, parallelism=4) as client:
+        send = client.session.send
+
+        def counted(request, **options):
+            response = send(request, **options)
+            read = response.raw.read
+            response.raw.read = lambda *args, **kwargs: Body(found) if (found := read(*args, **kwargs)) else found
+            return response
+
+        client.session.send = counted
+        live = snapshot(client, desired, {})
+    assert len(live.orgs) == ORGS
+    assert 0 < Body.most <= 4
+    assert Body.living == 0
