@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
+BENCH := .bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format accept docs bench clean
@@ -37,8 +38,14 @@ accept: $(VENV)/installed ## Rewrite what the tests expect; read the difference 
 docs: $(VENV)/installed ## Rewrite the generated parts of README and docs
 	RECONCILER_ACCEPT=1 $(BIN)/python -m pytest tests/test_docs.py
 
-bench: $(VENV)/installed ## Time and memory by size, beside Terraform where it is installed; takes minutes
+$(BENCH)/tried:
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check 'octodns>=1.10' || echo "octoDNS could not be installed"
+	@touch $@
+
+bench: $(VENV)/installed $(BENCH)/tried ## All benchmarks side by side, with octoDNS and Terraform where they can be had; ten minutes
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/parts.py
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -1,0 +1,93 @@
+"""A Pipes that costs its machine next to nothing: the embedded one's answers, recorded, sent again after a latency.
+
+    python benchmarks/answers.py FOLDER MILLISECONDS
+
+Records what a plan in FOLDER asks the embedded Pipes for, then prints `ready PORT` and answers those requests over HTTP
+until its standard input ends. One thread, a timer for each request, rows that are bytes already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from reconciler.manifest import load
+from reconciler.pipes.client import Client
+from reconciler.pipes.reading import snapshot
+from reconciler.pipes.settings import resolve
+
+
+def recorded(folder: Path) -> dict[bytes, bytes]:
+    """Request target -> the whole answer, for every GET of a plan."""
+    found: dict[bytes, bytes] = {}
+    settings = resolve("sandbox:pipes.db", None, {}, cwd=folder)
+    with Client(settings, read_only=True) as client:
+        send = client.session.send
+
+        def recording(request, **options):
+            response = send(request, **options)
+            body = response.raw.read(decode_content=True)
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            assert response.status_code == 200, request.url
+            found[request.path_url.encode()] = head.encode() + body
+            response.raw = _Again(body)
+            return response
+
+        client.session.send = recording
+        snapshot(client, load([folder / "orgs.yaml"], today=datetime.now(UTC).date()), {})
+    return found
+
+
+class _Again:
+    """A body that was read, to be read once more."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def read(self, amount: int, **_: object) -> bytes:
+        found, self._body = self._body[:amount], self._body[amount:]
+        return found
+
+    def release_conn(self) -> None:
+        pass
+
+    close = release_conn
+
+
+class Answers(asyncio.Protocol):
+    """One connection, one request at a time, as our client sends them."""
+
+    def __init__(self, known: dict[bytes, bytes], latency: float) -> None:
+        self._known, self._latency, self._got = known, latency, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._got += data
+        if self._got.endswith(b"\r\n\r\n"):
+            target = self._got.split(b" ", 2)[1]
+            self._got = b""
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._latency, partial(self._transport.write, self._known[target]))
+
+
+async def serve(known: dict[bytes, bytes], latency: float) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Answers(known, latency), "127.0.0.1", 0)
+    print("ready", server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+
+
+def main(folder: str, milliseconds: str) -> None:
+    known = recorded(Path(folder))
+    gc.freeze()
+    asyncio.run(serve(known, float(milliseconds) / 1000))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
