@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply import schedule, secrets, settle
 from reconciler.apply.perform import perform
 from reconciler.apply.state import Run
-from reconciler.kinds import connection, member, secret, workspace
+from reconciler.kinds import connection, logo, member, secret, workspace
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
@@ -67,7 +68,9 @@ def run(
     for org in plan.orgs:
         lifted = any(code == "owner-floor" and addresses.covers(where, org) for code, where in plan.allowed)
         floors[org.partition(".")[2]] = 1 if lifted else desired.rules.min_owners
-    state = Run(plan, client, journal, live.actor.id, floors, by_handle=named_by_handle(desired))
+    state = Run(
+        plan, client, journal, live.actor.id, floors, by_handle=named_by_handle(desired), folders=_folders(desired)
+    )
     blocked = {addresses.org_of(r.address) for r in plan.refusals} if options.keep_going else set()
     steps = [step for step in plan.steps if addresses.org_of(step.address) not in blocked]
     rest = settle.Rest(client, timeout=options.settle, clock=options.clock, stop=options.stop)
@@ -150,6 +153,15 @@ def _tested(state: Run, outcome: Outcome) -> Outcome:
     return replace(
         outcome, detail=f"its test failed: {status or 'no status'}{f', {reason}' if reason else ''}", test_failed=True
     )
+
+
+def _folders(desired: Desired) -> dict[str, str]:
+    """The folder of the manifest that states each org's logo."""
+    return {
+        addresses.join(None, "org", name): Path(node.sources[logo.MARK].file).parent.as_posix()
+        for name, node in desired.orgs.items()
+        if node.sources and logo.MARK in node.sources
+    }
 
 
 def named_by_handle(desired: Desired) -> frozenset[str]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from threading import Lock as Mutex
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from reconciler.apply import guard, look
+from reconciler.apply import guard, look, pictures
 from reconciler.apply.errors import StepFailed
-from reconciler.kinds import KINDS, member
+from reconciler.kinds import KINDS, logo, member
 from reconciler.kinds.kind import Place, same_value
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reconciler.kinds.kind import Kind
     from reconciler.model.live import Resource
     from reconciler.model.plan import Change, Step
-    from reconciler.pipes.client import Answer
+    from reconciler.pipes.client import Answer, Upload
 
 # how often an unclear answer is looked into before the step is given up as unknown
 TRIES = 4
@@ -97,7 +97,9 @@ def _filled(run: Run, request: Request) -> Request:
 def _request(run: Run, step: Step, request: Request, progress: _Progress) -> None:
     change = run.changes[step.address]
     kind = KINDS[change.kind]
-    if request.method == "POST":
+    if logo.is_about(request.path):
+        _picture(run, step, change, request, progress)
+    elif request.method == "POST":
         _create(run, step, kind, request, progress)
     elif request.method == "PATCH":
         _modify(run, step, change, kind, request, progress)
@@ -105,12 +107,19 @@ def _request(run: Run, step: Step, request: Request, progress: _Progress) -> Non
         _remove(run, step, change, kind, request, progress)
 
 
-def _send(run: Run, step: Step, request: Request, progress: _Progress, known: Sequence[str] = ()) -> Answer | None:
+def _send(
+    run: Run,
+    step: Step,
+    request: Request,
+    progress: _Progress,
+    known: Sequence[str] = (),
+    upload: Upload | None = None,
+) -> Answer | None:
     """Send between the journal's intent and outcome; None where no answer came. Raises NotSentError."""
     ticket = run.journal.intent(step, request, tuple(known))
     progress.sent = True
     try:
-        answer = run.client.send(request)
+        answer = run.client.send(request, upload)
     except LostAnswerError as error:
         progress.lost, progress.unclear = error, True
         run.journal.outcome(ticket, "lost")
@@ -318,6 +327,51 @@ def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
     _give_up(progress, answer)
 
 
+# --- the logo ---------------------------------------------------------------------------------------------------------
+
+
+def _picture(run: Run, step: Step, change: Change, request: Request, progress: _Progress) -> None:
+    """Upload an org's logo, or go back to the generated one (org_createAvatar, org_deleteAvatar).
+
+    Either can be done twice: the same picture is the same. So what was lost is sent again, unless somebody else may have
+    put another picture there. What Pipes answers is for the lock file: nothing else tells the next plan what is live.
+    """
+    body = request.body or {}
+    reference, instead_of = body.get(logo.MARK), body.get("instead_of")
+    upload = pictures.upload(reference, run.folders.get(step.address, "")) if reference is not None else None
+    org_path = request.path.rpartition("/")[0]
+    answer = None
+    before = instead_of
+    for attempt in range(1, TRIES + 1):
+        now = reading.at(run.client, KINDS[change.kind], org_path)
+        if now is None:
+            raise StepFailed("the organization is not there any more; plan again")
+        if change.id is not None and now.id != change.id:
+            raise StepFailed(f"another object has this handle now ({now.id}, planned for {change.id}); plan again")
+        url = now.attrs.get(logo.URL)
+        if attempt == 1 and change.before is None:
+            before = url  # made by this apply: nobody has seen an earlier one
+        if url != before:
+            raise StepFailed(
+                "the logo was changed by somebody else since it was read; it is left as they made it, plan again"
+                if attempt == 1
+                else "no answer came, and the logo is another one now: whether it is ours cannot be told; plan again",
+                wrote=attempt > 1,
+            )
+        answer = _send(run, step, Request(request.method, request.path, body, now.version), progress, (), upload)
+        if answer is not None and (answer.ok or (answer.status == 404 and reference is None)):
+            new = (answer.body or {}).get(logo.URL) if answer.ok else url
+            more = {logo.MARK: logo.mark(reference), logo.URL: new} if isinstance(new, str) else {}
+            with run.mutex:
+                run.learned[step.address] = LockEntry(now.id, more=more)
+            return
+        if answer is not None and not _unclear(answer):
+            by_others = "the organization was changed by somebody else at this moment; plan again. "
+            raise _failed(answer, by_others if answer.status in CONFLICT else "")
+        _pause(run, attempt, answer)
+    _give_up(progress, answer)
+
+
 def _as_wanted(kind: Kind, now: Resource, body: Mapping[str, Any]) -> bool:
     attributes = {a.name: a for a in kind.attributes}
     for name, value in body.items():
@@ -338,7 +392,7 @@ def _must_be_as_planned(run: Run, step: Step, change: Change, kind: Kind, now: R
     before = {**change.before, **run.attrs.get(step.address, {})}
     for a in kind.attributes:
         same = a.same if a.secret else same_value
-        if a.settable and not same(now.attrs.get(a.name), before.get(a.name)):
+        if a.settable and not a.apart and not same(now.attrs.get(a.name), before.get(a.name)):
             raise StepFailed(
                 f"{a.name} was changed by somebody else since it was read: {before.get(a.name)!r} is now "
                 f"{now.attrs.get(a.name)!r}; it is left as they made it, plan again"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.apply import look
-from reconciler.kinds import KINDS
+from reconciler.kinds import KINDS, logo
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
@@ -50,6 +50,8 @@ def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[
 
 def _became(client: Client, request: InFlight, known: Lock, by_handle: Collection[str]) -> str:
     kind = KINDS[addresses.split(request.address)[-1][0]]
+    if logo.is_about(request.path):
+        return "whether Pipes took the logo cannot be known, and it is planned again"
     if request.method != "POST":
         now = reading.at(client, kind, request.path)
         if request.method == "DELETE":

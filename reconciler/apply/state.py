@@ -29,6 +29,7 @@ class Run:
     changes: dict[str, Change] = field(default_factory=dict)
     learned: dict[str, LockEntry] = field(default_factory=dict)
     handles: dict[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)  # org address -> where its logo's path begins
     by_handle: frozenset[str] = frozenset()  # the handles of everybody whom the manifests name by one
     turns: dict[str, Mutex] = field(default_factory=dict)  # org -> whose turn it is to invite by email
     attrs: dict[str, dict[str, Any]] = field(default_factory=dict)  # address -> what we know it to be by our own writes

@@ -120,16 +120,17 @@ def at_revision(revision: str, paths: Sequence[Path], day: date) -> Desired:
     from reconciler.manifest.revision import texts
 
     try:
-        return loaded(texts(revision, paths), day)
+        return loaded(texts(revision, paths), day, revision)
     except ManifestError as error:
         # not as diagnostics: their lines would be looked for in today's files
         raise UsageError(first_problem(revision, error)) from None
 
 
-def loaded(texts: Mapping[str, bytes], day: date) -> Desired:
+def loaded(texts: Mapping[str, bytes], day: date, revision: str) -> Desired:
     from reconciler.manifest import load_texts
+    from reconciler.manifest.revision import pictures
 
-    return load_texts(texts, today=day)
+    return load_texts(texts, today=day, pictures=pictures(revision))
 
 
 def first_problem(revision: str, error: ManifestError) -> str:

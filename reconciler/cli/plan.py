@@ -108,7 +108,9 @@ def _base(since: str | None, paths: Sequence[Path], found: common.Manifests) -> 
     from reconciler.model.errors import ManifestError
 
     try:
-        return drift.only(drift.loaded(texts(since, paths, missing_ok=True), found.desired.day), found.desired), ""
+        return drift.only(
+            drift.loaded(texts(since, paths, missing_ok=True), found.desired.day, since), found.desired
+        ), ""
     except ManifestError as error:
         return None, drift.first_problem(since, error)
 

@@ -80,7 +80,8 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
     label = head if head is not None else WORKING
     try:
         texts = revision.texts(head, paths) if head is not None else revision.working(paths)
-        after = manifest.load_texts(texts, today=day)
+        pictures = revision.pictures(head if head is not None else ".")
+        after = manifest.load_texts(texts, today=day, pictures=pictures)
     except ManifestError as error:
         known = {_fact(found) for found in base_errors}
         errors = [found for found in error.diagnostics if found.severity == "error"]
@@ -97,7 +98,7 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
     ends = endings(earlier, after)
 
     def load(on: date) -> Desired:
-        return manifest.load_texts(texts, today=on)
+        return manifest.load_texts(texts, today=on, pictures=pictures)
 
     later = common.later(ends, load)
     near = ending(after, soon)
@@ -129,7 +130,9 @@ def _base(base: str, paths: Sequence[Path], day: date) -> tuple[Desired | None, 
     from reconciler.manifest import revision
 
     try:
-        return manifest.load_texts(revision.texts(base, paths, missing_ok=True), today=day), ()
+        return manifest.load_texts(
+            revision.texts(base, paths, missing_ok=True), today=day, pictures=revision.pictures(base)
+        ), ()
     except ManifestError as error:
         return None, [found for found in error.diagnostics if found.severity == "error"]
 

@@ -59,12 +59,13 @@ class Attribute:
     same: Callable[[Any, Any], bool] = same_value
     last: bool = False
     hidden: bool = False
+    apart: bool = False  # set by requests of its own; no row of the API tells it
     secret: bool = False
     required: bool = False  # there is no creating without it
 
     @property
     def settable(self) -> bool:
-        return self.on_create or self.on_update
+        return self.on_create or self.on_update or self.apart
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds.kind import KEPT_BY_PIPES, READ_ONLY, Attribute, Kind, Place
+from reconciler.kinds import logo
+from reconciler.kinds.kind import KEPT_BY_PIPES, Attribute, Kind, Place
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
 
@@ -27,6 +28,7 @@ class Row(msgspec.Struct):
     version_id: int | None = None
     display_name: str | None = None
     url: str | None = None
+    avatar_url: str | None = None
     token_min_issued_at: str | None = None
     usage_compute_threshold: int | None = None
     usage_compute_action: str | None = None
@@ -51,6 +53,7 @@ def already_reset(have: Any, want: Any) -> bool:
 ATTRIBUTES = (
     Attribute("display_name", on_create=True, on_update=True, clear=""),
     Attribute("url", on_create=True, on_update=True, clear=""),
+    Attribute("logo", apart=True, same=logo.same),
     Attribute("usage_compute_threshold", on_update=True),
     Attribute("usage_compute_action", on_update=True),
     Attribute("usage_storage_threshold", on_update=True),
@@ -59,12 +62,13 @@ ATTRIBUTES = (
     Attribute("usage_user_action", on_update=True),
     Attribute("token_min_issued_at", on_update=True, same=already_reset, last=True),
     Attribute("tenant_id", hidden=True),
+    Attribute("avatar_url", hidden=True),
 )
 
 
 NOT_WRITTEN = {
     **KEPT_BY_PIPES,
-    "avatar_url": READ_ONLY,
+    "avatar_url": "read-only: Pipes makes it of what `logo` says",
     "billing": "read-only: plan and payment are chosen in the console",
     "handle": "the key that it stands under; `renamed_from` states a rename",
     "plan_id": "chosen in the console: Pipes takes it for a new organization only, and never tells it",
@@ -73,7 +77,7 @@ NOT_WRITTEN = {
 
 
 def resource(row: Row) -> Resource:
-    attrs = {a.name: getattr(row, a.name) for a in ATTRIBUTES}
+    attrs = {a.name: getattr(row, a.name) for a in ATTRIBUTES if not a.apart}
     return Resource("org", row.handle, row.id, row.version_id, attrs)
 
 
@@ -86,16 +90,20 @@ def find(place: Place, handle: str) -> str:  # noqa: ARG001
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
-    """org_create knows three fields; org_update sets the rest right after."""
+    """org_create knows three fields; org_update sets the rest right after, org_createAvatar the logo."""
     first = Request("POST", "/org", {"handle": handle, **KIND.body(attrs, create=True)})
     rest = {name: value for name, value in attrs.items() if value is not None and not KIND.attribute(name).on_create}
     body = KIND.body(rest, create=False)
-    return (first, Request("PATCH", f"/org/{handle}", body)) if body else (first,)
+    more = (Request("PATCH", f"/org/{handle}", body),) if body else ()
+    picture = {logo.MARK: attrs[logo.MARK]} if attrs.get(logo.MARK) is not None else {}
+    return (first, *more, *logo.requests(handle, picture, None))
 
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
-    """org_update."""
-    return (Request("PATCH", f"/org/{place.org}", KIND.body(attrs, create=False), have.version),)
+    """org_update, and org_createAvatar or org_deleteAvatar."""
+    body = KIND.body(attrs, create=False)
+    first = (Request("PATCH", f"/org/{place.org}", body, have.version),) if body else ()
+    return (*first, *logo.requests(place.org, attrs, have.attrs.get(logo.URL)))
 
 
 def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:  # noqa: ARG001

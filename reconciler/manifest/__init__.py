@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from reconciler.manifest import picture
 from reconciler.manifest.files import lock_path, read_all
 from reconciler.manifest.shape import schema, schema_text
 from reconciler.model.diagnostic import Source
@@ -35,12 +36,14 @@ def load(paths: Sequence[str | Path], *, today: date) -> Desired:
     return desired
 
 
-def load_texts(texts: Mapping[str, bytes], *, today: date) -> Desired:
-    """The same for manifests in memory, by name. No manifests ask for nothing."""
-    return _load(texts, today, [])
+def load_texts(texts: Mapping[str, bytes], *, today: date, pictures: picture.Reader = picture.read) -> Desired:
+    """The same for manifests in memory, by name. No manifests ask for nothing. `pictures` reads the logos beside them."""
+    return _load(texts, today, [], pictures)
 
 
-def _load(texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic]) -> Desired:
+def _load(
+    texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic], pictures: picture.Reader = picture.read
+) -> Desired:
     from reconciler.manifest.check import Gaps, check
     from reconciler.manifest.document import read
     from reconciler.manifest.merge import Reporter, merge
@@ -52,6 +55,7 @@ def _load(texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic
         check(document, gaps)
     report = Reporter(documents)
     written = merge(documents, report, gaps)
+    picture.pin(written.orgs, pictures, report)
     for name, data in texts.items():
         _keys_of_aws(documents[name], data, report)
     if report.found:

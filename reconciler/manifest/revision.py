@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from reconciler.manifest import lockfile
+from reconciler.manifest import lockfile, picture
 from reconciler.manifest.document import shown
 from reconciler.manifest.files import DEFAULT_FILE, DEFAULT_FOLDER, LOCK_FILE, MAX_BYTES, lock_path, read_all
 from reconciler.model.diagnostic import Diagnostic, Source
@@ -84,6 +84,30 @@ def working(paths: Sequence[Path] = ()) -> dict[str, bytes]:
     if problems:
         raise ManifestError(problems)
     return found
+
+
+def pictures(revision_or_folder: str) -> picture.Reader:
+    """What reads the logos beside manifests that `texts` gave: as they stood there, and below their folders only."""
+    if is_folder(revision_or_folder):
+        return picture.read
+
+    def read(manifest: str, path: str) -> bytes:
+        folder = Path(manifest).parent
+        problems: list[Diagnostic] = []
+        with _tree(revision_or_folder) as tree:
+            base, entry = tree.find(folder), tree.find(folder / path)
+            if entry is None or base is None:
+                raise picture.PictureError(
+                    f"there is no such file at {shown(revision_or_folder)}, or it leads out of it"
+                )
+            if base.path and not entry.path.startswith(f"{base.path}/"):
+                raise picture.PictureError(picture.OUTSIDE)
+            data = tree.read(path, entry, problems)
+        if data is None:
+            raise picture.PictureError(problems[0].summary)
+        return data
+
+    return read
 
 
 def lock(revision_or_folder: str, paths: Sequence[Path] = ()) -> Lock:

@@ -99,6 +99,23 @@ class _Raw:
     location: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file of a form."""
+
+    field: str
+    name: str
+    media_type: str
+    data: bytes
+
+    def form(self) -> tuple[bytes, str]:
+        """The body and its content type (RFC 7578)."""
+        from urllib3.filepost import encode_multipart_formdata
+
+        body, content_type = encode_multipart_formdata({self.field: (self.name, self.data, self.media_type)})
+        return body, content_type
+
+
 class Filling(Protocol):
     """Puts values where a body refers to them, and takes them out of what comes back."""
 
@@ -241,8 +258,11 @@ class Client:
 
     # -- writing
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request, upload: Upload | None = None) -> Answer:
         """Send one write, with `If-Match` where it has a version. Any status is returned, as an Answer.
+
+        With `upload` a form with that file is the body, whatever the request's own body tells of it. The body of a
+        DELETE is for the reader: the contract has none there.
 
         Raises NotSentError where it surely did not reach Pipes, LostAnswerError where it may have taken effect: no
         answer came, or one that Pipes cannot have written. Raises ReadOnlyError on a client that only reads.
@@ -252,7 +272,11 @@ class Client:
         url = self._url(request.path)
         # the one place where references become values: they are in no object that anything else sees
         filled = self._secrets.filled if self._secrets is not None else _as_it_is
-        body = None if request.body is None else msgspec.json.encode(filled(request.body))
+        told = request.body is not None and request.method != "DELETE"
+        body = msgspec.json.encode(filled(request.body or {})) if told else None
+        content_type = "application/json"
+        if upload is not None:
+            body, content_type = upload.form()
         # the contract's own text says to pass the version id itself; RFC 9110 would want quotes, which it doesn't mention
         version = None if request.if_match is None else str(request.if_match)
         tries = 0
@@ -260,7 +284,7 @@ class Client:
         def attempt() -> Answer:
             nonlocal tries
             tries += 1
-            raw = self._once(request.method, url, request.path, None, body, version, tries)
+            raw = self._once(request.method, url, request.path, None, body, version, tries, content_type)
             return self._answer(request, raw)
 
         return retry.run(attempt, reading=False, clock=self._clock, sleep=self._sleep)
@@ -298,12 +322,13 @@ class Client:
         body: bytes | None,
         version: str | None,
         tries: int,
+        content_type: str = "application/json",
     ) -> _Raw:
         if self._closed.is_set():
             raise NotSentError("the connection to Pipes was closed", repeatable=False)
         headers = {}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content_type
         if version is not None:
             headers["If-Match"] = version
         sent = self._gate.pass_through()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import children_of, grant, member, named_below, secret, workspace
+from reconciler.kinds import children_of, grant, logo, member, named_below, secret, workspace
 from reconciler.kinds import org as org_kind
 from reconciler.kinds.kind import Place, weaker
 from reconciler.model import address as addresses
@@ -66,6 +66,8 @@ def _org(
     lock: identity.Known,
 ) -> None:
     kind, want, have = org_kind.KIND, match.want, match.have
+    if have is not None and logo.MARK in want.attrs and not want.absent:
+        have = _with_logo(sheet, want, have, lock)
     if want.absent:
         if have is not None:
             _delete_org(sheet, have, lock)
@@ -115,6 +117,29 @@ def _org(
     for child in named_below(kind.name):
         if child.name in want.children:
             _named(sheet, child, place, match, desired, lock)
+
+
+def _with_logo(sheet: OrgSheet, want: Node, have: Resource, lock: identity.Known) -> Resource:
+    """The live org with what is known of its logo: what the lock file says, or else no more than its URL."""
+    entry = lock.entries.get(sheet.address)
+    more = entry.more if entry is not None and entry.id == have.id else {}
+    url = have.attrs.get(logo.URL)
+    found = logo.known(more, url)
+    wanted = want.attrs[logo.MARK]
+    if found is None:
+        what = "the picture that Pipes generates" if wanted is None else wanted
+        sheet.notes.append(
+            f"the logo of {sheet.name} was changed outside: its URL is not the one that Pipes gave for what was uploaded"
+            if more.get(logo.URL)
+            else f"whether the logo of {sheet.name} is {what} already cannot be known: no upload of it is in the lock "
+            "file; it is sent once, and known from then on"
+        )
+    if wanted is not None and not logo.same(found, wanted) and logo.split(wanted)[1] is None:
+        sheet.notes.append(
+            f"the logo of {sheet.name} is fetched from {wanted} when this is applied, whatever is there then: nobody has "
+            f"reviewed the picture; {logo.PIN}… behind the URL pins it"
+        )
+    return replace(have, attrs={**have.attrs, logo.MARK: found or url or "unknown"})
 
 
 def _reset(sheet: OrgSheet, live: Snapshot, desired: Desired) -> None:
@@ -186,7 +211,7 @@ def _update(
         attrs[secret.FIELD] = want.attrs[secret.FIELD]
     if not attrs:
         return None
-    for name in [name for name in attrs if not kind.attribute(name).on_update]:
+    for name in [name for name in attrs if not (kind.attribute(name).on_update or kind.attribute(name).apart)]:
         sheet.errors.append(
             Diagnostic(
                 "error",

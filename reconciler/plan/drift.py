@@ -22,6 +22,7 @@ from reconciler.model.drift import (
     Since,
     Unmanaged,
 )
+from reconciler.model.live import LockEntry
 from reconciler.plan import identity, make_plan
 
 if TYPE_CHECKING:
@@ -317,6 +318,8 @@ class _View:
             name = attribute.name
             if name not in after or before.get(name) == after[name]:
                 continue
+            if attribute.apart and not self.lock.get(change.address, LockEntry("")).more.get(name):
+                continue  # what nothing is known of has not changed: the plan's note says so
             source = change.source
             if node is not None:
                 source = (node.sources or {}).get(name, node.source)

@@ -445,8 +445,9 @@ def test_the_example_shows_every_section_and_key_of_the_schema_but_the_alternati
     keys = set(schema()["properties"])
     for name in ("safeguards", "person", "org", "workspace", "memberEntry", "grantEntry"):
         keys |= set(schema()["$defs"][name]["properties"])
-    # connections want secrets in the environment of whoever tries the example: docs/connections.md shows them
-    alternatives = {"usage_storage_threshold", "usage_storage_action", "connections"}
+    # connections want secrets in the environment of whoever tries the example: docs/connections.md shows them;
+    # a logo wants a picture beside the manifest
+    alternatives = {"usage_storage_threshold", "usage_storage_action", "connections", "logo"}
     assert {key for key in keys if f"{key}:" not in text} == alternatives
 
 

@@ -8,7 +8,7 @@ from reconciler.sandbox import bodies, connections, objects
 from reconciler.sandbox.call import Call, Org, Reply, operation
 from reconciler.sandbox.operations.where import where
 from reconciler.sandbox.problems import Problem, bad_request, not_found
-from reconciler.sandbox.store import PRIMARY_TENANT_ID, head
+from reconciler.sandbox.store import PRIMARY_TENANT_ID, document, head
 
 ORG = "/org/{org_handle}"
 IMAGE_BYTES = 2 * 1024**2
@@ -193,14 +193,16 @@ def org_list_usage(call: Call) -> Reply:
 
 @operation("POST", ORG + "/avatar", "org_createAvatar")
 def org_create_avatar(call: Call) -> Reply:
-    """One part of a multipart form holds the picture: PNG, JPEG or GIF."""
+    """One part of a multipart form holds the picture: PNG, JPEG, GIF or WebP. Its URL is another one each time."""
     org = call.org("owner", missing=404)
     image = _picture(call)
     media_type = next((kind for magic, kind in _IMAGES.items() if image.startswith(magic)), None)
+    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
+        media_type = "image/webp"
     if media_type is None:
-        raise bad_request("body", "is neither a PNG nor a JPEG nor a GIF")
+        raise bad_request("body", "is neither a PNG nor a JPEG nor a GIF nor a WebP")
     call.db.execute("INSERT OR REPLACE INTO avatar VALUES (?, ?, ?)", (org.id, media_type, image))
-    return _set_avatar(call, org, f"/avatar/{org.id}")
+    return _set_avatar(call, org, f"/avatar/{org.id}?v={document(org.head)['version_id'] + 1}")
 
 
 @operation("DELETE", ORG + "/avatar", "org_deleteAvatar")

@@ -1,0 +1,190 @@
+"""Fetching a file by URL: which addresses are admitted, that the checked one is connected to, and the bounds."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.pipes.fetch import FetchError, fetch, is_public
+from reconciler.sandbox.serve import self_signed
+
+HERE = ipaddress.ip_address("127.0.0.1")
+PICTURE = b"\x89PNG" + b"x" * 1000
+
+
+class Web:
+    """An https server on this machine; `pages` are path -> (status, headers, body). `asked` are the paths that came."""
+
+    def __init__(self, folder):
+        self.pages, self.asked = {}, []
+        self.released = threading.Event()
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                web.asked.append((self.headers["Host"].partition(":")[0], self.path))
+                status, headers, body = web.pages[self.path]
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+                if headers.get("X-Hold"):
+                    self.wfile.flush()
+                    web.released.wait(30)
+
+            def log_message(self, *_):
+                return
+
+        made = self_signed(folder, "logo.example")
+        self.authority = str(made.authority)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(made.certificate, made.key)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+
+    def url(self, path="/a.png", host="logo.example"):
+        return f"https://{host}:{self.port}{path}"
+
+    def stop(self):
+        self.released.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def web(tmp_path):
+    found = Web(tmp_path)
+    found.pages["/a.png"] = (200, {"Content-Length": str(len(PICTURE))}, PICTURE)
+    yield found
+    found.stop()
+
+
+def got(web, url=None, names=None, **options):
+    """Fetch with this machine admitted as if it were public; `names` says what each further name resolves to."""
+    known = {"logo.example": ["127.0.0.1"], **(names or {})}
+    options = {"limit": 2000, "admits": lambda a: a == HERE or is_public(a), "authority": web.authority, **options}
+    return fetch(url or web.url(), resolved=lambda host, _port: known.get(host) or [host], **options)
+
+
+def refused(web, *args, **options):
+    with pytest.raises(FetchError) as error:
+        got(web, *args, **options)
+    return str(error.value)
+
+
+def test_a_file_is_fetched_from_the_host_that_the_url_names(web):
+    assert got(web) == PICTURE
+    assert web.asked == [("logo.example", "/a.png")]
+
+
+def test_a_redirect_is_followed_and_its_host_is_looked_at_as_the_first_was(web):
+    web.pages["/old.png"] = (302, {"Location": "/a.png"}, b"")
+    assert got(web, web.url("/old.png")) == PICTURE
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("https://127.0.0.2/x", "127.0.0.2, which is not public"),
+        ("https://169.254.169.254/latest/meta-data", "169.254.169.254, which is not public"),
+        ("https://[::1]/x", "::1, which is not public"),
+        ("https://inside.example/x", "10.1.2.3, which is not public"),
+        ("http://logo.example/a.png", "https://HOST/PATH is followed only"),
+        ("file:///etc/passwd", "https://HOST/PATH is followed only"),
+        ("https://user@logo.example/a.png", "https://HOST/PATH is followed only"),
+        ("/loop", "redirects more than 3 times"),
+        ("", "redirects more than 3 times"),
+    ],
+)
+def test_a_redirect_leads_nowhere_inside(web, target, said):
+    web.pages["/loop"] = (302, {"Location": target}, b"")
+    assert said in refused(web, web.url("/loop"), names={"inside.example": ["10.1.2.3"]})
+    assert {path for _, path in web.asked} == {"/loop"}
+
+
+def test_one_address_that_is_not_public_among_several_is_enough(web):
+    assert "10.0.0.1" in refused(web, names={"logo.example": ["127.0.0.1", "10.0.0.1"]})
+    assert web.asked == []
+
+
+def test_the_address_that_was_looked_at_is_the_one_connected_to(web):
+    """DNS that answers otherwise the second time (rebinding) is not asked a second time."""
+    answers = iter([["127.0.0.1"], ["10.0.0.1"]])
+    found = fetch(
+        web.url(),
+        2000,
+        admits=lambda a: a == HERE,
+        resolved=lambda *_: next(answers),
+        authority=web.authority,
+    )
+    assert found == PICTURE
+    assert list(answers) == [["10.0.0.1"]]
+
+
+def test_a_name_that_resolves_to_nothing_is_said_so(web):
+    def unknown(*_):
+        raise OSError
+
+    with pytest.raises(FetchError, match=r"nobody\.example is unknown to DNS"):
+        fetch("https://nobody.example/a.png", 10, resolved=unknown)
+    with pytest.raises(FetchError, match=r"nobody\.example has no address"):
+        fetch("https://nobody.example/a.png", 10, resolved=lambda *_: [])
+
+
+def test_a_certificate_has_to_be_the_hosts_and_trusted(web):
+    assert "is not trusted" in refused(web, web.url(host="other.example"), names={"other.example": ["127.0.0.1"]})
+    assert "is not trusted" in refused(web, authority=None)
+    assert web.asked == []
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ((404, {"Content-Length": "0"}, b""), "answered 404"),
+        ((200, {"Content-Length": "2001"}, b"x" * 2001), "more than 1 KiB"),
+        ((200, {}, b"x" * 5000), "more than 1 KiB"),
+        ((200, {"Content-Length": "99999999999"}, b"x" * 2001), "more than 1 KiB"),
+        ((200, {"Content-Length": "500"}, b"x"), "cut short"),
+    ],
+)
+def test_an_answer_is_bounded_and_whole(web, page, said):
+    web.pages["/a.png"] = page
+    assert said in refused(web)
+
+
+def test_a_file_that_does_not_end_in_time_is_given_up(web):
+    web.pages["/a.png"] = (200, {"Content-Length": "500", "X-Hold": "1"}, b"x")
+    assert "took more than 0.3 s" in refused(web, seconds=0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "public"),
+    [
+        ("93.184.216.34", True), ("2606:2800:220:1:248:1893:25c8:1946", True),
+        ("0.0.0.0", False), ("100.64.0.1", False), ("192.168.1.1", False), ("172.16.0.1", False), ("224.0.0.1", False),
+        ("255.255.255.255", False), ("192.0.2.1", False), ("fe80::1", False), ("fc00::1", False), ("::", False),
+        ("::ffff:10.0.0.1", False), ("64:ff9b::a00:1", False), ("64:ff9b::5db8:d822", True), ("2002:a00:1::", False),
+        ("ff02::1", False), ("ff0e::1", False),
+    ],
+)  # fmt: skip
+def test_only_addresses_of_the_internet_are_public(text, public):
+    assert is_public(ipaddress.ip_address(text)) is public
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv4_address_is_no_more_public_inside_an_ipv6_one(address):
+    mapped = ipaddress.IPv6Address(b"\0" * 10 + b"\xff\xff" + address.packed)
+    translated = ipaddress.IPv6Address(ipaddress.ip_address("64:ff9b::").packed[:12] + address.packed)
+    assert is_public(mapped) == is_public(translated) == is_public(address)
