@@ -30,6 +30,7 @@ COMMANDS = {
     "access": "Show who reaches what, and why.",
     "import": "Write manifests from live organizations.",
     "fmt": "Lay manifests out in their canonical form.",
+    "offboard": "Print the patch that takes a person out of everything.",
     "lock": "Make the lock file anew from what is live.",
     "schema": "Print the JSON Schema of manifests or plans.",
     "sandbox": "An imitation of Turbot Pipes on this machine.",

@@ -146,6 +146,53 @@ class Section:
         yield after, after, text
 
 
+@dataclass(slots=True)
+class Items:
+    """One list of a file, and which of its texts are to go. `colon` is the place behind its key's colon."""
+
+    file: File
+    path: tuple[str, ...]
+    node: yaml.SequenceNode
+    colon: int
+    removed: set[str] = field(default_factory=set)
+
+    @property
+    def values(self) -> list[str]:
+        return [item.value for item in self.node.value]
+
+    @property
+    def touched(self) -> bool:
+        return bool(self.removed)
+
+    def remove(self, value: str) -> None:
+        if any(item.value == value and item.start_mark.index < self.colon for item in self.node.value):
+            raise CannotEditError(f"`{value}` is written through an alias")
+        self.removed.add(value)
+
+    def edits(self) -> Iterator[tuple[int, int, str]]:
+        """(start, end, text) in characters of the file."""
+        found = self.node.value
+        if not self.node.flow_style:
+            for item in found:
+                if item.value in self.removed:
+                    yield self.file.begin(item.start_mark.line), self.file.begin(last_line(item) + 1), ""
+            if all(item.value in self.removed for item in found):
+                yield self.colon, self.colon, " []"
+            return
+        kept = [n for n, item in enumerate(found) if item.value not in self.removed]
+        if not kept:
+            yield found[0].start_mark.index, _end(found[-1]), ""
+            return
+        for n, item in enumerate(found[: kept[-1]]):
+            if item.value in self.removed:
+                yield item.start_mark.index, found[n + 1].start_mark.index, ""
+        if kept[-1] + 1 < len(found):
+            start, end = _end(found[kept[-1]]), _end(found[-1])
+            if "#" in self.file.text[start:end]:  # a comment beside the last that stays; a comma may be the last thing
+                start = found[kept[-1] + 1].start_mark.index
+            yield start, end, ""
+
+
 class File:
     """A manifest's text and its nodes; line numbers count from 0."""
 
@@ -155,11 +202,16 @@ class File:
         self.newline = "\r\n" if "\r\n" in self.text else "\n"
         self.root = yaml.compose(self.text, Loader=yaml.CBaseLoader)
         self.sections: dict[tuple[str, ...], Section] = {}
+        self.lists: dict[tuple[str, ...], Items] = {}
         self._begins = [0, *(match.end() for match in re.finditer("\r\n|[\n\r\x85\u2028\u2029]", self.text))]
 
     @property
+    def _parts(self) -> list[Section | Items]:
+        return [*self.sections.values(), *self.lists.values()]
+
+    @property
     def touched(self) -> bool:
-        return any(section.touched for section in self.sections.values())
+        return any(part.touched for part in self._parts)
 
     def begin(self, line: int) -> int:
         """Where a line begins; beyond the last one, where the text ends."""
@@ -195,14 +247,26 @@ class File:
         found = self.sections[path] = Section(self, path, node, colon)
         return found
 
+    def items(self, path: tuple[str, ...]) -> Items:
+        """The list at a path. Raises CannotEditError where there is none, or where it stands elsewhere than it seems."""
+        if path not in self.lists:
+            section = self.section(path[:-1])
+            node, k = section.value(path[-1]), next(k for k, _ in section.node.value if k.value == path[-1])
+            if not isinstance(node, yaml.SequenceNode):
+                raise CannotEditError("no manifest has its list")
+            if node.start_mark.index < k.end_mark.index:
+                raise CannotEditError("it is written through an alias")
+            self.lists[path] = Items(self, path, node, self.colon(k))
+        return self.lists[path]
+
     def result(self) -> bytes:
         """The text with all edits made, from its end to its beginning, so that places stay what they were read as."""
         gone = {(*section.path, name) for section in self.sections.values() for name in section.removed}
         edits = [
-            (start, end, -len(section.path), new)
-            for section in self.sections.values()
-            if section.touched and not any(section.path[: len(path)] == path for path in gone)
-            for start, end, new in section.edits()
+            (start, end, -len(part.path), new)
+            for part in self._parts
+            if part.touched and not any(part.path[: len(path)] == path for path in gone)
+            for start, end, new in part.edits()
         ]
         text = self.text
         # of two insertions at one place the deeper one belongs first: a section ends before what it stands in

@@ -16,7 +16,7 @@ from reconciler.report.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.diagnostic import Diagnostic, Refusal
     from reconciler.model.plan import Change, Effect, Plan
 
     Paint = Callable[[str, str], str]
@@ -55,6 +55,11 @@ def render_diagnostics(diagnostics: Sequence[Diagnostic], *, color: bool = False
     """Each with its place, its line and a caret; empty for none."""
     paint = _colored if color else _plain
     return "".join(line + "\n" for diagnostic in diagnostics for line in _diagnostic(diagnostic, paint))
+
+
+def render_refusals(refusals: Sequence[Refusal]) -> str:
+    """Each with its address, the fact and the way on, as in a plan."""
+    return "".join(line + "\n" for refusal in refusals for line in _refusal(refusal, _plain))
 
 
 def section(found: words.Section) -> Iterator[str]:
@@ -189,16 +194,20 @@ def _effect(effect: Effect, paint: Paint) -> str:
 
 
 def _refusals(plan: Plan, paint: Paint) -> Iterator[str]:
-    bar = paint("alarm", "!")
     for refusal in plan.refusals:
-        where = f" ({escape(words.place(refusal.source))})" if refusal.source else ""
-        yield f"{bar} {paint('alarm', 'Refused: ' + escape(refusal.code))} for {paint('bold', escape(refusal.address))}{where}"
-        yield f"{bar}   {escape(refusal.fact)}"
-        yield f"{bar}   Way on: {escape(refusal.way_on)}"
-        option = words.lift(refusal)
-        if option:
-            yield f"{bar}   Or lift it for this one run: {escape(option)}"
+        yield from _refusal(refusal, paint)
         yield ""
+
+
+def _refusal(refusal: Refusal, paint: Paint) -> Iterator[str]:
+    bar = paint("alarm", "!")
+    where = f" ({escape(words.place(refusal.source))})" if refusal.source else ""
+    yield f"{bar} {paint('alarm', 'Refused: ' + escape(refusal.code))} for {paint('bold', escape(refusal.address))}{where}"
+    yield f"{bar}   {escape(refusal.fact)}"
+    yield f"{bar}   Way on: {escape(refusal.way_on)}"
+    option = words.lift(refusal)
+    if option:
+        yield f"{bar}   Or lift it for this one run: {escape(option)}"
 
 
 def _diagnostic(found: Diagnostic, paint: Paint) -> Iterator[str]:

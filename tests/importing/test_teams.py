@@ -120,6 +120,16 @@ def test_what_is_a_team_and_what_it_is_called(orgs, teams):
     assert suggested(orgs, {})[0] == teams
 
 
+def test_nobody_is_in_two_teams_of_one_place():
+    spaces = {**dict.fromkeys("pq", "xy"), **dict.fromkeys("rs", "yz"), "t": "xyz"}
+    orgs = {
+        "a": {"workspaces": {space: {"members": dict.fromkeys(people, "reader")} for space, people in spaces.items()}}
+    }
+    teams, made = suggested(orgs, {})
+    assert teams == {"readers": ["x", "y"], "r-s-readers": ["y", "z"]}
+    assert sorted(made["a"]["workspaces"]["t"]["members"]) == ["team/readers", "z"]
+
+
 PEOPLE = [f"p{n}" for n in range(8)]
 
 
@@ -174,5 +184,9 @@ def test_suggested_teams_never_change_who_may_do_what(case):
     event(f"{len(teams)} teams")
     assert roles({"teams": {**known, **teams}, "orgs": made}) == before
     assert not set(teams) & set(known)
+    for org in made.values():
+        for section in (org["members"], *(space["members"] for space in org["workspaces"].values())):
+            named = [one for n in section for one in {**known, **teams}.get(n.removeprefix("team/"), [n])]
+            assert len(named) == len(set(named))
     assert all(len(people) > 1 for people in teams.values())
     assert suggested(dict(reversed(orgs.items())), known)[0] == teams

@@ -1,0 +1,84 @@
+"""`reconciler offboard`: the patch to the manifests that takes one person out of everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import DONE, ERROR, REFUSED, common
+from reconciler.model.diagnostic import Refusal
+from reconciler.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from reconciler.manifest.offboard import Somebody
+    from reconciler.model.desired import Desired
+    from reconciler.model.live import Lock
+
+
+@click.command(short_help="Print the patch that takes a person out of everything.")
+@click.argument("person")
+@common.paths_argument
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Print to FILE instead.")
+def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
+    """Print, as a patch to the manifests at PATH, what takes PERSON out of all teams, organizations and workspaces.
+
+    PERSON is a name of the manifests, a Pipes handle, or the address of an invitation. `git apply` takes the patch; it
+    changes nothing by itself, and Pipes only once it is reviewed, merged and applied. Needs neither network nor token.
+
+    Exits 3 where they are the last owner of an organization, or where PERSON means two people.
+    """
+    from reconciler.manifest.edit import CannotEditError, unified
+    from reconciler.manifest.files import read_all
+    from reconciler.manifest.offboard import leave
+    from reconciler.report.text import escape, render_refusals
+
+    found = common.load(paths, common.today())
+    somebody = _who(person, found.desired, found.lock)
+    if isinstance(somebody, Refusal):
+        click.echo(render_refusals([somebody]), nl=False, err=True)
+        return REFUSED
+    texts, _ = read_all(paths)
+    try:
+        made = leave(texts, found.desired, somebody)
+    except CannotEditError as error:
+        click.echo(f"Error: there is no patch: {escape(str(error))}", err=True)
+        return ERROR
+    if made.refusals:
+        click.echo(render_refusals(made.refusals), nl=False, err=True)
+        return REFUSED
+    names = {name: common.from_here(name) for name in made.texts}
+    patch = unified({names[n]: texts[n] for n in names}, {names[n]: data for n, data in made.texts.items()})
+    if out is not None:
+        common.write_file(out, patch)
+    else:
+        click.echo(patch, nl=False)
+    if not made.texts:
+        click.echo("Note: nothing is to be taken out; the manifests only state that they are absent", err=True)
+    for note in made.notes:
+        click.echo(f"Note: {escape(note)}", err=True)
+    return DONE
+
+
+def _who(person: str, desired: Desired, lock: Lock) -> Somebody | Refusal:
+    """Whom the manifests mean. Raises UsageError, with near names, for nobody."""
+    from difflib import get_close_matches
+
+    from reconciler.manifest.offboard import everybody, who
+
+    found = who(person, desired, lock)
+    if not found:
+        near = get_close_matches(person, sorted(everybody(desired)), n=3, cutoff=0.5)
+        meant = f"; did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""
+        raise UsageError(f"{person} is nowhere in the manifests, by name, handle or address{meant}")
+    if len(found) == 1:
+        return found[0]
+    names = [min(one.names) for one in found]
+    return Refusal(
+        "who-is-this",
+        person,
+        f"{person} is the name of one person here and the handle of another: {' and '.join(names)}",
+        f"say which one by another word: the handle or address of {names[0]}, or the name {names[1]}",
+        liftable=False,
+    )

@@ -1,0 +1,319 @@
+"""Everything that the manifests say of one person, taken out: an edit of only the lines that it concerns.
+
+An owner's removal has to be stated where a reviewer sees it, so an owner's line becomes `absent: true`; other lines go.
+What comes out is read again: the person appears nowhere else, and nobody else's entries have changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from reconciler.kinds import KINDS, children_of, member, org
+from reconciler.manifest import load_texts
+from reconciler.manifest.edit import CannotEditError, File, scalar
+from reconciler.model import address as addresses
+from reconciler.model.diagnostic import Refusal
+from reconciler.model.errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from reconciler.model.desired import Desired, Node
+    from reconciler.model.live import Lock
+
+ABSENT = "{absent: true}"
+_ELSEWHERE = frozenset(("source", "sources", "children", "expired"))  # of a node: places, and what lies below
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """One person: all names that the manifests use for them, and the Pipes handles that those stand for."""
+
+    names: frozenset[str]
+    handles: frozenset[str]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+
+@dataclass(slots=True)
+class Leaving:
+    """The manifests that change, whole, by name; or why none may. `notes` are for the reader."""
+
+    texts: dict[str, bytes] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def who(asked: str, desired: Desired, lock: Lock) -> list[Somebody]:
+    """Whom a name, a Pipes handle or an address can mean, as far as the manifests and the lock file know.
+
+    None for nobody; more than one where it is one person's name and another one's handle.
+    """
+    marks = {name: _marks(name, desired, lock) for name in everybody(desired)}
+    found: list[Somebody] = []
+    for first in ({f"name {asked}"}, {f"handle {asked}"}, {f"email {asked.lower()}"}):
+        grown, names = set(first), set[str]()
+        while more := {name for name, own in marks.items() if own & grown} - names:
+            names |= more
+            grown |= {mark for name in more for mark in marks[name] if not mark.startswith("name ")}
+        handles = {mark.removeprefix("handle ") for mark in grown if mark.startswith("handle ")}
+        somebody = Somebody(frozenset(names), frozenset(handles))
+        if names and all(somebody.names != other.names for other in found):
+            found.append(somebody)
+    return found
+
+
+def _marks(name: str, desired: Desired, lock: Lock) -> set[str]:
+    """What tells who a name is: its handle, also the one that an invitation was answered with, and its address."""
+    person = desired.person(name)
+    handles = {person.handle} if person.handle is not None else set()
+    if person.handle is None:
+        handles |= {
+            entry.handle
+            for address, entry in lock.items()
+            if entry.handle is not None and address.rpartition("/member.")[2] == name
+        }
+    found = {f"name {name}", *(f"handle {handle}" for handle in handles)}
+    return found | ({f"email {person.email.lower()}"} if person.email is not None else set())
+
+
+def everybody(desired: Desired) -> set[str]:
+    """Every name of a person that the manifests use anywhere."""
+    found = set(desired.people) | {name for people in desired.teams.values() for name in people}
+    for _, node in _people(desired):
+        found.add(node.name)
+    return found
+
+
+def _people(desired: Desired) -> Iterator[tuple[str, Node]]:
+    """Every entry that names a person, with its address; expired ones too."""
+
+    def below(address: str, node: Node) -> Iterator[tuple[str, Node]]:
+        for group in (node.children, node.expired or {}):
+            for kind, there in group.items():
+                for name, one in there.items():
+                    place = addresses.join(address, kind, name)
+                    if KINDS[kind].names_people:
+                        yield place, one
+                    else:
+                        yield from below(place, one)
+
+    for name, node in desired.orgs.items():
+        yield from below(f"org.{name}", node)
+
+
+# --- leaving ----------------------------------------------------------------------------------------------------------
+
+
+def leave(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -> Leaving:
+    """Take somebody out of the manifests `texts`, which ask for `desired`.
+
+    Raises CannotEditError where no edit in place does it, or where it would do anything else.
+    """
+    made = Leaving()
+    for name, node in desired.orgs.items():
+        made.refusals += _last_owner(name, node, desired, somebody)
+    if made.refusals:
+        return made
+    editor = _Editor(texts, desired, somebody, made)
+    editor.edit()
+    made.texts = {name: file.result() for name, file in editor.files.items() if file.touched}
+    _prove({**texts, **made.texts}, desired, somebody, editor.kept)
+    return made
+
+
+def _last_owner(name: str, node: Node, desired: Desired, somebody: Somebody) -> Iterator[Refusal]:
+    """Refuse to leave an org with fewer owners than its floor, by what the manifests say."""
+    members = node.children.get(member.KIND.name, {})
+    owners = [one for one in members.values() if not one.absent and member.is_owner(one.attrs)]
+    others = [one for one in owners if one.name not in somebody]
+    floor = desired.rules.min_owners
+    if len(others) == len(owners) or len(others) >= floor:
+        return
+    them = next(one for one in owners if one.name in somebody)
+    left = f"only {', '.join(one.name for one in others)} would own" if others else "nobody else owns"
+    yield Refusal(
+        "owner-floor",
+        f"org.{name}",
+        f"{left} {name} by the manifests, and the floor is {floor}; who has accepted cannot be known offline",
+        "name another owner there first, and let them accept" + (", or lower safeguards.min_owners" if others else ""),
+        them.source,
+        liftable=False,
+    )
+
+
+class _Editor:
+    def __init__(self, texts: Mapping[str, bytes], desired: Desired, somebody: Somebody, made: Leaving) -> None:
+        self.files = {name: File(data.decode()) for name, data in texts.items()}
+        self.desired = desired
+        self.somebody = somebody
+        self.made = made
+        self.kept: set[str] = set()  # names that a statement needs, and that stay in `people:`
+
+    def edit(self) -> None:
+        for file in self.files.values():
+            for team in _keys(file.root, "teams"):
+                self._team(file, team)
+        for name, node in self.desired.orgs.items():
+            if not node.absent:
+                self._org(name, node)
+        for file in self.files.values():
+            for name in _keys(file.root, "people"):
+                if name in self.somebody and name not in self.kept:
+                    file.section(("people",)).remove(name)
+        for name in sorted(self.kept):
+            self.made.notes.append(
+                f"{name} stays in `people:`, since `{name}: {ABSENT}` needs it; take both out once that is applied"
+            )
+
+    def _team(self, file: File, team: str) -> None:
+        node = _at(file.root, ("teams", team))
+        values = [item.value for item in node.value] if isinstance(node, yaml.SequenceNode) else []
+        theirs = [value for value in values if value in self.somebody]
+        for value in theirs:
+            file.items(("teams", team)).remove(value)
+        if theirs and len(theirs) == len(values):
+            self.made.notes.append(f"team/{team} has nobody any more, and stays as an empty list")
+
+    def _org(self, name: str, node: Node) -> None:
+        path = (org.KIND.section, name)
+        if member.KIND.name not in node.children:
+            self.made.notes.append(
+                f"org.{name}: the manifests leave its members alone, so a membership there would not be removed"
+            )
+        for file in self.files.values():
+            self._below(file, org.KIND.name, path)
+        self._state(name, node)
+
+    def _below(self, file: File, kind: str, path: tuple[str, ...]) -> None:
+        """Take out their entries in everything below an object; of members only where no statement is needed."""
+        for child in children_of(kind):
+            section = (*path, child.section)
+            for name in _keys(file.root, *section):
+                if not child.names_people:
+                    self._below(file, child.name, (*section, name))
+                elif name in self.somebody and not (child is member.KIND and self._stays(file, section, name)):
+                    file.section(section).remove(name)
+
+    def _stays(self, file: File, section: tuple[str, ...], name: str) -> bool:
+        """Whether an entry of a member is left to `_state`, or states already that they are not in."""
+        return _is_absent(_at(file.root, (*section, name))) or self._owned(section[1])
+
+    def _owned(self, name: str) -> bool:
+        """Whether a line, spent or not, makes them an owner of an org, directly or through a team."""
+        for file in self.files.values():
+            section = (org.KIND.section, name, member.KIND.section)
+            for entry in _keys(file.root, *section):
+                people = (
+                    self.desired.teams.get(entry.removeprefix("team/"), ()) if entry.startswith("team/") else (entry,)
+                )
+                if _role(_at(file.root, (*section, entry))) == "owner" and any(one in self.somebody for one in people):
+                    return True
+        return False
+
+    def _state(self, name: str, node: Node) -> None:
+        """Say that they are no member where that has to be stated or is so already, in the place of their own line."""
+        path = (org.KIND.section, name, member.KIND.section)
+        theirs = [
+            (file, one) for file in self.files.values() for one in _keys(file.root, *path) if one in self.somebody
+        ]
+        stated = any(_is_absent(_at(file.root, (*path, one))) for file, one in theirs)
+        if not stated and not self._owned(name):
+            return
+        called = self._called([one for _, one in theirs])
+        for n, (file, one) in enumerate(theirs):
+            section = file.section(path)
+            if n > 0:
+                section.remove(one)
+                continue
+            if not stated:
+                section.replace(one, ABSENT)
+            if one != called:
+                section.rename(one, scalar(called))
+        if theirs:
+            return
+        source = (node.sources or {}).get(member.KIND.name, node.source)
+        self.files[source.file].section(path).insert(called, ABSENT)
+
+    def _called(self, written: list[str]) -> str:
+        """The name of a statement: the handle, so that `people:` need not keep them, else the name that is used."""
+        if len(self.somebody.handles) == 1:
+            (handle,) = self.somebody.handles
+            if handle not in self.desired.people or handle in self.somebody:
+                return handle
+        name = next(iter(written or sorted(self.somebody.names)))
+        if name in self.desired.people:
+            self.kept.add(name)
+        return name
+
+
+# --- what was written -------------------------------------------------------------------------------------------------
+
+
+def _at(node: Any, path: Iterable[str]) -> Any:
+    """The node at a path of mappings; None where there is none."""
+    for name in path:
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        node = next((v for k, v in node.value if k.value == name), None)
+    return node
+
+
+def _keys(root: Any, *path: str) -> list[str]:
+    node = _at(root, path)
+    return [k.value for k, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+
+
+def _role(node: Any) -> str | None:
+    if isinstance(node, yaml.MappingNode):
+        node = _at(node, ("role",))
+    return node.value if isinstance(node, yaml.ScalarNode) else None
+
+
+def _is_absent(node: Any) -> bool:
+    return _at(node, ("absent",)) is not None if isinstance(node, yaml.MappingNode) else False
+
+
+# --- the proof --------------------------------------------------------------------------------------------------------
+
+
+def _prove(texts: Mapping[str, bytes], before: Desired, somebody: Somebody, kept: set[str]) -> None:
+    """Raise CannotEditError unless they appear in statements only, and all that is left is as it was."""
+    try:
+        after = load_texts(texts, today=before.day)
+    except ManifestError as error:
+        first = error.diagnostics[0]
+        raise CannotEditError(f"the manifests would be wrong: {first.source}: {first.summary}") from None
+    left = {name for name in after.people if name in somebody} - kept
+    left |= {name for people in after.teams.values() for name in people if name in somebody}
+    theirs = somebody.names | (somebody.handles - set(after.people))
+    left |= {address for address, node in _people(after) if node.name in theirs and not node.absent}
+    if left:
+        raise CannotEditError(f"{', '.join(sorted(left))} would still be there")
+    if _others(after, theirs) != _others(before, theirs):
+        raise CannotEditError("the edit would change what somebody else may do")
+
+
+def _others(desired: Desired, theirs: frozenset[str]) -> Any:
+    """All that is said of everybody and everything else."""
+
+    def said(node: Node) -> Any:
+        own = [getattr(node, one.name) for one in fields(node) if one.name not in _ELSEWHERE]
+        groups = [
+            {
+                kind: {
+                    name: said(one) for name, one in there.items() if not KINDS[kind].names_people or name not in theirs
+                }
+                for kind, there in group.items()
+            }
+            for group in (node.children, node.expired or {})
+        ]
+        return own, groups[0], {kind: there for kind, there in groups[1].items() if there}
+
+    teams = {team: [name for name in people if name not in theirs] for team, people in desired.teams.items()}
+    people = {n: (p.handle, p.email) for n, p in desired.people.items() if n not in theirs}
+    return {name: said(node) for name, node in desired.orgs.items()}, teams, people, desired.rules
