@@ -393,9 +393,9 @@ def _must_be_as_planned(run: Run, step: Step, change: Change, kind: Kind, now: R
     for a in kind.attributes:
         same = a.same if a.secret else same_value
         if a.settable and not a.apart and not same(now.attrs.get(a.name), before.get(a.name)):
+            what = f": {before.get(a.name)!r} is now {now.attrs.get(a.name)!r}" if not a.secret else ""
             raise StepFailed(
-                f"{a.name} was changed by somebody else since it was read: {before.get(a.name)!r} is now "
-                f"{now.attrs.get(a.name)!r}; it is left as they made it, plan again"
+                f"{a.name} was changed by somebody else since it was read{what}; it is left as they made it, plan again"
             )
 
 
@@ -406,4 +406,5 @@ def _note(run: Run, step: Step, body: Mapping[str, Any]) -> None:
 
 
 def _shown(kind: Kind, found: Resource) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in kind.shown(found.attrs).items())
+    shown = kind.shown({a.name: found.attrs.get(a.name) for a in kind.attributes if not a.secret})
+    return ", ".join(f"{name}: {value}" for name, value in shown.items())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.kinds import connection, secret
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
+from reconciler.model.live import SENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Plan
 
 KEY = "RECONCILER_FINGERPRINT_KEY"
-# what an entry of the lock file has beside the id: by place which reference was sent last and its fingerprint, and the
-# day of the `rotate:` that was done last
-SECRETS, ROTATED = "secrets", "rotated"
+# in an entry of the lock file: the day of the `rotate:` that was done last
+ROTATED = "rotated"
 _SHORTEST_KEY = 16  # characters
 _LARGEST = 65_536  # bytes of a file
 
@@ -35,8 +35,8 @@ _LARGEST = 65_536  # bytes of a file
 class Secrets:
     """Follows references to `environ` and to files; `own` are values that must never leave, such as the token."""
 
-    environ: Mapping[str, str]
-    own: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(repr=False)
+    own: tuple[str, ...] = field(default=(), repr=False)
     _values: dict[str, str] = field(default_factory=dict, repr=False)
 
     def value(self, reference: str) -> str:
@@ -163,7 +163,7 @@ def judge(desired: Desired, lock: Lock, secrets: Secrets, only: Iterable[str] | 
 
 def _known(entry: LockEntry | None) -> dict[str, tuple[str, str]]:
     """Place -> reference and fingerprint, as the lock file has them; what is not of that shape tells nothing."""
-    found = entry.more.get(SECRETS) if entry is not None else None
+    found = entry.more.get(SENT) if entry is not None else None
     return {
         str(place): (str(one.get("from", "")), str(one.get("fingerprint", "")))
         for place, one in (found.items() if isinstance(found, dict) else ())
@@ -199,9 +199,9 @@ def sent(desired: Desired, lock: Lock, secrets: Secrets, done: Iterable[str]) ->
     for address, entry, node in _referring(desired, lock):
         if entry is not None and address in told:
             wanted = secret.references(node.attrs.get(secret.FIELD))
-            more = {name: value for name, value in entry.more.items() if name != SECRETS}
+            more = {name: value for name, value in entry.more.items() if name != SENT}
             if wanted:
-                more[SECRETS] = {
+                more[SENT] = {
                     place: {"from": ref, "fingerprint": secrets.fingerprint(entry.id, place, ref)}
                     for place, ref in sorted(wanted.items())
                 }

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 SENSITIVE = "(sensitive)"
 # the field of a request's body in which references are filled in, and no other
@@ -81,21 +81,34 @@ def described(value: Any) -> Any:
     return f"{SENSITIVE} {value}" if is_reference(value) else value
 
 
+def hidden(have: Any, places: Iterable[str]) -> Any:
+    """`have` with what stands at `places` masked: Pipes may give back what a manifest refers to as a secret."""
+    chosen = set(places)
+
+    def hide(value: Any, path: Path) -> Any:
+        if shown(path) in chosen:
+            return SENSITIVE
+        if hasattr(value, "items"):
+            return {key: hide(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [hide(inner, (*path, index)) for index, inner in enumerate(value)]
+        return value
+
+    return hide(have, ()) if chosen and have else have
+
+
 def same_config(have: Mapping[str, Any] | None, want: Mapping[str, Any] | None) -> bool:
-    """Whether live has what is wanted, as far as Pipes tells: it does not give secrets back.
+    """Whether live has what is wanted, as far as Pipes tells: what is secret on either side is not compared.
 
-    A configuration is replaced as a whole, so what live has beyond the wanted one is a difference.
+    A configuration is replaced as a whole, so what live has beyond the wanted one is a difference. Empty values are none.
     """
-    return bool(_plain(have) == _plain(want))
+    one, other = (
+        {path: value for path, value in leaves(side) if value is not None and value != ""} for side in (have, want)
+    )
+    untold = {path for side in (one, other) for path, value in side.items() if _is_untold(path, value)}
+    return {p: v for p, v in one.items() if p not in untold} == {p: v for p, v in other.items() if p not in untold}
 
 
-def _plain(value: Any, path: Path = ()) -> Any:
-    """`value` without secrets, and without what is empty."""
-    if hasattr(value, "items"):
-        found = {key: _plain(inner, (*path, key)) for key, inner in sorted(value.items())}
-        return {key: inner for key, inner in found.items() if inner not in (None, "", [], {})} or None
-    if isinstance(value, list | tuple):
-        return [
-            inner for index, item in enumerate(value) if (inner := _plain(item, (*path, index))) is not None
-        ] or None
-    return None if value == SENSITIVE or is_reference(value) or is_secret(path, value) else value
+def _is_untold(path: Path, value: Any) -> bool:
+    masked_already = isinstance(value, str) and value.startswith(SENSITIVE)
+    return masked_already or is_reference(value) or is_secret(path, value)

@@ -98,6 +98,10 @@ class Snapshot:
         return any(row.id == self.actor.id and row.attrs.get("role") == "owner" for row in rows)
 
 
+# in what else an entry has: by place in the configuration, which reference was sent last, and its fingerprint
+SENT = "secrets"
+
+
 @dataclass(frozen=True, slots=True)
 class LockEntry:
     """What `reconciler.lock.json` knows of an address: the id, and for a person invited by email the handle.

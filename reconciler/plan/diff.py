@@ -11,7 +11,7 @@ from reconciler.kinds import org as org_kind
 from reconciler.kinds.kind import Place, weaker
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal
-from reconciler.model.live import Resource
+from reconciler.model.live import SENT, Resource
 from reconciler.plan import identity
 from reconciler.plan.draft import Draft, GrantSheet, Membership, OrgSheet
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from reconciler.kinds.kind import Kind
     from reconciler.model.desired import Desired, Node
-    from reconciler.model.live import Snapshot
+    from reconciler.model.live import LockEntry, Snapshot
 
 ROLE = member.KIND.attribute("role")
 
@@ -401,8 +401,8 @@ def _named(
     matches, refusals = identity.match_named(kind, sheet.address, wanted, live, lock.entries)
     sheet.refusals.extend(refusals)
     for name, match in matches.items():
-        want, have = match.want, match.have
-        address = addresses.join(sheet.address, kind.name, name)
+        want, address = match.want, addresses.join(sheet.address, kind.name, name)
+        have = _hidden(kind, match.have, want, lock.entries.get(address))
         if have is not None:
             sheet.named[address] = have
         here = replace(place, inner=name)
@@ -456,6 +456,19 @@ def _named(
                 sheet.unmanaged.append(addresses.join(sheet.address, kind.name, handle))
             if kind is workspace.KIND:
                 sheet.workspaces.append(GrantSheet(handle, handle, host=have.attrs.get("host")))
+
+
+def _hidden(kind: Kind, have: Resource | None, want: Node, known: LockEntry | None) -> Resource | None:
+    """A live object without what the manifest, or what was sent last, refers to as a secret."""
+    names = [a.name for a in kind.attributes if a.secret and have is not None and have.attrs.get(a.name)]
+    if have is None or not names:
+        return have
+    attrs = dict(have.attrs)
+    sent = known.more.get(SENT) if known is not None else None
+    for name in names:
+        places = {*secret.references(want.attrs.get(name)), *(sent if isinstance(sent, dict) else ())}
+        attrs[name] = secret.hidden(attrs[name], places)
+    return replace(have, attrs=attrs)
 
 
 def _listed(sheet: OrgSheet, place: Place, address: str, match: identity.Match) -> None:

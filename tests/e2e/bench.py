@@ -179,7 +179,7 @@ class Bench:
         return [
             f"{path.relative_to(self.folder)}: {value}"
             for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and path not in self.sources
+            if path.is_file() and path not in self.sources and not path.name.startswith(self.db.name)
             for value in sorted(self.hidden)
             if value.encode() in path.read_bytes()
         ]

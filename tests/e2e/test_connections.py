@@ -359,3 +359,70 @@ def test_a_test_that_fails_is_told_and_ends_with_5_though_the_change_is_done(aws
     assert "its test failed: error, no route" in ran.out
     assert attached(aws) == ["prod"]
     assert aws.plan("--detailed-exitcode").status == 0
+
+
+# --- what Pipes gives back of a secret, and what is lost on the way ---------------------------------------------------
+
+PLAIN = "      aws_prod: {plugin: pg, config: {host: db, dsn: '${env:AWS_SECRET}'}, workspaces: [prod]}\n"
+
+
+def test_a_secret_under_an_ordinary_name_that_pipes_gives_back_is_shown_nowhere(aws, monkeypatch):
+    aws.manifest(HEAD + PLAIN)
+    assert aws.apply().status == 0
+    assert connection(aws)["config"]["dsn"] == SECRET  # the world that this test is about
+    assert aws.plan("--detailed-exitcode").status == 0
+    assert aws.run("drift", *aws.local).status == 0
+    monkeypatch.setenv("AWS_SECRET", OTHER)
+    aws.manifest(HEAD + PLAIN.replace("host: db", "host: db2"))
+    for form in ("text", "json", "markdown", "html", "github", "junit"):
+        assert aws.plan("--format", form).status == 0
+    assert aws.run("drift", *aws.local, "--format", "json").status == 2
+    assert aws.apply("-v").status == 0
+    assert connection(aws)["config"] == {"host": "db2", "dsn": OTHER}
+    aws.manifest(HEAD + PLAIN.replace(", dsn: '${env:AWS_SECRET}'", ""))
+    assert aws.apply("-v").status == 0
+    assert connection(aws)["config"] == {"host": "db"}
+
+
+@pytest.mark.parametrize("kind", ["drop-after", "drop-before"])
+@pytest.mark.parametrize(
+    "path", ["/org/acme/connection", "/org/acme/connection/aws_prod/permission", "/org/acme/workspace/prod/schema"]
+)
+def test_an_answer_that_is_lost_makes_nothing_twice(aws, path, kind):
+    with aws.served({"kind": kind, "method": "POST", "path": f"^{path}$", "times": 1}) as seen:
+        ran = aws.apply()
+    assert ran.status == 0
+    posts = [one for one in seen if one[0] == "POST" and one[1].endswith(path)]
+    assert len(posts) == (1 if kind == "drop-after" else 2)
+    assert attached(aws) == ["prod"]
+    assert aws.plan("--detailed-exitcode").status == 0
+
+
+@pytest.mark.parametrize("kind", ["drop-after", "drop-before"])
+def test_a_lost_answer_to_new_secrets_has_them_sent_again(aws, monkeypatch, kind):
+    aws.apply()
+    first = digests(aws)
+    monkeypatch.setenv("AWS_SECRET", OTHER)
+    fault = {
+        "kind": kind,
+        "method": "PATCH",
+        "path": "^/org/acme/connection/aws_prod$",
+        "times": 1,
+    }
+    with aws.served(fault):
+        assert aws.apply().status == 0
+    assert digests(aws) != first
+    assert aws.plan("--detailed-exitcode").status == 0
+
+
+def test_a_connection_that_somebody_changes_meanwhile_is_left_as_they_made_it(aws, monkeypatch):
+    aws.apply()
+    aws.plan("-o", "plan.json")
+    aws.manifest(HEAD + AWS.replace("eu-west-1", "eu-west-2"))
+    aws.plan("-o", "plan.json")
+    aws.client().ok(
+        "PATCH", "/org/acme/connection/aws_prod", {"config": {"regions": ["us-east-1"], "secret_key": OTHER}}
+    )
+    ran = aws.run("apply", *aws.local, "plan.json")
+    assert ran.status == 3
+    assert connection(aws)["config"] == {"regions": ["us-east-1"]}
