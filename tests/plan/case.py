@@ -71,6 +71,8 @@ class Case:
             named = db.execute(
                 "SELECT id, type || ' ' || handle FROM identity UNION ALL"
                 " SELECT w.id, 'workspace ' || i.handle || '/' || w.handle FROM workspace w JOIN identity i ON i.id = w.org_id"
+                " UNION ALL SELECT c.id, 'connection ' || i.handle || '/' || c.name FROM connection c"
+                " JOIN identity i ON i.id = c.org_id"
             )
             found = dict(named.fetchall())
         db.close()
