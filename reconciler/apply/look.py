@@ -20,17 +20,11 @@ def members(client: Client, org: str) -> list[Resource]:
     return [member.resource(row) for row in _rows(client, org)]
 
 
-class _Row(member.Row):
-    """The contract's OrgUser with who made it."""
-
-    created_by_id: str | None = None
-
-
-def _rows(client: Client, org: str) -> list[_Row]:
+def _rows(client: Client, org: str) -> list[member.Row]:
     kind = member.KIND
     return [
         row
-        for page in client.pages(kind.collection(Place(org=org)), row_type=_Row)
+        for page in client.pages(kind.collection(Place(org=org)), row_type=member.Row)
         for row in page
         if row.scope in (None, kind.level)
     ]

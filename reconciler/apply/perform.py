@@ -17,7 +17,7 @@ from reconciler.kinds import KINDS, logo, member
 from reconciler.kinds.kind import Place, same_value
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
-from reconciler.model.live import LockEntry
+from reconciler.model.live import INVITED_ON, LockEntry
 from reconciler.model.request import Request
 from reconciler.model.result import Outcome
 from reconciler.pipes import reading
@@ -237,15 +237,25 @@ def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: R
     with run.mutex:
         if isinstance(identifier, str) and kind.remembered:
             by_email = kind is member.KIND and "handle" not in (request.body or {})
-            run.learned[step.address] = LockEntry(identifier, handle if by_email and isinstance(handle, str) else None)
+            found = (handle, sent(body.get("created_at"))) if by_email and isinstance(handle, str) else (None, {})
+            run.learned[step.address] = LockEntry(identifier, *found)
         if kind is member.KIND and isinstance(handle, str):
             run.handles[step.address] = handle
+
+
+def sent(moment: object) -> dict[str, str]:
+    """What the lock entry of an invitation by email keeps of when it was sent (contract: `created_at`, UTC): its day."""
+    return {INVITED_ON: moment[:10]} if isinstance(moment, str) else {}
 
 
 def _learn_resource(run: Run, step: Step, kind: Kind, found: Resource) -> None:
     with run.mutex:
         if kind.remembered:
-            run.learned[step.address] = LockEntry(found.id, found.handle if kind is member.KIND else None)
+            run.learned[step.address] = (
+                LockEntry(found.id, found.handle, sent(found.attrs.get("sent")))
+                if kind is member.KIND
+                else LockEntry(found.id)
+            )
         if kind is member.KIND:
             run.handles[step.address] = found.handle
 

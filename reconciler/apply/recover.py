@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.apply import look
+from reconciler.apply.perform import sent
 from reconciler.kinds import KINDS, logo
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
@@ -76,7 +77,7 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     role = str((request.body or {}).get("role"))
     new = look.new_invitations(client, place.org, look.Sought(role, actor, explained, by_handle))
     if len(new) == 1:
-        known[request.address] = LockEntry(new[0].id, new[0].handle)
+        known[request.address] = LockEntry(new[0].id, new[0].handle, sent(new[0].attrs.get("sent")))
         return f"it took effect, as {new[0].handle}"
     return (
         "it did not take effect and is planned again"

@@ -32,6 +32,8 @@ class Row(msgspec.Struct):
     role: str | None = None
     scope: str | None = None
     status: str | None = None
+    created_at: str | None = None
+    created_by_id: str | None = None
 
 
 def person_resource(kind: str, row: Row) -> Resource:
@@ -41,7 +43,13 @@ def person_resource(kind: str, row: Row) -> Resource:
 
 
 def resource(row: Row) -> Resource:
-    return person_resource("member", row)
+    """Beside what the kind declares: `by`, who let them in, and of an invitation the day on which it was `sent` (UTC)."""
+    found = person_resource("member", row)
+    if row.created_by_id and row.created_by_id != row.user_id:
+        found.attrs["by"] = row.created_by_id
+    if row.status == INVITED and row.created_at:
+        found.attrs["sent"] = row.created_at[:10]
+    return found
 
 
 def collection(place: Place) -> str:

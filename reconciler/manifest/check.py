@@ -302,12 +302,14 @@ def _explain_value(path: Path_, error: Any) -> tuple[str, str | None, bool]:
         first, needed = next((key, needs) for key, needs in error.validator_value.items() if key in value)
         return (
             f"{noun(path)} has `{first}` without {_listed(needed)}",
-            f"`{first}` says what comes after a day: name the day as `{needed[0]}: YYYY-MM-DD`, or drop `{first}`",
+            f"`then` says what comes after a day: name the day as `{needed[0]}: YYYY-MM-DD`, or drop `then`"
+            if first == "then"
+            else f"write {_listed(needed)} beside it, or drop `{first}`",
             True,
         )
     if rule == "minProperties":
         return (
-            f"{noun(path)} has neither {' nor '.join(part['properties'])}",
+            f"{noun(path)} has neither {' nor '.join(key for key in part['properties'] if key not in part.get('dependentRequired', ()))}",
             "write at least one of them, or drop the line",
             True,
         )

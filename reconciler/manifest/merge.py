@@ -42,6 +42,7 @@ class Written:
     """
 
     rules: dict[str, tuple[int, Source]] = field(default_factory=dict)
+    resend_after: tuple[int, Source] | None = None
     people: dict[str, Person] = field(default_factory=dict)
     teams: dict[str, tuple[Source, list[tuple[str, Source]]]] = field(default_factory=dict)
     orgs: dict[str, Node] = field(default_factory=dict)
@@ -77,6 +78,7 @@ def merge(documents: dict[str, Document], report: Reporter, gaps: Gaps) -> Writt
         if root is None:
             continue
         _rules(document, root.get("safeguards"), written, report)
+        _invitations(document, root.get("invitations"), written, report)
         _people(document, root.get("people"), written, report)
         _teams(document, root.get("teams"), written, report)
         orgs = root.get("orgs")
@@ -112,11 +114,22 @@ def _rules(document: Document, section: Map | None, written: Written, report: Re
                 _twice(f"safeguard `{name.replace('_removals_', '_removals.')}`", place, first, report)
 
 
+def _invitations(document: Document, section: Map | None, written: Written, report: Reporter) -> None:
+    if section is None or "resend_after" not in section:
+        return
+    text, source = section["resend_after"], _source(document, section, "resend_after")
+    if written.resend_after is not None:
+        _twice("`invitations.resend_after`", source, written.resend_after[1], report)
+        return
+    written.resend_after = int(text[:-1]) * (7 if text.endswith("w") else 1), source
+
+
 def _people(document: Document, section: Map | None, written: Written, report: Reporter) -> None:
     if section is None:
         return
     for name, entry in section.items():
-        person = Person(name, entry.get("handle"), entry.get("email"), _source(document, section, name))
+        reinvite = _day(document, entry, "reinvite", entry["reinvite"], report) if "reinvite" in entry else None
+        person = Person(name, entry.get("handle"), entry.get("email"), _source(document, section, name), reinvite)
         first = written.people.setdefault(name, person)
         if first is not person:
             assert person.source is not None

@@ -59,6 +59,7 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
         people=written.people,
         rules=rules,
         day=today,
+        resend_after=written.resend_after[0] if written.resend_after is not None else None,
         teams={name: tuple(sorted(people)) for name, people in teams.items()},
         nested={name: tuple(item for item, _ in entries) for name, (_, entries) in written.teams.items()},
     )

@@ -19,6 +19,7 @@ class Person:
     handle: str | None
     email: str | None = None
     source: Source | None = None
+    reinvite: date | None = None  # states a new invitation by email for one of before that day which is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Desired:
     files: tuple[tuple[str, str], ...] = ()
     paths: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    resend_after: int | None = None  # days after which a gone invitation by email is sent again
     ended: tuple[Diagnostic, ...] = ()  # entries whose day has come, for whoever looks after the manifests
     teams: dict[str, tuple[str, ...]] = field(default_factory=dict)  # flattened: team -> names, sorted
     elsewhere: dict[str, Node] = field(default_factory=dict)  # orgs of the manifests that this run was narrowed past

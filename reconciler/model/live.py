@@ -60,6 +60,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class TenantMember:
+    """Who has an email in a custom tenant (tenantMember_list): the only place where Pipes gives emails back."""
+
+    id: str  # the user's
+    handle: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """An org that could not be read whole. `code` is `empty-read` where the answer itself is not believable."""
 
@@ -75,7 +84,8 @@ class Snapshot:
     `orgs` holds the managed orgs by their live handle, `others` the actor's remaining orgs without children.
     `identities` answers the look-ups made for new handles: None where the handle is free. `near` gives look-alikes of
     unknown ones. `workspace_limits` holds the orgs whose constraint was found (org_listConstraints). `forbidden` are
-    org handles that exist but are not ours to read (403).
+    org handles that exist but are not ours to read (403). `tenants` holds by tenant id who has which email, in lower case;
+    None where the token may not see it. It is read only where an email must be told.
     """
 
     actor: Actor
@@ -86,6 +96,7 @@ class Snapshot:
     workspace_limits: dict[str, int] = field(default_factory=dict)
     forbidden: frozenset[str] = frozenset()
     unreadable: tuple[Unreadable, ...] = ()
+    tenants: dict[str, dict[str, tuple[TenantMember, ...]] | None] = field(default_factory=dict)
 
     def owned(self, org: Resource) -> bool:
         """Whether the token's user owns `org`, by itself or through the tenant; True where the members were not read.
@@ -100,6 +111,8 @@ class Snapshot:
 
 # in what else an entry has: by place in the configuration, which reference was sent last, and its fingerprint
 SENT = "secrets"
+# in the same place: the day (UTC) on which an invitation by email was sent, while it is pending
+INVITED_ON = "sent"
 
 
 @dataclass(frozen=True, slots=True)

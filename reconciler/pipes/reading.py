@@ -18,7 +18,7 @@ from reconciler.kinds import KINDS, children_of, grant, member, named_below, org
 from reconciler.kinds.kind import Place
 from reconciler.model.address import join
 from reconciler.model.errors import PipesError
-from reconciler.model.live import Actor, Identity, Resource, Snapshot, Unreadable
+from reconciler.model.live import Actor, Identity, Resource, Snapshot, TenantMember, Unreadable
 from reconciler.pipes.client import Listing
 from reconciler.pipes.errors import (
     ContentError,
@@ -69,6 +69,29 @@ class _IdentityRow(msgspec.Struct):
     type: str
 
 
+class _Tenant(msgspec.Struct):
+    """The contract's Tenant, as far as it is used (tenant_list)."""
+
+    id: str
+    handle: str
+
+
+class _TenantUser(msgspec.Struct):
+    """The contract's User inside of a TenantUser."""
+
+    handle: str = ""
+
+
+class _TenantRow(msgspec.Struct):
+    """The contract's TenantUser, as far as it is used (tenantMember_list)."""
+
+    id: str
+    user_id: str
+    email: str
+    status: str = ""
+    user: _TenantUser | None = None
+
+
 class _Constraint(msgspec.Struct):
     """The contract's Constraint, as far as it is used (org_listConstraints)."""
 
@@ -112,6 +135,7 @@ class _Run:
     identities: dict[str, Identity | None] = field(default_factory=dict)
     near: dict[str, tuple[str, ...]] = field(default_factory=dict)
     limits: dict[str, int] = field(default_factory=dict)
+    tenants: dict[str, dict[str, tuple[TenantMember, ...]] | None] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
@@ -409,7 +433,11 @@ def _read_what_is_new(run: _Run) -> None:
         new_people.update(dict.fromkeys(_new_people(run, node, entry)))
         if entry is not None and _makes_workspaces(run.lock, node, entry):
             _read_limit(run, node, entry)
+        tenant = entry.resource.attrs.get("tenant_id") if entry is not None else run.actor.tenant_id
+        if tenant not in (None, org.PRIMARY_TENANT) and _has_unknown_addresses(run, node, entry):
+            run.tenants.setdefault(str(tenant), None)
     _read_identities(run, new_people)
+    _read_tenants(run)
     if any(_resets_tokens(node, _entry_of(run, node)) for node in run.wanted.values() if not node.absent):
         _read_token(run)
     run.workers.run()
@@ -437,6 +465,66 @@ def _new_people(run: _Run, node: Node, entry: _Live | None) -> Iterable[str]:
         addresses = (join(parent, member.KIND.name, want.name) for parent in _org_addresses(node))
         if not any(address in run.lock and run.lock[address].id in ids for address in addresses):
             yield handle
+
+
+def _has_unknown_addresses(run: _Run, node: Node, entry: _Live | None) -> bool:
+    """Whether an org wants somebody by email whom the lock file does not show among its rows."""
+    ids = {row.id for row in entry.resource.of(member.KIND.name).values()} if entry is not None else set()
+    spaces = node.children.get(workspace.KIND.name, {}).values()
+    sections = [node.children.get(member.KIND.name, {}), *(s.children.get(grant.KIND.name, {}) for s in spaces)]
+    for name in {want.name for section in sections for want in section.values()}:
+        if run.desired.person(name).handle is None:
+            known = (run.lock.get(join(above, member.KIND.name, name)) for above in _org_addresses(node))
+            if not any(found is not None and found.id in ids for found in known):
+                return True
+    return False
+
+
+def _read_tenants(run: _Run) -> None:
+    """The members of each tenant in `run.tenants`, which carry emails; None stays where only its owners may see them."""
+    if not run.tenants:
+        return
+    handles: dict[str, str] = {}
+    rows: dict[str, list[_TenantRow]] = {tenant: [] for tenant in run.tenants}
+
+    def take(found: list[_Tenant]) -> None:
+        handles.update((tenant.id, tenant.handle) for tenant in found)
+
+    def end(error: PipesError | None) -> None:
+        _tell(run, "tenant", "tenants")
+        if error is not None:
+            raise error
+        for tenant in run.tenants:
+            path = f"/tenant/{handles.get(tenant, tenant)}/member"
+            _list(
+                run,
+                path,
+                _TenantRow,
+                rows[tenant].extend,
+                _ended(run, tenant, rows),
+                "tenant",
+                tenant,
+                rows[tenant].clear,
+            )
+
+    _list(run, "/tenant", _Tenant, take, end, "tenant", "tenants", handles.clear)
+    run.workers.run()
+
+
+def _ended(run: _Run, tenant: str, rows: dict[str, list[_TenantRow]]) -> Callable[[PipesError | None], None]:
+    def end(error: PipesError | None) -> None:
+        if isinstance(error, StatusError) and error.status in (403, 404) and not isinstance(error, NotAuthorisedError):
+            return
+        if error is not None:
+            raise error
+        found: dict[str, tuple[TenantMember, ...]] = {}
+        for row in rows[tenant]:
+            handle = row.user.handle if row.user is not None and _plain(row.user.handle) else row.user_id
+            one = TenantMember(row.user_id, handle, row.status)
+            found[row.email.lower()] = (*found.get(row.email.lower(), ()), one)
+        run.tenants[tenant] = found
+
+    return end
 
 
 def _read_identities(run: _Run, handles: dict[str, None]) -> None:
@@ -598,6 +686,7 @@ def _result(run: _Run) -> Snapshot:
         identities=dict(sorted(run.identities.items())),
         near=dict(sorted(run.near.items())),
         workspace_limits=dict(sorted(run.limits.items())),
+        tenants=dict(sorted(run.tenants.items())),
         forbidden=frozenset(run.forbidden),
         unreadable=tuple(found for _, found in sorted(run.unreadable.items())),
     )
@@ -643,6 +732,7 @@ def _shared(row: Any) -> Any:
     """The same row with texts that are kept once, however many lists a person stands in: a fifth of the memory of a large plan."""
     row.user_id, row.user_handle = intern(row.user_id), intern(row.user_handle)
     row.role, row.status = intern(row.role or ""), intern(row.status or "")
+    row.created_by_id = intern(row.created_by_id or "")
     return row
 
 

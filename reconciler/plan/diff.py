@@ -113,7 +113,7 @@ def _org(
                 "grant in look missing, and applying will be refused by Pipes"
             )
     _reset(sheet, live, desired)
-    _members(sheet, place, live_members, desired, lock)
+    _members(sheet, place, live_members, desired, lock, live)
     for child in named_below(kind.name):
         if child.name in want.children:
             _named(sheet, child, place, match, desired, lock)
@@ -273,7 +273,12 @@ def _labelled(name: str, handle: str) -> str:
 
 
 def _members(
-    sheet: OrgSheet, place: Place, live_members: Mapping[str, Resource], desired: Desired, lock: identity.Known
+    sheet: OrgSheet,
+    place: Place,
+    live_members: Mapping[str, Resource],
+    desired: Desired,
+    lock: identity.Known,
+    live: Snapshot,
 ) -> None:
     """Plan the memberships, and leave in `sheet.members` everyone with what they are before and after."""
     want = sheet.want
@@ -283,9 +288,29 @@ def _members(
         names.update(dict.fromkeys(space.children.get("grant", ())))
     expired = (want.expired or {}).get("member", {})
     names.update(dict.fromkeys(expired))
+    wanted = {
+        node.name
+        for listed in (want, *want.children.get("workspace", {}).values())
+        for kind in ("member", "grant")
+        for node in listed.children.get(kind, {}).values()
+        if not node.absent
+    }
     inherited = sheet.have.inherited_of("member") if sheet.have else {}
-    people = identity.match_people(sheet.address, names, desired, live_members, inherited, lock)
+    tenant = sheet.have.attrs.get("tenant_id") if sheet.have is not None else live.actor.tenant_id
+    emails = live.tenants.get(str(tenant))
+    scene = identity.Scene(
+        sheet.address,
+        live_members,
+        inherited,
+        live.actor.id,
+        emails,
+        new=sheet.have is None,
+        unwanted=names.keys() - wanted,
+    )
+    people = identity.match_people(scene, names, desired, lock)
     sheet.refusals.extend(people.refusals)
+    sheet.notes.extend(people.notes)
+    sheet.waiting = people.waiting
     name_of = {person.handle: person.name for person in desired.people.values() if person.handle}
     locked_names = lock.names_in_org.get(sheet.address, {})
     by_row = {who.have.id: name for name, who in people.found.items() if who.have is not None}
@@ -302,7 +327,7 @@ def _members(
         if who is None:
             continue
         listed.add(who.key)
-        _member(sheet, place, node, who, desired)
+        _member(sheet, place, node, who, desired, told=emails is not None)
     expired_keys = {people.found[name].key: node for name, node in expired.items() if name in people.found}
     for row in live_members.values():
         if row.handle in listed or row.id in people.spared:
@@ -311,7 +336,10 @@ def _members(
         _remove_person(sheet, member.KIND, place, row, over, "expired" if over else "unlisted")
 
 
-def _member(sheet: OrgSheet, place: Place, node: Node, who: identity.Who, desired: Desired) -> None:
+def _member(
+    sheet: OrgSheet, place: Place, node: Node, who: identity.Who, desired: Desired, *, told: bool = False
+) -> None:
+    """Plan one membership. `told` says that the tenant's list, which has emails, could be read."""
     address = addresses.join(sheet.address, "member", node.name)
     if node.absent:
         if who.have is not None:
@@ -332,6 +360,8 @@ def _member(sheet: OrgSheet, place: Place, node: Node, who: identity.Who, desire
     if who.inherited is not None and who.inherited.attrs.get("role") == member.OWNER:
         _warn(sheet, node, f"{node.name} owns {sheet.name} through the tenant already")
     person = desired.person(node.name)
+    if person.handle is None and not who.by_email:
+        person = replace(person, handle=who.key)
     new_place = replace(place, person=person)
     sheet.drafts.append(
         Draft(
@@ -355,8 +385,14 @@ def _member(sheet: OrgSheet, place: Place, node: Node, who: identity.Who, desire
             Refusal(
                 "unknown-user",
                 address,
-                f"{sheet.name} is in a custom tenant, where people are added by handle; {node.name} is known by email only",
-                f"name the handle: `people: {{{node.name}: {{handle: HANDLE}}}}`",
+                f"{sheet.name} is in a custom tenant, where people are added by handle; {node.name} is known by email only, "
+                + (
+                    f"and nobody in the tenant has {person.email}"
+                    if told
+                    else "and who has an email there is for the tenant's owners to see"
+                ),
+                ("let an owner invite that address to the tenant, or " if told else "")
+                + f"name the handle: `people: {{{node.name}: {{handle: HANDLE}}}}`",
                 node.source,
                 liftable=False,
             )

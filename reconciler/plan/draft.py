@@ -75,6 +75,7 @@ class OrgSheet:
     people: dict[str, Who] = field(default_factory=dict)  # by the manifest's name
     members: dict[str, Membership] = field(default_factory=dict)
     spared: set[str] = field(default_factory=set)  # ids of people whom a refusal is about: nothing of theirs is planned
+    waiting: set[str] = field(default_factory=set)  # whom nothing is planned for until a day to come, by name
     named: dict[str, Resource] = field(
         default_factory=dict
     )  # address -> the live object that it is, where there is one

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import member, named_below
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Refusal
+from reconciler.model.live import INVITED_ON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from reconciler.kinds.kind import Kind
     from reconciler.model.desired import Desired, Node, Person
-    from reconciler.model.live import Lock, Resource
+    from reconciler.model.live import Lock, LockEntry, Resource, TenantMember
 
 # how alike two handles must be for one to look like the other's new name; 1 is equal
 RESEMBLANCE = 0.75
@@ -242,21 +244,35 @@ class People:
     found: dict[str, Who] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     spared: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)  # whose gone invitation is to be sent again on a day to come
 
 
-def match_people(
-    org: str,
-    names: Iterable[str],
-    desired: Desired,
-    live_members: Mapping[str, Resource],
-    inherited: Mapping[str, Resource],
-    lock: Known,
-) -> People:
-    """Find each named person among an org's live members. `org` is the org's address.
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One org in which people are looked for. `org` is its address, `members` the live rows that can be changed here.
 
-    Someone invited by email is found through the lock file only, by the user id that the invitation answered with
-    (emails do not come back). What cannot be told apart is refused as `who-is-this`.
+    `emails` is who has which email, where the org's tenant tells; `actor` the token's own user's id. An org that is yet
+    to be made (`new`) holds nobody who could be doubtful.
     """
+
+    org: str
+    members: Mapping[str, Resource]
+    inherited: Mapping[str, Resource]
+    actor: str
+    emails: Mapping[str, tuple[TenantMember, ...]] | None = None
+    new: bool = False
+    unwanted: Collection[str] = ()  # names that the manifests only want gone: nobody is invited for them
+
+
+def match_people(scene: Scene, names: Iterable[str], desired: Desired, lock: Known) -> People:
+    """Find each named person among an org's live members.
+
+    Someone invited by email is found by the user id that the invitation answered with, which the lock file keeps, or in
+    a custom tenant through the tenant's list; emails do not come back elsewhere. What cannot be told apart is refused as
+    `who-is-this`.
+    """
+    org, live_members, inherited = scene.org, scene.members, scene.inherited
     people = People()
     by_id = {row.id: row for row in live_members.values()}
     first_invitations: list[str] = []
@@ -268,18 +284,16 @@ def match_people(
             rows = [by_id[i] for i in sorted(ids) if i in by_id]
             if len(rows) == 1:
                 people.found[name] = Who(name, rows[0].handle, rows[0])
-            elif entry is not None or rows:
-                _doubt(
-                    people,
-                    org,
-                    person,
-                    f"the lock file knows {name} as {', '.join(sorted(ids))}, "
-                    + ("who is not in the org any more" if not rows else "which are several people"),
-                    ""
-                    if rows
-                    else f", or remove the entry {addresses.join(org, 'member', name)} from the lock file to "
-                    "invite again",
-                )
+                _pending(people, org, name, rows[0], desired)
+            elif rows:
+                known_as = f"the lock file knows {name} as {', '.join(sorted(ids))}, which are several people"
+                _doubt(people, org, person, known_as)
+            elif scene.emails is not None and scene.emails.get((person.email or "").lower()):
+                _of_the_tenant(people, scene, person, entry, by_id)
+            elif name in scene.unwanted:
+                people.found[name] = Who(name, name, None)
+            elif entry is not None and not _again(people, scene, person, entry, desired):
+                _gone(people, scene, person, entry, desired)
             else:
                 people.found[name] = Who(name, name, None, by_email=True)
                 first_invitations.append(name)
@@ -294,35 +308,158 @@ def match_people(
             people.refusals.append(_other_person(org, person, have, entry.id))
         else:
             people.found[name] = Who(name, person.handle, have, inherited.get(person.handle))
-    if first_invitations:
-        explained = {who.have.id for who in people.found.values() if who.have is not None}
-        explained.update(lock.names_in_org.get(org, {}))
-        strangers = sorted(
-            (row.handle, row.id)
-            for row in live_members.values()
-            if row.attrs.get("status") == member.INVITED and row.id not in explained
-        )
-        if strangers:
-            who = ", ".join(handle for handle, _ in strangers[:5]) + (" and others" if len(strangers) > 5 else "")
-            for name in first_invitations:
-                del people.found[name]
-                _doubt(
-                    people,
-                    org,
-                    desired.person(name),
-                    f"{who} has a pending invitation that neither the manifests "
-                    "nor the lock file explain; it may be the same person",
-                )
-            people.spared.update(user_id for _, user_id in strangers)
+    if first_invitations and not scene.new:
+        _ask_for_strangers(people, scene, first_invitations, desired, lock)
     return people
 
 
-def _doubt(people: People, org: str, person: Person, why: str, otherwise: str = "") -> None:
+def _of_the_tenant(
+    people: People, scene: Scene, person: Person, entry: LockEntry | None, by_id: Mapping[str, Resource]
+) -> None:
+    """Find a person by the email that the tenant's list has for them."""
+    assert scene.emails is not None
+    found = scene.emails[(person.email or "").lower()]
+    if len(found) > 1:
+        users = " and ".join(sorted(one.handle for one in found))
+        _doubt(people, scene.org, person, f"the tenant has several users with that address, {users}", elsewhere=True)
+    elif entry is not None and entry.id != found[0].id:
+        why = f"the lock file knows {person.name} as {entry.id}, and in the tenant that address is {found[0].handle}'s"
+        _doubt(people, scene.org, person, f"{why} ({found[0].id}): it may be another person", elsewhere=True)
+        people.spared.add(found[0].id)
+    else:
+        have = by_id.get(found[0].id)
+        handle = have.handle if have is not None else found[0].handle
+        people.found[person.name] = Who(person.name, handle, have, scene.inherited.get(handle))
+
+
+def _again(people: People, scene: Scene, person: Person, entry: LockEntry, desired: Desired) -> bool:
+    """Whether somebody whose invitation is gone is invited again: it is stated, or the manifests say after how long."""
+    sent = sent_on(entry)
+    if person.reinvite is not None and person.reinvite <= desired.day and (sent is None or sent < person.reinvite):
+        why = f"`reinvite: {person.reinvite.isoformat()}` states it"
+    elif desired.resend_after is not None and sent is not None and (desired.day - sent).days >= desired.resend_after:
+        why = f"it was sent on {sent.isoformat()}, and invitations.resend_after is {desired.resend_after}d"
+    else:
+        return False
+    place = scene.org.partition(".")[2]
+    people.notes.append(f"{person.name} is invited to {place} again, since the last invitation is gone: {why}")
+    return True
+
+
+def _pending(people: People, org: str, name: str, row: Resource, desired: Desired) -> None:
+    """Say that an invitation is open for longer than the manifests think right. Nothing is done: the contract has no
+    operation that sends one again, and one that is cancelled takes its grants along.
+    """
+    sent = row.attrs.get("sent")
+    if row.attrs.get("status") != member.INVITED or not sent or desired.resend_after is None:
+        return
+    try:
+        days = (desired.day - date.fromisoformat(sent)).days
+    except ValueError:
+        return
+    if days >= desired.resend_after:
+        people.notes.append(
+            f"the invitation of {name} to {org.partition('.')[2]} is pending since {sent}; Pipes cannot send one again, and "
+            f"cancelling it would take its grants along, so it is left alone"
+        )
+
+
+def sent_on(entry: LockEntry) -> date | None:
+    """The day on which an invitation by email was sent, as far as the lock file has it."""
+    try:
+        return date.fromisoformat(str(entry.more.get(INVITED_ON)))
+    except ValueError:
+        return None
+
+
+def _gone(people: People, scene: Scene, person: Person, entry: LockEntry, desired: Desired) -> None:
+    """Say that an invitation is gone; where the manifests say after how long it is sent again, nothing waits for that."""
+    sent, place = sent_on(entry), scene.org.partition(".")[2]
+    if sent is not None and desired.resend_after is not None:
+        again = sent + timedelta(days=desired.resend_after)
+        people.waiting.add(person.name)
+        people.notes.append(
+            f"the invitation of {person.name} to {place} of {sent.isoformat()} is gone: it has expired, or was declined or "
+            f"cancelled; it is sent again from {again.isoformat()} on, as invitations.resend_after says"
+        )
+        return
+    what = (
+        f"the invitation of {sent.isoformat()} is gone, so it has expired or was declined or cancelled; or it was accepted, "
+        f"and {person.name} has left"
+        if sent is not None
+        else f"{person.name} is not in the org any more"
+    )
+    later = ", or with `invitations: {resend_after: 14d}`" if sent is not None else ""
+    _doubt(
+        people,
+        scene.org,
+        person,
+        f"the lock file knows {person.name} as {entry.id}, and {what}",
+        f", state a new invitation with `reinvite: {desired.day.isoformat()}` beside the email{later}, or drop the line",
+    )
+
+
+def _ask_for_strangers(
+    people: People, scene: Scene, first_invitations: list[str], desired: Desired, lock: Known
+) -> None:
+    """Refuse first invitations while a row may be the same person: pending, or let in by this token's own user, and
+    explained by nothing that the manifests or the lock file know.
+    """
+    explained = {who.have.id for who in people.found.values() if who.have is not None}
+    explained.update(lock.names_in_org.get(scene.org, {}))
+    suspects = [
+        row
+        for row in scene.members.values()
+        if row.id not in explained and (row.attrs.get("status") == member.INVITED or row.attrs.get("by") == scene.actor)
+    ]
+    if not suspects:
+        return
+    handles = _handles(desired)
+    ids = {entry_id for known in lock.names_in_org.values() for entry_id in known}
+    strangers = sorted((row.handle, row) for row in suspects if row.handle not in handles and row.id not in ids)
+    if not strangers:
+        return
+    who = ", ".join(handle for handle, _ in strangers[:5]) + (" and others" if len(strangers) > 5 else "")
+    # a name that stands for an address cannot be listed as somebody else's handle
+    other = next((handle for handle, _ in strangers if handle not in desired.people), None)
+    otherwise = f"; or say who {other} is: list that handle, or state `{other}: {{absent: true}}`" if other else ""
+    pending = all(row.attrs.get("status") == member.INVITED for _, row in strangers)
+    fact = "has a pending invitation" if pending else "was let in by this token's user"
+    for name in first_invitations:
+        del people.found[name]
+        _doubt(
+            people,
+            scene.org,
+            desired.person(name),
+            f"{who} {fact} that neither the manifests nor the lock file explain; it may be the same person"
+            if pending
+            else f"{who} {fact}, and neither the manifests nor the lock file say who that is; it may be the same person",
+            otherwise,
+        )
+    people.spared.update(row.id for _, row in strangers)
+
+
+def _handles(desired: Desired) -> set[str]:
+    """The handles that the manifests know anywhere: whoever has one of them is that person."""
+    found = {person.handle for person in desired.people.values() if person.handle is not None}
+    for org in (*desired.orgs.values(), *desired.elsewhere.values()):
+        for holder in (org, *org.children.get("workspace", {}).values()):
+            for section in (*holder.children.values(), *(holder.expired or {}).values()):
+                found.update(
+                    desired.person(n.name).handle or "" for n in section.values() if n.kind in ("member", "grant")
+                )
+    return found
+
+
+def _doubt(people: People, org: str, person: Person, why: str, otherwise: str = "", *, elsewhere: bool = False) -> None:
+    known = f"{person.name} is known by the email {person.email} only, and "
+    if not elsewhere:
+        known += "Pipes gives no emails back: "
     people.refusals.append(
         Refusal(
             "who-is-this",
             addresses.join(org, "member", person.name),
-            f"{person.name} is known by the email {person.email} only, and Pipes gives no emails back: {why}",
+            known + why,
             f"name the handle: `people: {{{person.name}: {{email: {person.email}, handle: HANDLE}}}}`" + otherwise,
             person.source,
             liftable=False,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import KINDS, member
 from reconciler.model import address as addresses
-from reconciler.model.live import Lock, LockEntry, entry_of
+from reconciler.model.live import INVITED_ON, Lock, LockEntry, entry_of
 from reconciler.plan import diff, identity
 
 if TYPE_CHECKING:
@@ -52,13 +52,23 @@ def _of_org(sheet: OrgSheet, desired: Desired, live: Snapshot, lock: Lock, known
         address = addresses.join(sheet.address, member.KIND.name, name)
         if who.have is not None:
             by_email = desired.person(name).handle is None
-            found[address] = entry_of(known, address, who.have.id, who.have.handle if by_email else None)
+            entry = entry_of(known, address, who.have.id, who.have.handle if by_email else None)
+            found[address] = _dated(entry, who.have) if by_email else entry
         elif address in wanted and address in known:
             found[address] = known[address]
     found.update({address: entry_of(known, address, have.id) for address, have in sheet.named.items()})
     found.update({a: known[a] for a in wanted if a not in found and a in known and not _is_person(a)})
     found.update({a: lock[a] for a in doubtful if a in lock})
+    waiting = (addresses.join(sheet.address, member.KIND.name, name) for name in sheet.waiting)
+    found.update({a: known[a] for a in waiting if a in known})
     return found
+
+
+def _dated(entry: LockEntry, have: Resource) -> LockEntry:
+    """The entry of somebody known by email, with the day of the invitation for as long as it is pending."""
+    more = {key: value for key, value in entry.more.items() if key != INVITED_ON}
+    sent = have.attrs.get("sent")
+    return replace(entry, more={**more, INVITED_ON: sent} if sent else more)
 
 
 def _is_person(address: str) -> bool:

@@ -295,8 +295,13 @@ def _statements(sides: _Sides, base_lock: Lock, head_lock: Lock, later: Mapping[
         have, want = getattr(sides.base.rules, attribute), getattr(sides.head.rules, attribute)
         if have != want:
             yield Statement("safeguard", f"safeguards.{shown}", str(have), str(want))
+    if sides.base.resend_after != sides.head.resend_after:
+        yield Statement("resend", "invitations.resend_after", _days(sides.base), _days(sides.head))
     for name, person in sides.head.people.items():
         known = sides.base.people.get(name)
+        stated = person.reinvite if person.handle is None else None
+        if stated is not None and (known is None or known.reinvite != stated):
+            yield Statement("reinvite", name, day=stated, names=(person.email or "",), source=person.source)
         if known is not None and (known.handle, known.email) != (person.handle, person.email):
             was, now = sides.base_names.key(name), sides.head_names.key(name)
             if was != now:
@@ -304,6 +309,10 @@ def _statements(sides: _Sides, base_lock: Lock, head_lock: Lock, later: Mapping[
     touched = sorted(at for at in {*base_lock, *head_lock} if base_lock.get(at) != head_lock.get(at))
     if touched:
         yield Statement("lock", "reconciler.lock.json", names=tuple(touched))
+
+
+def _days(desired: Desired) -> str | None:
+    return None if desired.resend_after is None else f"{desired.resend_after}d"
 
 
 def _of_org(name: str, org: Node, before: Node | None) -> Iterator[Statement]:

@@ -340,6 +340,20 @@ def _safeguard(found: Statement) -> Words:
     )
 
 
+def _resend(found: Statement) -> Words:
+    if found.after is None:
+        return ("invitations by email that are gone are no longer sent again by themselves",)
+    return ("invitations by email that are gone are sent again after ", Name(found.after))
+
+
+def _reinvite(found: Statement) -> Words:
+    day = found.day.isoformat() if found.day is not None else ""
+    return (
+        "invites ", Name(found.address), " (", *(Name(name) for name in found.names),
+        f") once more by email, wherever an invitation from before {day} is gone",
+    )  # fmt: skip
+
+
 def _person(found: Statement) -> Words:
     return (
         "says that ", Name(found.address), " is ", Name(found.after or ""), " in Pipes, and no longer ", Name(found.before or ""),
@@ -396,6 +410,8 @@ SAYINGS: dict[str, Callable[[Statement], Words]] = {
     "unmanaged": _unmanaged,
     "left-alone": _left_alone,
     "safeguard": _safeguard,
+    "resend": _resend,
+    "reinvite": _reinvite,
     "person": _person,
     "lock": _lock,
     "attached": _attached,

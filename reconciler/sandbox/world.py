@@ -78,7 +78,7 @@ _ORG = {
     "display_name", "url", "tenant", "workspace_limit", "token_min_issued_at", "members", "workspaces", "audit_log",
     "connection_limit", "connection_folders", "connections",
 }  # fmt: skip
-_MEMBER = {"role", "status", "email"}
+_MEMBER = {"role", "status", "email", "by", "since"}
 _WORKSPACE = {
     "instance_type", "desired_state", "state", "search_path_prefix", "db_volume_size_bytes", "members", "connections",
     "attached",
@@ -152,6 +152,7 @@ class _Check:
             raise WorldError(f"orgs.{both[0]}: a user has this handle")
         if "actor" in world and world["actor"] not in known:
             raise WorldError(f"actor: {world['actor']!r} is not among the users and members")
+        self._makers(orgs, known)
         for number, given in enumerate(_list(world.get("tokens"), "tokens"), 1):
             place = f"tokens[{number}]"
             _mapping(given, place, _TOKEN)
@@ -161,6 +162,15 @@ class _Check:
                 raise WorldError(f"{place}: token is {given.get('token')!r}, not a text without spaces")
             if "issued_at" in given:
                 _moment(given["issued_at"], f"{place}.issued_at")
+
+    def _makers(self, orgs: dict[str, Any], known: set[str]) -> None:
+        """Who let a member in is one of the world's users."""
+        for handle, org in orgs.items():
+            for user, member in ((org or {}).get("members") or {}).items():
+                if isinstance(member, dict) and member.get("by", user) not in known:
+                    raise WorldError(
+                        f"orgs.{handle}.members.{user}.by: {member['by']!r} is not among the users and members"
+                    )
 
     def _email(self, emails: dict[str, str], handle: str, address: Any) -> None:
         if address is None:
@@ -182,6 +192,8 @@ class _Check:
         for user, given_member in members.items():
             member = _member(user, given_member, f"{place}.members.{user}", ORG_ROLES)
             self._email(emails, user, member.get("email"))
+            if "since" in member:
+                _moment(member["since"], f"{place}.members.{user}.since")
         for name, entry in _mapping(org.get("workspaces"), f"{place}.workspaces").items():
             where = f"{place}.workspaces.{name}"
             _handle(name, where, WORKSPACE_HANDLE)
@@ -551,9 +563,13 @@ class _Build:
         org = Org(doc["id"], handle, tenant_id, limit, token_min, "", None)
         for user, entry in members.items():
             status = entry.get("status", "accepted")
-            row = objects.member(self.new_id("m"), org.id, self.user_ids[user], role=entry["role"], by=by, at=self.at)
+            maker = self.user_ids[entry["by"]] if "by" in entry else by
+            since = timestamp(_moment(entry["since"], "since")) if "since" in entry else self.at
+            row = objects.member(self.new_id("m"), org.id, self.user_ids[user], role=entry["role"], by=maker, at=since)
             invite = self.secret() if status == "invited" else None
-            self.add(_INSERT_MEMBER, row["id"], org.id, row["user_id"], row["role"], status, invite, by, by, head(row))
+            self.add(
+                _INSERT_MEMBER, row["id"], org.id, row["user_id"], row["role"], status, invite, maker, maker, head(row)
+            )
         workspace_ids = {
             name: self._workspace(name, entry or {}, org, by) for name, entry in (given.get("workspaces") or {}).items()
         }

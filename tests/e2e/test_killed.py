@@ -16,12 +16,18 @@ from reconciler.sandbox.store import Store
 
 NEW = [f"n{number:02}" for number in range(16)]
 OLD = [f"o{number:02}" for number in range(12)]
+# whom bob let in is nobody that this token invited by email
 WORLD = {
     "users": {name: {} for name in NEW},
     "orgs": {
         "acme-inc": {
             "display_name": "Before",
-            "members": {"alice": "owner", "bob": "owner", "carl": "member", **dict.fromkeys(OLD, "member")},
+            "members": {
+                "alice": "owner",
+                "bob": "owner",
+                "carl": "member",
+                **{name: {"role": "member", "by": "bob"} for name in OLD},
+            },
             "workspaces": {
                 "prod": {"members": dict.fromkeys(OLD, "reader")},
                 "scratch": {"members": {"carl": "reader"}},

@@ -1,3 +1,4 @@
+import re
 import threading
 from datetime import UTC, date, datetime
 
@@ -267,7 +268,10 @@ def test_people_are_known_by_the_users_id_and_the_invited_are_told_apart(sandbox
     got = snapshot(found.client, desired(org("acme", members=["alice", "carol"])), {})
     carol = got.orgs["acme"].of("member")["carol"]
     assert carol.id == found.client.get_json("/identity/carol", KINDS["org"].row).id
-    assert carol.attrs == {"role": "member", "status": "invited"}
+    alice = got.orgs["acme"].of("member")["alice"]
+    assert carol.attrs == {"role": "member", "status": "invited", "by": alice.id, "sent": carol.attrs["sent"]}
+    assert re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", carol.attrs["sent"])
+    assert set(alice.attrs) == {"role", "status"}  # who made the org let nobody in, and has accepted
     assert got.actor.id == got.orgs["acme"].of("member")["alice"].id
 
 
@@ -610,7 +614,8 @@ def one(client, kind, place, handle):
 def test_one_object_of_each_kind_is_read_again(sandbox):
     found = sandbox(world(acme=live(workspaces={"prod": ["bob"]})))
     assert one(found.client, KINDS["org"], Place(), "acme").handle == "acme"
-    assert one(found.client, KINDS["member"], place(), "bob").attrs == {"role": "member", "status": "accepted"}
+    bob = one(found.client, KINDS["member"], place(), "bob").attrs
+    assert (bob["role"], bob["status"]) == ("member", "accepted")
     assert one(found.client, KINDS["workspace"], place(), "prod").handle == "prod"
     assert one(found.client, KINDS["grant"], place(workspace="prod"), "bob").attrs["role"] == "reader"
 

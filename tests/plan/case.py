@@ -61,7 +61,11 @@ class Case:
         self.names = self._names()
         ids = {name: identifier for identifier, name in self.names.items()}
         self.lock = {
-            address: LockEntry(ids[known["is"]] if known["is"] != "gone" else "u_gone0000000000000000", known.get("as"))
+            address: LockEntry(
+                ids[known["is"]] if known["is"] != "gone" else "u_gone0000000000000000",
+                known.get("as"),
+                {k: str(v) for k, v in known.get("more", {}).items()},
+            )
             for address, known in (yaml.safe_load(found.get("lock", "")) or {}).items()
         }
 

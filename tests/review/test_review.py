@@ -320,6 +320,25 @@ def test_a_statement_is_explained_in_words(pull, head, said):
     assert said in texts(pull(base, orgs(f"  acme: {head}\n  b: {{}}\n"), "--format", "json"))
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        pytest.param("", "invitations: {resend_after: 2w}\n",
+                     "invitations by email that are gone are sent again after 14d", id="resend_after"),
+        pytest.param("invitations: {resend_after: 2w}\n", "",
+                     "invitations by email that are gone are no longer sent again by themselves", id="no longer"),
+        pytest.param("people: {bob: {email: b@x.example}}\n", "people: {bob: {email: b@x.example, reinvite: 2026-12-01}}\n",
+                     "invites bob (b@x.example) once more by email, wherever an invitation from before 2026-12-01 is gone",
+                     id="reinvite"),
+    ],
+)  # fmt: skip
+def test_what_becomes_of_invitations_is_explained_in_words(pull, before, after, said):
+    rest = orgs("  acme: {members: {alice: owner, bob: member}}\n")
+    head = rest.replace("orgs:", f"{after}orgs:")
+    assert said in texts(pull(rest.replace("orgs:", f"{before}orgs:"), head, "--format", "json"))
+    assert said not in texts(pull(head, head, "--format", "json"))
+
+
 def test_what_a_statement_states_in_base_already_is_no_news(pull):
     base = orgs(
         "  acme: {members: {alice: owner, bob: {role: owner, expires: 2027-01-31}, eve: {absent: true}}}\n  x: {absent: true}\n"

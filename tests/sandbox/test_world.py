@@ -206,3 +206,27 @@ def test_the_modules_of_the_sandbox_import_nothing_of_the_rest():
         if not match.startswith("reconciler.sandbox")
     }
     assert found == set()
+
+
+def test_who_let_a_member_in_and_when_can_be_said(sandboxes):
+    members = {
+        "alice": "owner",
+        "bob": "owner",
+        "carol": {"role": "member", "by": "bob", "since": "2026-10-01T00:00:00Z"},
+    }
+    box = sandboxes({"actor": "alice", "orgs": {"acme": {"members": members}}})
+    row = box.client().ok("GET", "/org/acme/member/carol")
+    bob = box.client().ok("GET", "/identity/bob")["id"]
+    assert (row["created_by_id"], row["created_at"]) == (bob, "2026-10-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("member", "what"),
+    [
+        ({"role": "member", "by": "nobody"}, "bob.by: 'nobody' is not among the users"),
+        ({"role": "member", "since": "soon"}, "bob.since: 'soon' is not an ISO 8601 time"),
+    ],
+)
+def test_a_member_let_in_by_nobody_or_at_no_time_is_told(member, what):
+    with pytest.raises(WorldError, match=what):
+        world.check({"orgs": {"acme": {"members": {"alice": "owner", "bob": member}}}})
