@@ -94,7 +94,7 @@ def run(
     )
     notes: list[str] = []
     outcomes = _settled(rest, outcomes)
-    outcomes = [_tested(state, o) for o in outcomes]
+    outcomes = [o if options.stop.is_set() else _tested(state, o) for o in outcomes]
     new_lock = {**lock, **state.learned}
     if options.secrets is not None:
         configured = {

@@ -80,13 +80,17 @@ class Secrets:
                 content = content.replace(form.encode(), secret.SENSITIVE.encode())
         return content
 
+    def check_key(self) -> None:
+        """Raise UsageError for a key that is none; having none is fine."""
+        if 0 < len(self.environ.get(KEY, "")) < _SHORTEST_KEY:
+            raise UsageError(f"{KEY} has less than {_SHORTEST_KEY} characters: anybody could try them all")
+
     def fingerprint(self, identifier: str, place: str, reference: str) -> str:
         """HMAC-SHA256 of a value where it stands, so that equal values do not look equal; empty without a key."""
+        self.check_key()
         key = self.environ.get(KEY, "")
         if not key:
             return ""
-        if len(key) < _SHORTEST_KEY:
-            raise UsageError(f"{KEY} has less than {_SHORTEST_KEY} characters: anybody could try them all")
         text = "\0".join((identifier, place, self.value(reference)))
         return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
@@ -114,6 +118,8 @@ def _of_file(reference: str, name: str) -> str:
 def prepare(secrets: Secrets, plan: Plan) -> None:
     """Follow every reference of a plan before anything is sent. Raises UsageError that names all that cannot be."""
     problems: dict[str, None] = {}
+    if any(secret.FIELD in (request.body or {}) for step in plan.steps for request in step.requests):
+        secrets.check_key()
     for step in plan.steps:
         for request in step.requests:
             for reference in secret.references((request.body or {}).get(secret.FIELD)).values():

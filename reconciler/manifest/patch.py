@@ -113,6 +113,10 @@ class _Editor:
             raise CannotEditError("its day has come: write a later `expires` if it is to stay")
         if what == "replaced":
             raise CannotEditError("it is another object under the same handle: take its entry out of the lock file")
+        if KINDS[difference.kind].names is not None:
+            raise CannotEditError(
+                f"it is one of a list: write or strike it in `{KINDS[difference.kind].section}:` by hand"
+            )
         if what == "renamed":
             self._rename(difference)
         elif not KINDS[difference.kind].names_people:
@@ -217,6 +221,8 @@ class _Editor:
             raise CannotEditError("no line of the manifests sets it")
         section = self._mapping(source.file, f"{difference.address}/attribute.{name}")
         attribute = KINDS[difference.kind].attribute(name)
+        if attribute.secret:
+            raise CannotEditError("Pipes gives no secrets back, so what it shows is not all: write it by hand")
         if difference.live is not None:
             section.replace(name, scalar(difference.live))
         elif attribute.clear is not None:

@@ -199,3 +199,26 @@ def test_an_import_adds_the_connections_that_no_manifest_has(here):
     assert "# ours" in text
     assert "gcp_old" in text
     assert here.plan("orgs", "--detailed-exitcode").status == 0
+
+
+# --- fix-ups ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_fix_up_makes_official_what_it_can_and_says_what_it_cannot(here):
+    client = here.client()
+    client.ok("DELETE", "/org/acme/workspace/prod/schema/aws_prod")
+    client.ok("PATCH", "/org/acme/connection/aws_prod", {"config": {"regions": ["us-east-1"]}})
+    ran = here.run("drift", *here.local, "--fix-up")
+    assert ran.status == 2
+    assert "+" not in ran.out  # no patch drops the references that stand there
+    assert f"{NAME} (config): Pipes gives no secrets back" in ran.err
+    assert f"{NAME}/attachment.prod: it is one of a list" in ran.err
+
+
+def test_an_import_over_what_differs_in_a_list_writes_nothing_wrong(here):
+    here.manifest(HEAD, "orgs/acme.yaml")
+    (here.folder / "orgs.yaml").unlink()
+    here.client().ok("DELETE", "/org/acme/workspace/prod/schema/aws_prod")
+    ran = here.run("import", *here.local, "acme")
+    assert ran.status == 1
+    assert "attachment.prod differs, and cannot be written" in ran.err

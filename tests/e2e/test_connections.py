@@ -426,3 +426,40 @@ def test_a_connection_that_somebody_changes_meanwhile_is_left_as_they_made_it(aw
     ran = aws.run("apply", *aws.local, "plan.json")
     assert ran.status == 3
     assert connection(aws)["config"] == {"regions": ["us-east-1"]}
+
+
+def test_a_key_that_could_be_guessed_is_refused_before_anything_is_written(aws, monkeypatch):
+    monkeypatch.setenv("RECONCILER_FINGERPRINT_KEY", "short")
+    ran = aws.apply()
+    assert ran.status == 1
+    assert "RECONCILER_FINGERPRINT_KEY has less than 16 characters" in ran.err
+    assert connection(aws) is None
+
+
+def test_lock_keeps_what_was_sent(aws):
+    aws.apply()
+    before = aws.lock_text()
+    assert '"from": "${env:AWS_SECRET}"' in before
+    assert aws.run("lock", *aws.local).status == 0
+    assert aws.lock_text() == before
+
+
+def test_a_saved_plan_sends_no_secret_that_was_not_reviewed(aws, monkeypatch):
+    aws.apply()
+    first = digests(aws)
+    monkeypatch.delenv("AWS_SECRET")  # as in the check of a pull request
+    aws.manifest((HEAD + AWS).replace("carol: member", "carol: owner"))
+    assert aws.plan("-o", "plan.json").status == 0
+    monkeypatch.setenv("AWS_SECRET", OTHER)
+    assert aws.run("apply", *aws.local, "plan.json").status == 0
+    assert digests(aws) == first
+    assert aws.planned().addresses == [NAME]
+
+
+def test_a_connection_of_an_org_and_of_a_workspace_that_are_new(aws):
+    aws.manifest(
+        (HEAD + AWS).replace("acme:", "fresh:").replace("{bob: reader}", "{}").replace("{carol: operator}", "{}")
+    )
+    assert aws.apply().status == 0
+    assert [one["handle"] for one in aws.client().all("/org/fresh/connection")] == ["aws_prod"]
+    assert aws.plan("--detailed-exitcode").status == 0
