@@ -15,7 +15,7 @@ from reconciler.kinds import connection, logo, member, secret, workspace
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
-from reconciler.model.live import Lock
+from reconciler.model.live import Lock, LockEntry
 from reconciler.model.result import Outcome, Result
 from reconciler.pipes import reading
 from reconciler.plan import make_plan, remembered
@@ -95,7 +95,7 @@ def run(
     notes: list[str] = []
     outcomes = _settled(rest, outcomes)
     outcomes = [o if options.stop.is_set() else _tested(state, o) for o in outcomes]
-    new_lock = {**lock, **state.learned}
+    new_lock = {**lock, **{a: _with_former(entry, lock.get(a)) for a, entry in state.learned.items()}}
     if options.secrets is not None:
         configured = {
             o.address for o in outcomes if o.status in schedule.SUCCEEDED and o.wrote and _configured(state, o)
@@ -153,6 +153,13 @@ def _tested(state: Run, outcome: Outcome) -> Outcome:
     return replace(
         outcome, detail=f"its test failed: {status or 'no status'}{f', {reason}' if reason else ''}", test_failed=True
     )
+
+
+def _with_former(entry: LockEntry, before: LockEntry | None) -> LockEntry:
+    """An entry that was learned, with what the lock file knew of the same object beyond it."""
+    if before is None or before.id != entry.id:
+        return entry
+    return replace(entry, more={**before.more, **entry.more})
 
 
 def _folders(desired: Desired) -> dict[str, str]:

@@ -120,6 +120,8 @@ class _Editor:
         if what == "renamed":
             self._rename(difference)
         elif not KINDS[difference.kind].names_people:
+            if what == "changed" and KINDS[difference.kind].attribute(difference.attribute or "").apart:
+                raise CannotEditError("Pipes does not give it back; drop the line to leave it as it is")
             if what == "changed":
                 self._attribute(difference)
             else:  # not there any more, or there although `absent: true` says otherwise: nothing is said of it

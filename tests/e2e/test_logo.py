@@ -200,6 +200,33 @@ def test_an_import_leaves_the_logo_out_and_the_next_plan_shows_nothing(acme):
     assert acme.run("plan", *acme.local, "--detailed-exitcode", "new.yaml").status == 0
 
 
+def test_no_patch_makes_a_logo_official_that_pipes_does_not_give_back(acme):
+    acme.apply()
+    acme.client().ok("POST", "/org/acme/avatar", files={"file": ("x.png", OTHER, "image/png")})
+    ran = acme.run("drift", *acme.local, "--fix-up")
+    assert "Pipes does not give it back" in ran.out + ran.err
+    assert "avatar" not in ran.out.partition("---")[2]
+
+
+def test_what_is_known_of_a_logo_goes_with_a_rename(acme):
+    acme.apply()
+    write(acme, OTHER)
+    acme.manifest("orgs: {acme2: {renamed_from: acme, logo: images/acme.png}}")
+    assert acme.apply().status == 0
+    assert uploaded(acme) == (OTHER, "image/png")
+    assert changes(acme) == []
+
+
+def test_an_entry_of_the_lock_file_keeps_what_else_is_known_in_it(acme):
+    acme.apply()
+    path = acme.folder / "reconciler.lock.json"
+    path.write_text(path.read_text().replace('"logo"', '"of_tomorrow": 1, "logo"'))
+    write(acme, OTHER)
+    acme.apply()
+    entry = json.loads(acme.lock_text())["entries"]["org.acme"]
+    assert (entry["of_tomorrow"], entry["logo"]) == (1, f"sha256:{sha(OTHER)}")
+
+
 # --- lost answers -----------------------------------------------------------------------------------------------------
 
 
@@ -225,6 +252,18 @@ def test_an_answer_that_was_lost_after_it_took_effect_is_not_guessed_and_the_nex
     assert "cannot be told" in ran.out
     assert len(changes(acme)) == 1
     assert acme.apply().status == 0
+    assert (uploaded(acme), changes(acme)) == ((PNG, "image/png"), [])
+
+
+def test_an_upload_that_was_in_flight_when_an_apply_was_killed_is_told_and_sent_again(acme):
+    acme.apply()
+    journal = acme.folder / ".reconciler/journal.jsonl"
+    [intent] = [line for line in journal.read_text().splitlines() if '"intent"' in line]
+    journal.write_text(intent + "\n")
+    (acme.folder / "reconciler.lock.json").unlink()
+    ran = acme.apply()
+    assert ran.status == 0
+    assert "whether Pipes took the logo cannot be known, and it is planned again" in ran.out + ran.err
     assert (uploaded(acme), changes(acme)) == ((PNG, "image/png"), [])
 
 
