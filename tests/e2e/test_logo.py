@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 from contextlib import closing
 
 import pytest
+
+from e2e.bench import TOKEN
+from e2e.web import PICTURE, Web
 
 ACME = "orgs: {acme: {members: {alice: owner}}}"
 PNG = b"\x89PNG\r\n\x1a\n" + b"acme's own picture"
@@ -352,6 +356,52 @@ def test_nothing_is_fetched_from_an_address_that_is_not_public(acme, url):
     assert ran.status == 1
     assert "not public" in ran.out
     assert uploaded(acme) is None
+
+
+@pytest.fixture
+def public(monkeypatch, tmp_path_factory):
+    """A web server that stands on the internet, as far as name and connection go: `logo.example`, 93.184.216.34."""
+    web = Web(tmp_path_factory.mktemp("web"))
+    web.pages["/acme.png"] = (200, {"Content-Length": str(len(PICTURE))}, PICTURE)
+    connect, look_up = socket.create_connection, socket.getaddrinfo
+
+    def lookup(host, port, *args, **options):
+        if host == "127.0.0.1":
+            return look_up(host, port, *args, **options)
+        assert host == "logo.example"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", port))]
+
+    def connected(address, *args, **options):
+        assert address == ("93.184.216.34", 443)
+        return connect(("127.0.0.1", web.port), *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    monkeypatch.setattr(socket, "create_connection", connected)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", web.authority)
+    yield web
+    web.stop()
+
+
+def test_a_picture_behind_a_url_is_fetched_once_and_uploaded(acme, public):
+    state(acme, URL)
+    assert len(changes(acme)) == 1
+    assert public.asked == []
+    assert acme.apply().status == 0
+    assert uploaded(acme) == (PICTURE, "image/png")
+    assert changes(acme) == []
+    assert public.asked == [("logo.example", "/acme.png")]
+    assert TOKEN not in str(public.headers)
+
+
+def test_a_pinned_url_that_holds_another_picture_is_not_uploaded(acme, public):
+    state(acme, f"{URL}#sha256={sha(PNG)}")
+    ran = acme.apply()
+    assert ran.status == 1
+    assert "is not the picture that was planned" in ran.out
+    assert uploaded(acme) is None
+    state(acme, f"{URL}#sha256={sha(PICTURE)}")
+    assert acme.apply().status == 0
+    assert uploaded(acme) == (PICTURE, "image/png")
 
 
 def test_a_pinned_picture_that_is_live_needs_no_fetching(acme):
