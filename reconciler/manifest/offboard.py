@@ -152,6 +152,7 @@ class _Editor:
         self.desired = desired
         self.somebody = somebody
         self.made = made
+        self.teams = {team for team, people in desired.teams.items() if not somebody.names.isdisjoint(people)}
         self.kept: set[str] = set()  # names that a statement needs, and that stay in `people:`
 
     def edit(self) -> None:
@@ -186,32 +187,28 @@ class _Editor:
                 f"org.{name}: the manifests leave its members alone, so a membership there would not be removed"
             )
         for file in self.files.values():
-            self._below(file, org.KIND.name, path)
+            self._below(file, org.KIND.name, path, _at(file.root, path))
         self._state(name, node)
 
-    def _below(self, file: File, kind: str, path: tuple[str, ...]) -> None:
-        """Take out their entries in everything below an object; of members only where no statement is needed."""
+    def _below(self, file: File, kind: str, path: tuple[str, ...], node: Any) -> None:
+        """Take out their entries in everything below an object; of members only where no statement is needed or there."""
         for child in children_of(kind):
             section = (*path, child.section)
-            for name in _keys(file.root, *section):
+            for name, entry in _pairs(_at(node, (child.section,))):
                 if not child.names_people:
-                    self._below(file, child.name, (*section, name))
-                elif name in self.somebody and not (child is member.KIND and self._stays(file, section, name)):
+                    self._below(file, child.name, (*section, name), entry)
+                elif name in self.somebody and not (
+                    child is member.KIND and (_is_absent(entry) or self._owned(path[1]))
+                ):
                     file.section(section).remove(name)
-
-    def _stays(self, file: File, section: tuple[str, ...], name: str) -> bool:
-        """Whether an entry of a member is left to `_state`, or states already that they are not in."""
-        return _is_absent(_at(file.root, (*section, name))) or self._owned(section[1])
 
     def _owned(self, name: str) -> bool:
         """Whether a line, spent or not, makes them an owner of an org, directly or through a team."""
         for file in self.files.values():
-            section = (org.KIND.section, name, member.KIND.section)
-            for entry in _keys(file.root, *section):
-                people = (
-                    self.desired.teams.get(entry.removeprefix("team/"), ()) if entry.startswith("team/") else (entry,)
-                )
-                if _role(_at(file.root, (*section, entry))) == "owner" and any(one in self.somebody for one in people):
+            for entry, node in _pairs(_at(file.root, (org.KIND.section, name, member.KIND.section))):
+                team = entry.removeprefix("team/")
+                theirs = entry in self.somebody if team == entry else team in self.teams
+                if theirs and _role(node) == "owner":
                     return True
         return False
 
@@ -263,9 +260,12 @@ def _at(node: Any, path: Iterable[str]) -> Any:
     return node
 
 
+def _pairs(node: Any) -> list[tuple[str, Any]]:
+    return [(k.value, v) for k, v in node.value] if isinstance(node, yaml.MappingNode) else []
+
+
 def _keys(root: Any, *path: str) -> list[str]:
-    node = _at(root, path)
-    return [k.value for k, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    return [name for name, _ in _pairs(_at(root, path))]
 
 
 def _role(node: Any) -> str | None:
