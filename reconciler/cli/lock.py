@@ -127,18 +127,18 @@ def _decided(
     from reconciler.plan.remember import decided
 
     first = {address: entries[0] for address, entries in candidates.items()}
-    to_read = _to_read(desired)
+    wanted = whole_lists(desired)
     with Progress("Reading") as progress:
-        live = snapshot(client, to_read, first, progress=progress.reading)
+        live = snapshot(client, wanted, first, progress=progress.reading)
         lock, undecided = decided(candidates, live)
         if any("/" not in a and lock[a].id != first[a].id for a in lock):
             # of another org than the one that was read
-            live = snapshot(client, to_read, {**first, **lock}, progress=progress.reading)
+            live = snapshot(client, wanted, {**first, **lock}, progress=progress.reading)
             lock, undecided = decided(candidates, live)
     return lock, live, undecided
 
 
-def _to_read(desired: Desired) -> Desired:
+def whole_lists(desired: Desired) -> Desired:
     """The orgs with their members and workspaces, and without grants, which have no entries."""
     return replace(desired, orgs={name: _listed(node) for name, node in desired.orgs.items()})
 

@@ -84,7 +84,8 @@ class Snapshot:
     `orgs` holds the managed orgs by their live handle, `others` the actor's remaining orgs without children.
     `identities` answers the look-ups made for new handles: None where the handle is free. `near` gives look-alikes of
     unknown ones. `workspace_limits` holds the orgs whose constraint was found (org_listConstraints). `forbidden` are
-    org handles that exist but are not ours to read (403). `tenants` holds by tenant id who has which email, in lower case;
+    org handles that exist but are not ours to read (403), `hidden` the ids of orgs that the lock file knows, of which the
+    same is true under whatever handle they have now. `tenants` holds by tenant id who has which email, in lower case;
     None where the token may not see it. It is read only where an email must be told.
     """
 
@@ -97,6 +98,7 @@ class Snapshot:
     forbidden: frozenset[str] = frozenset()
     unreadable: tuple[Unreadable, ...] = ()
     tenants: dict[str, dict[str, tuple[TenantMember, ...]] | None] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
 
     def owned(self, org: Resource) -> bool:
         """Whether the token's user owns `org`, by itself or through the tenant; True where the members were not read.

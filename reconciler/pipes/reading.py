@@ -137,6 +137,7 @@ class _Run:
     limits: dict[str, int] = field(default_factory=dict)
     tenants: dict[str, dict[str, tuple[TenantMember, ...]] | None] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     issued_at: datetime | None = None
@@ -378,6 +379,8 @@ def _ask_for(run: _Run, handle: str) -> None:
         if isinstance(found, StatusError) and found.status in (403, 404) and not isinstance(found, NotAuthorisedError):
             if found.status == 403:
                 run.forbidden.add(handle)
+            else:
+                _ask_by_id(run, [named] if named is not None else run.by_old_handle.get(handle, []))
             if named is not None and not named.absent:
                 _ask_who(run, handle)
         elif isinstance(found, NotAuthorisedError | NotSentError):
@@ -389,6 +392,31 @@ def _ask_for(run: _Run, handle: str) -> None:
             _take_org(run, _checked(org.KIND.resource(found), "/org"))
 
     _submit(run, lambda: run.client.get_json(org.find(Place(), handle), org.Row), take)
+
+
+def _ask_by_id(run: _Run, nodes: Iterable[Node]) -> None:
+    """Whether an org that nobody has by its handle is there under another one, which this token may not be shown.
+
+    That a path takes an id is not in the contract: a 404 tells nothing.
+    """
+    ids = {run.lock[address].id for node in nodes for address in _org_addresses(node) if address in run.lock}
+    for identifier in sorted(ids - run.asked - set(run.managed)):
+        if not _plain(identifier):
+            continue  # it is to become a part of a path, and whoever wrote the lock file wrote it
+        run.asked.add(identifier)
+        path = org.find(Place(), identifier)
+
+        def take(found: org.Row | PipesError, identifier: str = identifier) -> None:
+            if isinstance(found, NotAuthorisedError | NotSentError):
+                raise found
+            if isinstance(found, StatusError) and found.status == 404:
+                return
+            if isinstance(found, PipesError):
+                run.hidden.add(identifier)
+            elif found.id == identifier:
+                _take_org(run, _checked(org.KIND.resource(found), "/org"))
+
+        _submit(run, lambda path=path: run.client.get_json(path, org.Row), take)  # type: ignore[misc]
 
 
 def _ask_who(run: _Run, handle: str) -> None:
@@ -689,6 +717,7 @@ def _result(run: _Run) -> Snapshot:
         tenants=dict(sorted(run.tenants.items())),
         forbidden=frozenset(run.forbidden),
         unreadable=tuple(found for _, found in sorted(run.unreadable.items())),
+        hidden=frozenset(run.hidden),
     )
 
 

@@ -66,6 +66,10 @@ def _org(
     lock: identity.Known,
 ) -> None:
     kind, want, have = org_kind.KIND, match.want, match.have
+    entry = lock.entries.get(sheet.address)
+    if have is None and entry is not None and entry.id in live.hidden:
+        sheet.refusals.append(_closed(sheet, entry.id, live.actor.handle))
+        return
     if have is not None and logo.MARK in want.attrs and not want.absent:
         have = _with_logo(sheet, want, have, lock)
     if want.absent:
@@ -162,6 +166,19 @@ def _reset(sheet: OrgSheet, live: Snapshot, desired: Desired) -> None:
     if moment[:10] > desired.day.isoformat():
         note += "; that moment is still to come, so nobody can use a token there before it"
     sheet.notes.append(note)
+
+
+def _closed(sheet: OrgSheet, identifier: str, actor: str) -> Refusal:
+    return Refusal(
+        "rename",
+        sheet.address,
+        f"{sheet.name} was renamed outside: the org that the lock file knows by it ({identifier}) is there, and "
+        f"{actor}, the user of this token, may not read it",
+        f"have one of its owners let {actor} in and say its handle; if {sheet.name} is to be another org, remove the entry "
+        f"{sheet.address} from the lock file",
+        sheet.want.source,
+        liftable=False,
+    )
 
 
 def _check_handle_free(sheet: OrgSheet, live: Snapshot) -> None:
@@ -303,6 +320,7 @@ def _members(
         live_members,
         inherited,
         live.actor.id,
+        live.identities,
         emails,
         new=sheet.have is None,
         unwanted=names.keys() - wanted,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from reconciler.kinds.kind import Kind
     from reconciler.model.desired import Desired, Node, Person
-    from reconciler.model.live import Lock, LockEntry, Resource, TenantMember
+    from reconciler.model.live import Identity, Lock, LockEntry, Resource, TenantMember
 
 # how alike two handles must be for one to look like the other's new name; 1 is equal
 RESEMBLANCE = 0.75
@@ -253,13 +253,15 @@ class Scene:
     """One org in which people are looked for. `org` is its address, `members` the live rows that can be changed here.
 
     `emails` is who has which email, where the org's tenant tells; `actor` the token's own user's id. An org that is yet
-    to be made (`new`) holds nobody who could be doubtful.
+    to be made (`new`) holds nobody who could be doubtful. `identities` tells who has the handle of somebody who is to be
+    let in.
     """
 
     org: str
     members: Mapping[str, Resource]
     inherited: Mapping[str, Resource]
     actor: str
+    identities: Mapping[str, Identity | None]
     emails: Mapping[str, tuple[TenantMember, ...]] | None = None
     new: bool = False
     unwanted: Collection[str] = ()  # names that the manifests only want gone: nobody is invited for them
@@ -270,7 +272,8 @@ def match_people(scene: Scene, names: Iterable[str], desired: Desired, lock: Kno
 
     Someone invited by email is found by the user id that the invitation answered with, which the lock file keeps, or in
     a custom tenant through the tenant's list; emails do not come back elsewhere. What cannot be told apart is refused as
-    `who-is-this`.
+    `who-is-this`. A name is one person in all orgs: who it is in one of them, it is in those too where the lock file does
+    not know it yet.
     """
     org, live_members, inherited = scene.org, scene.members, scene.inherited
     people = People()
@@ -299,15 +302,31 @@ def match_people(scene: Scene, names: Iterable[str], desired: Desired, lock: Kno
                 first_invitations.append(name)
             continue
         have = live_members.get(person.handle)
-        renamed = by_id.get(entry.id) if entry else None
-        if renamed is not None and renamed.handle != person.handle:
+        ids = {entry.id} if entry else lock.ids_of_name.get(name, set())
+        renamed = next((by_id[i] for i in sorted(ids) if i in by_id and by_id[i].handle != person.handle), None)
+        if renamed is not None and (have is None or have.id not in ids):
             people.spared.add(renamed.id)
             people.refusals.append(_person_renamed(org, person, renamed))
-        elif have is not None and entry is not None and have.id != entry.id:
-            people.spared.add(have.id)
-            people.refusals.append(_other_person(org, person, have, entry.id))
+        elif have is not None and ids and have.id not in ids:
+            people.refusals.append(_other_person(org, person, have.id, ids, lock))
+        elif have is None and ids and person.handle in scene.identities:
+            holder = scene.identities[person.handle]
+            if holder is None:
+                people.refusals.append(_person_gone(org, person, ids))
+            elif holder.id not in ids:
+                people.refusals.append(_other_person(org, person, holder.id, ids, lock))
+            else:
+                people.found[name] = Who(name, person.handle, None, inherited.get(person.handle))
         else:
             people.found[name] = Who(name, person.handle, have, inherited.get(person.handle))
+        if name not in people.found and have is not None:
+            people.spared.add(have.id)
+    # who took the handle of one listed person is perhaps another one of them, under a new name
+    for name, taken in list(people.found.items()):
+        if taken.have is not None and taken.have.id in people.spared:
+            del people.found[name]
+            former = lock.names_in_org.get(org, {}).get(taken.have.id, "somebody else")
+            people.refusals.append(_taken_over(org, desired.person(name), taken.have, former))
     if first_invitations and not scene.new:
         _ask_for_strangers(people, scene, first_invitations, desired, lock)
     return people
@@ -478,14 +497,39 @@ def _person_renamed(org: str, person: Person, known_as: Resource) -> Refusal:
     )
 
 
-def _other_person(org: str, person: Person, have: Resource, locked: str) -> Refusal:
+def _person_gone(org: str, person: Person, ids: set[str]) -> Refusal:
+    return Refusal(
+        "rename",
+        addresses.join(org, "member", person.name),
+        f"nobody has the handle {person.handle} any more: the user whom the lock file knows as {person.name} "
+        f"({', '.join(sorted(ids))}) is not in the org, and has another handle or is gone",
+        f"write the handle that they have now, or drop {person.name}",
+        person.source,
+        liftable=False,
+    )
+
+
+def _taken_over(org: str, person: Person, have: Resource, known_as: str) -> Refusal:
+    return Refusal(
+        "rename",
+        addresses.join(org, "member", person.name),
+        f"the handle {person.handle} belongs to the user {have.id} now, whom the lock file knows as {known_as}",
+        f"write who has which handle now: {known_as} is {have.handle}, and {person.name} may have another one",
+        person.source,
+        liftable=False,
+    )
+
+
+def _other_person(org: str, person: Person, holder: str, ids: set[str], lock: Known) -> Refusal:
     address = addresses.join(org, "member", person.name)
+    known = sorted(a for a, e in lock.entries.items() if e.id in ids and a.partition("/member.")[2] == person.name)
+    entry = address if address in known else ", ".join(known)
     return Refusal(
         "rename",
         address,
-        f"the handle {person.handle} now belongs to the user {have.id}, the lock file knows {person.name} as {locked}: "
-        "it may be another person",
-        f"find out who it is; if it is the right one, remove the entry {address} from the lock file",
+        f"the handle {person.handle} now belongs to the user {holder}, the lock file knows {person.name} as "
+        f"{', '.join(sorted(ids))}: it may be another person",
+        f"find out who it is; if it is the right one, remove the entry {entry} from the lock file",
         person.source,
         liftable=False,
     )
