@@ -83,6 +83,7 @@ def command(
     from reconciler.apply import run as run_plan
     from reconciler.apply.journal import FOLDER
     from reconciler.apply.secrets import judge, prepare
+    from reconciler.cli.drift import told_who_renamed
     from reconciler.cli.progress import Progress
     from reconciler.plan import make_plan
 
@@ -108,7 +109,7 @@ def command(
         judge(found.desired, lock, following, None if saved is None else [c.address for c in saved.changes])
         live = _read(found, lock, reader)
         if saved is None:
-            plan = make_plan(found.desired, live, lock, allowances)
+            plan = told_who_renamed(make_plan(found.desired, live, lock, allowances), reader, found.desired, live, lock)
         else:
             plan = _unless_stale(saved, found, live, lock, reader)
         if not sys.stdin.isatty():

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.model.desired import Desired
-    from reconciler.model.drift import Drift
+    from reconciler.model.drift import Difference, Drift
     from reconciler.model.expiring import Expiring
-    from reconciler.model.live import Snapshot
+    from reconciler.model.live import Lock, Snapshot
+    from reconciler.model.plan import Plan
     from reconciler.pipes.client import Client
     from reconciler.plan.drift import Search
 
@@ -145,6 +146,37 @@ def only(base: Desired, desired: Desired) -> Desired:
     """`base` with the orgs that `desired` has, under their present or their former handles: nothing else is compared."""
     names = set(desired.orgs) | {node.renamed_from for node in desired.orgs.values()}
     return replace(base, orgs={name: node for name, node in base.orgs.items() if name in names})
+
+
+def told_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapshot, lock: Lock) -> Plan:
+    """The plan, where it refuses what was renamed outside with who did it and when, as far as the audit log tells.
+
+    No log is read where nothing was renamed.
+    """
+    if not any(refusal.code == "rename" for refusal in plan.refusals):
+        return plan
+    from reconciler.plan import drift as looking
+
+    finding = looking.find(desired, live, lock).renames()
+    for search in finding.searches:
+        _search(client, search)
+    said = {d.address: _doer(d) for d in finding.told().differences if d.what == "renamed" and d.reason is None}
+    return replace(
+        plan,
+        refusals=tuple(
+            replace(r, fact=f"{r.fact}; {said[r.address]}") if r.code == "rename" and r.address in said else r
+            for r in plan.refusals
+        ),
+    )
+
+
+def _doer(difference: Difference) -> str:
+    by = difference.by
+    if by is None:
+        return f"who did it is not known: {difference.why_unknown}"
+    at = f" at {by.at:%Y-%m-%dT%H:%M:%SZ}" if by.at else ""
+    origin = f" from {by.ip}" if by.ip else ""
+    return f"{'' if by.certain else 'perhaps '}{by.actor} did it{at}{origin}"
 
 
 def _search(client: Client, search: Search) -> None:

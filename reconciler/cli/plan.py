@@ -57,6 +57,7 @@ def command(
 
     Exits 3 when a safeguard refuses, and with --detailed-exitcode 2 when there are changes.
     """
+    from reconciler.cli.drift import told_who_renamed
     from reconciler.cli.progress import Progress
     from reconciler.plan import make_plan
 
@@ -80,7 +81,8 @@ def command(
         to_read = both(found.desired, base)
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
         live = snapshot(client, to_read, found.lock, progress=progress.reading)
-    result = make_plan(found.desired, live, found.lock, allowances, part)
+        planned = make_plan(found.desired, live, found.lock, allowances, part)
+        result = told_who_renamed(planned, client, found.desired, live, found.lock)
     if save is not None:
         from reconciler.plan.document import dumps
 

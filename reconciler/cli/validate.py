@@ -22,9 +22,10 @@ def command(paths: tuple[Path, ...], day: datetime | None, output: common.Output
 
     Needs neither network nor token.
     """
+    from reconciler.plan.identity import spent
     from reconciler.report import Validation
 
     found = common.load(paths, day.date() if day else common.today(), output=output)
-    warnings = (*found.desired.warnings, *found.desired.ended)
+    warnings = (*found.desired.warnings, *found.desired.ended, *spent(found.desired, found.lock))
     output.write(Validation(warnings, len(found.desired.files), len(found.desired.orgs)))
     return 0

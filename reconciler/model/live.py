@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.address import covers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -134,6 +136,13 @@ class LockEntry:
 
 
 Lock = dict[str, LockEntry]
+
+
+def carry(lock: Lock, old: str, new: str) -> None:
+    """Put what is known of `old`, and of what lies below it, under the address `new` as well, where nothing is yet."""
+    for known, entry in list(lock.items()):
+        if covers(old, known):
+            lock.setdefault(new + known[len(old) :], entry)
 
 
 def entry_of(lock: Lock, address: str, id: str, handle: str | None = None) -> LockEntry:  # noqa: A002

@@ -18,7 +18,7 @@ from reconciler.kinds import KINDS, children_of, grant, member, named_below, org
 from reconciler.kinds.kind import Place
 from reconciler.model.address import join
 from reconciler.model.errors import PipesError
-from reconciler.model.live import Actor, Identity, Resource, Snapshot, TenantMember, Unreadable
+from reconciler.model.live import Actor, Identity, Resource, Snapshot, TenantMember, Unreadable, carry
 from reconciler.pipes.client import Listing
 from reconciler.pipes.errors import (
     ContentError,
@@ -169,7 +169,7 @@ def snapshot(
             if address in lock:
                 by_id.setdefault(lock[address].id, []).append(node)
     with Workers(client.parallelism) as workers:
-        run = _Run(client, lock, desired, wanted, workers, progress, by_old_handle, by_id)
+        run = _Run(client, dict(lock), desired, wanted, workers, progress, by_old_handle, by_id)
         _read_lists(run)
         _read_what_is_new(run)
         _look_for_near(run)
@@ -263,6 +263,10 @@ def _take_org(run: _Run, live: Resource) -> None:
     if not nodes:
         run.others[live.handle] = live
         return
+    if named is not None and join(None, "org", named.name) not in run.lock:
+        # known by the name that it had when the manifests had that as well
+        for old in [a for a, entry in run.lock.items() if "/" not in a and entry.id == live.id]:
+            carry(run.lock, old, join(None, "org", named.name))
     entry = run.managed[live.id] = _Live(live, nodes)
     for node in nodes:
         run.candidates.setdefault(node.name, {})[live.handle] = entry

@@ -42,7 +42,7 @@ def make_plan(
     notes: list[str] = []
     unmanaged: list[str] = []
     reads: dict[str, str] = {}
-    known = identity.known(identity.carried(lock or {}, desired))
+    known = identity.known(identity.carried(lock or {}, desired, live))
     sheets = diff.sheets(desired, live, known)
     for sheet in sheets:
         own_changes, own_steps = order.arrange(sheet, live.actor.handle, len(steps) + 1)
@@ -52,7 +52,9 @@ def make_plan(
             refusals.extend(safeguard(case))
         if own_changes:
             effects.extend(impact.effects(sheet))
-            dns.extend(impact.dns(sheet))
+            moved = tuple(impact.dns(sheet))
+            dns.extend(moved)
+            warnings.extend(impact.dns_warnings(sheet, moved))
             reads.update(_reads(sheet, own_changes))
         changes.extend(own_changes)
         steps.extend(own_steps)

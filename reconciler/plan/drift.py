@@ -65,6 +65,11 @@ class Finding:
     searches: tuple[Search, ...]
     desired: Desired  # with what was renamed outside stated back
 
+    def renames(self) -> Finding:
+        """The same, looking for nobody but who renamed something."""
+        found = [(s, [c for c in s.clues if c.difference.what == "renamed"]) for s in self.searches]
+        return replace(self, searches=tuple(Search(s.address, s.handle, clues) for s, clues in found if clues))
+
     def told(self) -> Drift:
         found = list(self.drift.differences)
         by_address = {}
@@ -118,7 +123,7 @@ class _View:
         self.renamed: dict[str, Resource] = {}  # by address: what is live under another handle
         self.replaced: dict[str, Resource] = {}  # by address: what is live under the handle, and is another object
         for _ in range(len(KINDS)):  # below a renamed org a workspace may be renamed as well
-            self.lock = identity.carried(lock, desired)
+            self.lock = identity.carried(lock, desired, live)
             self.desired = desired
             self.plan = make_plan(desired, live, lock)
             fresh = dict(self._renamed_outside())

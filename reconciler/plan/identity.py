@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 
 from reconciler.kinds import member, named_below
 from reconciler.model import address as addresses
-from reconciler.model.diagnostic import Refusal
-from reconciler.model.live import INVITED_ON
+from reconciler.model.diagnostic import Diagnostic, Refusal
+from reconciler.model.live import INVITED_ON, carry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from reconciler.kinds.kind import Kind
     from reconciler.model.desired import Desired, Node, Person
-    from reconciler.model.live import Identity, Lock, LockEntry, Resource, TenantMember
+    from reconciler.model.live import Identity, Lock, LockEntry, Resource, Snapshot, TenantMember
 
 # how alike two handles must be for one to look like the other's new name; 1 is equal
 RESEMBLANCE = 0.75
+# characters of a name that says enough to be found again in a longer one
+SHORTEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +34,79 @@ class Match:
     renamed: bool = False
 
 
-def carried(lock: Lock, desired: Desired) -> Lock:
-    """The lock file seen under today's names: entries below a `renamed_from` stand under the new address too."""
+def carried(lock: Lock, desired: Desired, live: Snapshot | None = None) -> Lock:
+    """The lock file seen under today's names.
+
+    What it knows below a `renamed_from`, and below a name that the manifests have given up for the one that the same
+    object has now, stands under the new address too; the latter where `live` tells which object that is.
+    """
     moved = dict(lock)
-    for name, org in desired.orgs.items():
+    for name, node in desired.orgs.items():
         here = addresses.join(None, "org", name)
-        if org.renamed_from:
-            _carry(moved, addresses.join(None, "org", org.renamed_from), here)
+        if node.renamed_from:
+            carry(moved, addresses.join(None, "org", node.renamed_from), here)
         for kind in named_below("org"):
-            for handle, node in org.children.get(kind.name, {}).items():
-                if node.renamed_from:
-                    old = addresses.join(here, kind.name, node.renamed_from)
-                    _carry(moved, old, addresses.join(here, kind.name, handle))
+            for handle, child in node.children.get(kind.name, {}).items():
+                if child.renamed_from:
+                    old = addresses.join(here, kind.name, child.renamed_from)
+                    carry(moved, old, addresses.join(here, kind.name, handle))
+    if moved and live is not None:
+        everything = {**live.others, **live.orgs}
+        _carry_by_id(moved, None, "org", {**desired.elsewhere, **desired.orgs}, everything)
+        by_id = {org.id: org for org in everything.values()}
+        for name, node in desired.orgs.items():
+            here = addresses.join(None, "org", name)
+            entry = moved.get(here)
+            above = by_id.get(entry.id) if entry is not None else None
+            if above is None:
+                continue
+            for kind in named_below("org"):
+                _carry_by_id(moved, here, kind.name, node.children.get(kind.name, {}), above.of(kind.name))
     return moved
 
 
-def _carry(lock: Lock, old: str, new: str) -> None:
-    for known, entry in list(lock.items()):
-        if addresses.covers(old, known):
-            lock.setdefault(new + known[len(old) :], entry)
+def _carry_by_id(
+    lock: Lock, parent: str | None, kind: str, wanted: Mapping[str, Node], live: Mapping[str, Resource]
+) -> None:
+    """For each wanted name that the lock file lacks: what it knows of the live object under the name it had."""
+    new = [name for name in wanted if name in live and addresses.join(parent, kind, name) not in lock]
+    if not new:
+        return
+    start = addresses.join(parent, kind, "")
+    former = {
+        entry.id: address
+        for address, entry in lock.items()
+        if address.startswith(start) and "/" not in address[len(start) :] and address[len(start) :] not in wanted
+    }
+    for name in new:
+        old = former.get(live[name].id)
+        if old is not None:
+            carry(lock, old, addresses.join(parent, kind, name))
+
+
+def spent(desired: Desired, lock: Lock) -> Iterator[Diagnostic]:
+    """A warning for each `renamed_from` that is done, as far as that can be told offline: the lock file knows the new name."""
+    for name, node in sorted(desired.orgs.items()):
+        here = addresses.join(None, "org", name)
+        yield from _spent(node, None, here, lock)
+        for kind in named_below("org"):
+            for handle, child in sorted(node.children.get(kind.name, {}).items()):
+                yield from _spent(child, here, addresses.join(here, kind.name, handle), lock)
+
+
+def _spent(node: Node, parent: str | None, address: str, lock: Lock) -> Iterator[Diagnostic]:
+    old = node.renamed_from
+    if not old or address not in lock:
+        return
+    before = lock.get(addresses.join(parent, node.kind, old))
+    if before is not None and before.id != lock[address].id:
+        return
+    yield Diagnostic(
+        "warning",
+        f"the lock file knows {node.name} by that name: `renamed_from: {old}` is done",
+        (node.sources or {}).get("renamed_from", node.source),
+        f"drop `renamed_from: {old}`, unless it takes back a rename that was made outside and is still to be applied",
+    )
 
 
 def match_named(
@@ -202,7 +258,17 @@ def left_behind(
         entry = lock.get(addresses.join(parent, kind.name, handle))
         if entry is not None and entry.id == live[handle].id:
             return handle
-    return next((handle for handle in unlisted if resembles(new, handle)), None)
+    alike = next((handle for handle in unlisted if resembles(new, handle)), None)
+    if alike is None and not lock:
+        # nothing is known of any name: a name that was made longer, or shorter, is the likeliest of all renames
+        alike = next((handle for handle in unlisted if _lengthened(new, handle)), None)
+    return alike
+
+
+def _lengthened(new: str, old: str) -> bool:
+    short, long = sorted((new, old), key=len)
+    longer = long.startswith(short) or long.endswith(short)
+    return len(short) >= SHORTEST and longer and long.strip("0123456789") != short.strip("0123456789")
 
 
 @dataclass(slots=True)  # not frozen: there is one for each row, and a frozen one takes four times as long to make
@@ -491,7 +557,8 @@ def _person_renamed(org: str, person: Person, known_as: Resource) -> Refusal:
         "rename",
         addresses.join(org, "member", person.name),
         f"{person.handle} was renamed outside: the user with the id {known_as.id} now has the handle {known_as.handle}",
-        f"write the new handle, as `{known_as.handle}` or as `people: {{{person.name}: {{handle: {known_as.handle}}}}}`",
+        f"write the new handle, as `{known_as.handle}` or as `people: {{{person.name}: {{handle: {known_as.handle}}}}}`; "
+        "nobody but they themselves can take the old one back",
         person.source,
         liftable=False,
     )

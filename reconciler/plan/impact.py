@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import member
+from reconciler.model.diagnostic import Diagnostic
 from reconciler.model.plan import DnsChange, Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from reconciler.plan.draft import GrantSheet, Membership, OrgSheet
 
@@ -91,6 +92,23 @@ def dns(sheet: OrgSheet) -> Iterator[DnsChange]:
             yield DnsChange(name, host, None)
         elif (old_org, old) != (sheet.name, space.name_after):
             yield DnsChange(name, host, renamed_host(host, (old_org, old), (sheet.name, space.name_after)))
+
+
+def dns_warnings(sheet: OrgSheet, changes: Iterable[DnsChange]) -> Iterator[Diagnostic]:
+    """One for each name that people connect to and that becomes another: a disabled workspace answers nobody."""
+    hosts = {w.attrs.get("host"): w for w in (sheet.have.of("workspace").values() if sheet.have else ())}
+    for change in changes:
+        space = hosts.get(change.before)
+        if change.after is None or (space is not None and space.attrs.get("desired_state") == "disabled"):
+            continue
+        want = sheet.want.children.get("workspace", {}).get(change.workspace.partition("/")[2])
+        yield Diagnostic(
+            "warning",
+            f"whoever connects to {change.before} finds nobody there after this rename: {change.workspace} will be "
+            f"{change.after}",
+            want.source if want is not None and want.renamed_from else sheet.want.source,
+            "tell its users, and change connection strings, right after the apply",
+        )
 
 
 def renamed_host(host: str, old: tuple[str, str], new: tuple[str, str]) -> str:

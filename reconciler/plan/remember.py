@@ -30,7 +30,7 @@ def remembered(desired: Desired, live: Snapshot, lock: Lock, *, only: Collection
     entry of its own.
     """
     kept = {address: entry for address, entry in lock.items() if addresses.org_of(address) not in only}
-    known = identity.known(identity.carried(lock, desired))
+    known = identity.known(identity.carried(lock, desired, live))
     for sheet in diff.sheets(desired, live, known):
         if sheet.name in only:
             kept.update(_of_org(sheet, desired, live, lock, known.entries))
@@ -136,7 +136,7 @@ def refreshed(desired: Desired, live: Snapshot, lock: Lock) -> Refreshed:
     manifests name and live lacks; what is doubtful, or could not be seen. Removed: what no manifest names and live does not
     have, and what stands under the new address already.
     """
-    known = identity.known(identity.carried(lock, desired))
+    known = identity.known(identity.carried(lock, desired, live))
     found: Lock = {}
     sheets = diff.sheets(desired, live, known)
     for sheet in sheets:

@@ -227,10 +227,12 @@ def test_a_lost_file_is_made_from_what_is_live_and_says_whom_it_cannot_know(appl
     assert "org.acme/member.ivy: ivy is known by the email ivy@example.com only" in ran.out
 
 
-def test_somebody_by_email_who_has_accepted_is_said_to_be_unknown(applied):
+def test_somebody_by_email_who_has_accepted_is_doubtful_and_who_was_never_invited_is_unknown(applied):
     handle = entries(applied)["org.acme/member.ivy"]["handle"]
     edit(applied, lambda e: e.pop("org.acme/member.ivy"))
     applied.accept("acme", handle)
+    assert addresses(told(applied)["doubts"]) == ["org.acme/member.ivy"]
+    applied.client().ok("DELETE", f"/org/acme/member/{handle}")
     ran = locked(applied)
     assert "org.acme/member.ivy is known by an email only, and nothing tells who that is in Pipes" in ran.out
 
