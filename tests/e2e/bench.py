@@ -88,7 +88,7 @@ class Bench:
         self.db = folder / "pipes.sqlite3"
         self.host = f"sandbox:{self.db.name}"
         self.environ: dict[str, str] = {}  # more of it, for processes of their own
-        self.hidden: set[str] = set()  # secrets: in nothing that is printed or written
+        self.hidden = {TOKEN}  # secrets: in nothing that is printed or written
         self.sources: set[Path] = set()  # the files that hold them by intent
         self._capture = capture
 
