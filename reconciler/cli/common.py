@@ -137,8 +137,11 @@ class PipesOptions:
 
         trace = (lambda line: click.echo(line, err=True)) if self.verbose else None
         notice = (lambda line: click.echo(line, err=True)) if sys.stderr.isatty() else None
+        # the embedded Pipes answers in this process, where there is nothing to wait for: threads only get in each
+        # other's way, and with ten of them a plan takes half as long again
+        parallelism = 1 if read_only and settings.sandbox_path is not None else self.parallelism
         return Client(
-            settings, read_only=read_only, parallelism=self.parallelism, trace=trace, notice=notice, secrets=secrets
+            settings, read_only=read_only, parallelism=parallelism, trace=trace, notice=notice, secrets=secrets
         )
 
 

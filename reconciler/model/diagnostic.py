@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True, unsafe_hash=True
+)  # not frozen: each row has one, and a frozen one takes four times as long to make
 class Source:
-    """A place in a manifest. Line and column count from 1; column counts characters."""
+    """A place in a manifest, never changed. Line and column count from 1; column counts characters."""
 
     file: str
     line: int
