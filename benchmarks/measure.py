@@ -19,7 +19,7 @@ _CHILD = """
 import json, os, resource, signal, subprocess, sys, time
 cap, *command = sys.argv[1:]
 start = time.perf_counter()
-process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0)
 try:
     out, _ = process.communicate(timeout=float(cap))
 except subprocess.TimeoutExpired:

@@ -73,7 +73,7 @@ def profile(folder: Path) -> Iterator[tuple[str, float]]:
     sandbox, pages = [0.0], [0.0]
     SandboxAdapter.send = _timed(SandboxAdapter.send, sandbox)  # type: ignore[method-assign]
     Client.page = _timed(Client.page, pages)  # type: ignore[method-assign]
-    with Client(resolve("sandbox:pipes.db", None, {}, cwd=folder), read_only=True) as client:
+    with Client(resolve("sandbox:pipes.db", None, {}, cwd=folder), read_only=True, parallelism=1) as client:
         mine = time.thread_time()
         live, took = spent(lambda: snapshot(client, desired, {}))
         mine = time.thread_time() - mine
