@@ -55,6 +55,44 @@ def test_where_main_takes_no_commit_the_lock_file_comes_as_a_pull_request(work):
     assert "org.acme/member.carol" in work.github.git("show", f"{pull['--head']}:reconciler.lock.json")
 
 
+def test_a_lock_file_that_main_has_changed_meanwhile_is_not_written_over(work):
+    work.merged({"orgs.yaml": CAROL})
+    kept = work.main("reconciler.lock.json")
+
+    def meanwhile(job):
+        if job == "keep-lock":
+            work.git("fetch", "--quiet", "origin")
+            work.git("reset", "--quiet", "--hard", "origin/main")
+            work.commit(
+                {
+                    "reconciler.lock.json": kept.replace(
+                        '    "org.acme":', '    "org.aaa": {"id": "o_1"},\n    "org.acme":'
+                    )
+                }
+            )
+            work.push()
+
+    ran = work.merged({"orgs.yaml": CAROL.replace("carol: member", "carol: member\n      mallory: member")}, meanwhile)
+    assert ran["keep-lock"].result == "success", ran["keep-lock"].log
+    entries = json.loads(work.main("reconciler.lock.json"))["entries"]
+    assert {"org.aaa", "org.acme/member.carol", "org.acme/member.mallory"} < set(entries)
+    assert work.github.known["pulls"] == []
+
+
+def test_where_the_lock_file_cannot_be_kept_the_apply_is_done_and_the_run_says_so(work):
+    work.git("checkout", "--quiet", "main")
+    work.commit({"orgs.yaml": CAROL})
+    work.push()
+    hook = work.github.origin / "hooks" / "update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    ran = work.github.run("reconciler-apply.yml", {"name": "push"})
+    assert results(ran) == ["success", "success", "failure"]
+    assert "carol" in [row["user_handle"] for row in work.bench.client().all("/org/acme/member")]
+    assert "::error title=The lock file was not kept::The apply itself is done." in ran["keep-lock"].log
+
+
 def test_nothing_is_applied_when_live_changes_while_a_reviewer_looks(work):
     def meanwhile(job):
         if job == "apply":
