@@ -17,7 +17,7 @@ from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, common
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from reconciler.apply.journal import Journal
     from reconciler.model.live import Lock, Snapshot
@@ -100,7 +100,7 @@ def command(
     settings = pipes.settings()
     stop = Event()
     with (
-        _terminable(),
+        _terminable() as unless_ended,
         _journal(journal_folder or found.lock_path.parent / FOLDER) as journal,
         pipes.client(settings, read_only=True) as reader,
     ):
@@ -137,6 +137,7 @@ def command(
             secrets=following,
         )
         with _signals(stop) as received, pipes.client(settings, read_only=False, secrets=following) as client, progress:
+            unless_ended()
             applied = run_plan(plan, found.desired, live, lock, client, journal, options)
         result, kept = _keep_lock(applied.result, applied.lock, found)
         if kept:
@@ -192,13 +193,30 @@ def _journal(folder: Path) -> Journal:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Leave in good order on a SIGTERM too, while nothing is being applied: the journal's lock is given back."""
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+def _terminable() -> Iterator[Callable[[], None]]:
+    """Leave in good order on a SIGTERM too, while nothing is being applied: the journal's lock is given back.
+
+    Gives a function that leaves now, where a signal was told to leave and did not: Python drops what is raised in a
+    callback of its own, as in the middle of an import.
+    """
+    received: list[int] = []
+
+    def leave() -> None:
+        if received and received[0] == signal.SIGINT:
+            raise KeyboardInterrupt
+        if received:
+            sys.exit(128 + received[0])
+
+    def note(number: int, _: Any) -> None:
+        received.append(number)
+        leave()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield leave
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

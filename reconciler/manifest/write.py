@@ -136,8 +136,14 @@ def insert(data: bytes, path: tuple[str, ...], name: str, value: Any) -> bytes:
     if not section.node.flow_style:
         return _below(file, section, name, value)
     quoted = bool(section.node.value) and section.node.value[0][0].style == '"'
-    section.insert(name, json.dumps(value, ensure_ascii=False) if quoted else _flow(value))
+    section.insert(name, _json(value) if quoted else _flow(value))
     return file.result()
+
+
+def _json(value: Any) -> str:
+    """A value as JSON that YAML reads as the same."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() or ord(c) > 0xFFFF else f"\\u{ord(c):04x}" for c in text)
 
 
 def _below(file: File, section: Section, name: str, value: Any) -> bytes:

@@ -348,3 +348,16 @@ def test_a_list_that_cannot_be_believed_is_refused(scene):
         ran = scene.run("import", "--host", scene.host, "acme")
     assert (ran.status, ran.out) == (3, "")
     assert "empty-read" in ran.err
+
+
+# what a JSON text may hold as it is, and YAML not: U+0085 and U+2028 would end a line
+ODD = '\x7f \x85 \x9f \xa0 \xad \u2028 \u2029 \u200b \ue000 \U0001f600 \U000e0001 " \\ é'
+
+
+def test_an_org_with_an_odd_name_is_added_to_a_manifest_that_is_written_as_json(bench):
+    beta = {"display_name": ODD, "members": {"alice": "owner"}}
+    bench.pipes({"orgs": {"acme": {"members": {"alice": "owner"}}, "beta": beta}})
+    path = bench.manifest(json.dumps({"version": 1, "orgs": {"acme": {"members": {"alice": "owner"}}}}))
+    imported(bench, "beta", "--out", path.name)
+    assert json.loads(path.read_bytes())["orgs"]["beta"]["display_name"] == ODD
+    in_sync(bench)
