@@ -65,6 +65,7 @@ def _standard_input(paths: tuple[Path, ...], *, check: bool, diff: bool) -> int:
 
 def _made(texts: Mapping[str, bytes], problems: list[Diagnostic]) -> dict[str, bytes]:
     """Each manifest in canonical form. Raises ManifestError with the problems of all."""
+    from reconciler.manifest import in_order
     from reconciler.manifest.canonical import canonical
 
     made: dict[str, bytes] = {}
@@ -75,7 +76,7 @@ def _made(texts: Mapping[str, bytes], problems: list[Diagnostic]) -> dict[str, b
         except ManifestError as error:
             found += error.diagnostics
     if found:
-        raise ManifestError(found)
+        raise ManifestError(in_order(found, {name: at for at, name in enumerate(texts)}))
     return made
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds.kind import Kind, Place
+from reconciler.kinds.kind import Kind, Place, unchanging
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
 
@@ -50,10 +50,6 @@ def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request
     return (Request("POST", f"/org/{place.org}/workspace/{handle}/schema", {"connection_handle": place.inner}),)
 
 
-def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001 - there is nothing to change in it
-    return ()
-
-
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgWorkspaceSchema_detach."""
     return (Request("DELETE", find(place, have.handle), None, have.version),)
@@ -72,7 +68,7 @@ KIND = Kind(
     collection=collection,
     find=find,
     create=create,
-    update=update,
+    update=unchanging,
     delete=delete,
     remembered=False,  # it is known by its connection and its workspace
     names="workspace",

@@ -96,6 +96,11 @@ class Update(Protocol):
     def __call__(self, place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]: ...
 
 
+def unchanging(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
+    """The update of a kind in which there is nothing to change."""
+    return ()
+
+
 class Rename(Protocol):
     def __call__(self, place: Place, have: Resource, handle: str) -> tuple[Request, ...]: ...
 

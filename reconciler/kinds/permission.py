@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds.kind import Attribute, Kind, Place
+from reconciler.kinds.kind import Attribute, Kind, Place, unchanging
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
 
@@ -58,10 +58,6 @@ def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request
     return (Request("POST", collection(place), {"workspace_handle": handle}),)
 
 
-def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001 - there is nothing to change in it
-    return ()
-
-
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgConnection_deletePermission."""
     return (Request("DELETE", find(place, str(have.attrs["permission_id"])), None, have.version),)
@@ -80,7 +76,7 @@ KIND = Kind(
     collection=collection,
     find=find,
     create=create,
-    update=update,
+    update=unchanging,
     delete=delete,
     remembered=False,  # it is known by its connection and its workspace
     names="workspace",

@@ -62,14 +62,14 @@ def _load(
         gaps.people = True  # of two lines about the same person only the first was taken
     desired = resolve(written, today, report, gaps)
     order = {name: place for place, name in enumerate(documents)}
-    found = _sorted(
+    found = in_order(
         [*problems, *(problem for document in documents.values() for problem in document.problems), *report.found],
         order,
     )
     if any(diagnostic.severity == "error" for diagnostic in found):
         raise ManifestError(found)
     desired.warnings = found
-    desired.ended = _sorted(ended(written, today, documents), order)
+    desired.ended = in_order(ended(written, today, documents), order)
     desired.files = tuple(sorted((name, hashlib.sha256(data).hexdigest()) for name, data in texts.items()))
     return desired
 
@@ -91,7 +91,7 @@ def _keys_of_aws(document: Document, data: bytes, report: Reporter) -> None:
             )
 
 
-def _sorted(found: Sequence[Diagnostic], order: Mapping[str, int]) -> tuple[Diagnostic, ...]:
+def in_order(found: Sequence[Diagnostic], order: Mapping[str, int]) -> tuple[Diagnostic, ...]:
     """Errors first, then by place; files that could not be read come first, as they were given."""
 
     def key(diagnostic: Diagnostic) -> tuple[bool, int, int, int]:

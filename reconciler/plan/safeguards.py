@@ -13,6 +13,7 @@ from reconciler.plan.order import loses
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from reconciler.kinds.kind import Kind
     from reconciler.model.desired import Desired
     from reconciler.model.live import Snapshot
     from reconciler.model.plan import Step
@@ -140,26 +141,22 @@ def mass_removal(case: Case) -> Iterator[Refusal]:
 
 def workspace_delete(case: Case) -> Iterator[Refusal]:
     """Refuse to delete a workspace that no line of the manifest states; its database would go with it."""
-    for draft in case.sheet.drafts:
-        if draft.kind is workspace.KIND and draft.action == "delete" and not draft.stated:
-            yield Refusal(
-                "workspace-delete",
-                draft.address,
-                f"the workspace {draft.handle} and its database would be deleted, and no line of the manifest states it",
-                f"state it with `{draft.handle}: {{absent: true}}`, or keep it",
-                case.sheet.want.source,
-                liftable=False,
-            )
+    return _unstated(case, "workspace-delete", workspace.KIND, " and its database")
 
 
 def connection_delete(case: Case) -> Iterator[Refusal]:
     """Refuse to delete a connection that no line of the manifest states; every workspace would lose the account."""
+    return _unstated(case, "connection-delete", connection.KIND)
+
+
+def _unstated(case: Case, code: str, kind: Kind, more: str = "") -> Iterator[Refusal]:
+    """A refusal for each object of a kind that would be deleted unsaid; `more` is what goes with it."""
     for draft in case.sheet.drafts:
-        if draft.kind is connection.KIND and draft.action == "delete" and not draft.stated:
+        if draft.kind is kind and draft.action == "delete" and not draft.stated:
             yield Refusal(
-                "connection-delete",
+                code,
                 draft.address,
-                f"the connection {draft.handle} would be deleted, and no line of the manifest states it",
+                f"the {kind.name} {draft.handle}{more} would be deleted, and no line of the manifest states it",
                 f"state it with `{draft.handle}: {{absent: true}}`, or keep it",
                 case.sheet.want.source,
                 liftable=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from datetime import date
 from pathlib import Path
@@ -189,6 +190,12 @@ def test_nothing_is_written_while_a_file_is_wrong(run, tmp_path):
     assert (status, out) == (1, "")
     assert (tmp_path / "a.yaml").read_text() == MESSY
     assert [name for name in ("b.yaml:2", "c.yaml:2", "d.yaml") if name not in err] == []
+
+
+def test_what_is_wrong_is_told_in_the_order_in_which_it_stands(run, tmp_path):
+    (tmp_path / "orgs.yaml").write_text("version: 1\norgs: {acme: {rolle: x, members: {dave: memebr}}}\n")
+    _, _, err = run("orgs.yaml")
+    assert re.findall(r":2:(\d+): error", err) == ["15", "41"]
 
 
 def test_a_file_is_laid_out_without_those_that_it_refers_to(run, tmp_path):
