@@ -54,7 +54,7 @@ def make_plan(
             effects.extend(impact.effects(sheet))
             moved = tuple(impact.dns(sheet))
             dns.extend(moved)
-            warnings.extend(impact.dns_warnings(sheet, moved))
+            sheet.warnings[:0] = impact.dns_warnings(sheet, moved)
             reads.update(_reads(sheet, own_changes))
         changes.extend(own_changes)
         steps.extend(own_steps)

@@ -88,6 +88,13 @@ DOCUMENT = {
 }  # fmt: skip
 
 
+def test_the_warning_of_a_dns_name_that_changes_stands_in_the_merged_plan_too(pipes):
+    desired = load({"version": 1, "orgs": {"renamed": {"renamed_from": "acme"}, "beta": {}}})
+    whole, _ = pipes.plan(desired, {})
+    assert ["finds nobody there" in warning.summary for warning in whole.warnings] == [True]
+    assert dumps(merge(spread(pipes, desired, {}, 2))) == dumps(whole)
+
+
 def test_warnings_notes_errors_and_refusals_stand_in_the_merged_plan_as_in_the_whole(pipes):
     desired = load(DOCUMENT)
     whole, _ = pipes.plan(desired, {})
