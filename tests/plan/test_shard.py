@@ -89,7 +89,7 @@ DOCUMENT = {
 
 
 def test_the_warning_of_a_dns_name_that_changes_stands_in_the_merged_plan_too(pipes):
-    desired = load({"version": 1, "orgs": {"renamed": {"renamed_from": "acme"}, "beta": {}}})
+    desired = load({"version": 1, "orgs": {"renamed": {"renamed_from": "acme", "workspaces": {"w": {}}}, "beta": {}}})
     whole, _ = pipes.plan(desired, {})
     assert ["finds nobody there" in warning.summary for warning in whole.warnings] == [True]
     assert dumps(merge(spread(pipes, desired, {}, 2))) == dumps(whole)
