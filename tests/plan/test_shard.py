@@ -89,10 +89,15 @@ DOCUMENT = {
 
 
 def test_the_warning_of_a_dns_name_that_changes_stands_in_the_merged_plan_too(pipes):
-    desired = load({"version": 1, "orgs": {"renamed": {"renamed_from": "acme", "workspaces": {"w": {}}}, "beta": {}}})
+    orgs = {
+        f"{name}-new": {"renamed_from": name, "workspaces": {"w": {}}} for name in ("acme", "beta", "gamma", "other")
+    }
+    desired = load({"version": 1, "orgs": orgs})
     whole, _ = pipes.plan(desired, {})
-    assert ["finds nobody there" in warning.summary for warning in whole.warnings] == [True]
-    assert dumps(merge(spread(pipes, desired, {}, 2))) == dumps(whole)
+    assert ["finds nobody there" in warning.summary for warning in whole.warnings] == [True] * 4
+    shards = spread(pipes, desired, {}, 2)
+    assert [bool(plan.changes) for _, plan in shards] == [True, True]
+    assert dumps(merge(shards)) == dumps(whole)
 
 
 def test_warnings_notes_errors_and_refusals_stand_in_the_merged_plan_as_in_the_whole(pipes):
