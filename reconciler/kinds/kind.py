@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from reconciler.kinds.secret import described
+from reconciler.kinds import secret
 from reconciler.model.address import split
 
 if TYPE_CHECKING:
@@ -156,7 +156,8 @@ class Kind:
 
     def differences(self, have: Mapping[str, Any], want: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes of `want` that live does not have yet, in the order in which the kind declares them."""
-        if want.items() <= have.items():  # nearly every row of nearly every plan
+        # nearly every row of nearly every plan; for Python, what a configuration tells apart may be equal: true and 1
+        if secret.FIELD not in want and want.items() <= have.items():
             return {}
         return {
             a.name: want[a.name]
@@ -167,7 +168,7 @@ class Kind:
     def shown(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """What a plan shows of `attrs`: declared, not hidden, not empty."""
         return {
-            a.name: described(attrs[a.name]) if a.secret else attrs[a.name]
+            a.name: secret.described(attrs[a.name]) if a.secret else attrs[a.name]
             for a in self.attributes
             if not a.hidden and a.name in attrs and not same_value(attrs[a.name], None)
         }

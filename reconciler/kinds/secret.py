@@ -103,10 +103,16 @@ def same_config(have: Mapping[str, Any] | None, want: Mapping[str, Any] | None) 
     A configuration is replaced as a whole, so what live has beyond the wanted one is a difference. Empty values are none.
     """
     one, other = (
-        {path: value for path, value in leaves(side) if value is not None and value != ""} for side in (have, want)
+        {path: _told(value) for path, value in leaves(side) if value is not None and value != ""}
+        for side in (have, want)
     )
-    untold = {path for side in (one, other) for path, value in side.items() if _is_untold(path, value)}
+    untold = {path for side in (one, other) for path, (_, value) in side.items() if _is_untold(path, value)}
     return {p: v for p, v in one.items() if p not in untold} == {p: v for p, v in other.items() if p not in untold}
+
+
+def _told(value: Any) -> tuple[bool, Any]:
+    """A value and whether it is a boolean: for Python true is 1, for a plugin it is not."""
+    return isinstance(value, bool), value
 
 
 def _is_untold(path: Path, value: Any) -> bool:

@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from reconciler.kinds import KINDS, member, named_below
-from reconciler.manifest import shape
+from reconciler.kinds import KINDS, member, named_below, secret
+from reconciler.manifest import plain, shape
 from reconciler.manifest.document import NULLS, Map, Seq, reads_as, shown
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from reconciler.manifest.shape import Parts, Path_
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9_]{0,18})")
-_TRUE = frozenset(("true", "True", "TRUE"))
-_FALSE = frozenset(("false", "False", "FALSE"))
+# of the values that are no secret whatever they are called (`secret.is_secret`)
+_ANYTHING = NULLS | plain.TRUE | plain.FALSE
 _KINDS = {
     "object": "a mapping", "array": "a list", "string": "a text", "integer": "an integer", "boolean": "true or false", "null": "null",
 }  # fmt: skip
@@ -106,17 +106,33 @@ def typed(document: Document) -> Iterator[Path_]:
                 hint=f'write it in quotes: "{text}"',
             )
             yield path
-        elif not is_key:
+        elif is_key:
+            continue
+        elif any("number" in _types(part) for part in parts):
+            # a secret stays the text that it is, for `merge` to refuse without showing it
+            if not secret.is_secret(_below_config(path), text) or text in _ANYTHING:
+                try:
+                    holder[last] = plain.value(text)
+                except plain.DoubtfulError as doubt:
+                    document.problem(str(doubt), *place(document, path, key=False), hint=doubt.hint)
+                    yield path
+        else:
             holder[last] = _value(text, parts)
+
+
+def _below_config(path: Path_) -> Path_:
+    """The part of a path that leads through an object's configuration."""
+    start = next((n for n, step in enumerate(path) if step == secret.FIELD and kind_at(path[:n]) is not None), 0)
+    return path[start + 1 :]
 
 
 def _value(text: str, parts: Parts) -> Any:
     types = {name for part in parts for name in _types(part)}
     if "integer" in types and _INTEGER.fullmatch(text):
         return int(text)
-    if "boolean" in types and text in _TRUE:
+    if "boolean" in types and text in plain.TRUE:
         return True
-    if "boolean" in types and text in _FALSE:
+    if "boolean" in types and text in plain.FALSE:
         return False
     # A null that the schema does not take stays a null, so that it is explained as one and not as an odd text.
     return None if text in NULLS else text
@@ -405,7 +421,7 @@ def _kind_of(value: Any) -> str:
         return "empty"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, str):
         return f"the text `{shown(value)}`"

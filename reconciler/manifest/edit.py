@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from reconciler.manifest.plain import written
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -311,6 +313,8 @@ def scalar(value: Any) -> str:
         return "null"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(scalar(item) for item in value) + "]"
+    if isinstance(value, float):
+        return written(value)
     if not isinstance(value, str):
         return json.dumps(value)
     if _PLAIN.match(value) and value.lower() not in _WORDS:

@@ -463,3 +463,48 @@ def test_a_connection_of_an_org_and_of_a_workspace_that_are_new(aws):
     assert aws.apply().status == 0
     assert [one["handle"] for one in aws.client().all("/org/fresh/connection")] == ["aws_prod"]
     assert aws.plan("--detailed-exitcode").status == 0
+
+
+# --- what a configuration is made of ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("true", True),
+        ("false", False),
+        ("0", 0),
+        ("7", 7),
+        ("1.5", 1.5),
+        ("2.0", 2.0),
+        ("1.0e-7", 1e-7),
+        ("null", None),
+        ("''", ""),
+        ("'1.5'", "1.5"),
+        ("eu-west-1", "eu-west-1"),
+        ("[1, 1.5, true, null, a, []]", [1, 1.5, True, None, "a", []]),
+        ("{b: {c: [{d: 0.5}]}, e: {}}", {"b": {"c": [{"d": 0.5}]}, "e": {}}),
+    ],
+)
+def test_each_value_arrives_as_it_is_written_and_is_no_difference_then(bench, written, value):
+    bench.pipes(WORLD)
+    bench.manifest(HEAD + f"      x: {{plugin: p, config: {{a: {written}, other: b}}, workspaces: []}}\n")
+    before = (bench.folder / "orgs.yaml").read_text()
+    assert bench.apply().status == 0
+    kept = connection(bench, "x")["config"]["a"]
+    assert json.dumps(kept) == json.dumps(value)
+    assert bench.plan("--detailed-exitcode").status == 0
+    assert bench.run("fmt").status == 0
+    assert (bench.folder / "orgs.yaml").read_text() != before
+    assert bench.plan("--detailed-exitcode").status == 0
+
+
+def test_a_value_of_another_type_is_a_change(bench):
+    bench.pipes(WORLD)
+    bench.manifest(HEAD + "      x: {plugin: p, config: {a: 1}, workspaces: []}\n")
+    bench.apply()
+    bench.manifest(HEAD + "      x: {plugin: p, config: {a: true}, workspaces: []}\n")
+    assert bench.planned().addresses == ["org.acme/connection.x"]
+    assert bench.apply().status == 0
+    assert connection(bench, "x")["config"] == {"a": True}
+    assert bench.plan("--detailed-exitcode").status == 0
