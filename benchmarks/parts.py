@@ -55,6 +55,7 @@ def profile(folder: Path) -> Iterator[tuple[str, float]]:
     from reconciler.pipes.client import Client
     from reconciler.pipes.reading import snapshot
     from reconciler.pipes.settings import resolve
+    from reconciler.pipes.workers import Workers
     from reconciler.plan import make_plan
     from reconciler.report import render
     from reconciler.sandbox.transport import SandboxAdapter
@@ -70,17 +71,16 @@ def profile(folder: Path) -> Iterator[tuple[str, float]]:
     desired, whole = spent(lambda: load([folder / "orgs.yaml"], today=today))
     yield "manifests: merged and resolved into what is desired", whole - took - checked
 
-    sandbox, pages = [0.0], [0.0]
+    sandbox, pages, taken = [0.0], [0.0], [0.0]
     SandboxAdapter.send = _timed(SandboxAdapter.send, sandbox)  # type: ignore[method-assign]
     Client.page = _timed(Client.page, pages)  # type: ignore[method-assign]
+    Workers._take_one = _timed(Workers._take_one, taken)  # type: ignore[method-assign]  # noqa: SLF001
     with Client(resolve("sandbox:pipes.db", None, {}, cwd=folder), read_only=True, parallelism=1) as client:
-        mine = time.thread_time()
         live, took = spent(lambda: snapshot(client, desired, {}))
-        mine = time.thread_time() - mine
     yield "reading: the embedded Pipes itself (SQLite, Falcon)", sandbox[0]
     yield "reading: requests, retries, and pages from JSON into rows (msgspec)", pages[0] - sandbox[0]
-    yield "reading: rows into compact resources, and what to read next", mine
-    yield "reading: threads, queues, connections", took - pages[0] - mine
+    yield "reading: rows into compact resources, and what to read next", taken[0]
+    yield "reading: threads, queues, connections", took - pages[0] - taken[0]
     plan, took = spent(lambda: make_plan(desired, live, {}))
     yield "the plan: identity, differences, order, safeguards", took
     _, took = spent(lambda: render(plan, "text"))

@@ -1,12 +1,15 @@
-"""Threads that read side by side, and one thread that takes what they bring.
+"""Threads that read side by side, and take what they bring one after the other.
 
-The callbacks all run in the thread that calls `run`, so what they touch needs no lock. The threads are daemons: a read
-that is abandoned (Ctrl-C, or an error elsewhere) leaves nothing half done and must not hold up the end of the process.
+A callback is run by the thread that has something for it, not by one that would have to be woken for each answer: with
+thousands of short answers, waking cost more than what was done with them. Callbacks still run one at a time, and only
+while `run` waits, so what they touch needs no lock. The threads are daemons: a read that is abandoned (Ctrl-C, or an
+error elsewhere) leaves nothing half done and must not hold up the end of the process.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,18 +23,25 @@ if TYPE_CHECKING:
 
 
 class Workers:
-    """`count` threads. Leaving the context drops what was not begun."""
+    """`count` threads. Leaving the context drops what was not begun, and what nobody has taken."""
 
     def __init__(self, count: int) -> None:
         self._jobs: SimpleQueue[tuple[Work, Then] | None] = SimpleQueue()
-        self._ended: SimpleQueue[tuple[Then, Any, BaseException | None]] = SimpleQueue()
+        self._ended: deque[tuple[Then, Any, BaseException | None]] = deque()
+        self._taking = threading.Lock()  # whoever holds it may touch what follows, and what callbacks touch
+        self._taking.acquire()
         self._open = 0
+        self._failed: BaseException | None = None
+        self._settled = threading.Event()  # nothing is under way, or something failed
         self._stopped = False
         self._count = max(1, count)
         self._started = 0
 
     def submit(self, work: Work, then: Then) -> None:
-        """Have `work` done by a thread; `then` gets its result, or the PipesError that it raised, inside `run`."""
+        """Have `work` done by a thread; `then` gets its result, or the PipesError that it raised, inside `run`.
+
+        For callbacks, and for the thread that calls `run`.
+        """
         self._open += 1
         if self._started < min(self._count, self._open):
             self._started += 1
@@ -39,13 +49,17 @@ class Workers:
         self._jobs.put((work, then))
 
     def run(self) -> None:
-        """Take results until nothing is under way. An error that is not a PipesError is raised here."""
-        while self._open:
-            then, result, error = self._ended.get()
-            self._open -= 1
-            if error is not None:
-                raise error
-            then(result)
+        """Wait until nothing is under way. An error that is not a PipesError is raised here, and ends all of it."""
+        if self._open and self._failed is None:
+            self._settled.clear()
+            self._taking.release()
+            try:
+                self._take()
+                self._settled.wait()
+            finally:
+                self._taking.acquire()
+        if self._failed is not None:
+            raise self._failed
 
     def _loop(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -53,11 +67,35 @@ class Workers:
             if self._stopped:
                 continue
             try:
-                self._ended.put((then, work(), None))
+                self._ended.append((then, work(), None))
             except PipesError as error:
-                self._ended.put((then, error, None))
+                self._ended.append((then, error, None))
             except BaseException as error:  # noqa: BLE001 - it is raised again, by the thread that waits for it
-                self._ended.put((then, None, error))
+                self._ended.append((then, None, error))
+            self._take()
+
+    def _take(self) -> None:
+        """Call back for all that has ended, unless another thread is at it, which then does this as well."""
+        # asked again after the lock was let go: what came while it was held may have been left to us
+        while self._ended and self._taking.acquire(blocking=False):
+            try:
+                while self._ended:
+                    self._take_one(*self._ended.popleft())
+            finally:
+                self._taking.release()
+
+    def _take_one(self, then: Then, result: Any, error: BaseException | None) -> None:
+        self._open -= 1
+        if self._failed is not None:
+            return
+        self._failed = error
+        if error is None:
+            try:
+                then(result)
+            except BaseException as failed:  # noqa: BLE001 - as above
+                self._failed = failed
+        if self._failed is not None or not self._open:
+            self._settled.set()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,111 @@
+"""Threads that read side by side: callbacks one at a time, nothing lost, nothing after the end."""
+
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.model.errors import PipesError
+from reconciler.pipes.workers import Workers
+
+# how many jobs each job asks for, level by level
+plans = st.lists(st.integers(0, 6), min_size=1, max_size=4)
+
+
+@given(plans=plans, threads=st.integers(1, 12))
+@settings(max_examples=150, deadline=None)
+def test_each_result_is_taken_once_and_by_one_thread_at_a_time(plans, threads):
+    at_once, most, taken = 0, 0, []
+    with Workers(threads) as workers:
+
+        def ask(level, name):
+            workers.submit(lambda: name, lambda found: take(level, found))
+
+        def take(level, name):
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            taken.append(name)
+            if level + 1 < len(plans):
+                for child in range(plans[level + 1]):
+                    ask(level + 1, (*name, child))
+            at_once -= 1
+
+        for first in range(plans[0]):
+            ask(0, (first,))
+        workers.run()
+        want, level = [], [(first,) for first in range(plans[0])]
+        for more in [*plans[1:], 0]:
+            want += level
+            level = [(*name, child) for name in level for child in range(more)]
+        assert sorted(taken) == sorted(want)
+        assert most <= 1
+        # and again: what was under way before leaves no trace
+        ask(len(plans), ("again",))
+        workers.run()
+        assert taken[-1] == ("again",)
+
+
+def test_nothing_is_taken_before_the_caller_waits_for_it():
+    done, taken = threading.Event(), []
+    with Workers(2) as workers:
+        workers.submit(lambda: done.set() or "first", taken.append)
+        assert done.wait(20)
+        before = list(taken)
+        workers.submit(lambda: "second", taken.append)
+        workers.run()
+    assert before == []
+    assert sorted(taken) == ["first", "second"]
+
+
+def test_a_failed_read_is_handed_to_its_callback():
+    taken = []
+
+    def fail():
+        raise PipesError("no answer")
+
+    with Workers(3) as workers:
+        workers.submit(fail, taken.append)
+        workers.run()
+    assert [str(error) for error in taken] == ["no answer"]
+
+
+@pytest.mark.parametrize("where", ["work", "callback"])
+def test_an_unexpected_error_is_raised_to_the_caller_and_nothing_is_taken_after_it(where):
+    taken = []
+    both_ended = threading.Event()
+
+    def fail(*_):
+        raise ZeroDivisionError(where)
+
+    with Workers(1) as workers:
+        workers.submit(fail if where == "work" else lambda: None, taken.append if where == "work" else fail)
+        workers.submit(lambda: "next", taken.append)
+        workers.submit(both_ended.set, taken.append)
+        assert both_ended.wait(20)
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError, match=where):
+                workers.run()
+    assert taken == []
+
+
+def test_nothing_is_taken_once_the_reading_was_left():
+    entered, gate, ended = threading.Event(), threading.Event(), threading.Event()
+    taken = []
+
+    def slow():
+        entered.set()
+        gate.wait(20)
+        return "late"
+
+    with Workers(1) as workers:
+        workers.submit(slow, taken.append)
+        workers.submit(ended.set, taken.append)
+        assert entered.wait(20)
+    gate.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("reading-"):
+            thread.join(20)
+    assert taken == []
+    assert not ended.is_set()
