@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.apply import schedule, secrets, settle
 from reconciler.apply.perform import perform
 from reconciler.apply.state import Run
-from reconciler.kinds import connection, logo, member, secret, workspace
+from reconciler.kinds import connection, logo, member, named_below, secret, workspace
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
@@ -69,7 +69,19 @@ def run(
         lifted = any(code == "owner-floor" and addresses.covers(where, org) for code, where in plan.allowed)
         floors[org.partition(".")[2]] = 1 if lifted else desired.rules.min_owners
     state = Run(
-        plan, client, journal, live.actor.id, floors, by_handle=named_by_handle(desired), folders=_folders(desired)
+        plan,
+        client,
+        journal,
+        live.actor.id,
+        floors,
+        by_handle=named_by_handle(desired),
+        folders=_folders(desired),
+        seen={
+            one.id: one.attrs
+            for org in live.orgs.values()
+            for kind in named_below("org")
+            for one in org.of(kind.name).values()
+        },
     )
     blocked = {addresses.org_of(r.address) for r in plan.refusals} if options.keep_going else set()
     steps = [step for step in plan.steps if addresses.org_of(step.address) not in blocked]

@@ -1,6 +1,6 @@
-"""The owner floor, once more, on live, in the moment before an owner is demoted or removed.
+"""What a step must still be able to rely on, looked at on live in the moment before it.
 
-Counting alone would not do: two applies could each count the other's victim. So the owners that are relied upon are
+The owner floor, before an owner is demoted or removed: counting alone would not do: two applies could each count the other's victim. So the owners that are relied upon are
 written to first, unchanged, with `If-Match`: whoever meant to take one of them fails on its version, or makes us fail.
 """
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from reconciler.apply import look
 from reconciler.apply.errors import StepFailed
-from reconciler.kinds import member
+from reconciler.kinds import children_of, member
 from reconciler.kinds.kind import Place
 from reconciler.model.errors import PipesError
 from reconciler.model.request import Request
 
 if TYPE_CHECKING:
     from reconciler.apply.state import Run
+    from reconciler.kinds.kind import Kind
     from reconciler.model.live import Resource
     from reconciler.model.plan import Step
 
@@ -43,6 +44,21 @@ def owner_floor(run: Run, step: Step, leaving: Resource) -> None:
     staying.sort(key=lambda r: (r.id in doomed, r.handle))
     for witness in staying[:floor]:
         _hold(run, step, witness)
+
+
+def nothing_inside(run: Run, step: Step, kind: Kind, going: Resource) -> None:
+    """Raise StepFailed where something is in what is to be deleted: what would become of it is not in the contract."""
+    place = Place(org=step.org)
+    for other in children_of(kind.parent or ""):
+        for attribute in other.attributes:
+            if attribute.refers != kind.name:
+                continue
+            rows = (row for page in run.client.pages(other.collection(place), row_type=other.row) for row in page)
+            if any(other.resource(row).attrs.get(attribute.field) == going.id for row in rows):
+                raise StepFailed(
+                    f"a {other.words} is in it that was not there, or did not leave, when this was planned; nothing is "
+                    "deleted along with it, plan again"
+                )
 
 
 def _hold(run: Run, step: Step, witness: Resource) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reconciler.apply import guard, look, pictures
 from reconciler.apply.errors import StepFailed
-from reconciler.kinds import KINDS, logo, member
+from reconciler.kinds import KINDS, REFERRED, logo, member
 from reconciler.kinds.kind import Place, same_value
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
@@ -88,10 +88,10 @@ def _filled(run: Run, request: Request) -> Request:
     if request.late is None:
         return request
     with run.mutex:
-        handle = run.handles.get(request.late)
-    if handle is None:
-        raise StepFailed(f"Pipes gave no handle for {request.late}, which this needs")
-    return request.filled(handle)
+        value = run.late.get(request.late)
+    if value is None:
+        raise StepFailed(f"Pipes said neither handle nor id of {request.late}, which this needs")
+    return request.filled(value)
 
 
 def _request(run: Run, step: Step, request: Request, progress: _Progress) -> None:
@@ -186,12 +186,12 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
         found = (
             _invited_meanwhile(run, place, before, str(body["role"]))
             if by_email
-            else reading.made(run.client, kind, place, _handle(step, kind, body))
+            else _made(run, step, kind, request, progress)
         )
         if found is not None:
             if not _as_wanted(kind, found, {k: v for k, v in body.items() if k not in ("handle", "email")}):
                 raise StepFailed(
-                    f"{found.handle} is there already, with other attributes than planned "
+                    f"{found.attrs.get('title') if kind.called else found.handle} is there already, with other attributes than planned "
                     f"({_shown(kind, found)}); plan again",
                     wrote=progress.unclear,
                 )
@@ -207,8 +207,18 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
     _give_up(progress, answer)
 
 
-def _handle(step: Step, kind: Kind, body: Mapping[str, Any]) -> str:
-    return str(body["handle"]) if kind.names_people else addresses.split(step.address)[-1][1]
+def _made(run: Run, step: Step, kind: Kind, request: Request, progress: _Progress) -> Resource | None:
+    """What a create that was sent has made, if it has. Several that it could be are not told apart."""
+    body = request.body or {}
+    handle = str(body["handle"]) if kind.names_people else addresses.split(step.address)[-1][1]
+    found = reading.made(run.client, kind, Place.of(step.address), handle, request)
+    if len(found) > 1:
+        raise StepFailed(
+            f"no clear answer came, and {len(found)} are there that it could be ({', '.join(one.id for one in found)}): "
+            "which one is meant cannot be told",
+            wrote=progress.unclear,
+        )
+    return found[0] if found else None
 
 
 def _pending(run: Run, place: Place) -> list[str]:
@@ -231,7 +241,7 @@ def _invited_meanwhile(run: Run, place: Place, before: Sequence[str], role: str)
 
 
 def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: Request) -> None:
-    """Keep what a create answered: the id for the lock file, and the handle that grants by email wait for."""
+    """Keep what a create answered: the id for the lock file, and what later requests wait for."""
     identifier = body.get("user_id") if kind.names_people else body.get("id")
     handle = body.get("user_handle") if kind.names_people else body.get("handle")
     with run.mutex:
@@ -239,8 +249,9 @@ def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: R
             by_email = kind is member.KIND and "handle" not in (request.body or {})
             found = (handle, sent(body.get("created_at"))) if by_email and isinstance(handle, str) else (None, {})
             run.learned[step.address] = LockEntry(identifier, *found)
-        if kind is member.KIND and isinstance(handle, str):
-            run.handles[step.address] = handle
+        late = handle if kind is member.KIND else identifier
+        if isinstance(late, str):
+            run.late[step.address] = late
 
 
 def sent(moment: object) -> dict[str, str]:
@@ -256,8 +267,7 @@ def _learn_resource(run: Run, step: Step, kind: Kind, found: Resource) -> None:
                 if kind is member.KIND
                 else LockEntry(found.id)
             )
-        if kind is member.KIND:
-            run.handles[step.address] = found.handle
+        run.late[step.address] = found.handle if kind is member.KIND else found.id
 
 
 # --- changing and removing --------------------------------------------------------------------------------------------
@@ -322,6 +332,8 @@ def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
             guard.owner_floor(run, step, now)
+        if kind.name in REFERRED:
+            guard.nothing_inside(run, step, kind, now)
         answer = _send(run, step, Request("DELETE", request.path, None, now.version), progress)
         if answer is not None and (answer.ok or answer.status == 404):
             return
@@ -399,8 +411,14 @@ def _must_be_as_planned(run: Run, step: Step, change: Change, kind: Kind, now: R
         raise StepFailed(f"another object has this handle now ({now.id}, planned for {change.id}); plan again")
     if change.before is None:
         return  # made by this apply: there is no earlier state that a reviewer saw
-    before = {**change.before, **run.attrs.get(step.address, {})}
+    ours = run.attrs.get(step.address, {})
+    before = {**change.before, **ours}
     for a in kind.attributes:
+        if a.refers is not None:
+            was = {**run.seen.get(now.id, {}), **ours}
+            if a.field in was and now.attrs.get(a.field) != was[a.field]:
+                raise StepFailed(f"{a.name} was changed by somebody else since it was read; plan again")
+            continue
         same = a.same if a.secret else same_value
         if a.settable and not a.apart and not same(now.attrs.get(a.name), before.get(a.name)):
             what = f": {before.get(a.name)!r} is now {now.attrs.get(a.name)!r}" if not a.secret else ""

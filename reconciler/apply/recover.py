@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.apply import look
-from reconciler.apply.perform import sent
+from reconciler.apply.perform import sent as sent_on
 from reconciler.kinds import KINDS, logo
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
 from reconciler.model.live import Lock, LockEntry
+from reconciler.model.request import Request
 from reconciler.pipes import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from reconciler.apply.journal import Earlier, InFlight
     from reconciler.model.live import Resource
@@ -69,7 +70,8 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     place = Place.of(request.address)
     handle = (request.body or {}).get("handle") if kind.names_people else addresses.split(request.address)[-1][1]
     if handle is not None:
-        return _made(reading.made(client, kind, place, str(handle)))
+        sent = Request(request.method, request.path, request.body)
+        return _made(reading.made(client, kind, place, str(handle), sent))
     if request.address in known:
         return "it took effect"
     actor = client.get_json("/actor", Me).id
@@ -77,7 +79,7 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     role = str((request.body or {}).get("role"))
     new = look.new_invitations(client, place.org, look.Sought(role, actor, explained, by_handle))
     if len(new) == 1:
-        known[request.address] = LockEntry(new[0].id, new[0].handle, sent(new[0].attrs.get("sent")))
+        known[request.address] = LockEntry(new[0].id, new[0].handle, sent_on(new[0].attrs.get("sent")))
         return f"it took effect, as {new[0].handle}"
     return (
         "it did not take effect and is planned again"
@@ -86,5 +88,5 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     )
 
 
-def _made(found: Resource | None) -> str:
+def _made(found: Sequence[Resource]) -> str:
     return "it took effect" if found else "it did not take effect and is planned again"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Run:
-    """What the steps of one apply share. `learned` collects ids for the lock file, by address; `handles` the handles
-    that invitations by email answered with.
+    """What the steps of one apply share. `learned` collects ids for the lock file, by address; `late` what later requests
+    wait for, by the address whose create answered it: the handle of somebody invited, the id of anything else.
     """
 
     plan: Plan
@@ -28,10 +28,11 @@ class Run:
     floors: Mapping[str, int]  # org handle -> the owner floor in force
     changes: dict[str, Change] = field(default_factory=dict)
     learned: dict[str, LockEntry] = field(default_factory=dict)
-    handles: dict[str, str] = field(default_factory=dict)
+    late: dict[str, str] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)  # org address -> where its logo's path begins
     by_handle: frozenset[str] = frozenset()  # the handles of everybody whom the manifests name by one
     turns: dict[str, Mutex] = field(default_factory=dict)  # org -> whose turn it is to invite by email
+    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # id -> what it refers to, as the plan read it
     attrs: dict[str, dict[str, Any]] = field(default_factory=dict)  # address -> what we know it to be by our own writes
     mutex: Mutex = field(default_factory=Mutex)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.kinds import secret
-from reconciler.model.address import split
+from reconciler.model.address import join, split
+from reconciler.model.request import LATE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import msgspec
 
     from reconciler.model.address import Address
-    from reconciler.model.desired import Person
+    from reconciler.model.desired import Node, Person
     from reconciler.model.live import Resource
     from reconciler.model.request import Request
 
@@ -48,7 +49,9 @@ class Attribute:
     is sent to clear it, None where it cannot be cleared. `rank` orders roles from the weakest. `same(have, want)` is
     true where live needs no change. `last` marks what must take effect after everything else in its org. `hidden`
     keeps a read-only value out of plans: it moves by itself. `secret` says that references to secrets may stand in it
-    (`reconciler.kinds.secret`): reports say where they come from, and live does not tell whether it has them.
+    (`reconciler.kinds.secret`): reports say where they come from, and live does not tell whether it has them. `refers`
+    is the sibling kind whose object it names as the manifest does: rows and requests have that object's id, in `field`,
+    and where it is None the parent's own.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Attribute:
     apart: bool = False  # set by requests of its own; no row of the API tells it
     secret: bool = False
     required: bool = False  # there is no creating without it
+    refers: str | None = None
+    field: str = ""  # of rows and requests, where it is called differently there
 
     @property
     def settable(self) -> bool:
@@ -72,20 +77,27 @@ class Attribute:
 class Place:
     """Where a request goes: the handles that the parents have when it is sent, and how people get in there.
 
-    `inner` is the handle of the org's child that the request is about or that its object lies below: a workspace's.
+    `inner` is the handle of the org's child that the request is about or that its object lies below: a workspace's; of a
+    kind without handles it is the id. `ids` are by address.
     """
 
     org: str = ""
     inner: str = ""
     custom_tenant: bool = False  # people are added (orgMember_create), not invited (orgMember_invite)
     person: Person | None = None  # for kinds that name people
-    late: str | None = None  # the member address whose invitation tells the handle
+    late: str | None = None  # the address whose create tells the handle (a member's), or the id that `inner` is to be
+    above: str = ""  # the org's id
+    ids: Mapping[str, str] = field(default_factory=dict, hash=False)  # those of siblings that attributes may refer to
 
     @staticmethod
     def of(address: Address) -> Place:
         """The place of the object at `address`."""
         (_, org), *below = split(address)
         return Place(org=org, inner=below[0][1] if below else "")
+
+    def beside(self, kind: str, name: str) -> Address:
+        """The address of a sibling in the same org."""
+        return join(join(None, "org", self.org), kind, name)
 
 
 class Create(Protocol):
@@ -120,7 +132,10 @@ class Kind:
     `remembered` says that the lock file keeps its ids. `names` is the kind whose handles it bears, for one that is
     a list of those in the manifest; its live objects have the id of what they name. `follows` is the sibling of the
     same handle that must be there before it, and may go only after it. `belongs(row)` is false for rows that are not
-    what the kind is about. `listed` says that `find` wants an id, so that one is looked for in its list. `not_written`
+    what the kind is about. `listed` says that `find` wants an id, so that one is looked for in its list. A kind whose objects have no handles
+    is known in a manifest by a key of the manifest's own: `called(live by id, wanted, ids of the lock file, the parent's id)` finds
+    the names of live objects, `made(live, body)` tells whether it is what a create made, and `complete(name)` is what
+    attributes that are left out count as. `not_written`
     are the fields of its rows and requests that a manifest does not take, each with what it is instead.
     """
 
@@ -146,6 +161,14 @@ class Kind:
     follows: str | None = None
     belongs: Callable[[Any], bool] | None = None
     listed: bool = False
+    called: Callable[[Mapping[str, Resource], Mapping[str, Node], Mapping[str, str], str], dict[str, str]] | None = None
+    made: Callable[[Resource, Mapping[str, Any]], bool] | None = None
+    complete: Callable[[str], Mapping[str, Any]] | None = None
+
+    @property
+    def words(self) -> str:
+        """What a sentence calls one of it."""
+        return self.name.replace("_", " ")
 
     def attribute(self, name: str) -> Attribute:
         """The declaration of `name`; KeyError for one that the kind does not have."""
@@ -173,8 +196,11 @@ class Kind:
             if not a.hidden and a.name in attrs and not same_value(attrs[a.name], None)
         }
 
-    def body(self, attrs: Mapping[str, Any], *, create: bool) -> dict[str, Any]:
-        """The request body for `attrs`: only what that request can set, with None sent as the attribute's `clear`."""
+    def body(self, attrs: Mapping[str, Any], *, create: bool, place: Place | None = None) -> dict[str, Any]:
+        """The request body for `attrs`: only what that request can set, with None sent as the attribute's `clear`.
+
+        What refers to a sibling needs the `place`; `waits` tells whether its id is not known there yet.
+        """
         body: dict[str, Any] = {}
         for a in self.attributes:
             if a.name not in attrs or not (a.on_create if create else a.on_update):
@@ -182,8 +208,19 @@ class Kind:
             value = attrs[a.name]
             if value is None and create:
                 continue
+            if a.refers is not None:
+                assert place is not None
+                body[a.field] = place.above if value is None else place.ids.get(place.beside(a.refers, value), LATE_ID)
+                continue
             body[a.name] = a.clear if value is None else value
         return body
+
+    def waits(self, attrs: Mapping[str, Any], place: Place) -> str | None:
+        """The address whose create has to tell its id before a request for `attrs` can be sent."""
+        found = (
+            place.beside(a.refers, attrs[a.name]) for a in self.attributes if a.refers is not None and attrs.get(a.name)
+        )
+        return next((address for address in found if address not in place.ids), None)
 
 
 def weaker(attribute: Attribute, have: Any, want: Any) -> bool:

@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 LATE = "{user_handle}"
+LATE_ID = "{id}"
+# what stands for a value that is not known yet, by the field of a body that it may stand in
+_LATE_IN = {"handle": LATE, "parent_id": LATE_ID}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call below the API's base path.
 
-    `if_match` is the `version_id` that the object had when it was read. `late` is the address of the member whose
-    invitation answers with the `user_handle` that stands as `{user_handle}` in `path` or in `body["handle"]`: who was
-    invited by email has a handle only then (orgMember_invite).
+    `if_match` is the `version_id` that the object had when it was read. `late` is the address of an object that has to
+    be made before: the member whose invitation answers with the `user_handle` that stands as `{user_handle}` in `path`
+    or in `body["handle"]`, since who was invited by email has a handle only then (orgMember_invite); or what answers
+    its create with the `id` that stands as `{id}` in `path` or in `body["parent_id"]` (orgConnectionFolder_create).
     """
 
     method: str
@@ -23,10 +27,10 @@ class Request:
     if_match: int | None = None
     late: str | None = None
 
-    def filled(self, handle: str) -> Request:
-        """The same request with `{user_handle}` replaced, where it stands as a whole segment or as the body's handle."""
-        path = "/".join(handle if part == LATE else part for part in self.path.split("/"))
+    def filled(self, value: str) -> Request:
+        """The same request with `value` where it waits for one: as a whole segment, or as a field of the body."""
+        path = "/".join(value if part in (LATE, LATE_ID) else part for part in self.path.split("/"))
         body = self.body
-        if body is not None and body.get("handle") == LATE:
-            body = {**body, "handle": handle}
+        if body is not None:
+            body = {name: value if _LATE_IN.get(name) == said else said for name, said in body.items()}
         return Request(self.method, path, body, self.if_match, None)

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from reconciler.model.request import LATE
+from reconciler.model.request import LATE, LATE_ID
 from reconciler.pipes import retry, transport
 from reconciler.pipes.errors import (
     ContentError,
@@ -267,8 +267,8 @@ class Client:
         Raises NotSentError where it surely did not reach Pipes, LostAnswerError where it may have taken effect: no
         answer came, or one that Pipes cannot have written. Raises ReadOnlyError on a client that only reads.
         """
-        if request.late is not None or LATE in request.path:
-            raise ValueError(f"{request.method} {request.path} still waits for the handle of {request.late}")
+        if request.late is not None or LATE in request.path or LATE_ID in request.path:
+            raise ValueError(f"{request.method} {request.path} still waits for what {request.late} answers")
         url = self._url(request.path)
         # the one place where references become values: they are in no object that anything else sees
         filled = self._secrets.filled if self._secrets is not None else _as_it_is

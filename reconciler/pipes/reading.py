@@ -32,9 +32,10 @@ from reconciler.pipes.workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from reconciler.kinds.kind import Kind
+    from reconciler.kinds.kind import Attribute, Kind
     from reconciler.model.desired import Desired, Node
     from reconciler.model.live import Lock
+    from reconciler.model.request import Request
     from reconciler.pipes.client import Client
 
     Progress = Callable[[str, int, int, str], object]
@@ -198,14 +199,19 @@ def at(client: Client, kind: Kind, path: str) -> Resource | None:
     raise refused
 
 
-def made(client: Client, kind: Kind, place: Place, handle: str) -> Resource | None:
-    """Whether an object is there under a handle that this plan may have given it. Raises PipesError."""
+def made(client: Client, kind: Kind, place: Place, handle: str, request: Request) -> list[Resource]:
+    """What is there that the create `request` may have made: under the handle that it was given or, of a kind without
+    handles, by what `kind.made` compares; only then it may be more than one. Raises PipesError.
+    """
     if not kind.listed:
-        return at(client, kind, kind.find(place, handle))
-    path = kind.collection(place)
+        found = at(client, kind, kind.find(place, handle))
+        return [] if found is None else [found]
+    path = request.path
     rows = (row for page in client.pages(path, row_type=kind.row) for row in page)
-    found = (_checked(kind.resource(row), path) for row in rows if _belongs(kind, row))
-    return next((one for one in found if one.handle == handle), None)
+    there = (_checked(kind.resource(row), path) for row in rows if _belongs(kind, row))
+    if kind.made is not None:
+        return [one for one in there if kind.made(one, request.body or {})]
+    return [one for one in there if one.handle == handle][:1]
 
 
 def _exists(client: Client, path: str) -> bool:
@@ -282,10 +288,28 @@ def _needs(kind: Kind, node: Node, live: Resource) -> bool:
     """Whether a plan for an org needs its list of a kind: where it is wanted, or where what becomes of it is told."""
     if kind.name in node.children or (kind.told and (node.absent or node.name != live.handle)):
         return True
+    if _refers(kind, node):
+        return True
     below = [child.children for inner in named_below(node.kind) for child in node.children.get(inner.name, {}).values()]
     if kind is member.KIND:  # grants are given to members
         return any(grant.KIND.name in children for children in below)
     return any(KINDS[name].names == kind.name for children in below for name in children)
+
+
+def _refers(kind: Kind, node: Node) -> bool:
+    """Whether something below an org refers to one of `kind`, or one of `kind` may refer to something that is to go."""
+    if any(
+        a.refers == kind.name and any(a.name in want.attrs for want in node.children.get(other.name, {}).values())
+        for other in children_of(node.kind)
+        for a in other.attributes
+    ):
+        return True
+    return any(
+        want.absent
+        for a in kind.attributes
+        if a.refers is not None
+        for want in node.children.get(a.refers, {}).values()
+    )
 
 
 def _read_children(run: _Run, entry: _Live, kind: Kind, place: Place, parent: Resource, address: str) -> None:
@@ -319,11 +343,39 @@ def _read_children(run: _Run, entry: _Live, kind: Kind, place: Place, parent: Re
         parent.children[kind.name] = own
         if inherited:
             parent.inherited[kind.name] = inherited
+        if kind.called is not None:
+            _call(run, entry, kind, own)
         if below and entry.failed is None:
             for found in own.values():
                 _read_below(run, entry, kind, found, address)
 
     _list(run, path, kind.row, take, end, kind.name, address, begin)
+
+
+def _call(run: _Run, entry: _Live, kind: Kind, own: dict[str, Resource]) -> None:
+    """Put live objects without handles under the names that the manifests have for them."""
+    assert kind.called is not None
+    by_id = {found.id: found for found in own.values()}
+    wanted: dict[str, Node] = {}
+    known: dict[str, str] = {}
+    for node in entry.nodes:
+        for name, want in node.children.get(kind.name, {}).items():
+            wanted.setdefault(name, want)
+        for above in _org_addresses(node):
+            start = join(above, kind.name, "")
+            for address, locked in run.lock.items():
+                if address.startswith(start) and "/" not in (name := address[len(start) :]):
+                    known.setdefault(name, locked.id)
+    names = kind.called(by_id, wanted, known, entry.resource.id)
+    own.clear()
+    for identifier, found in by_id.items():
+        found.handle = names[identifier]
+        own[found.handle] = found
+
+
+def _place(org_handle: str, kind: Kind, live: Resource) -> Place:
+    """Where what lies below an object is found."""
+    return Place(org=org_handle, inner=live.id if kind.called is not None else live.handle)
 
 
 def _read_below(run: _Run, entry: _Live, kind: Kind, live: Resource, org_address: str) -> None:
@@ -332,13 +384,87 @@ def _read_below(run: _Run, entry: _Live, kind: Kind, live: Resource, org_address
         if any(child.name in want.children or (child.told and want.absent) for want in wanted):
             live.children = live.children or {}
             live.inherited = live.inherited or {}
-            place = Place(org=entry.resource.handle, inner=live.handle)
+            place = _place(entry.resource.handle, kind, live)
             _read_children(run, entry, child, place, live, join(org_address, kind.name, live.handle))
+
+
+def _refer(live: Resource) -> None:
+    """Say what the children of an org refer to by the names that their siblings have; what was not read is not said.
+
+    An id that is none of theirs stays one: it is something else than whatever a manifest wants.
+    """
+    for kind in children_of(org.KIND.name):
+        for attribute in kind.attributes:
+            if attribute.refers is None or not live.was_read(attribute.refers):
+                continue
+            names: dict[str | None, str | None] = {one.id: one.handle for one in live.of(attribute.refers).values()}
+            names |= {live.id: None, None: None}
+            for one in live.of(kind.name).values():
+                identifier = one.attrs.get(attribute.field)
+                one.attrs[attribute.name] = names.get(identifier, identifier)
+
+
+def _read_what_is_left(run: _Run) -> None:
+    """Who may use whatever is in what something is moved out of, or into: it is lost or won with that."""
+    for entry in run.managed.values():
+        if entry.failed is not None:
+            continue
+        live = entry.resource
+        for kind in children_of(org.KIND.name):
+            for attribute in kind.attributes:
+                if attribute.refers is None or not live.was_read(attribute.refers):
+                    continue
+                for whose, one in _moved(run, entry, kind, attribute):
+                    for child in children_of(whose.name):
+                        if not one.was_read(child.name):
+                            one.children, one.inherited = one.children or {}, one.inherited or {}
+                            address = join(join(None, "org", live.handle), whose.name, one.handle)
+                            _read_children(run, entry, child, _place(live.handle, whose, one), one, address)
+
+
+def _moved(run: _Run, entry: _Live, kind: Kind, attribute: Attribute) -> Iterable[tuple[Kind, Resource]]:
+    """What of `kind` the manifests want in something else, what it is in, and what it is to be in; those with everything
+    above them.
+    """
+    target = KINDS[attribute.refers or ""]
+    there = entry.resource.of(attribute.refers or "")
+    by_id = {one.id: one for one in there.values()}
+    found: dict[str, tuple[Kind, Resource]] = {}
+    moved: dict[str, tuple[Kind, Resource]] = {}
+    for node in entry.nodes:
+        for want in node.children.get(kind.name, {}).values():
+            if want.absent or attribute.name not in want.attrs:
+                continue
+            named = there.get(want.attrs[attribute.name] or "")
+            new = named.id if named is not None else None
+            for live in _live_of(run, entry, kind, node, want):
+                old = live.attrs.get(attribute.field)
+                if new == (old if old in by_id else None):
+                    continue
+                moved[live.id] = kind, live
+                for start in (old, new):
+                    at = by_id.get(start or "")
+                    while at is not None and at.id not in found:  # Pipes could show a circle
+                        found[at.id] = target, at
+                        at = by_id.get(at.attrs.get(attribute.field) or "")
+    return [*found.values(), *(one for identifier, one in moved.items() if identifier not in found)]
+
+
+def _live_of(run: _Run, entry: _Live, kind: Kind, node: Node, want: Node) -> Iterable[Resource]:
+    """The live objects that may be the wanted one."""
+    there = entry.resource.of(kind.name)
+    names = {name for name in (want.name, want.renamed_from) if name in there}
+    ids = {
+        run.lock[address].id
+        for parent in _org_addresses(node)
+        if (address := join(parent, kind.name, want.name)) in run.lock
+    }
+    return [one for one in there.values() if one.id in ids] if ids else [there[name] for name in names if name]
 
 
 def _is(lock: Lock, kind: Kind, node: Node, want: Node, live: Resource) -> bool:
     """Whether a live object below an org is, was, or by its id must be the wanted one."""
-    if live.handle in (want.name, want.renamed_from):
+    if live.handle in (want.name, want.renamed_from) or (kind.called is not None and live.id == want.name):
         return True
     return any(
         lock[address].id == live.id
@@ -472,6 +598,7 @@ def _read_what_is_new(run: _Run) -> None:
     _read_tenants(run)
     if any(_resets_tokens(node, _entry_of(run, node)) for node in run.wanted.values() if not node.absent):
         _read_token(run)
+    _read_what_is_left(run)
     run.workers.run()
 
 
@@ -704,6 +831,7 @@ def _result(run: _Run) -> Snapshot:
     for entry in sorted(run.managed.values(), key=lambda e: e.resource.handle):
         failed = entry.failed or _unbelievable(entry.resource, actor)
         if failed is None:
+            _refer(entry.resource)
             # in the kinds' order, not in that of the answers
             children = entry.resource.children or {}
             entry.resource.children = {kind: children[kind] for kind in KINDS if kind in children}

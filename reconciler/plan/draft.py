@@ -79,6 +79,7 @@ class OrgSheet:
     named: dict[str, Resource] = field(
         default_factory=dict
     )  # address -> the live object that it is, where there is one
+    ids: dict[str, str] = field(default_factory=dict)  # address -> the id of what carries a name of its own
     workspaces: list[GrantSheet] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     errors: list[Diagnostic] = field(default_factory=list)

@@ -156,8 +156,8 @@ def match_named(
             found = _refuse(
                 here,
                 want,
-                f"the live {kind.name} {name} has the id {have.id}, the lock file knows {name} as "
-                f"{entry.id}: it is another {kind.name} under the same handle",
+                f"the live {kind.words} {name} has the id {have.id}, the lock file knows {name} as "
+                f"{entry.id}: it is another {kind.words} under the same {'handle' if kind.called is None else 'title'}",
                 "look at the live one; if it is the right one, remove this entry from the lock file",
             )
         else:

@@ -1,6 +1,7 @@
 """The order of an apply: who must come before whom, so that an org keeps its owners after every single step.
 
-Renames; creates and promotions from parents to children; demotions; removals from children to parents; what ends
+Renames; creates and promotions from parents to children; moves from one folder to another, once everything is there
+that is used through the new one; demotions; removals from children to parents; what ends
 tokens; the actor's own loss last of all.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import member, secret
+from reconciler.kinds import REFERRED, member, secret
 from reconciler.kinds.kind import weaker
 from reconciler.model.plan import Change, Step
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 SHORT = 3  # items of a list that are seen at a glance
 
-RENAME, RAISE, LOWER, REMOVE, LATE, OWN = range(6)
+RENAME, RAISE, MOVE, LOWER, REMOVE, LATE, OWN = range(7)
 
 
 class _Piece:
@@ -71,6 +72,8 @@ def _pieces(draft: Draft, actor: str) -> Iterable[_Piece]:
     if loses(draft):
         own = draft.kind is member.KIND and draft.handle == actor
         return [_Piece(draft, OWN if own else LOWER, _requests(draft, draft.attrs))]
+    if draft.action == "update" and any(draft.kind.attribute(n).refers for n in draft.attrs):
+        return [_Piece(draft, MOVE, _requests(draft, draft.attrs))]
     now = {n: v for n, v in draft.attrs.items() if not draft.kind.attribute(n).last}
     late = {n: v for n, v in draft.attrs.items() if draft.kind.attribute(n).last and v is not None}
     pieces = []
@@ -90,10 +93,16 @@ def _depth(address: str) -> int:
     return address.count("/")
 
 
+def _turn(piece: _Piece) -> tuple[int, int, bool]:
+    """What is in something goes before it, whether it lies below it or refers to it."""
+    depth, removed = _depth(piece.draft.address), piece.phase == REMOVE
+    return piece.phase, -depth if removed else depth, removed and piece.draft.kind.name in REFERRED
+
+
 def arrange(sheet: OrgSheet, actor: str, first: int) -> tuple[list[Change], list[Step]]:
     """Turn an org's drafts into changes and numbered steps, counting from `first`. `actor` is the token's user's handle."""
     pieces = [piece for draft in sheet.drafts for piece in _pieces(draft, actor)]
-    pieces.sort(key=lambda p: (p.phase, -_depth(p.draft.address) if p.phase == REMOVE else _depth(p.draft.address)))
+    pieces.sort(key=_turn)
     for number, piece in enumerate(pieces, first):
         piece.number = number
     _needs(pieces)

@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.request import LATE_ID
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -183,7 +185,12 @@ def request(sent: Request) -> str:
     if sent.if_match is not None:
         parts.append(f"(if version {sent.if_match})")
     if sent.late is not None:
-        parts.append(f"({{user_handle}}: as the invitation of {sent.late} answers)")
+        by_id = LATE_ID in sent.path or LATE_ID in (sent.body or {}).values()
+        parts.append(
+            f"({{id}}: as the create of {sent.late} answers)"
+            if by_id
+            else f"({{user_handle}}: as the invitation of {sent.late} answers)"
+        )
     return " ".join(parts)
 
 

@@ -148,7 +148,7 @@ def test_a_request_that_still_waits_for_a_handle_is_not_sent(server, client):
     late = Request(
         "POST", "/org/acme/workspace/prod/member", {"handle": "{user_handle}"}, None, "org.acme/member.carol"
     )
-    with pytest.raises(ValueError, match=r"still waits for the handle of org.acme/member.carol"):
+    with pytest.raises(ValueError, match=r"still waits for what org.acme/member.carol answers"):
         client.send(late)
     assert server.requests == []
 

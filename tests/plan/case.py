@@ -75,8 +75,8 @@ class Case:
             named = db.execute(
                 "SELECT id, type || ' ' || handle FROM identity UNION ALL"
                 " SELECT w.id, 'workspace ' || i.handle || '/' || w.handle FROM workspace w JOIN identity i ON i.id = w.org_id"
-                " UNION ALL SELECT c.id, 'connection ' || i.handle || '/' || c.name FROM connection c"
-                " JOIN identity i ON i.id = c.org_id"
+                " UNION ALL SELECT c.id, CASE c.folder WHEN 1 THEN 'folder ' ELSE 'connection ' END"
+                " || i.handle || '/' || c.name FROM connection c JOIN identity i ON i.id = c.org_id"
             )
             found = dict(named.fetchall())
         db.close()
@@ -167,7 +167,8 @@ def _step(step: Any) -> str:
 def _request(sent: Any) -> str:
     body = f" {json.dumps(sent.body)}" if sent.body is not None else ""
     guarded = " if unchanged" if sent.if_match is not None else ""
-    late = f" (user_handle: as {sent.late} is answered)" if sent.late else ""
+    what = "user_handle" if "/member." in (sent.late or "") else "id"
+    late = f" ({what}: as {sent.late} is answered)" if sent.late else ""
     return f"{sent.method} {sent.path}{body}{guarded}{late}"
 
 
