@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import attachment, connection, grant, member, org, permission, workspace
+from reconciler.kinds import (
+    attachment,
+    connection,
+    connection_folder,
+    folder_permission,
+    grant,
+    member,
+    org,
+    permission,
+    workspace,
+)
 
 if TYPE_CHECKING:
     from reconciler.kinds.kind import Kind
 
 # from parents to children; within one parent in this order
 KINDS: dict[str, Kind] = {
-    kind.KIND.name: kind.KIND for kind in (org, member, workspace, grant, connection, permission, attachment)
+    kind.KIND.name: kind.KIND
+    for kind in (
+        org,
+        member,
+        workspace,
+        grant,
+        connection_folder,
+        folder_permission,
+        connection,
+        permission,
+        attachment,
+    )
 }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds import secret
+from reconciler.kinds import connection_folder, secret
 from reconciler.kinds.kind import Attribute, Kind, Place
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
@@ -23,17 +23,25 @@ class Row(msgspec.Struct):
     version_id: int | None = None
     plugin: str | None = None
     config: dict[str, Any] | None = None
+    parent_id: str | None = None
+    identity_id: str | None = None
 
 
 ATTRIBUTES = (
     Attribute("plugin", on_create=True, required=True),
     Attribute("config", on_create=True, on_update=True, clear={}, same=secret.same_config, secret=True),
+    Attribute("folder", on_create=True, on_update=True, refers=connection_folder.KIND.name, field="parent_id"),
+    Attribute("parent_id", hidden=True),
 )
 
 
 def resource(row: Row) -> Resource:
     """What a server gives back of secrets, if it does, goes no further than here."""
-    attrs = {"plugin": row.plugin, "config": secret.masked(row.config)}
+    attrs = {
+        "plugin": row.plugin,
+        "config": secret.masked(row.config),
+        "parent_id": row.parent_id or row.identity_id,  # contract: of what it is stored in, a folder or the org itself
+    }
     return Resource("connection", row.handle, row.id, row.version_id, attrs)
 
 
@@ -47,12 +55,14 @@ def find(place: Place, handle: str) -> str:
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgConnection_create. It can be used nowhere until it is permitted somewhere."""
-    return (Request("POST", collection(place), {"handle": handle, **KIND.body(attrs, create=True)}),)
+    body = {"handle": handle, **KIND.body(attrs, create=True, place=place)}
+    return (Request("POST", collection(place), body, None, KIND.waits(attrs, place)),)
 
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
-    """orgConnection_update. It replaces the configuration as a whole, secrets included."""
-    return (Request("PATCH", find(place, place.inner), KIND.body(attrs, create=False), have.version),)
+    """orgConnection_update. It replaces the configuration as a whole, secrets included; with `parent_id` it moves."""
+    body = KIND.body(attrs, create=False, place=place)
+    return (Request("PATCH", find(place, place.inner), body, have.version, KIND.waits(attrs, place)),)
 
 
 def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:

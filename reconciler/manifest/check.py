@@ -97,6 +97,8 @@ def typed(document: Document) -> Iterator[Path_]:
         text = str(last) if is_key else holder[last]
         parts = shape.key_names(shape.at(path[:-1])) if is_key else shape.at(path)
         name = next((part for part in parts if "pattern" in part and "format" not in part), None)
+        if not is_key and text in NULLS and any("null" in _types(part) for part in parts):
+            name = None  # what clears it
         if name is not None and shape.matches(name, text):
             line, column = place(document, path, key=is_key)
             document.problem(

@@ -182,7 +182,7 @@ def _sections(document: Document, entry: Map, node: Node, place: str, written: W
             child = known.get(name)
             if child is None:
                 child = known[name] = Node(kind.name, name, {}, _source(document, listed, name), sources={})
-            _attributes(document, inner, child, f"{kind.name} {place}/{name}", report)
+            _attributes(document, inner, child, f"{kind.words} {place}/{name}", report)
             _sections(document, inner, child, f"{place}/{name}", written, report)
 
 

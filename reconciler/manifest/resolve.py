@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import named_below
-from reconciler.manifest import shape
+from reconciler.manifest import references, shape
 from reconciler.manifest.check import near_to
 from reconciler.manifest.merge import Reporter
 from reconciler.model.desired import Desired, Node, Rules
@@ -52,6 +52,7 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
                 _members(workspace, grants, "grantRole", teams, written.people, today, report, gaps, used)
                 if section is not None:
                     _granted_to_members(org, workspace, where, written.people, report, gaps)
+        references.check(org, gaps.org(handle), report)
     _one_rename_each(written.orgs, report)
     _handle_of_a_name(used, written.people, report)
     return Desired(
@@ -434,8 +435,11 @@ def _named(node: Node, place: str, written: Written, report: Reporter) -> dict[s
         if listed is None:
             continue
         node.children[kind.name] = listed
+        if kind.complete is not None:
+            for child in listed.values():
+                child.attrs = {**kind.complete(child.name), **child.attrs}
         for child in listed.values():
-            if not _stands_alone(child, f"{kind.name} {place}/{child.name}", report):
+            if not _stands_alone(child, f"{kind.words} {place}/{child.name}", report):
                 _named(child, f"{place}/{child.name}", written, report)
         _one_rename_each(listed, report)
     return node.children

@@ -12,7 +12,7 @@ from reconciler.kinds.kind import Place, weaker
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal
 from reconciler.model.live import SENT, Resource
-from reconciler.plan import identity
+from reconciler.plan import folders, identity
 from reconciler.plan.draft import Draft, GrantSheet, Membership, OrgSheet
 
 if TYPE_CHECKING:
@@ -77,7 +77,12 @@ def _org(
             _delete_org(sheet, have, lock)
         return
     tenant = have.attrs.get("tenant_id") if have is not None else live.actor.tenant_id
-    place = Place(org=sheet.name, custom_tenant=tenant not in (None, org_kind.PRIMARY_TENANT))
+    place = Place(
+        org=sheet.name,
+        custom_tenant=tenant not in (None, org_kind.PRIMARY_TENANT),
+        above=have.id if have is not None else "",
+        ids=sheet.ids,
+    )
     if have is None or match.renamed:
         _check_handle_free(sheet, live)
     if have is None:
@@ -121,6 +126,7 @@ def _org(
     for child in named_below(kind.name):
         if child.name in want.children:
             _named(sheet, child, place, match, desired, lock)
+    folders.judge(sheet)
 
 
 def _with_logo(sheet: OrgSheet, want: Node, have: Resource, lock: identity.Known) -> Resource:
@@ -202,9 +208,13 @@ def _looks_like_rename(kind: Kind, address: str, want: Node, twin: str) -> Refus
     return Refusal(
         "looks-like-rename",
         address,
-        f"{want.name} would be created while the live {kind.name} {twin} is not in the manifest: it looks like its old name",
-        f"write `renamed_from: {twin}` on {want.name} to rename it, list {twin} to keep both, "
-        f"or --allow looks-like-rename={address} to create a second one",
+        f"{want.name} would be created while the live {kind.words} {twin} is not in the manifest: it looks like its old name",
+        (
+            f"write `renamed_from: {twin}` on {want.name} to rename it, "
+            if kind.rename is not None
+            else f"keep the key {twin} and change what stands below it, "
+        )
+        + f"list {twin} to keep both, or --allow looks-like-rename={address} to create a second one",
         want.source,
     )
 
@@ -232,9 +242,9 @@ def _update(
         sheet.errors.append(
             Diagnostic(
                 "error",
-                f"{name} of the {kind.name} {want.name} is {have.attrs.get(name)}, and cannot be changed to {attrs.pop(name)}",
+                f"{name} of the {kind.words} {want.name} is {have.attrs.get(name)}, and cannot be changed to {attrs.pop(name)}",
                 (want.sources or {}).get(name, want.source),
-                f"write what is live, or create a {kind.name} of another handle and state this one `absent: true`",
+                f"write what is live, or create a {kind.words} of another handle and state this one `absent: true`",
             )
         )
     if attrs.get(secret.FIELD) and not secret.references(attrs[secret.FIELD]):
@@ -246,7 +256,10 @@ def _update(
         )
     if not attrs:
         return None
-    draft = Draft("update", kind, address, parent, place, have.handle, attrs, have, want, person=person)
+    draft = Draft(
+        "update", kind, address, parent, place, have.handle, attrs, have, want, person=person,
+        needs=folders.referred(kind, place, attrs),
+    )  # fmt: skip
     sheet.drafts.append(draft)
     return draft
 
@@ -455,11 +468,16 @@ def _named(
     matches, refusals = identity.match_named(kind, sheet.address, wanted, live, lock.entries)
     sheet.refusals.extend(refusals)
     for name, match in matches.items():
+        if match.have is not None:
+            sheet.ids[addresses.join(sheet.address, kind.name, name)] = match.have.id
+    for name, match in folders.in_order(kind, matches):
         want, address = match.want, addresses.join(sheet.address, kind.name, name)
         have = _hidden(kind, match.have, want, lock.entries.get(address))
         if have is not None:
             sheet.named[address] = have
         here = replace(place, inner=name)
+        if kind.called is not None:
+            here = replace(place, inner=have.id if have is not None else "", late=None if have is not None else address)
         if want.absent:
             if have is not None:
                 sheet.drafts.append(
@@ -476,10 +494,13 @@ def _named(
                 sheet.refusals.append(_looks_like_rename(kind, address, want, twin))
             for lacking in (a.name for a in kind.attributes if a.required and not want.attrs.get(a.name)):
                 sheet.errors.append(
-                    Diagnostic("error", f"the {kind.name} {name} is not live, and has no {lacking} to be created with",
+                    Diagnostic("error", f"the {kind.words} {name} is not live, and has no {lacking} to be created with",
                                want.source, f"write `{lacking}:`, or the handle of a live one")
                 )  # fmt: skip
-            sheet.drafts.append(Draft("create", kind, address, sheet.address, here, name, dict(want.attrs), want=want))
+            needs = folders.referred(kind, here, want.attrs)
+            sheet.drafts.append(
+                Draft("create", kind, address, sheet.address, here, name, dict(want.attrs), want=want, needs=needs)
+            )
         else:
             if match.renamed:
                 sheet.drafts.append(

@@ -90,7 +90,7 @@ def sections(changes: Iterable[Change]) -> tuple[Section, ...]:
         elif kind == "member":
             key = (1, "Members")
         else:
-            key = (2, f"{kind.capitalize()} {name}")
+            key = (2, f"{kind.replace('_', ' ').capitalize()} {name}")
         orgs.setdefault(org, {}).setdefault(key, []).append(change)
     return tuple(
         Section(

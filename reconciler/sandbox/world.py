@@ -29,9 +29,10 @@ orgs:
         connections: {local: {plugin: net, config: {…}}}     # its own
         attached: [aws_prod, cloud]                           # of the org: handles, and titles of folders
     connection_limit: 1000
-    connection_folders:        # titles, unique here
+    connection_folders:        # by title, or by any name that is unique here
       cloud: {permitted: all}  # where it may be used: `all`, or a list of workspaces
       emea: {folder: cloud}
+      emea2: {title: emea}
     connections:
       aws_prod:
         plugin: aws
@@ -83,7 +84,7 @@ _WORKSPACE = {
     "instance_type", "desired_state", "state", "search_path_prefix", "db_volume_size_bytes", "members", "connections",
     "attached",
 }  # fmt: skip
-_FOLDER = {"folder", "permitted"}
+_FOLDER = {"folder", "permitted", "title"}
 _CONNECTION = {"plugin", "config", "folder", "permitted", "test"}
 _OWN_CONNECTION = {"plugin", "config"}
 _TOKEN = {"user", "token", "issued_at", "status"}
@@ -223,6 +224,8 @@ class _Check:
                 where = f"{place}.{section}.{name}"
                 _handle(name, where, CONNECTION_HANDLE)
                 given = _mapping(entry, where, keys)
+                if "title" in given and not (isinstance(given["title"], str) and given["title"]):
+                    raise WorldError(f"{where}.title: {given['title']!r} is not a title")
                 if "folder" in given and given["folder"] not in folders:
                     raise WorldError(f"{where}.folder: {given['folder']!r} is not among the connection_folders")
                 if given.get("permitted", "all") != "all":
@@ -585,7 +588,9 @@ class _Build:
         ids.update({("connection", handle): self.new_id("c") for handle in shared})
         for (kind, name), id_ in ids.items():
             entry = (folders if kind == "folder" else shared)[name] or {}
-            self._connection(id_, name, entry, org, by, parent=ids.get(("folder", entry.get("folder"))))
+            self._connection(
+                id_, entry.get("title", name), entry, org, by, parent=ids.get(("folder", entry.get("folder")))
+            )
             permitted = entry.get("permitted") or []
             for workspace_id in [None] if permitted == "all" else [workspace_ids[one] for one in permitted]:
                 doc = objects.permission(self.new_id("perm"), id_, org.id, workspace_id, by=by, at=self.at)

@@ -447,7 +447,7 @@ def test_the_example_shows_every_section_and_key_of_the_schema_but_the_alternati
         keys |= set(schema()["$defs"][name]["properties"])
     # connections want secrets in the environment of whoever tries the example: docs/connections.md shows them;
     # a logo wants a picture beside the manifest
-    alternatives = {"usage_storage_threshold", "usage_storage_action", "connections", "logo"}
+    alternatives = {"usage_storage_threshold", "usage_storage_action", "connections", "connection_folders", "logo"}
     assert {key for key in keys if f"{key}:" not in text} == alternatives
 
 

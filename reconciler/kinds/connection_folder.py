@@ -1,0 +1,199 @@
+"""org.<org>/connection_folder.<key>: what an organization keeps its connections in, as a tree (contract:
+orgConnectionFolder_*).
+
+A folder has no handle, and its title is unique in its own folder at most: the key is the manifest's, and which live
+folder it means is told by the lock file's id, else by its title and the folder that it is in.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reconciler.kinds.kind import KEPT_BY_PIPES, READ_ONLY, Attribute, Kind, Place
+from reconciler.model.live import Resource
+from reconciler.model.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from reconciler.model.desired import Node
+
+NAME = "connection_folder"
+# contract: CreateConnectionFolderRequest.title; of an update it says nothing
+TITLE = re.compile(r"[a-z](?:[a-z0-9]|_(?=[a-z0-9])){0,38}")
+
+
+class Row(msgspec.Struct):
+    """The contract's Connection where it is a folder, as far as it is used."""
+
+    id: str
+    title: str | None = None
+    version_id: int | None = None
+    parent_id: str | None = None
+    identity_id: str | None = None
+
+
+ATTRIBUTES = (
+    Attribute("title", on_create=True, on_update=True),
+    Attribute("folder", on_create=True, on_update=True, refers=NAME, field="parent_id"),
+    Attribute("parent_id", hidden=True),
+    Attribute("identity_id", hidden=True),
+)
+
+NOT_WRITTEN = {
+    **KEPT_BY_PIPES,
+    "handle": "the key that it stands under, which is the manifest's own",
+    "parent_id": "written as `folder`, the key of the folder that it is in",
+    **dict.fromkeys(("identity_id", "tenant_id", "trunk", "type"), READ_ONLY),
+}
+
+
+def resource(row: Row) -> Resource:
+    """Under its id, until `called` has found its name."""
+    attrs = {
+        "title": row.title or "",
+        "parent_id": row.parent_id or row.identity_id,  # contract: of what it is stored in, a folder or the org itself
+        "identity_id": row.identity_id,
+    }
+    return Resource(NAME, row.id, row.id, row.version_id, attrs)
+
+
+def complete(name: str) -> dict[str, Any]:
+    """Title and place are what a folder is known by: one that is not written is the key, and the top level."""
+    return {"title": name, "folder": None}
+
+
+def called(
+    live: Mapping[str, Resource], wanted: Mapping[str, Node], known: Mapping[str, str], org: str
+) -> dict[str, str]:
+    """The name of each live folder by its id: the manifest's key, or for one that no manifest has one that is free.
+
+    The lock file's id (`known`) comes first, then the title in the folder that it is wanted in. Two that fit are left
+    without a key, and so is what two keys would mean.
+    """
+    names = {identifier: name for name, identifier in known.items() if name in wanted and identifier in live}
+    keys = {name: identifier for identifier, name in names.items()}
+    for name, want in from_the_top(wanted):
+        inside = want.attrs.get("folder")
+        parent = org if inside is None else keys.get(inside)
+        if name in keys or parent is None or "title" not in want.attrs:
+            continue
+        fitting = [
+            one.id
+            for one in live.values()
+            if one.attrs["title"] == want.attrs.get("title") and _parent(one, org) == parent and one.id not in names
+        ]
+        if len(fitting) == 1:
+            names[fitting[0]], keys[name] = name, fitting[0]
+    _call_the_rest(names, live, {identifier: name for name, identifier in known.items()}, wanted)
+    return names
+
+
+def _parent(folder: Resource, org: str) -> str | None:
+    """The id of the folder that a live one is in, or the org's."""
+    found: str | None = folder.attrs["parent_id"]
+    return org if found is None else found
+
+
+def from_the_top(wanted: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
+    """Wanted folders, each after the one that it is in. Those in a circle do not come."""
+    done: set[str | None] = {None}
+    waiting = dict(wanted)
+    while waiting:
+        ready = [name for name, want in waiting.items() if want.attrs.get("folder") in done]
+        if not ready:
+            return
+        for name in ready:
+            yield name, waiting.pop(name)
+        done.update(ready)
+
+
+def _call_the_rest(
+    names: dict[str, str], live: Mapping[str, Resource], former: Mapping[str, str], wanted: Mapping[str, Node]
+) -> None:
+    """Names for those that no manifest has: as the lock file had it, by title where that is plain, by path, by id."""
+    rest = [one for one in live.values() if one.id not in names]
+    taken = {*names.values(), *wanted}
+    titles: dict[str, int] = {}
+    for one in rest:
+        titles[one.attrs["title"]] = titles.get(one.attrs["title"], 0) + 1
+    for one in sorted(rest, key=lambda one: one.id):
+        title, path = one.attrs["title"], "-".join(_path(one, live))
+        choices = [former.get(one.id), title if titles[title] == 1 and TITLE.fullmatch(title) else None, path]
+        found = next((name for name in choices if name and name not in taken and plain(name)), one.id)
+        names[one.id] = found
+        taken.add(found)
+
+
+# a key of a manifest: what can stand in an address
+plain = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}").fullmatch
+
+
+def _path(folder: Resource, live: Mapping[str, Resource]) -> list[str]:
+    """The titles from the top down to a live folder."""
+    titles: list[str] = []
+    at: Resource | None = folder
+    while at is not None and len(titles) <= len(live):
+        titles.insert(0, at.attrs["title"])
+        at = live.get(at.attrs["parent_id"] or "")
+    return titles
+
+
+def made(live: Resource, body: Mapping[str, Any]) -> bool:
+    """Whether a live folder is what a create with `body` makes: of that title, in that folder."""
+    return bool(
+        live.attrs["title"] == body.get("title")
+        and live.attrs["parent_id"] == body.get("parent_id", live.attrs["identity_id"])
+    )
+
+
+def collection(place: Place) -> str:
+    return f"/org/{place.org}/connection_folder"
+
+
+def find(place: Place, handle: str) -> str:
+    """By its id only."""
+    return f"{collection(place)}/{handle}"
+
+
+def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
+    """orgConnectionFolder_create."""
+    body = KIND.body(attrs, create=True, place=place)
+    return (Request("POST", collection(place), body, None, KIND.waits(attrs, place)),)
+
+
+def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgConnectionFolder_update: another title, or with `parent_id` another place, with all that is in it."""
+    body = KIND.body(attrs, create=False, place=place)
+    return (Request("PATCH", find(place, have.id), body, have.version, KIND.waits(attrs, place)),)
+
+
+def delete(place: Place, have: Resource) -> tuple[Request, ...]:
+    """orgConnectionFolder_delete, of an empty one. The contract does not say what becomes of what is in another."""
+    return (Request("DELETE", find(place, have.id), None, have.version),)
+
+
+KIND = Kind(
+    name=NAME,
+    parent="org",
+    section="connection_folders",
+    attributes=ATTRIBUTES,
+    authoritative=False,
+    names_people=False,
+    level=None,
+    row=Row,
+    resource=resource,
+    collection=collection,
+    find=find,
+    create=create,
+    update=update,
+    delete=delete,
+    not_written=NOT_WRITTEN,
+    listed=True,
+    called=called,
+    made=made,
+    complete=complete,
+)

@@ -1,0 +1,102 @@
+"""What refers to a sibling by its name: that there is one, that it stays, and that no chain of them is a circle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.kinds import KINDS, children_of
+from reconciler.manifest.check import near_to
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.kinds.kind import Attribute, Kind
+    from reconciler.manifest.merge import Reporter
+    from reconciler.model.desired import Node
+    from reconciler.model.diagnostic import Source
+
+
+def check(org: Node, gaps: bool, report: Reporter) -> None:
+    """Refuse what refers to nothing, to what is stated absent, or to itself, and what two would be the same.
+
+    With `gaps`, something may be missing only because it is wrong elsewhere.
+    """
+    for kind in children_of(org.kind):
+        for attribute in kind.attributes:
+            if attribute.refers is None:
+                continue
+            there = org.children.get(attribute.refers, {})
+            for node in org.children.get(kind.name, {}).values():
+                _one(kind, attribute, node, there, gaps, report)
+            if attribute.refers == kind.name:
+                _circles(attribute.name, there, report)
+        if kind.complete is not None:
+            _twins(kind, org.children.get(kind.name, {}), report)
+
+
+def _source(node: Node, key: str) -> Source:
+    return (node.sources or {}).get(key, node.source)
+
+
+def _one(
+    kind: Kind,
+    attribute: Attribute,
+    node: Node,
+    there: Mapping[str, Node],
+    gaps: bool,
+    report: Reporter,
+) -> None:
+    name = node.attrs.get(attribute.name)
+    if name is None or node.absent:
+        return
+    found, target = there.get(name), KINDS[attribute.refers or ""]
+    if found is None and not gaps:
+        near = near_to(name, tuple(there))
+        report.error(
+            f"{kind.words} {node.name} is in `{name}`, and there is no such {target.words}",
+            _source(node, attribute.name),
+            hint=f"did you mean `{near}`?" if near else f"list it in `{target.section}:`",
+        )
+    elif found is not None and found.absent:
+        report.error(
+            f"{kind.words} {node.name} is in {name}, which is stated absent",
+            _source(node, attribute.name),
+            hint=f"give it another `{attribute.name}`, or null for the top level",
+            also=(found.sources or {}).get("absent", found.source),
+        )
+
+
+def _circles(key: str, there: Mapping[str, Node], report: Reporter) -> None:
+    done: set[str] = set()
+    for start in there:
+        trail: list[str] = []
+        at: str | None = start
+        while at is not None and at in there and at not in done and at not in trail:
+            trail.append(at)
+            at = there[at].attrs.get(key)
+        if at in trail:
+            circle = [*trail[trail.index(at) :], at]
+            report.error(
+                f"{KINDS[there[at].kind].words}s are in each other in a circle: {' → '.join(circle)}",
+                _source(there[at], key),
+                hint=f"one of them needs another `{key}`, or null for the top level",
+            )
+        done.update(trail)
+
+
+def _twins(kind: Kind, there: Mapping[str, Node], report: Reporter) -> None:
+    """Refuse two keys for what can only be one: all that a kind without handles is known by is the same."""
+    assert kind.complete is not None
+    first: dict[tuple[Any, ...], Node] = {}
+    for node in there.values():
+        if node.absent:
+            continue
+        known_by = tuple(node.attrs.get(name) for name in kind.complete(node.name))
+        other = first.setdefault(known_by, node)
+        if other is not node:
+            report.error(
+                f"{other.name} and {node.name} are one {kind.words}: same title, same place",
+                node.source,
+                hint="keep one of the keys, or give one of them another title",
+                also=other.source,
+            )

@@ -1,0 +1,217 @@
+"""Folders of connections, from the manifest to Pipes and back: made, filled, moved, emptied, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from e2e.bench import LOCK
+from e2e.test_killed import deadly
+from reconciler.pipes import retry
+
+WORLD = """
+users: {bob: {}, carol: {}}
+orgs:
+  acme:
+    members: {alice: owner, bob: member, carol: member}
+    workspaces: {prod: {members: {bob: reader}}, dev: {members: {carol: operator}}}
+    connections: {gcp: {plugin: gcp}}
+"""
+MANIFEST = """version: 1
+orgs:
+  acme:
+    members: {alice: owner, bob: member, carol: member}
+    workspaces: {prod: {members: {bob: reader}}, dev: {members: {carol: operator}}}
+    connection_folders:
+      cloud: {}
+      cloud-aws: {title: aws, folder: cloud, workspaces: [prod]}
+    connections:
+      aws_prod: {plugin: aws, folder: cloud-aws}
+      gcp: {folder: cloud}
+"""
+WRITES = 5
+
+
+@pytest.fixture
+def here(bench, monkeypatch):
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
+    bench.pipes(WORLD)
+    bench.manifest(MANIFEST)
+    return bench
+
+
+def tree(bench):
+    """The path of each folder and connection, and what may be used where."""
+    client = bench.client()
+    rows = [*client.all("/org/acme/connection_folder"), *client.all("/org/acme/connection")]
+    names = {row["id"]: row.get("title") or row["handle"] for row in rows}
+    above = {row["id"]: row["parent_id"] for row in rows}
+
+    def path(identifier):
+        parent = above[identifier]
+        return f"{path(parent)}/{names[identifier]}" if parent in names else names[identifier]
+
+    found = {}
+    for row in rows:
+        kind, name = (
+            ("connection_folder", row["id"]) if row["type"] == "connection-folder" else ("connection", row["handle"])
+        )
+        permissions = client.all(f"/org/acme/{kind}/{name}/permission")
+        found[path(row["id"])] = sorted(one["workspace"]["handle"] for one in permissions)
+    return found
+
+
+FILLED = {"cloud": [], "cloud/aws": ["prod"], "cloud/aws/aws_prod": [], "cloud/gcp": []}
+
+
+def folder_id(bench, title):
+    return next(row["id"] for row in bench.client().all("/org/acme/connection_folder") if row["title"] == title)
+
+
+def test_folders_are_made_filled_and_remembered_and_then_nothing_is_left_to_do(here):
+    ran = here.apply()
+    assert ran.status == 0, ran.out + ran.err
+    assert tree(here) == FILLED
+    assert here.plan("--detailed-exitcode").status == 0
+    assert here.run("drift", *here.local).status == 0
+    entries = json.loads((here.folder / LOCK).read_text())["entries"]
+    assert entries["org.acme/connection_folder.cloud-aws"] == {"id": folder_id(here, "aws")}
+
+
+def test_without_a_lock_file_folders_are_known_by_title_and_place(here):
+    here.apply()
+    (here.folder / LOCK).unlink()
+    assert here.plan("--detailed-exitcode").status == 0
+
+
+def test_a_saved_plan_waits_for_ids_that_nobody_knows_yet(here):
+    assert here.plan("-o", "saved.json").status == 0
+    assert "{id}: as the create of org.acme/connection_folder.cloud answers" in here.run("show", "saved.json", "-v").out
+    assert here.run("apply", *here.local, "saved.json").status == 0
+    assert tree(here) == FILLED
+    assert here.run("apply", *here.local, "saved.json").status == 3  # stale: it is done
+
+
+@pytest.mark.parametrize("kind", ["drop-after", "drop-before"])
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("path", ["/connection_folder$", "/permission$"])
+def test_a_create_whose_answer_is_lost_is_looked_for_and_not_made_twice(here, kind, times, path):
+    with here.served({"kind": kind, "method": "POST", "path": path, "times": times}):
+        ran = here.apply()
+    assert ran.status == 0, ran.out + ran.err
+    assert tree(here) == FILLED
+    done = [one["action_type"] for one in here.client().all("/org/acme/audit_log")]
+    assert (done.count("connection_folder.create"), done.count("connection_folder_permission.create")) == (2, 1)
+    assert here.plan("--detailed-exitcode").status == 0
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(1, WRITES + 1))
+def test_wherever_it_is_killed_the_next_apply_finishes_and_makes_nothing_twice(here, at, after):
+    with deadly(here, at, after=after) as (killer, host):
+        process = here.start("apply", "--auto-approve", "--host", host)
+        killer.pid = process.pid
+        process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    ran = here.apply()
+    assert ran.status == 0, ran.out + ran.err
+    assert tree(here) == FILLED
+    assert here.plan("--detailed-exitcode").status == 0
+
+
+def test_a_title_is_changed_by_its_key_and_a_key_by_what_it_means(here):
+    here.apply()
+    here.manifest(MANIFEST.replace("cloud: {}", "cloud: {title: clouds}"))
+    assert here.planned().addresses == ["org.acme/connection_folder.cloud"]
+    assert here.apply().status == 0
+    here.manifest(MANIFEST.replace("cloud-aws", "amazon").replace("cloud: {}", "cloud: {title: clouds}"))
+    assert here.plan("--detailed-exitcode").status == 0
+
+
+def test_a_key_and_a_title_that_change_at_once_look_like_another_folder(here):
+    here.apply()
+    here.manifest(
+        MANIFEST.replace("cloud-aws: {title: aws", "amazon: {title: amazon").replace(
+            "folder: cloud-aws", "folder: amazon"
+        )
+    )
+    ran = here.planned()
+    assert ran.codes == ["looks-like-rename"]
+    assert "keep the key cloud-aws" in here.plan().out
+
+
+def test_everything_moves_and_what_is_empty_by_then_goes(here):
+    here.apply()
+    here.client().ok("POST", "/org/acme/workspace/prod/schema", {"connection_handle": "aws_prod"})
+    here.manifest(
+        MANIFEST.replace("cloud: {}", "cloud: {absent: true}")
+        .replace("folder: cloud, workspaces: [prod]", "folder: top, workspaces: [prod]")
+        .replace("connections:", "  top: {folder: null}\n    connections:")
+        .replace("gcp: {folder: cloud}", "gcp: {folder: null}")
+    )
+    ran = here.apply()
+    assert ran.status == 0, ran.out + ran.err
+    assert tree(here) == {"top": [], "top/aws": ["prod"], "top/aws/aws_prod": [], "gcp": []}
+    assert [row["name"] for row in here.client().all("/org/acme/workspace/prod/schema")] == ["aws_prod"]
+    assert here.plan("--detailed-exitcode").status == 0
+
+
+def test_a_connection_moves_only_once_its_new_folder_lets_in_whom_the_old_one_did(here):
+    here.apply()
+    here.client().ok("POST", "/org/acme/workspace/prod/schema", {"connection_handle": "aws_prod"})
+    head = MANIFEST.replace("connections:", "  new: {workspaces: [prod]}\n    connections:")
+    here.manifest(head.replace("folder: cloud-aws}", "folder: new}"))
+    assert "may use" not in here.plan().out
+    assert here.apply().status == 0
+    states = {row["name"]: row["state"] for row in here.client().all("/org/acme/workspace/prod/schema")}
+    assert states == {"aws_prod": "direct"}
+
+
+@pytest.mark.parametrize(("method", "sent"), [("PATCH", 0), ("DELETE", 1)])
+def test_a_folder_that_somebody_fills_before_its_deletion_is_not_deleted(here, method, sent):
+    folders = "    connection_folders: {old: {}, other: {}}\n    connections: {net: {plugin: net, folder: old}, "
+    here.pipes(WORLD.replace("    connections: {", folders))
+    here.manifest(
+        "version: 1\norgs: {acme: {connection_folders: {old: {absent: true}, other: {}}, connections: {net: {folder: other}}}}"
+    )
+    old = folder_id(here, "old")
+    with here.served({"kind": "latency", "ms": 60_000, "method": method}) as seen:
+        process = here.start("apply", "--auto-approve", "--host", here.host)
+        seen.wait_until_held()
+        here.client().ok("PATCH", "/org/acme/connection/gcp", {"parent_id": old})
+        seen.released.set()
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 5, out + err
+    assert ("nothing is deleted along with it" if sent == 0 else "not empty") in out + err
+    assert len([one for one, _, _ in seen if one == "DELETE"]) == sent
+    assert tree(here) == {"old": [], "old/gcp": [], "other": [], "other/net": []}
+
+
+def test_a_folder_that_was_moved_outside_since_the_plan_is_left_as_they_made_it(here):
+    here.apply()
+    here.manifest(MANIFEST.replace("gcp: {folder: cloud}", "gcp: {folder: cloud-aws}"))
+    here.plan("-o", "saved.json")
+    here.client().ok("PATCH", "/org/acme/connection/gcp", {"parent_id": ""})
+    assert here.run("apply", *here.local, "saved.json").status == 3
+
+
+def test_drift_tells_what_was_renamed_moved_and_let_in_outside(here):
+    here.apply()
+    client = here.client()
+    client.ok("PATCH", f"/org/acme/connection_folder/{folder_id(here, 'cloud')}", {"title": "clouds"})
+    client.ok("PATCH", f"/org/acme/connection_folder/{folder_id(here, 'aws')}", {"parent_id": ""})
+    client.ok("POST", f"/org/acme/connection_folder/{folder_id(here, 'aws')}/permission", {"workspace_handle": "dev"})
+    client.ok("PATCH", "/org/acme/connection/gcp", {"parent_id": ""})
+    ran = here.run("drift", *here.local, "--format", "json")
+    assert ran.status == 2
+    assert {(one["what"], one["address"], one["attribute"]) for one in ran.json["differences"]} == {
+        ("changed", "org.acme/connection_folder.cloud", "title"),
+        ("changed", "org.acme/connection_folder.cloud-aws", "folder"),
+        ("added", "org.acme/connection_folder.cloud-aws/folder_permission.dev", None),
+        ("changed", "org.acme/connection.gcp", "folder"),
+    }
+    assert "alice" in here.run("drift", *here.local).out
+    assert here.apply().status == 0
+    assert tree(here) == FILLED
