@@ -37,7 +37,7 @@ import yaml
 
 import reconciler
 from reconciler import cli
-from reconciler.manifest import load_texts
+from reconciler.manifest import load_texts, lockfile
 from reconciler.model.errors import ManifestError
 from reconciler.plan.safeguards import LIFTED_BY_ALLOW
 from reconciler.report import FORMATS
@@ -263,6 +263,7 @@ def generated(what: str) -> str:
         "safeguards": safeguard_table,
         "manifest": manifest_reference,
         "serve": served_words,
+        "lock": lock_table,
     }[verb]()
 
 
@@ -291,6 +292,11 @@ def command_table() -> str:
             page = f"docs/commands.md#reconciler-{name.replace(' ', '-')}"
             rows.append(f"| [`{name}`]({page}) | {cli.COMMANDS.get(name) or command.short_help} |")
     return "\n".join(rows) + "\n"
+
+
+def lock_table() -> str:
+    rows = [f"| `{name}` | {whose} | {what} |" for name, (whose, what) in lockfile.FIELDS.items()]
+    return "\n".join(["| field | entries of | what it is |", "|-|-|-|", *rows]) + "\n"
 
 
 def help_pages() -> str:

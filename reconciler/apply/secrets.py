@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.kinds import connection, secret
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
-from reconciler.model.live import SENT
+from reconciler.model.live import ROTATED, SENT, UNTOLD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Plan
 
 KEY = "RECONCILER_FINGERPRINT_KEY"
-# in an entry of the lock file: the day of the `rotate:` that was done last
-ROTATED = "rotated"
 _SHORTEST_KEY = 16  # characters
 _LARGEST = 65_536  # bytes of a file
 
@@ -155,7 +153,11 @@ def judge(desired: Desired, lock: Lock, secrets: Secrets, only: Iterable[str] | 
         known = _known(entry)
         if not known:
             if wanted:
-                node.unknown = "the lock file does not tell what was sent last"
+                node.unknown = (
+                    "they were imported, and have not been sent from here yet"
+                    if entry is not None and entry.more.get(SENT) == UNTOLD
+                    else "the lock file does not tell what was sent last"
+                )
             continue
         moved = sorted(
             place for place in wanted.keys() | known.keys() if wanted.get(place) != known.get(place, ("", ""))[0]

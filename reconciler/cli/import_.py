@@ -15,6 +15,7 @@ from reconciler.model.errors import ManifestError, PipesError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reconciler.manifest.write import Scribe
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Resource, Snapshot
     from reconciler.pipes.client import Client
@@ -184,10 +185,13 @@ class _Merge:
     """What is live, on its way into the manifests; nothing is written before `finish` has proven it."""
 
     def __init__(self, there: There, live: Snapshot) -> None:
+        from reconciler.manifest.unshown import Unshown
+
         self.draft = Draft(there)
         self.there = there
         self.live = live
         self.names: list[str] = []
+        self.unshown = Unshown(there.lock, there.desired)
 
     def take(self, one: _Org) -> None:
         if one.name is not None:
@@ -200,8 +204,7 @@ class _Merge:
             self._add(one.live)
         else:
             self.names.append(name)
-            self._add_workspaces(desired, name, one.live)
-            self._add_connections(desired, name, one.live)
+            self._add_named(desired, name, one.live)
 
     # -- into what is there
 
@@ -236,61 +239,60 @@ class _Merge:
             )
         self.draft.texts.update(made.texts)
 
-    def _add_workspaces(self, desired: Desired, name: str, live: Resource) -> None:
-        """Add the workspaces that no manifest covers. A section that is left out stays so: somebody may have meant it."""
-        from reconciler.manifest import write
+    def _add_named(self, desired: Desired, name: str, live: Resource) -> None:
+        """Add the workspaces and connections that no manifest covers. A section of people that is left out stays so:
+        somebody may have meant it.
+        """
+        from reconciler.kinds import named_below
+        from reconciler.manifest.unshown import notes_in
 
         node = desired.orgs[name]
-        wanted = node.children.get("workspace", {})
-        covered = {*wanted, *(space.renamed_from for space in wanted.values())}
         if "member" not in node.children:
             self.draft.notes.append(f"org.{name}: the manifests leave its members alone, and so it stays")
-        for handle in sorted(live.of("workspace")):
-            if handle in covered:
-                continue
-            data, notes = write.described_workspace(live, handle, self.draft.names(live.handle))
-            self.draft.fitting(name, {"workspaces": {handle: data}})
-            self.draft.notes += notes
-            file = (node.sources or {}).get("workspace", node.source).file
-            self.draft.insert(file, ("orgs", name, "workspaces"), handle, data)
-
-    def _add_connections(self, desired: Desired, name: str, live: Resource) -> None:
-        """Add the connections that no manifest covers."""
-        from reconciler.manifest import write
-
-        node = desired.orgs[name]
-        wanted = node.children.get("connection", {})
-        covered = {*wanted, *(link.renamed_from for link in wanted.values())}
-        for handle in sorted(live.of("connection")):
-            if handle in covered:
-                continue
-            data, notes = write.described_connection(live, handle)
-            self.draft.notes += notes
-            file = (node.sources or {}).get("connection", node.source).file
-            self.draft.insert(file, ("orgs", name, "connections"), handle, data)
+        for kind in named_below("org"):
+            wanted = node.children.get(kind.name, {})
+            covered = {*wanted, *(one.renamed_from for one in wanted.values())}
+            file = (node.sources or {}).get(kind.name, node.source).file
+            scribe = self._scribe(live, Path(file).parent)
+            for handle in sorted(live.of(kind.name).keys() - covered):
+                data = scribe.named(kind, handle)
+                self.draft.fitting(name, {kind.section: {handle: data}})
+                scribe.notes += notes_in({handle: data})
+                self.draft.insert(file, ("orgs", name, kind.section), handle, data)
+            self.draft.notes += scribe.notes
 
     def _add(self, live: Resource) -> None:
         """Describe an org that no manifest has."""
-        from reconciler.manifest import write
+        from reconciler.manifest.unshown import notes_in
 
-        data, notes = write.described(live, self.draft.names(live.handle))
-        self.draft.notes += notes
+        target = self.there.target
+        scribe = self._scribe(live, target.path if target.is_folder else target.path.parent)
+        data = scribe.org()
+        self.draft.notes += scribe.notes
         self.draft.fitting(live.handle, data)
+        self.draft.notes += notes_in(data)
         if live.attrs.get("token_min_issued_at"):
             self.draft.notes.append(
                 f"org.{live.handle}: token_min_issued_at is a deed and not written; what is live stays in force"
             )
         self.draft.orgs[live.handle] = data
 
+    def _scribe(self, live: Resource, folder: Path) -> Scribe:
+        from reconciler.manifest.write import Scribe
+
+        return Scribe(live, self.draft.names(live.handle), self.unshown, folder.as_posix())
+
     # -- the end
 
     def finish(self, *, suggest_teams: bool) -> None:
         """Prove that a plan would be empty, then write what changed."""
+        from reconciler.apply.secrets import Secrets, judge
         from reconciler.plan import make_plan, remembered
 
         self.draft.compose(suggest_teams=suggest_teams)
         desired = common.narrow(self.draft.desired(), self.names)
-        lock = remembered(desired, self.live, self.there.lock, only=self.names)
+        lock = self.unshown.marked(remembered(desired, self.live, self.there.lock, only=self.names))
+        judge(desired, lock, Secrets({}))
         plan = make_plan(desired, self.live, lock)
         if plan.refusals:
             raise RefusedError("; ".join(f"{r.code}: {r.address}: {r.fact}; {r.way_on}" for r in plan.refusals))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli import common
+from reconciler.kinds import children_of
 from reconciler.model.errors import ManifestError, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
@@ -183,16 +184,26 @@ class Draft:
 
     def fitting(self, name: str, data: dict[str, Any]) -> None:
         """Take out the attributes whose live value no manifest can hold: what is left out is left alone."""
-        if _problem({name: data}) is None:
-            return
-        for where, part in [(name, data), *((f"{name}/{s}", d) for s, d in data.get("workspaces", {}).items())]:
-            for key in [key for key in part if key not in ("members", "workspaces")]:
-                inner = {key: part[key]}
-                one = inner if part is data else {"workspaces": {where.rpartition("/")[2]: inner}}
-                why = _problem({name: one})
+        if _problem({name: data}) is not None:
+            self._fit(name, data, "org", lambda inner: {name: inner})
+
+    def _fit(self, where: str, part: dict[str, Any], kind: str, around: Callable[[dict[str, Any]], Any]) -> None:
+        """The same for one object of a kind, and for what is below it; `around` gives the orgs that say only this."""
+        below = {child.section: child for child in children_of(kind)}
+        for key in list(part):
+            child = below.get(key)
+            if child is None:
+                why = _problem(around({key: part[key]}))
                 if why is not None:
                     self.notes.append(f"{key} of {where} is left out, and left alone: {why}")
                     del part[key]
+            elif not child.names_people and child.names is None:
+                for handle, inner in part[key].items():
+
+                    def inside(one: dict[str, Any], section: str = key, handle: str = handle) -> Any:
+                        return around({section: {handle: one}})
+
+                    self._fit(f"{where}/{handle}", inner, child.name, inside)
 
     def save(self, lock: Lock) -> None:
         """Write what changed, and say what."""

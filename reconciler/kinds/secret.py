@@ -25,7 +25,21 @@ OWN = frozenset(
      "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 )  # fmt: skip
 
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 Path = tuple[str | int, ...]
+
+# what `may_be_secret` goes by beyond that: words of names, and forms of values
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_WORDS = frozenset(
+    ("apikey", "appkey", "auth", "authorization", "bearer", "cert", "certificate", "cookie", "dsn", "jwt", "key", "keys",
+     "otp", "pass", "passphrase", "pat", "pem", "pin", "pwd", "session", "signature")
+)  # fmt: skip
+_FORMS = re.compile(
+    r"-----BEGIN|://[^/\s@]*:[^/\s]*@|(?i:\b(?:password|pwd|secret|token|accountkey|sharedaccesskey|key)=)"
+    r"|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk[-_]|tpt_|AIza|ya29\.|eyJ|hvs\.|npm_|pypi-|SG\.|dop_v1_)"
+)
+_RANDOM = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/=_-]{20,}|[0-9a-fA-F]{32,}")
 
 
 def is_reference(value: Any) -> bool:
@@ -61,6 +75,22 @@ def is_secret(path: Path, value: Any) -> bool:
     if isinstance(value, str) and AWS_KEY.search(value):
         return True
     return any(isinstance(part, str) and NAME.search(part) for part in path)
+
+
+def may_be_secret(path: Path, value: Any) -> bool:
+    """Whether a value that somebody else set is better not written down: one too many is asked for rather than shown."""
+    if value is None or value == "" or isinstance(value, bool):
+        return False
+    if is_secret(path, value) or any(_WORDS & _words(part) for part in path if isinstance(part, str)):
+        return True
+    if not isinstance(value, str) or is_reference(value):
+        return False
+    text = "".join(value.split())
+    return value.startswith(SENSITIVE) or _FORMS.search(value) is not None or _RANDOM.fullmatch(text) is not None
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(name)}
 
 
 def masked(value: Any, path: Path = ()) -> Any:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.kinds import logo
 from reconciler.manifest.document import shown
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import ManifestError
-from reconciler.model.live import Lock, LockEntry
+from reconciler.model.live import INVITED_ON, ROTATED, SENT, UNTOLD, Lock, LockEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,28 @@ _ADDRESS = re.compile(r'("(?:[^"\\\n]|\\.)*")\s*:\s*(?=\{)')
 # what stands around the entries
 _FRAME = re.compile(r'[\s,{}\ufeff]*(?:"version"\s*:\s*\d+)?[\s,{}]*(?:"entries"\s*:)?[\s,{}]*')
 _FIELDS = ("id", "handle")
+# what an entry may have, and of what; docs/lock-file.md is made of it
+FIELDS = {
+    "id": ("everything", "the id that Pipes gave it"),
+    "handle": ("people who were invited by email", "what Pipes calls them"),
+    INVITED_ON: ("the same, while the invitation is pending", "the day (UTC) on which it was sent"),
+    SENT: (
+        "connections with secrets",
+        (
+            "for each place in `config` which reference was sent last (`from`), and the `fingerprint` of its value, empty "
+            f"where there was no key; or `{UNTOLD}`: it was imported, and which secrets Pipes has is not known"
+        ),
+    ),
+    ROTATED: ("connections", "the day of the `rotate:` that was done last"),
+    logo.MARK: (
+        "organizations with a `logo`",
+        (
+            "what was uploaded last: `sha256:` and the hash of the picture, the URL where it is not pinned, or "
+            f"`{logo.GENERATED}` for none"
+        ),
+    ),
+    logo.URL: ("the same", "the URL that Pipes gave for it; with another one the logo was changed outside"),
+}
 _AGAIN = "take it back from git, or let `reconciler lock` make it anew from what it can read and from what is live"
 _MEND = "`reconciler lock` mends it: it takes what either side knows, and confirms it by id"
 

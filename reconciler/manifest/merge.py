@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from reconciler.manifest.check import Gaps
     from reconciler.manifest.document import Document
     from reconciler.model.diagnostic import Diagnostic
-
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(slots=True)
@@ -319,7 +316,7 @@ def _config(document: Document, config: Map | None, what: str, source: Source, r
         where = f"`{shown(secret.shown((secret.FIELD, *path)))}` of {what}"
         if secret.is_reference(value):
             kind, _, name = value[2:-1].partition(":")
-            if kind == "env" and not _VARIABLE.fullmatch(name):
+            if kind == "env" and not secret.VARIABLE.fullmatch(name):
                 report.error(f"{where} names no variable", place, hint="write ${env:NAME}, of letters, digits and _")
             elif kind == "env" and name in secret.OWN:
                 report.error(

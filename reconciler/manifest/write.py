@@ -8,106 +8,123 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import KINDS, attachment, connection, grant, member, org, permission, secret, workspace
+from reconciler.kinds import children_of, grant, logo, member, named_below, org
 from reconciler.kinds.kind import same_value
 from reconciler.manifest.edit import WIDTH, CannotEditError, File, last_line, scalar
+from reconciler.manifest.unshown import Noted
+from reconciler.model import address as addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from reconciler.kinds.kind import Kind
     from reconciler.manifest.edit import Section
+    from reconciler.manifest.unshown import Unshown
     from reconciler.model.live import Resource
 
 # a deed, not a state: copied to another org, or to one that is made anew, it would end tokens that nobody meant
 DEEDS = frozenset({"token_min_issued_at"})
 
 
-def described(live: Resource, name_of: Callable[[Resource], str]) -> tuple[dict[str, Any], list[str]]:
-    """What a manifest says below an org's handle, sorted, and notes on what is left out of it.
+class Scribe:
+    """Describes one live org, which has its members, its workspaces and all that is below them.
 
-    `live` has its members, its workspaces and their grants. `name_of` gives the name that the manifests use for a
-    person's row. Rows of other levels are not written: they cannot be changed here.
+    `name_of` gives the name that the manifests use for a person's row. `folder` is where the manifest will be. `notes` gathers
+    what is left out of it, and what is to be done about it.
     """
-    notes: list[str] = []
-    rows = live.of(member.KIND.name)
-    found = _attributes(org.KIND.name, live)
-    if any(member.is_owner(row.attrs) for row in rows.values()):
-        found[member.KIND.section] = _people(rows, name_of)
-    else:
-        notes.append(f"org.{live.handle}: no row of its own is an owner's, so its members are left out, and left alone")
-    spaces = live.of(workspace.KIND.name)
-    if spaces:
-        found[workspace.KIND.section] = {
-            handle: _space(live, spaces[handle], name_of, notes) for handle in sorted(spaces)
-        }
-    links = live.of(connection.KIND.name)
-    if links:
-        found[connection.KIND.section] = {handle: _connection(live, links[handle], notes) for handle in sorted(links)}
-    return found, notes
 
+    def __init__(self, live: Resource, name_of: Callable[[Resource], str], unshown: Unshown, folder: str) -> None:
+        self.live = live
+        self.notes: list[str] = []
+        self._name_of = name_of
+        self._unshown = unshown
+        self._folder = folder
+        self._address = addresses.join(None, org.KIND.name, live.handle)
 
-def described_connection(live: Resource, handle: str) -> tuple[dict[str, Any], list[str]]:
-    """The same for one connection of `live`, with its permissions and attachments."""
-    notes: list[str] = []
-    return _connection(live, live.of(connection.KIND.name)[handle], notes), notes
+    def org(self) -> dict[str, Any]:
+        """What a manifest says below the org's handle, sorted.
 
+        Rows of other levels are not written: they cannot be changed here.
+        """
+        live = self.live
+        rows = live.of(member.KIND.name)
+        found = _attributes(org.KIND, live)
+        if live.attrs.get(logo.URL):
+            self.notes.append(
+                f"{self._address}: its logo is left alone: Pipes gives a URL, for one of its own as for a generated one; "
+                "`logo:` manages it"
+            )
+        if any(member.is_owner(row.attrs) for row in rows.values()):
+            found[member.KIND.section] = self._people(rows)
+        else:
+            self.notes.append(
+                f"{self._address}: no row of its own is an owner's, so its members are left out, and left alone"
+            )
+        for kind in named_below(org.KIND.name):
+            there = live.of(kind.name)
+            if there:
+                found[kind.section] = {handle: self.named(kind, handle) for handle in sorted(there)}
+        return found
 
-def _connection(live: Resource, link: Resource, notes: list[str]) -> dict[str, Any]:
-    """Its configuration is left alone: Pipes gives no secrets back, and without them it would be replaced by a part."""
-    address = f"org.{live.handle}/connection.{link.handle}"
-    found = {name: value for name, value in _attributes(connection.KIND.name, link).items() if name != secret.FIELD}
-    if link.attrs.get(secret.FIELD):
-        notes.append(
-            f"{address}: config is left out, and left alone: Pipes gives no secrets back, and replaces it as a whole; write "
-            "it with ${env:NAME} or ${file:PATH} for each secret"
-        )
-    handles = {space.id: space.handle for space in live.of(workspace.KIND.name).values()}
-    permitted, attached = link.of(permission.KIND.name).values(), link.of(attachment.KIND.name).values()
-    if {row.id for row in permitted} == {row.id for row in attached} <= handles.keys():
-        found[permission.KIND.section] = sorted(handles[row.id] for row in attached)
-    else:
-        notes.append(
-            f"{address}: it is not attached just where it is permitted, so its workspaces are left out, and left alone"
-        )
-    return found
+    def named(self, kind: Kind, handle: str) -> dict[str, Any]:
+        """The same for one object that carries a handle of its own in the org."""
+        return self._object(kind, self.live.of(kind.name)[handle], self._address, (self.live.handle,))
 
+    def _object(self, kind: Kind, have: Resource, parent: str, above: tuple[str, ...]) -> dict[str, Any]:
+        address, names = addresses.join(parent, kind.name, have.handle), (*above, have.handle)
+        found = _attributes(kind, have)
+        for name in [a.name for a in kind.attributes if a.secret]:
+            found.pop(name, None)
+            config = self._unshown.config(address, have, names, have.attrs.get(name), self._folder)
+            if isinstance(config, str):
+                self.notes.append(config)
+            elif config is not None:
+                found[name] = config
+        lists: dict[tuple[str, str], list[Kind]] = {}
+        for child in children_of(kind.name):
+            if child.names_people:
+                self._grants(found, have, address)
+            elif child.names is not None:
+                lists.setdefault((child.section, child.names), []).append(child)
+            elif there := have.of(child.name):
+                found[child.section] = {one: self._object(child, there[one], address, names) for one in sorted(there)}
+        for (section, named), kinds in lists.items():
+            handles = {one.id: one.handle for one in self.live.of(named).values()}
+            first, *others = ({row.id for row in have.of(one.name).values()} for one in kinds)
+            if all(other == first for other in others) and first <= handles.keys():
+                found[section] = sorted(handles[identifier] for identifier in first)
+            else:
+                self.notes.append(
+                    f"{address}: its {' and its '.join(f'{one.name}s' for one in kinds)} are not for the same {named}s of the "
+                    f"org, so its {section} are left out, and left alone"
+                )
+        return found
 
-def described_workspace(
-    live: Resource, handle: str, name_of: Callable[[Resource], str]
-) -> tuple[dict[str, Any], list[str]]:
-    """The same for one workspace of `live`."""
-    notes: list[str] = []
-    return _space(live, live.of(workspace.KIND.name)[handle], name_of, notes), notes
-
-
-def _space(live: Resource, space: Resource, name_of: Callable[[Resource], str], notes: list[str]) -> dict[str, Any]:
-    found = _attributes(workspace.KIND.name, space)
-    people = {row.id: row for row in live.of(member.KIND.name).values()}
-    rows = space.of(grant.KIND.name)
-    strangers = sorted(row.handle for row in rows.values() if row.id not in people)
-    if strangers:
-        notes.append(
-            f"org.{live.handle}/workspace.{space.handle}: {', '.join(strangers)} has a grant and is no member of the org "
-            "by a row of its own, so the members are left out, and left alone"
-        )
-    else:
+    def _grants(self, found: dict[str, Any], space: Resource, address: str) -> None:
+        people = {row.id: row for row in self.live.of(member.KIND.name).values()}
+        rows = space.of(grant.KIND.name)
+        strangers = sorted(row.handle for row in rows.values() if row.id not in people)
+        if strangers:
+            self.notes.append(
+                f"{address}: {', '.join(strangers)} has a grant and is no member of the org "
+                "by a row of its own, so the members are left out, and left alone"
+            )
+            return
         # owners reach every workspace: their grants are redundant, and plans leave them alone
         granted = {handle: row for handle, row in rows.items() if not member.is_owner(people[row.id].attrs)}
         # an empty section is not the same as none: with it a grant from outside is drift
-        found[grant.KIND.section] = _people(granted, name_of)
-    return found
+        found[grant.KIND.section] = self._people(granted)
+
+    def _people(self, rows: Mapping[str, Resource]) -> dict[str, Any]:
+        return dict(sorted((self._name_of(row), row.attrs.get("role", "")) for row in rows.values()))
 
 
-def _attributes(kind: str, live: Resource) -> dict[str, Any]:
+def _attributes(kind: Kind, live: Resource) -> dict[str, Any]:
     return {
         attribute.name: live.attrs[attribute.name]
-        for attribute in KINDS[kind].attributes
+        for attribute in kind.attributes
         if attribute.settable and attribute.name not in DEEDS and not same_value(live.attrs.get(attribute.name), None)
     }
-
-
-def _people(rows: Mapping[str, Resource], name_of: Callable[[Resource], str]) -> dict[str, Any]:
-    return dict(sorted((name_of(row), row.attrs.get("role", "")) for row in rows.values()))
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -152,7 +169,8 @@ def _below(file: File, section: Section, name: str, value: Any) -> bytes:
     first, (key, last) = section.node.value[0][0], section.node.value[-1]
     after = file.begin(last_line(last, key) + 1)
     indent = " " * first.start_mark.column
-    text = "".join(f"{indent}{line}{file.newline}" for line in _block({name: value}))
+    lines = _block({name: value}, len(indent), people=section.path == ("people",))
+    text = "".join(f"{indent}{line}{file.newline}" for line in lines)
     if not section.path:  # a part of the file stands apart
         text = file.newline + text
     before = file.text[:after]
@@ -161,22 +179,32 @@ def _below(file: File, section: Section, name: str, value: Any) -> bytes:
     return (file.mark + before + text + file.text[after:]).encode()
 
 
-def _block(data: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
-    """Lines as `canonical` would leave them; `indent` is where they will stand."""
+def _block(data: Mapping[str, Any], indent: int = 0, *, people: bool = False) -> Iterator[str]:
+    """Lines as `canonical` would leave them; `indent` is where they will stand. `people`: who somebody is, in one line."""
     for key, value in data.items():
-        if isinstance(value, dict) and value and value.keys() != {"email"}:
-            yield f"{scalar(key)}:"
-            yield from (f"  {line}" for line in _block(value, indent + 2))
-            continue
-        line = f"{scalar(key)}: {_flow(value)}"
-        if isinstance(value, list | tuple) and value and indent + len(line) > WIDTH:
-            yield f"{scalar(key)}:"
-            yield from (f"  - {scalar(item)}" for item in value)
+        if isinstance(value, Noted):
+            yield from (f"# {line}" for line in value.lines)
+        if people:
+            yield f"{scalar(key)}: {_flow(value)}"
         else:
-            yield line
+            yield from _entry(f"{scalar(key)}:", value, indent, people=indent == 0 and key == "people")
+
+
+def _entry(begun: str, value: Any, indent: int, *, people: bool = False) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        yield begun
+        yield from (f"  {line}" for line in _block(value, indent + 2, people=people))
+        return
+    line = f"{begun} {_flow(value)}"
+    if isinstance(value, list | tuple) and value and indent + len(line) > WIDTH:
+        yield begun
+        for item in value:
+            yield from (f"  {inner}" for inner in _entry("-", item, indent + 2))
+    else:
+        yield line
 
 
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
-    return scalar(value)
+    return "[" + ", ".join(map(_flow, value)) + "]" if isinstance(value, list | tuple) else scalar(value)

@@ -115,6 +115,10 @@ class Snapshot:
 
 # in what else an entry has: by place in the configuration, which reference was sent last, and its fingerprint
 SENT = "secrets"
+# instead of those: the configuration was imported, and which secrets Pipes has beyond it cannot be known
+UNTOLD = "untold"
+# in the same place: the day of the `rotate:` that was done last
+ROTATED = "rotated"
 # in the same place: the day (UTC) on which an invitation by email was sent, while it is pending
 INVITED_ON = "sent"
 

@@ -11,12 +11,13 @@ from reconciler.kinds import org as org_kind
 from reconciler.kinds.kind import Place, weaker
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal
-from reconciler.model.live import SENT, Resource
+from reconciler.model.live import SENT, UNTOLD, Resource
 from reconciler.plan import folders, identity
 from reconciler.plan.draft import Draft, GrantSheet, Membership, OrgSheet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from reconciler.kinds.kind import Kind
     from reconciler.model.desired import Desired, Node
@@ -518,7 +519,9 @@ def _named(
                         previous_address=addresses.join(sheet.address, kind.name, have.handle),
                     )
                 )
-            _update(sheet, kind, address, sheet.address, here, have, want)
+            draft = _update(sheet, kind, address, sheet.address, here, have, want)
+            if draft is not None and secret.FIELD in draft.attrs:
+                _secrets_at_stake(sheet, draft, lock.entries.get(address), desired.day)
         if kind is workspace.KIND:
             _grants(sheet, here, address, match, desired)
         _listed(sheet, here, address, match)
@@ -531,6 +534,29 @@ def _named(
                 sheet.unmanaged.append(addresses.join(sheet.address, kind.name, handle))
             if kind is workspace.KIND:
                 sheet.workspaces.append(GrantSheet(handle, handle, host=have.attrs.get("host")))
+
+
+def _secrets_at_stake(sheet: OrgSheet, draft: Draft, known: LockEntry | None, day: date) -> None:
+    """Refuse to replace a configuration of which nobody has said yet that the manifest has all of its secrets."""
+    want = draft.want
+    assert want is not None
+    assert draft.have is not None
+    if known is None or known.id != draft.have.id or known.more.get(SENT) != UNTOLD:
+        return
+    if want.rotate is not None and want.rotate <= day:
+        return
+    sheet.refusals.append(
+        Refusal(
+            "secret-loss",
+            draft.address,
+            f"the config of {want.name} was imported, and Pipes shows no secrets: one that it has and that is not written "
+            "here would be lost with this change",
+            f"write each as ${{env:NAME}} or ${{file:PATH}} below `config:`, then `rotate: {day.isoformat()}` beside it says "
+            "that this is all of it",
+            (want.sources or {}).get(secret.FIELD, want.source),
+            liftable=False,
+        )
+    )
 
 
 def _hidden(kind: Kind, have: Resource | None, want: Node, known: LockEntry | None) -> Resource | None:

@@ -28,6 +28,7 @@ LIFTED_BY_ALLOW = {
     "org-delete": False,
     "workspace-delete": False,
     "connection-delete": False,
+    "secret-loss": False,
     "rename": False,
     "handle-taken": False,
     "looks-like-rename": True,

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from e2e.bench import PROGRAM
+from e2e.bench import LOCK, PROGRAM
 from reconciler.kinds import connection, workspace
 from reconciler.kinds.kind import Place
+from reconciler.manifest import lockfile
 from reconciler.model.desired import Desired, Node, Rules
 from reconciler.model.diagnostic import Source
-from reconciler.model.live import Actor, Resource, Snapshot
+from reconciler.model.live import SENT, UNTOLD, Actor, LockEntry, Resource, Snapshot
 from reconciler.plan import safeguards
 from reconciler.plan.draft import Draft, OrgSheet
 
@@ -477,6 +478,17 @@ def test_a_connection_deletion_that_nothing_states_is_refused():
     assert deletion(connection.KIND, stated=True) == []
 
 
+def test_a_change_that_may_lose_secrets_is_refused(bench):
+    bench.pipes("orgs: {acme: {members: {alice: owner}, connections: {net: {plugin: net, config: {host: a}}}}}")
+    bench.manifest("orgs: {acme: {connections: {net: {config: {host: b}}}}}")
+    assert bench.planned().codes == []  # by hand: whoever wrote it knows what is in it
+    identifier = bench.client().all("/org/acme/connection")[0]["id"]
+    entries = {"org.acme/connection.net": LockEntry(identifier, more={SENT: UNTOLD})}
+    lockfile.write(bench.folder / LOCK, entries)
+    assert bench.planned().codes == ["secret-loss"]
+    assert bench.run("plan", *bench.local, "--allow", "secret-loss=org.acme/connection.net").status == 1
+
+
 def deletion(kind, *, stated):
     """What the safeguards say to a plan that deletes one object."""
     want = Node("org", "acme", {}, Source("orgs.yaml", 2))
@@ -709,6 +721,7 @@ ELSEWHERE = {
     "empty-read": test_an_org_that_cannot_be_read_is_not_planned_and_the_others_are,
     "workspace-delete": test_a_workspace_deletion_that_nothing_states_is_refused,
     "connection-delete": test_a_connection_deletion_that_nothing_states_is_refused,
+    "secret-loss": test_a_change_that_may_lose_secrets_is_refused,
     "org-delete": test_an_org_is_not_deleted_without_its_handle,
     "stale-plan": test_a_saved_plan_whose_object_changed_since_is_refused,
 }
