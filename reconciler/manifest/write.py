@@ -73,6 +73,11 @@ class Scribe:
     def _object(self, kind: Kind, have: Resource, parent: str, above: tuple[str, ...]) -> dict[str, Any]:
         address, names = addresses.join(parent, kind.name, have.handle), (*above, have.handle)
         found = _attributes(kind, have)
+        for a in kind.attributes:
+            if a.refers is not None:  # a row has its id only
+                ids = {one.id: handle for handle, one in self.live.of(a.refers).items()}
+                if (inside := ids.get(str(have.attrs.get(a.field)))) is not None:
+                    found[a.name] = inside
         for name in [a.name for a in kind.attributes if a.secret]:
             found.pop(name, None)
             config = self._unshown.config(address, have, names, have.attrs.get(name), self._folder)
@@ -89,6 +94,8 @@ class Scribe:
             elif there := have.of(child.name):
                 found[child.section] = {one: self._object(child, there[one], address, names) for one in sorted(there)}
         for (section, named), kinds in lists.items():
+            if not all(have.was_read(one.name) for one in kinds):
+                continue
             handles = {one.id: one.handle for one in self.live.of(named).values()}
             first, *others = ({row.id for row in have.of(one.name).values()} for one in kinds)
             if all(other == first for other in others) and first <= handles.keys():
