@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli import common
-from reconciler.kinds import children_of
 from reconciler.model.errors import ManifestError, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
@@ -189,6 +188,8 @@ class Draft:
 
     def _fit(self, where: str, part: dict[str, Any], kind: str, around: Callable[[dict[str, Any]], Any]) -> None:
         """The same for one object of a kind, and for what is below it; `around` gives the orgs that say only this."""
+        from reconciler.kinds import children_of
+
         below = {child.section: child for child in children_of(kind)}
         for key in list(part):
             child = below.get(key)
