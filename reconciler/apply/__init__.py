@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.apply import schedule, secrets, settle
 from reconciler.apply.perform import perform
 from reconciler.apply.state import Run
-from reconciler.kinds import connection, logo, member, named_below, secret, workspace
+from reconciler.kinds import KINDS, logo, member, named_below, secret, workspace
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
@@ -146,15 +146,18 @@ def _configured(state: Run, outcome: Outcome) -> dict[str, Any] | None:
 
 
 def _tested(state: Run, outcome: Outcome) -> Outcome:
-    """An outcome with what Pipes' test of the connection says (orgConnection_test). What cannot be tested is said."""
+    """An outcome with what Pipes' test says of what was written (orgConnection_test). What cannot be tested is said."""
     config = _configured(state, outcome)
     if outcome.status not in schedule.SUCCEEDED or not outcome.wrote or not config:
         return outcome
     change = state.changes[outcome.address]
+    kind = KINDS[change.kind]
+    if kind.test is None:
+        return replace(outcome, detail=f"not tested: Pipes has no test of a {kind.words}")
     place, handle = Place.of(outcome.address), addresses.split(outcome.address)[-1][1]
     plugin = (change.after or {}).get("plugin") or (change.before or {}).get("plugin")
     try:
-        answer = state.client.send(connection.test(place, handle, {"plugin": plugin, secret.FIELD: config}))
+        answer = state.client.send(kind.test(place, handle, {"plugin": plugin, secret.FIELD: config}))
     except PipesError as error:
         return replace(outcome, detail=f"it could not be tested: {error}")
     if not answer.ok:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from threading import Lock as Mutex
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import msgspec
+
 from reconciler.apply import guard, look, pictures
 from reconciler.apply.errors import StepFailed
 from reconciler.kinds import KINDS, REFERRED, logo, member
@@ -177,6 +179,7 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
     for attempt in range(1, TRIES + 1):
         answer = _send(run, step, request, progress, before)
         if answer is not None and answer.ok:
+            _must_be_ours(kind, answer.body or {})
             _learn(run, step, kind, answer.body or {}, request)
             return
         if answer is not None and not _unclear(answer) and answer.status not in (400, *CONFLICT):
@@ -219,6 +222,22 @@ def _made(run: Run, step: Step, kind: Kind, request: Request, progress: _Progres
             wrote=progress.unclear,
         )
     return found[0] if found else None
+
+
+def _must_be_ours(kind: Kind, body: Mapping[str, Any]) -> None:
+    """Stop where a create did something to an object of the org's instead, one that came to be after the plan was made."""
+    if kind.apart_from is None or kind.belongs is None:
+        return
+    try:
+        ours = kind.belongs(msgspec.convert(body, kind.row))
+    except msgspec.ValidationError:
+        ours = False
+    if not ours:
+        raise StepFailed(
+            f"what Pipes answers with is no {kind.words}: it may have attached the organization's {kind.apart_from} of "
+            "that handle; look at it, and choose another handle",
+            wrote=True,
+        )
 
 
 def _pending(run: Run, place: Place) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import connection, secret
+from reconciler.kinds import KINDS, named_in, secret
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
 from reconciler.model.live import ROTATED, SENT, UNTOLD
@@ -223,10 +223,8 @@ def _referring(desired: Desired, lock: Lock) -> Iterator[tuple[str, LockEntry | 
     """The wanted objects with a configuration, and what the lock file knows of each, under its former name if need be."""
     from reconciler.plan import identity
 
-    kind = connection.KIND
     carried = identity.carried(lock, desired)
     for org in desired.orgs.values():
-        for node in org.children.get(kind.name, {}).values():
-            address = addresses.join(addresses.join(None, "org", org.name), kind.name, node.name)
-            if not node.absent:
+        for address, node in named_in(addresses.join(None, "org", org.name), org):
+            if KINDS[node.kind].configured and not node.absent:
                 yield address, carried.get(address), node

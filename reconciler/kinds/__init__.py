@@ -15,9 +15,14 @@ from reconciler.kinds import (
     permission,
     workspace,
 )
+from reconciler.model.address import join
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.kinds.kind import Kind
+    from reconciler.model.address import Address
+    from reconciler.model.desired import Node
 
 # from parents to children; within one parent in this order
 KINDS: dict[str, Kind] = {
@@ -39,6 +44,7 @@ KINDS: dict[str, Kind] = {
 _CHILDREN = {name: tuple(k for k in KINDS.values() if k.parent == name) for name in KINDS}
 # kinds whose objects others are in, by an attribute
 REFERRED = frozenset(a.refers for kind in KINDS.values() for a in kind.attributes if a.refers is not None)
+_NAMED = {name: tuple(k for k in found if not k.names_people and k.names is None) for name, found in _CHILDREN.items()}
 # the keys of a manifest's mapping that are no attributes of it: where its children stand
 SECTIONS = {name: frozenset(k.section for k in found) for name, found in _CHILDREN.items()}
 
@@ -50,4 +56,13 @@ def children_of(kind: str) -> tuple[Kind, ...]:
 
 def named_below(kind: str) -> tuple[Kind, ...]:
     """Those of them that carry handles of their own."""
-    return tuple(k for k in _CHILDREN[kind] if not k.names_people and k.names is None)
+    return _NAMED[kind]
+
+
+def named_in(address: Address, node: Node) -> Iterator[tuple[Address, Node]]:
+    """The wanted objects below the one at `address` that carry handles of their own, at any depth, parents first."""
+    for kind in _NAMED[node.kind]:
+        for handle, child in node.children.get(kind.name, {}).items():
+            here = join(address, kind.name, handle)
+            yield here, child
+            yield from named_in(here, child)

@@ -27,21 +27,26 @@ class Row(msgspec.Struct):
     identity_id: str | None = None
 
 
+# what every connection has, whoever's it is
+PLUGIN = Attribute("plugin", on_create=True, required=True)
+CONFIG = Attribute("config", on_create=True, on_update=True, clear={}, same=secret.same_config, secret=True)
+
 ATTRIBUTES = (
-    Attribute("plugin", on_create=True, required=True),
-    Attribute("config", on_create=True, on_update=True, clear={}, same=secret.same_config, secret=True),
+    PLUGIN,
+    CONFIG,
     Attribute("folder", on_create=True, on_update=True, refers=connection_folder.KIND.name, field="parent_id"),
     Attribute("parent_id", hidden=True),
 )
 
 
+def attributes(plugin: str | None, config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a row has of those. What a server gives back of secrets, if it does, goes no further than here."""
+    return {PLUGIN.name: plugin, CONFIG.name: secret.masked(config)}
+
+
 def resource(row: Row) -> Resource:
-    """What a server gives back of secrets, if it does, goes no further than here."""
-    attrs = {
-        "plugin": row.plugin,
-        "config": secret.masked(row.config),
-        "parent_id": row.parent_id or row.identity_id,  # contract: of what it is stored in, a folder or the org itself
-    }
+    # contract: of what it is stored in, a folder or the org itself
+    attrs = {**attributes(row.plugin, row.config), "parent_id": row.parent_id or row.identity_id}
     return Resource("connection", row.handle, row.id, row.version_id, attrs)
 
 
@@ -97,4 +102,5 @@ KIND = Kind(
     update=update,
     delete=delete,
     rename=rename,
+    test=test,
 )

@@ -121,6 +121,10 @@ class Delete(Protocol):
     def __call__(self, place: Place, have: Resource) -> tuple[Request, ...]: ...
 
 
+class Test(Protocol):
+    def __call__(self, place: Place, handle: str, attrs: Mapping[str, Any]) -> Request: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of resource.
@@ -132,11 +136,14 @@ class Kind:
     `remembered` says that the lock file keeps its ids. `names` is the kind whose handles it bears, for one that is
     a list of those in the manifest; its live objects have the id of what they name. `follows` is the sibling of the
     same handle that must be there before it, and may go only after it. `belongs(row)` is false for rows that are not
-    what the kind is about. `listed` says that `find` wants an id, so that one is looked for in its list. A kind whose objects have no handles
+    what the kind is about: they are read as inherited ones. `listed` says that `find` wants an id, so that one is looked
+    for in its list. A kind whose objects have no handles
     is known in a manifest by a key of the manifest's own: `called(live by id, wanted, ids of the lock file, the parent's id)` finds
     the names of live objects, `made(live, body)` tells whether it is what a create made, and `complete(name)` is what
     attributes that are left out count as. `not_written`
-    are the fields of its rows and requests that a manifest does not take, each with what it is instead.
+    are the fields of its rows and requests that a manifest does not take, each with what it is instead. `test` is the
+    request that has Pipes try what was just written, where there is one. `apart_from` is the kind of the org's own objects
+    whose handles it must not bear: by those, a request may mean the other.
     """
 
     name: str
@@ -164,6 +171,13 @@ class Kind:
     called: Callable[[Mapping[str, Resource], Mapping[str, Node], Mapping[str, str], str], dict[str, str]] | None = None
     made: Callable[[Resource, Mapping[str, Any]], bool] | None = None
     complete: Callable[[str], Mapping[str, Any]] | None = None
+    test: Test | None = None
+    apart_from: str | None = None
+
+    @property
+    def configured(self) -> bool:
+        """Whether references to secrets may stand in one of its attributes."""
+        return any(a.secret for a in self.attributes)
 
     @property
     def words(self) -> str:

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from reconciler.kinds import KINDS, member, named_below, secret
+from reconciler.kinds import KINDS, member, secret
 from reconciler.manifest import plain, shape
 from reconciler.manifest.document import NULLS, Map, Seq, reads_as, shown
 
@@ -359,8 +359,8 @@ def _wrong_type(path: Path_, label: str, value: Any, part: dict[str, Any]) -> tu
     if wanted[0] == "array":
         return f"{label} holds nothing", f"write `{key}: []`, or drop the line", True
     # An attribute of what carries its own handle, where a null could be meant to clear it.
-    named = {kind.section for kind in named_below("org")}
-    if (len(path) == 3 or (len(path) == 5 and path[2] in named)) and path[0] == "orgs" and key != "renamed_from":
+    above = kind_at(path[:-1])
+    if above is not None and not above.names_people and key != "renamed_from":
         return f"{label} cannot be cleared", "drop the line to leave it as it is", True
     hint = f"it is one of {_listed(part['enum'])}" if "enum" in part else "write a value, or drop the line"
     return f"{label} is empty", hint, True

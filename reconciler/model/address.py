@@ -26,6 +26,12 @@ def split(address: Address) -> tuple[tuple[str, str], ...]:
     return tuple(parts)
 
 
+def beside(address: Address, handle: str) -> Address:
+    """The address of the sibling `handle`, of the same kind."""
+    above, slash, own = address.rpartition("/")
+    return f"{above}{slash}{own.partition('.')[0]}.{handle}"
+
+
 def org_of(address: Address) -> str:
     """The handle of the org that the object belongs to."""
     return split(address)[0][1]

@@ -293,7 +293,12 @@ def _needs(kind: Kind, node: Node, live: Resource) -> bool:
     below = [child.children for inner in named_below(node.kind) for child in node.children.get(inner.name, {}).values()]
     if kind is member.KIND:  # grants are given to members
         return any(grant.KIND.name in children for children in below)
-    return any(KINDS[name].names == kind.name for children in below for name in children)
+    return any(_looks_at(kind, KINDS[name], listed) for children in below for name, listed in children.items())
+
+
+def _looks_at(kind: Kind, other: Kind, listed: dict[str, Node]) -> bool:
+    """Whether what is wanted of `other` is told apart by the list of `kind`."""
+    return other.names == kind.name or (other.apart_from == kind.name and not all(w.absent for w in listed.values()))
 
 
 def _refers(kind: Kind, node: Node) -> bool:
@@ -330,8 +335,8 @@ def _read_children(run: _Run, entry: _Live, kind: Kind, place: Place, parent: Re
                 if found.handle in own:
                     raise PartialReadError(f"{path} shifted while it was read: `{found.handle}` came twice")
                 own[found.handle] = found
-            elif kind.level is not None:
-                found.attrs["scope"] = row.scope
+            elif kind.level is not None or kind.belongs is not None:
+                found.attrs["scope"] = getattr(row, "scope", None)
                 inherited.setdefault(found.handle, found)
 
     def end(error: PipesError | None) -> None:

@@ -126,7 +126,7 @@ def _org(
     _members(sheet, place, live_members, desired, lock, live)
     for child in named_below(kind.name):
         if child.name in want.children:
-            _named(sheet, child, place, match, desired, lock)
+            _named(sheet, child, sheet.address, place, match, desired, lock)
     folders.judge(sheet)
 
 
@@ -461,36 +461,44 @@ def _warn(sheet: OrgSheet, node: Node, summary: str, hint: str | None = None) ->
 
 
 def _named(
-    sheet: OrgSheet, kind: Kind, place: Place, parent: identity.Match, desired: Desired, lock: identity.Known
+    sheet: OrgSheet,
+    kind: Kind,
+    above: str,
+    place: Place,
+    parent: identity.Match,
+    desired: Desired,
+    lock: identity.Known,
 ) -> None:
-    """Plan the children of an org that carry handles of their own; what the manifest does not list is left alone."""
+    """Plan the children that carry handles of their own of the object at `above`, and what is below them.
+
+    What the manifest does not list is left alone.
+    """
     wanted = parent.want.children[kind.name]
     live = parent.have.of(kind.name) if parent.have else {}
-    matches, refusals = identity.match_named(kind, sheet.address, wanted, live, lock.entries)
+    matches, refusals = identity.match_named(kind, above, wanted, live, lock.entries)
     sheet.refusals.extend(refusals)
     for name, match in matches.items():
         if match.have is not None:
-            sheet.ids[addresses.join(sheet.address, kind.name, name)] = match.have.id
+            sheet.ids[addresses.join(above, kind.name, name)] = match.have.id
     for name, match in folders.in_order(kind, matches):
-        want, address = match.want, addresses.join(sheet.address, kind.name, name)
+        want, address = match.want, addresses.join(above, kind.name, name)
         have = _hidden(kind, match.have, want, lock.entries.get(address))
         if have is not None:
             sheet.named[address] = have
-        here = replace(place, inner=name)
+        here = replace(place, inner=name) if kind.parent == org_kind.KIND.name else place
         if kind.called is not None:
             here = replace(place, inner=have.id if have is not None else "", late=None if have is not None else address)
+        _told_apart(sheet, kind, address, parent, match)
         if want.absent:
             if have is not None:
                 sheet.drafts.append(
-                    Draft(
-                        "delete", kind, address, sheet.address, here, have.handle, {}, have, want, "absent", stated=True
-                    )
+                    Draft("delete", kind, address, above, here, have.handle, {}, have, want, "absent", stated=True)
                 )
                 if kind is workspace.KIND:
                     _gone(sheet, have)
             continue
         if have is None:
-            twin = identity.left_behind(kind, sheet.address, name, wanted, live, lock.entries)
+            twin = identity.left_behind(kind, above, name, wanted, live, lock.entries)
             if twin is not None:
                 sheet.refusals.append(_looks_like_rename(kind, address, want, twin))
             for lacking in (a.name for a in kind.attributes if a.required and not want.attrs.get(a.name)):
@@ -500,7 +508,7 @@ def _named(
                 )  # fmt: skip
             needs = folders.referred(kind, here, want.attrs)
             sheet.drafts.append(
-                Draft("create", kind, address, sheet.address, here, name, dict(want.attrs), want=want, needs=needs)
+                Draft("create", kind, address, above, here, name, dict(want.attrs), want=want, needs=needs)
             )
         else:
             if match.renamed:
@@ -509,29 +517,34 @@ def _named(
                         "rename",
                         kind,
                         address,
-                        sheet.address,
+                        above,
                         here,
                         have.handle,
                         {},
                         have,
                         want,
                         "renamed",
-                        previous_address=addresses.join(sheet.address, kind.name, have.handle),
+                        previous_address=addresses.join(above, kind.name, have.handle),
                     )
                 )
-            draft = _update(sheet, kind, address, sheet.address, here, have, want)
+            # an update comes after the rename, so its requests name the object as it is called then
+            then = replace(have, handle=name) if match.renamed else have
+            draft = _update(sheet, kind, address, above, here, then, want)
             if draft is not None and secret.FIELD in draft.attrs:
                 _secrets_at_stake(sheet, draft, lock.entries.get(address), desired.day)
         if kind is workspace.KIND:
             _grants(sheet, here, address, match, desired)
         _listed(sheet, here, address, match)
+        for child in named_below(kind.name):
+            if child.name in want.children:
+                _named(sheet, child, address, here, match, desired, lock)
     managed = set(wanted) | {match.have.handle for match in matches.values() if match.have is not None}
     # what was renamed outside is managed, though under a name that nobody lists
-    known = {lock.entries[a].id for n in wanted if (a := addresses.join(sheet.address, kind.name, n)) in lock.entries}
+    known = {lock.entries[a].id for n in wanted if (a := addresses.join(above, kind.name, n)) in lock.entries}
     for handle, have in live.items():
         if handle not in managed:
             if have.id not in known:
-                sheet.unmanaged.append(addresses.join(sheet.address, kind.name, handle))
+                sheet.unmanaged.append(addresses.join(above, kind.name, handle))
             if kind is workspace.KIND:
                 sheet.workspaces.append(GrantSheet(handle, handle, host=have.attrs.get("host")))
 
@@ -554,6 +567,47 @@ def _secrets_at_stake(sheet: OrgSheet, draft: Draft, known: LockEntry | None, da
             f"write each as ${{env:NAME}} or ${{file:PATH}} below `config:`, then `rotate: {day.isoformat()}` beside it says "
             "that this is all of it",
             (want.sources or {}).get(secret.FIELD, want.source),
+            liftable=False,
+        )
+    )
+
+
+def _told_apart(sheet: OrgSheet, kind: Kind, address: str, parent: identity.Match, match: identity.Match) -> None:
+    """Refuse an object under a handle by which a request may mean one of the org's: of the two, none is guessed."""
+    other = kind.apart_from
+    if other is None:
+        return
+    want, name, org = match.want, match.want.name, sheet.name
+    here = name in (parent.have.inherited_of(kind.name) if parent.have is not None else {})
+    if want.absent and match.have is None:
+        if here:
+            _warn(
+                sheet,
+                want,
+                f"{name} in {parent.want.name} is the {other} of {org}, which is attached there: `absent: true` is about "
+                "the workspace's own, and does nothing",
+                f"take {parent.want.name} off the `workspaces` of that {other}",
+            )
+        return
+    beside = sheet.want.children.get(other, {}).get(name)
+    live = sheet.have is not None and name in sheet.have.of(other)
+    wanted = beside is not None and not beside.absent
+    new = match.have is None or match.renamed
+    joins = beside is not None and any(
+        parent.want.name in beside.children.get(k.name, {}) for k in children_of(other) if k.names == parent.want.kind
+    )
+    if not here and not joins and not (new and (live or wanted)):
+        return
+    what = f"{org} itself has the {other} {name}" if live or here else f"{org} itself is to have the {other} {name}"
+    where = f", {'which is' if here else 'to be'} attached to {parent.want.name}" if here or joins else ""
+    sheet.refusals.append(
+        Refusal(
+            "handle-taken",
+            address,
+            f"{what}{where}: by that handle, Pipes may take a request to the workspace for one about the organization's",
+            f"choose another handle, or attach the organization's with `workspaces: [{parent.want.name}]`"
+            + ("; one that is to go is deleted or renamed in an apply of its own first" if live else ""),
+            want.source,
             liftable=False,
         )
     )

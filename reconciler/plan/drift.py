@@ -179,7 +179,9 @@ class _View:
         if len(parts) == 1:
             return {**self.live.others, **self.live.orgs}
         above = self.org(parts[0][1])
-        return above.of(parts[1][0]) if above is not None else {}
+        if len(parts) > 2 and parts[1][0] == workspace.KIND.name:
+            above = self.workspace(above, parts[0][1], parts[1][1])
+        return above.of(parts[-1][0]) if above is not None else {}
 
     def org(self, name: str) -> Resource | None:
         """The live org behind a name of the manifests: by what the plan matched, so by id before handle."""
@@ -415,7 +417,7 @@ class _View:
             entry = self.lock.get(f"org.{parts[0][1]}/member.{parts[-1][1]}")
             names |= {entry.id, entry.handle} if entry is not None else set()
         places: set[str] = set()
-        if difference.kind == grant.KIND.name:
+        if KINDS[difference.kind].parent == workspace.KIND.name:
             space = self.workspace(self.org(parts[0][1]), parts[0][1], parts[1][1])
             places = {parts[1][1], *((space.id, space.handle) if space is not None else ())}
         return _Clue(index, difference, frozenset(filter(None, names)), frozenset(places))
@@ -465,15 +467,22 @@ def _followed(desired: Desired, renamed: Mapping[str, Resource]) -> Desired:
         node = orgs[name]
         if not rest:
             orgs[name] = replace(node, renamed_from=live.handle)
-        elif not KINDS[rest[0][0]].names_people:
-            kind, handle = rest[0]
-            siblings = node.children[kind]
-            found = replace(siblings[handle], renamed_from=live.handle)
-            orgs[name] = replace(node, children={**node.children, kind: {**siblings, handle: found}})
+        elif not KINDS[rest[-1][0]].names_people:
+            orgs[name] = _stated_back(node, rest, live.handle)
         else:
             person = desired.person(rest[0][1])
             people[person.name] = Person(person.name, live.handle, person.email, person.source)
     return replace(desired, orgs=orgs, people=people)
+
+
+def _stated_back(node: Node, path: Sequence[tuple[str, str]], handle: str) -> Node:
+    """`node` with the rename of what is at `path` below it, from `handle`, stated."""
+    if not path:
+        return replace(node, renamed_from=handle)
+    (kind, name), *rest = path
+    siblings = node.children[kind]
+    found = _stated_back(siblings[name], rest, handle)
+    return replace(node, children={**node.children, kind: {**siblings, name: found}})
 
 
 # --- who did it -------------------------------------------------------------------------------------------------------
@@ -507,7 +516,9 @@ class _Clue:
     def _about(self, said: _Said) -> bool:
         kind = self.difference.kind
         if not KINDS[kind].names_people:
-            return bool(self.names & said.target) and not said.verbs & PEOPLE
+            # other workspaces, and the org, may have one of the same handle
+            there = not self.places or self.difference.id in said.target or bool(self.places & said.values)
+            return bool(self.names & said.target) and there and not said.verbs & PEOPLE
         named = said.target | said.values if said.verbs & PEOPLE else said.target
         if not self.names & named:
             return False
@@ -624,6 +635,12 @@ def _unmanaged(desired: Desired, live: Snapshot) -> Iterator[Unmanaged]:
                     for below in children_of(kind.name):
                         if below.names_people and below.name not in want.children:
                             yield from _people(below.name, address, one)
+                    for inner in named_below(kind.name):
+                        listed = want.children.get(inner.name, {})
+                        known = {*listed, *(w.renamed_from for w in listed.values())}
+                        for found in one.of(inner.name).values():
+                            if found.handle not in known:
+                                yield Unmanaged(inner.name, addresses.join(address, inner.name, found.handle), {})
 
 
 def _people(kind: str, parent: str, have: Resource) -> Iterator[Unmanaged]:

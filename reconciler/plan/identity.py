@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import member, named_below
+from reconciler.kinds import member, named_below, named_in
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal
 from reconciler.model.live import INVITED_ON, carry
@@ -45,11 +45,9 @@ def carried(lock: Lock, desired: Desired, live: Snapshot | None = None) -> Lock:
         here = addresses.join(None, "org", name)
         if node.renamed_from:
             carry(moved, addresses.join(None, "org", node.renamed_from), here)
-        for kind in named_below("org"):
-            for handle, child in node.children.get(kind.name, {}).items():
-                if child.renamed_from:
-                    old = addresses.join(here, kind.name, child.renamed_from)
-                    carry(moved, old, addresses.join(here, kind.name, handle))
+        for address, child in named_in(here, node):
+            if child.renamed_from:
+                carry(moved, addresses.beside(address, child.renamed_from), address)
     if moved and live is not None:
         everything = {**live.others, **live.orgs}
         _carry_by_id(moved, None, "org", {**desired.elsewhere, **desired.orgs}, everything)
@@ -58,11 +56,22 @@ def carried(lock: Lock, desired: Desired, live: Snapshot | None = None) -> Lock:
             here = addresses.join(None, "org", name)
             entry = moved.get(here)
             above = by_id.get(entry.id) if entry is not None else None
-            if above is None:
-                continue
-            for kind in named_below("org"):
-                _carry_by_id(moved, here, kind.name, node.children.get(kind.name, {}), above.of(kind.name))
+            if above is not None:
+                _carry_below(moved, here, node, above)
     return moved
+
+
+def _carry_below(lock: Lock, here: str, node: Node, have: Resource) -> None:
+    for kind in named_below(node.kind):
+        wanted, live = node.children.get(kind.name, {}), have.of(kind.name)
+        _carry_by_id(lock, here, kind.name, wanted, live)
+        inner = [child for child in wanted.values() if any(k.name in child.children for k in named_below(kind.name))]
+        by_id = {one.id: one for one in live.values()} if inner else {}
+        for child in inner:
+            address = addresses.join(here, kind.name, child.name)
+            found = by_id.get(lock[address].id) if address in lock else None
+            if found is not None:
+                _carry_below(lock, address, child, found)
 
 
 def _carry_by_id(
@@ -88,17 +97,16 @@ def spent(desired: Desired, lock: Lock) -> Iterator[Diagnostic]:
     """A warning for each `renamed_from` that is done, as far as that can be told offline: the lock file knows the new name."""
     for name, node in sorted(desired.orgs.items()):
         here = addresses.join(None, "org", name)
-        yield from _spent(node, None, here, lock)
-        for kind in named_below("org"):
-            for handle, child in sorted(node.children.get(kind.name, {}).items()):
-                yield from _spent(child, here, addresses.join(here, kind.name, handle), lock)
+        yield from _spent(node, here, lock)
+        for address, child in sorted(named_in(here, node), key=lambda pair: pair[0]):
+            yield from _spent(child, address, lock)
 
 
-def _spent(node: Node, parent: str | None, address: str, lock: Lock) -> Iterator[Diagnostic]:
+def _spent(node: Node, address: str, lock: Lock) -> Iterator[Diagnostic]:
     old = node.renamed_from
     if not old or address not in lock:
         return
-    before = lock.get(addresses.join(parent, node.kind, old))
+    before = lock.get(addresses.beside(address, old))
     if before is not None and before.id != lock[address].id:
         return
     yield Diagnostic(
@@ -192,7 +200,7 @@ def _renamed_outside(address: str, kind: Kind, want: Node, known: Resource) -> R
     return _refuse(
         address,
         want,
-        f"{want.name} was renamed outside: the {kind.name} with its id {known.id} is live as {known.handle}",
+        f"{want.name} was renamed outside: the {kind.words} with its id {known.id} is live as {known.handle}",
         f"write `{known.handle}` instead of `{want.name}` in the manifest, or state the rename back with "
         f"`renamed_from: {known.handle}`",
     )
@@ -225,7 +233,7 @@ def _match_rename(
             return _refuse(
                 here,
                 want,
-                f"the live {kind.name} {old} has the id {source.id}, the lock file says that {name} is {entry.id}",
+                f"the live {kind.words} {old} has the id {source.id}, the lock file says that {name} is {entry.id}",
                 f"look at the live one; if it is the right one, remove the entry {known} from the lock file",
             )
     others = [n for n, node in wanted.items() if node.renamed_from == old and n != name]

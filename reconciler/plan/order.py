@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import REFERRED, member, secret
+from reconciler.kinds import REFERRED, member, named_below, secret
 from reconciler.kinds.kind import weaker
 from reconciler.model.plan import Change, Step
 
@@ -228,13 +228,22 @@ def _change(address: str, pieces: list[_Piece]) -> Change:
         version=have.version if have is not None else None,
         via=want.via if want is not None else None,
         because=want.reason if want is not None else None,
-        details=(*explain(before or {}, after or {}), *_words(main.want, attrs)),
+        details=(*explain(before or {}, after or {}), *_words(main.want, attrs), *_taken_along(main)),
     )
 
 
 def _words(want: Node | None, attrs: dict[str, Any]) -> tuple[str, ...]:
     """Why a configuration is sent although live tells no difference."""
     return (f"{secret.FIELD}: {want.rewrite}",) if want is not None and want.rewrite and secret.FIELD in attrs else ()
+
+
+def _taken_along(draft: Draft) -> Iterable[str]:
+    """What goes with an object that is deleted, as far as it was read."""
+    if draft.action != "delete" or draft.have is None:
+        return
+    for kind in named_below(draft.kind.name):
+        if kind.configured and (gone := sorted(draft.have.of(kind.name))):
+            yield f"with it go its own {kind.section}, and their secrets: {', '.join(gone)}"
 
 
 def explain(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import KINDS, member
+from reconciler.kinds import KINDS, member, named_in
 from reconciler.model import address as addresses
 from reconciler.model.live import INVITED_ON, Lock, LockEntry, entry_of
 from reconciler.plan import diff, identity
@@ -85,6 +85,7 @@ def _wanted(want: Node) -> Iterator[str]:
                 continue
             address = addresses.join(here, kind, name)
             yield address
+            yield from (inner for inner, one in named_in(address, node) if not one.absent)
             if not KINDS[kind].names_people:
                 yield from (
                     addresses.join(here, member.KIND.name, person)
@@ -191,9 +192,32 @@ def _not_needed(
         return "it stands under its present address"
     if above is None:
         return "the organization is gone, and stated absent"
-    if kind not in KINDS or not above.was_read(kind) or (not _is_person(address) and not live.owned(above)):
+    holder = _holder(address, above, lock)
+    if holder is None and live.owned(above):
+        return "no manifest names it, and what it was in is not live"
+    if (
+        kind not in KINDS
+        or holder is None
+        or not holder.was_read(kind)
+        or (not _is_person(address) and not live.owned(above))
+    ):
         return ""
-    return "" if entry.id in _by_id([*above.of(kind).values()]) else "no manifest names it, and it is not live"
+    return "" if entry.id in _by_id([*holder.of(kind).values()]) else "no manifest names it, and it is not live"
+
+
+def _holder(address: str, org: Resource | None, lock: Lock) -> Resource | None:
+    """The live object that one at `address` is directly below, by ids before handles; None where it is not live.
+
+    Where a list on the way to it was not read, the object that the list is of.
+    """
+    found, here = org, addresses.join(None, *addresses.split(address)[0])
+    for kind, name in addresses.split(address)[1:-1]:
+        if found is None or not found.was_read(kind):
+            return found
+        here = addresses.join(here, kind, name)
+        entry, rows = lock.get(here), found.of(kind)
+        found = _by_id([*rows.values()]).get(entry.id) if entry is not None else rows.get(name)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +255,8 @@ def decided(candidates: Mapping[str, Sequence[LockEntry]], live: Snapshot) -> tu
         if "/" in address:
             top = lock.get(addresses.join(None, "org", addresses.org_of(address)))
             above = orgs.get(top.id) if top is not None else None
-            there = _by_id([*above.of(kind).values()]) if above is not None else {}
+            holder = _holder(address, above, lock)
+            there = _by_id([*holder.of(kind).values()]) if holder is not None else {}
         alive = [i for i in by_id if i in there]
         if len(alive) == 1:
             lock[address] = by_id[alive[0]]

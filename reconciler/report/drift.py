@@ -90,7 +90,7 @@ def _difference(found: Difference) -> Item:
 def _words(found: Difference, place: str) -> Words:
     if found.kind in ("member", "grant"):
         return _of_a_person(found, place)
-    what = "the organization" if found.kind == "org" else f"the {found.kind}"
+    what = "the organization" if found.kind == "org" else f"the {found.kind.replace('_', ' ')}"
     name = Name(_object(found.address))
     if found.what == "removed":
         more = f", and so is what belongs in it ({count(found.below, 'entry', 'entries')})" if found.below else ""
