@@ -339,7 +339,7 @@ def everything(
     connections: Mapping[str, Iterable[str]] | None = None,
 ) -> Desired:
     """For reading only: orgs whose workspaces and connections, and where `spaces` and `connections` name those, whose
-    members, grants, permissions and attachments are asked for.
+    members, grants, own connections, permissions and attachments are asked for.
     """
     from reconciler.model.desired import Desired, Node, Rules
     from reconciler.model.diagnostic import Source
@@ -347,7 +347,8 @@ def everything(
     nowhere = Source("", 1)
 
     def org(name: str) -> Node:
-        below = {space: Node("workspace", space, {}, nowhere, children={"grant": {}}) for space in spaces.get(name, ())}
+        inside: dict[str, dict[str, Node]] = {"grant": {}, "workspace_connection": {}}
+        below = {space: Node("workspace", space, {}, nowhere, children=inside) for space in spaces.get(name, ())}
         people: dict[str, dict[str, Node]] = {"member": {}} if name in spaces else {}
         used: dict[str, dict[str, Node]] = {"permission": {}, "attachment": {}}
         there = (connections or {}).get(name, ())

@@ -15,8 +15,9 @@ from reconciler.model.errors import ManifestError, PipesError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reconciler.kinds.kind import Kind
     from reconciler.manifest.write import Scribe
-    from reconciler.model.desired import Desired
+    from reconciler.model.desired import Desired, Node
     from reconciler.model.live import Lock, Resource, Snapshot
     from reconciler.pipes.client import Client
 
@@ -260,6 +261,28 @@ class _Merge:
                 scribe.notes += notes_in({handle: data})
                 self.draft.insert(file, ("orgs", name, kind.section), handle, data)
             self.draft.notes += scribe.notes
+            for inner in named_below(kind.name):
+                for one in wanted.values():
+                    self._add_below(inner, name, one, live)
+
+    def _add_below(self, kind: Kind, name: str, above: Node, live: Resource) -> None:
+        """The same for what is below an object of the org that the manifests have."""
+        from reconciler.kinds import KINDS
+        from reconciler.manifest.unshown import notes_in
+
+        there = live.of(above.kind)
+        have = next((there[one] for one in (above.name, above.renamed_from) if one in there), None)
+        if above.absent or have is None:
+            return
+        wanted, section = above.children.get(kind.name, {}), KINDS[above.kind].section
+        file = (above.sources or {}).get(kind.name, above.source).file
+        scribe = self._scribe(live, Path(file).parent)
+        for handle in sorted(have.of(kind.name).keys() - {*wanted, *(one.renamed_from for one in wanted.values())}):
+            data = scribe.inner(kind, handle, have)
+            self.draft.fitting(name, {section: {above.name: {kind.section: {handle: data}}}})
+            scribe.notes += notes_in({handle: data})
+            self.draft.insert(file, ("orgs", name, section, above.name, kind.section), handle, data)
+        self.draft.notes += scribe.notes
 
     def _add(self, live: Resource) -> None:
         """Describe an org that no manifest has."""

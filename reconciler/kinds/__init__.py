@@ -14,6 +14,7 @@ from reconciler.kinds import (
     org,
     permission,
     workspace,
+    workspace_connection,
 )
 from reconciler.model.address import join
 
@@ -32,6 +33,7 @@ KINDS: dict[str, Kind] = {
         member,
         workspace,
         grant,
+        workspace_connection,
         connection_folder,
         folder_permission,
         connection,

@@ -137,13 +137,12 @@ class Kind:
     a list of those in the manifest; its live objects have the id of what they name. `follows` is the sibling of the
     same handle that must be there before it, and may go only after it. `belongs(row)` is false for rows that are not
     what the kind is about: they are read as inherited ones. `listed` says that `find` wants an id, so that one is looked
-    for in its list. A kind whose objects have no handles
-    is known in a manifest by a key of the manifest's own: `called(live by id, wanted, ids of the lock file, the parent's id)` finds
-    the names of live objects, `made(live, body)` tells whether it is what a create made, and `complete(name)` is what
-    attributes that are left out count as. `not_written`
-    are the fields of its rows and requests that a manifest does not take, each with what it is instead. `test` is the
-    request that has Pipes try what was just written, where there is one. `apart_from` is the kind of the org's own objects
-    whose handles it must not bear: by those, a request may mean the other.
+    for in its list. A kind whose objects have no handles is known in a manifest by a key of the manifest's own:
+    `called(live by id, wanted, ids of the lock file, the parent's id)` finds the names of live objects, `made(live, body)`
+    tells whether it is what a create made, and `complete(name)` is what attributes that are left out count as.
+    `not_written` are the fields of its rows and requests that a manifest does not take, each with what it is instead.
+    `test` is the request that has Pipes try what was just written, where there is one. `apart_from` is the kind of the
+    org's own objects whose handles it must not bear: by those, a request may mean the other.
     """
 
     name: str

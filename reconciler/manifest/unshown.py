@@ -11,7 +11,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import secret
+from reconciler.kinds import named_in, secret
+from reconciler.model import address as addresses
 from reconciler.model.live import SENT, UNTOLD
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Unshown:
         self.untold: set[str] = set()
         self.taken = set(secret.OWN)
         for org in desired.orgs.values() if desired is not None else ():
-            for node in (one for found in org.children.values() for one in found.values()):
+            for _, node in named_in(addresses.join(None, org.kind, org.name), org):
                 for reference in secret.references(node.attrs.get(secret.FIELD)).values():
                     self.taken.add(reference[2:-1].partition(":")[2])
 

@@ -70,6 +70,11 @@ class Scribe:
         """The same for one object that carries a handle of its own in the org."""
         return self._object(kind, self.live.of(kind.name)[handle], self._address, (self.live.handle,))
 
+    def inner(self, kind: Kind, handle: str, above: Resource) -> dict[str, Any]:
+        """The same for one that is below such an object of the org, `above`."""
+        address = addresses.join(self._address, above.kind, above.handle)
+        return self._object(kind, above.of(kind.name)[handle], address, (self.live.handle, above.handle))
+
     def _object(self, kind: Kind, have: Resource, parent: str, above: tuple[str, ...]) -> dict[str, Any]:
         address, names = addresses.join(parent, kind.name, have.handle), (*above, have.handle)
         found = _attributes(kind, have)

@@ -75,7 +75,7 @@ def make_review(
     """
     # A pull request could otherwise rewrite who an invited person is, and hide behind it.
     sides = _paired(_Sides(base, head, Names(base, base_lock), Names(head, base_lock)))
-    if any(routes.CONNECTION in above.children for side in (base, head) for above in side.orgs.values()):
+    if routes.stated(base) or routes.stated(head):
         sides.old, sides.new = _in_head(of_desired(base, base_lock), sides), of_desired(head, base_lock)
     access, rerouted = _access(sides, base_lock)
     known = {(found.summary, found.source.file if found.source else "") for found in base.warnings}
@@ -343,7 +343,9 @@ def _of_workspace(org: str, name: str, space: Node, before: Node | None) -> Iter
     address = join(join(None, "org", org), WORKSPACE, name)
     if space.absent:
         if before is None or not before.absent:
-            yield Statement("absent", address, reason=space.reason, source=space.source)
+            own = before.children.get(routes.OWN, {}) if before is not None else {}
+            names = tuple(sorted(handle for handle, node in own.items() if not node.absent))
+            yield Statement("absent", address, names=names, reason=space.reason, source=space.source)
         return
     if space.renamed_from is not None and (before is None or before.name != name):
         source = (space.sources or {}).get("renamed_from")
@@ -462,7 +464,7 @@ def _changes(sides: _Sides) -> Iterator[Change]:
             yield from _of_node(WORKSPACE, at, space, earlier, address)
             yield from _of_people(at, GRANT, space, earlier, sides)
         for at, node, earlier in routes.pairs(name, org, before):
-            yield from _of_node(node.kind, at, node, earlier, address)
+            yield from _of_node(node.kind, at, node, earlier, at.rpartition("/")[0])
             yield from routes.changes(at, node, earlier, _spaces(sides, name))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import attachment, children_of, connection, org, secret, workspace
+from reconciler.kinds import attachment, children_of, connection, org, secret, workspace, workspace_connection
 from reconciler.model.access import Route
-from reconciler.model.address import join
+from reconciler.model.address import join, split
 from reconciler.model.plan import Change
 from reconciler.model.review import Statement
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reconciler.model.live import Snapshot
 
 CONNECTION, ATTACHMENT, WORKSPACE = connection.KIND.name, attachment.KIND.name, workspace.KIND.name
+OWN = workspace_connection.KIND.name
 
 
 # --- access -----------------------------------------------------------------------------------------------------------
@@ -36,6 +37,14 @@ def of_desired(desired: Desired) -> tuple[tuple[Route, ...], tuple[str, ...]]:
             if spaces is None:
                 unknown.append(name)
             routes += [Route(name, f"{above.name}/{space}", one.source) for space, one in (spaces or {}).items()]
+        for space in above.children.get(WORKSPACE, {}).values():
+            gone = above.absent or space.absent
+            place = f"{above.name}/{space.name}"
+            routes += [
+                Route(f"{place}/{node.name}", place, node.source)
+                for node in space.children.get(OWN, {}).values()
+                if not (gone or node.absent)
+            ]
     return tuple(sorted(routes, key=_order)), tuple(sorted(unknown))
 
 
@@ -52,6 +61,9 @@ def of_live(live: Snapshot) -> tuple[tuple[Route, ...], tuple[str, ...]]:
             routes += [
                 Route(name, f"{above.handle}/{handles.get(row.id, row.id)}") for row in one.of(ATTACHMENT).values()
             ]
+        for space in above.of(WORKSPACE).values():
+            place = f"{above.handle}/{space.handle}"
+            routes += [Route(f"{place}/{one.handle}", place) for one in space.of(OWN).values()]
     return tuple(sorted(routes, key=_order)), tuple(sorted(unknown))
 
 
@@ -62,23 +74,46 @@ def _order(route: Route) -> tuple[str, str]:
 # --- review -----------------------------------------------------------------------------------------------------------
 
 
+def stated(desired: Desired) -> bool:
+    """Whether manifests say anything of connections."""
+    return any(
+        CONNECTION in above.children
+        or any(OWN in space.children for space in above.children.get(WORKSPACE, {}).values())
+        for above in desired.orgs.values()
+    )
+
+
 def pairs(name: str, above: Node, before: Node | None) -> Iterator[tuple[str, Node, Node | None]]:
-    """The address and node of each connection of HEAD's org `name`, with what BASE has for it."""
-    earlier = before.children.get(CONNECTION, {}) if before is not None else {}
-    for handle, node in above.children.get(CONNECTION, {}).items():
+    """The address and node of each connection of HEAD's org `name` and its workspaces, with what BASE has for it."""
+    here = join(None, org.KIND.name, name)
+    yield from _pairs(here, CONNECTION, above, before)
+    for address, space, earlier in _pairs(here, WORKSPACE, above, before):
+        yield from _pairs(address, OWN, space, earlier)
+
+
+def _pairs(parent: str, kind: str, above: Node, before: Node | None) -> Iterator[tuple[str, Node, Node | None]]:
+    earlier = before.children.get(kind, {}) if before is not None else {}
+    for handle, node in above.children.get(kind, {}).items():
         old = handle if handle in earlier else node.renamed_from
-        yield join(join(None, org.KIND.name, name), CONNECTION, handle), node, earlier.get(old) if old else None
+        yield join(parent, kind, handle), node, earlier.get(old) if old else None
 
 
 def forgotten(name: str, above: Node, before: Node | None) -> Iterator[Statement]:
     """Connections of BASE that HEAD says nothing of any more: nothing happens to them."""
+    here = join(None, org.KIND.name, name)
+    yield from _forgotten(here, CONNECTION, above, before)
+    for address, space, earlier in _pairs(here, WORKSPACE, above, before):
+        yield from _forgotten(address, OWN, space, earlier)
+
+
+def _forgotten(parent: str, kind: str, above: Node, before: Node | None) -> Iterator[Statement]:
     if before is None or above.absent:
         return
-    listed = above.children.get(CONNECTION, {})
+    listed = above.children.get(kind, {})
     spoken_for = {*listed, *(node.renamed_from for node in listed.values())}
-    for handle, node in before.children.get(CONNECTION, {}).items():
+    for handle, node in before.children.get(kind, {}).items():
         if handle not in spoken_for and not node.absent:
-            yield Statement("left-alone", join(join(None, org.KIND.name, name), CONNECTION, handle))
+            yield Statement("left-alone", join(parent, kind, handle))
 
 
 def statements(
@@ -105,6 +140,9 @@ def statements(
         yield Statement("reads", address, names=fresh, source=sources.get(secret.FIELD, node.source))
     if node.rotate is not None and (before is None or before.rotate != node.rotate):
         yield Statement("rotate", address, day=node.rotate, source=sources.get("rotate", node.source))
+    if node.kind == OWN and before is None:
+        place = f"{name}/{split(address)[1][1]}"
+        yield Statement("attached", address, after=place, names=_people(new, place), source=node.source)
     wanted, earlier = node.children.get(ATTACHMENT), _before(ATTACHMENT, before, spaces)
     if wanted is None:
         return  # left alone

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import connection, member, workspace
+from reconciler.kinds import connection, member, workspace, workspace_connection
 from reconciler.model.diagnostic import Refusal
 from reconciler.plan.order import loses
 
@@ -146,8 +146,9 @@ def workspace_delete(case: Case) -> Iterator[Refusal]:
 
 
 def connection_delete(case: Case) -> Iterator[Refusal]:
-    """Refuse to delete a connection that no line of the manifest states; every workspace would lose the account."""
-    return _unstated(case, "connection-delete", connection.KIND)
+    """Refuse to delete a connection that no line of the manifest states; every workspace that has it would lose the account."""
+    yield from _unstated(case, "connection-delete", connection.KIND)
+    yield from _unstated(case, "connection-delete", workspace_connection.KIND)
 
 
 def _unstated(case: Case, code: str, kind: Kind, more: str = "") -> Iterator[Refusal]:
@@ -157,7 +158,7 @@ def _unstated(case: Case, code: str, kind: Kind, more: str = "") -> Iterator[Ref
             yield Refusal(
                 code,
                 draft.address,
-                f"the {kind.name} {draft.handle}{more} would be deleted, and no line of the manifest states it",
+                f"the {kind.called} {draft.handle}{more} would be deleted, and no line of the manifest states it",
                 f"state it with `{draft.handle}: {{absent: true}}`, or keep it",
                 case.sheet.want.source,
                 liftable=False,

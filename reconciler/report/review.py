@@ -254,8 +254,9 @@ def _rename(found: Statement) -> Words:
     was = Name(found.before or "")
     if kind == "workspace":
         return (f"renames the {kind} ", was, " to ", Name(place), ": its DNS name changes")
-    if kind == "connection":
-        return (f"renames the {kind} ", was, " to ", Name(place), ": its schemas are called so in every workspace")
+    if kind in ("connection", "workspace_connection"):
+        where = "its schemas are called so in every workspace" if kind == "connection" else "its schema is called so"
+        return ("renames the connection ", was, " to ", Name(place), f": {where}")
     whole = ("renames the org ", was, " to ", Name(place))
     if not found.names:
         return (*whole, ": the DNS name of each of its workspaces changes")
@@ -270,9 +271,11 @@ def _absent(found: Statement) -> Words:
         inside = (": with it ", *listed(found.names)) if found.names else ()
         return ("deletes the org ", Name(place), " with all its workspaces", *inside)
     if kind == "workspace":
-        return ("deletes the workspace ", Name(place), " and its database")
-    if kind == "connection":
-        return ("deletes the connection ", Name(place), ": every workspace loses it, and its secrets are gone")
+        inside = (", and with it its own connections ", *listed(found.names)) if found.names else ()
+        return ("deletes the workspace ", Name(place), " and its database", *inside)
+    if kind in ("connection", "workspace_connection"):
+        who = "every workspace loses it, and " if kind == "connection" else ""
+        return ("deletes the connection ", Name(place), f": {who}its secrets are gone")
     where, _, person = place.rpartition("/")
     had = (", who was ", Name(found.before), " there") if found.before else ()
     return ("takes ", Name(person), " out of ", Name(where), *had)

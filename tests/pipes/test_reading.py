@@ -36,6 +36,12 @@ def workspace(name, grants=None, **more):
     return Node("workspace", name, {}, HERE, children=found, **more)
 
 
+def connected(name, *own):
+    """A wanted workspace with a section of connections of its own."""
+    section = {one: Node("workspace_connection", one, {"plugin": "p"}, HERE) for one in own}
+    return Node("workspace", name, {}, HERE, children={"workspace_connection": section})
+
+
 def desired(*orgs, people=()):
     return Desired({o.name: o for o in orgs}, {p.name: p for p in people}, Rules(), date(2026, 11, 24))
 
@@ -110,8 +116,18 @@ def test_only_narrows_to_the_orgs_that_are_named(sandbox):
         ),
         pytest.param(
             org("acme", workspaces={"prod": workspace("prod", absent=True)}),
-            ["workspace", "workspace/prod/member"],
+            ["workspace", "workspace/prod/connection", "workspace/prod/member"],
             id="a workspace that goes",
+        ),
+        pytest.param(
+            org("acme", workspaces={"prod": connected("prod", "aws"), "dev": None}),
+            ["connection", "workspace", "workspace/prod/connection"],
+            id="a workspace with connections of its own, which the organization's are told apart from",
+        ),
+        pytest.param(
+            org("acme", workspaces={"prod": connected("prod")}),
+            ["workspace", "workspace/prod/connection"],
+            id="a workspace with a section of connections and none in it",
         ),
         pytest.param(
             org("acme", workspaces={"gone": workspace("gone", absent=True)}), ["workspace"], id="one that has gone"

@@ -1,0 +1,112 @@
+"""org.<org>/workspace.<workspace>/workspace_connection.<handle>: a connection that belongs to one workspace (contract:
+orgWorkspaceConnection_*). There is no test of it: orgConnection_test is for those of the organization.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from reconciler.kinds import connection
+from reconciler.kinds.kind import Kind, Place
+from reconciler.model.live import Resource
+from reconciler.model.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Inner(msgspec.Struct):
+    """The contract's Connection inside of a WorkspaceConn, as far as it is used."""
+
+    id: str
+    handle: str | None = None
+    version_id: int | None = None
+    plugin: str | None = None
+    config: dict[str, Any] | None = None
+    workspace_id: str | None = None
+
+
+class Row(msgspec.Struct):
+    """The contract's WorkspaceConn (a row of the list, with the connection inside it), WorkspaceConnection (one that is
+    read by its handle) and Connection (what a create answers), as far as they are used.
+    """
+
+    id: str
+    handle: str | None = None
+    version_id: int | None = None
+    plugin: str | None = None
+    config: dict[str, Any] | None = None
+    workspace_id: str | None = None
+    association: dict[str, Any] | None = None
+    connection: Inner | None = None
+
+
+def resource(row: Row) -> Resource:
+    """By the id and the version of the connection, not of its association. One that tells no handle has none."""
+    found = row.connection if row.connection is not None else row
+    # a folder of the org has a title only; what is not the workspace's own is told apart by any name
+    handle = found.handle or (found.id if row.connection is not None and not belongs(row) else "")
+    attrs = connection.attributes(found.plugin, found.config)
+    return Resource("workspace_connection", handle, found.id, found.version_id, attrs)
+
+
+def belongs(row: Row) -> bool:
+    """Whether it is the workspace's own: made there. The list has the org's too that are associated with the workspace
+    (contract: Connection.workspace_id, "where the connection has been created"; WorkspaceConnection.association, "only
+    populated when the level is 'identity'").
+    """
+    if row.connection is not None:
+        return bool(row.workspace_id) and row.connection.workspace_id == row.workspace_id
+    return bool(row.workspace_id) and row.association is None
+
+
+def collection(place: Place) -> str:
+    return f"/org/{place.org}/workspace/{place.inner}/connection"
+
+
+def find(place: Place, handle: str) -> str:
+    return f"{collection(place)}/{handle}"
+
+
+def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgWorkspaceConnection_create. Under the handle of one of the org, it may associate that one instead."""
+    return (Request("POST", collection(place), {"handle": handle, **KIND.body(attrs, create=True)}),)
+
+
+def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
+    """orgWorkspaceConnection_update. It replaces the configuration as a whole, secrets included."""
+    return (Request("PATCH", find(place, have.handle), KIND.body(attrs, create=False), have.version),)
+
+
+def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:
+    """orgWorkspaceConnection_update with a new handle; the id stays, and its schema is called by the new one."""
+    return (Request("PATCH", find(place, have.handle), {"handle": handle}, have.version),)
+
+
+def delete(place: Place, have: Resource) -> tuple[Request, ...]:
+    """orgWorkspaceConnection_delete. Of one of the org it would take the association away: `belongs` keeps it off those."""
+    return (Request("DELETE", find(place, have.handle), None, have.version),)
+
+
+KIND = Kind(
+    name="workspace_connection",
+    parent="workspace",
+    section="connections",
+    attributes=(connection.PLUGIN, connection.CONFIG),
+    authoritative=False,
+    names_people=False,
+    level=None,
+    row=Row,
+    resource=resource,
+    collection=collection,
+    find=find,
+    create=create,
+    update=update,
+    delete=delete,
+    rename=rename,
+    told=True,
+    belongs=belongs,
+    apart_from="connection",
+)
