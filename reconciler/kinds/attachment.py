@@ -72,6 +72,7 @@ KIND = Kind(
     delete=delete,
     remembered=False,  # it is known by its connection and its workspace
     names="workspace",
+    told=True,
     follows="permission",
     belongs=belongs,
 )

@@ -62,7 +62,7 @@ class Effect:
     """One line of impact: what `person` may do on `object` before and after. None is no access at all."""
 
     person: str
-    object: str  # `acme` for the membership, `acme/prod` for a workspace
+    object: str  # `acme` for the membership, `acme/prod` for a workspace, `acme/connection.aws_prod`: `reached` or not
     before: str | None
     after: str | None
     why: str  # direct, team/sre, implicit as owner, no longer listed, ...

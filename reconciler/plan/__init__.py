@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Change, DnsChange, Effect, Plan, Shard, Step, Told
 from reconciler.plan import allow as allowances
-from reconciler.plan import diff, identity, impact, order, safeguards
+from reconciler.plan import diff, identity, impact, order, reach, safeguards
 from reconciler.plan.remember import remembered
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def make_plan(
             refusals.extend(safeguard(case))
         if own_changes:
             effects.extend(impact.effects(sheet))
+            effects.extend(reach.effects(sheet))
             moved = tuple(impact.dns(sheet))
             dns.extend(moved)
             sheet.warnings[:0] = impact.dns_warnings(sheet, moved)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Write = Callable[[str], str]
 
+# in what an effect is about: a connection, and no workspace
+CONNECTION = "/connection."
 SYMBOLS = {"create": "+", "update": "~", "rename": ">", "delete": "-"}
 REASONS = {
     "unlisted": "no longer listed",
@@ -215,13 +217,17 @@ def direction(effect: Effect) -> str:
 
 def effect(effect: Effect, *, name: Write = str, text: Write = str) -> str:
     """`carol gains reader on acme/prod (direct)`; `name` and `text` write what comes from outside, if it is to be marked."""
+    later = "; once the invitation is accepted" if effect.invited else ""
+    org, _, connection = effect.object.partition(CONNECTION)
+    if connection:
+        what = "gains" if effect.before is None else "loses"
+        return f"{name(effect.person)} {what} the connection {name(f'{org}/{connection}')} ({text(effect.why)}{later})"
     if effect.before is None:
         what = f"gains {name(effect.after or 'nothing')}"
     elif effect.after is None:
         what = f"loses {name(effect.before)}"
     else:
         what = f"goes from {name(effect.before)} to {name(effect.after)}"
-    later = "; once the invitation is accepted" if effect.invited else ""
     on = "on" if "/" in effect.object else "of"
     return f"{name(effect.person)} {what} {on} {name(effect.object)} ({text(effect.why)}{later})"
 

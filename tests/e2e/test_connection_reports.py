@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
+
 import pytest
 
 WORLD = """
@@ -75,6 +79,56 @@ def test_access_says_of_which_connections_it_does_not_know_where_they_are(here):
     ran = here.run("access", "--connection", "acme/aws_prd")
     assert ran.status == 1
     assert "did you mean `acme/aws_prod`?" in ran.err
+
+
+# --- plan -------------------------------------------------------------------------------------------------------------
+
+LOSES = "bob loses the connection acme/aws_prod (detached from acme/prod)"
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "junit"])
+def test_a_plan_says_who_loses_an_account_with_a_detach_in_each_form(here, form):
+    here.manifest(HEAD.replace("[prod]", "[dev]"))
+    plain = re.sub(r"<[^>]*>|[`\\]", "", html.unescape(here.plan("--format", form).out))
+    assert LOSES in plain
+    assert "carol gains the connection acme/aws_prod (through acme/dev)" in plain
+    assert "alice loses" not in plain  # she owns the org, and still reaches it in dev
+
+
+def test_a_plan_as_a_page_has_a_row_for_who_loses_an_account(here):
+    here.manifest(HEAD.replace("[prod]", "[dev]"))
+    page = re.sub(r"<[^>]*>", " ", here.plan("--format", "html").out).split()
+    row = "- bob acme/connection.aws_prod reached none detached from acme/prod"
+    assert row in " ".join(page)
+
+
+def test_a_saved_plan_keeps_who_loses_an_account(here):
+    here.manifest(HEAD.replace("[prod]", "[]"))
+    assert here.plan("-o", "plan.json").status == 0
+    assert LOSES in here.run("show", "plan.json").out
+    effects = here.run("show", "plan.json", "--format", "json").json["impact"]
+    assert {(e["person"], e["object"], e["before"], e["after"]) for e in effects} == {
+        (who, "acme/connection.aws_prod", "reached", None) for who in ("alice", "bob")
+    }
+
+
+def test_a_plan_says_who_loses_an_account_that_is_deleted(here):
+    here.manifest(HEAD.partition("        plugin")[0].replace("aws_prod:", "aws_prod: {absent: true}"))
+    assert "bob loses the connection acme/aws_prod (the connection is deleted)" in here.plan().out
+
+
+def test_losing_accounts_is_told_and_is_no_mass_removal(bench):
+    people = {f"p{n}": "member" for n in range(20)}
+    grants = dict.fromkeys(people, "reader")
+    org = {"members": {"alice": "owner", **people}, "workspaces": {"prod": {"members": grants}}}
+    links = {"aws": {"plugin": "aws", "permitted": ["prod"]}}
+    live = {**org, "workspaces": {"prod": {"members": grants, "attached": ["aws"]}}, "connections": links}
+    bench.pipes({"users": {name: {} for name in people}, "orgs": {"acme": live}})
+    wanted = {**org, "connections": {"aws": {"workspaces": []}}}
+    bench.manifest(json.dumps({"version": 1, "orgs": {"acme": wanted}}))
+    ran = bench.planned()
+    assert ran.codes == []
+    assert len(ran.json["impact"]) == 21
 
 
 # --- drift ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,138 @@
+"""Who gains or loses a connection by what becomes of it: attached, detached, deleted, or its workspace deleted. Pure.
+
+Who reaches a workspace reaches what is attached to it. Somebody who comes into a workspace, or leaves it, gains or loses what
+is attached there as well; of that the workspace's own line tells.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import attachment, connection, member, workspace, workspace_connection
+from reconciler.model import address as addresses
+from reconciler.model.plan import Effect
+from reconciler.plan.draft import GrantSheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from reconciler.plan.draft import Membership, OrgSheet
+
+REACHED = "reached"
+ATTACHMENT, CONNECTION, WORKSPACE = attachment.KIND.name, connection.KIND.name, workspace.KIND.name
+OWN = workspace_connection.KIND.name
+DELETED = "the connection is deleted"
+
+
+def effects(sheet: OrgSheet) -> Iterator[Effect]:
+    """One for each person and connection where the first way to it comes, or the last one goes. What cannot be told is
+    noted in the sheet.
+    """
+    if sheet.deleted:
+        return
+    spaces = _spaces(sheet)
+    untold: dict[str, None] = {}
+    closed: dict[str, None] = {}
+    people = sorted(sheet.members.items(), key=lambda item: item[1].label)
+    for address, before, after in [*_routes(sheet, spaces), *_own(sheet, spaces)]:
+        *above, (_, name) = addresses.split(address)
+        place = "/".join(one for _, one in above)
+        unread = [_place(sheet, spaces[at]) for at in sorted(before ^ after) if not _is_told(sheet, spaces[at])]
+        if unread:
+            untold[f"{place}/{name}"] = None
+            closed.update(dict.fromkeys(unread))
+        unsure = [_place(sheet, spaces[at]) for at in sorted(before & after) if spaces[at].after is None]
+        for key, person in people:
+            had = [at for at in sorted(before) if _reached_before(spaces[at], key, person)]
+            has = [at for at in sorted(after) if _reaches_after(spaces[at], key, person)]
+            if bool(had) == bool(has):
+                continue
+            why = (
+                f"through {', '.join(_place(sheet, spaces[at]) for at in has)}"
+                if has
+                else ", ".join(dict.fromkeys(_lost(sheet, address, spaces[at], at in after) for at in had))
+            )
+            if unsure:
+                why += f"; whether through {', '.join(unsure)} as well was not read"
+            yield Effect(
+                person.label, f"{place}/{CONNECTION}.{name}", REACHED if had else None, REACHED if has else None, why,
+                person.after is not None and person.after.get("status") == member.INVITED,
+            )  # fmt: skip
+    if untold:
+        sheet.notes.append(
+            f"not everybody who gains or loses {', '.join(untold)} is told: the people of {', '.join(sorted(closed))} were not "
+            "read, since the manifests leave them alone"
+        )
+
+
+def _spaces(sheet: OrgSheet) -> dict[str, GrantSheet]:
+    """The workspaces by id, those that are to be created by name."""
+    ids = {one.handle: one.id for one in (sheet.have.of(WORKSPACE).values() if sheet.have is not None else ())}
+    found = {
+        ids.get(space.name_before, space.name_before) if space.name_before is not None else str(space.name_after): space
+        for space in sheet.workspaces
+    }
+    for handle, identifier in ids.items():
+        found.setdefault(identifier, GrantSheet(handle, handle))
+    return found
+
+
+def _routes(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple[str, set[str], set[str]]]:
+    """The address of each connection whose ways change, with the workspaces that it is in before and after."""
+    ids = {space.name_after: identifier for identifier, space in spaces.items() if space.name_after is not None}
+    coming: dict[str, set[str]] = {}
+    going: dict[str, set[str]] = {}
+    deleted = set()
+    for draft in sheet.drafts:
+        if draft.kind.name == ATTACHMENT and draft.action in ("create", "delete"):
+            found, at = coming, ids.get(draft.handle)
+            if draft.have is not None:
+                found, at = going, draft.have.id
+            if at is not None and at in spaces:
+                found.setdefault(draft.parent or "", set()).add(at)
+        elif draft.kind.name == CONNECTION and draft.action == "delete":
+            deleted.add(draft.address)
+    kept = {address: have for address, have in sheet.named.items() if addresses.split(address)[-1][0] == CONNECTION}
+    for address in sorted({*coming, *going, *kept}):
+        have = kept.get(address)
+        before = {row.id for row in have.of(ATTACHMENT).values()} & spaces.keys() if have is not None else set()
+        after = set() if address in deleted else before - going.get(address, set()) | coming.get(address, set())
+        if before != after:
+            yield address, before, after
+
+
+def _own(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple[str, set[str], set[str]]]:
+    """The same for connections that belong to one workspace: whoever is in it reaches them, and nobody else."""
+    addressed = {addresses.join(sheet.address, WORKSPACE, str(one.name_after)): at for at, one in spaces.items()}
+    for draft in sheet.drafts:
+        at = addressed.get(draft.parent or "")
+        if draft.kind.name == OWN and draft.action in ("create", "delete") and at is not None:
+            yield (draft.address, set(), {at}) if draft.action == "create" else (draft.address, {at}, set())
+
+
+def _is_told(sheet: OrgSheet, space: GrantSheet) -> bool:
+    return sheet.lists_read and space.before is not None and space.after is not None
+
+
+def _reached_before(space: GrantSheet, key: str, person: Membership) -> bool:
+    if space.name_before is None or person.before is None:
+        return False
+    return member.is_owner(person.before) or key in (space.before or {})
+
+
+def _reaches_after(space: GrantSheet, key: str, person: Membership) -> bool:
+    if space.name_after is None or person.after is None:
+        return False
+    return member.is_owner(person.after) or key in (space.after or {})
+
+
+def _place(sheet: OrgSheet, space: GrantSheet) -> str:
+    return f"{sheet.name}/{space.name_after or space.name_before}"
+
+
+def _lost(sheet: OrgSheet, address: str, space: GrantSheet, stays: bool) -> str:
+    if any(draft.address == address and draft.action == "delete" for draft in sheet.drafts):
+        return DELETED
+    if space.name_after is None:
+        return f"{_place(sheet, space)} is deleted"
+    return f"no longer in {_place(sheet, space)}" if stays else f"detached from {_place(sheet, space)}"
