@@ -168,5 +168,6 @@ def _snapshot(client: Client, orgs: Sequence[str], lock: Lock) -> Snapshot:
         if first.unreadable:
             return first
         connections = {org.handle: list(org.of("connection")) for org in first.orgs.values()}
-        to_read = common.everything(orgs, spaces, common.today(), connections)
+        folders = {org.handle: [one.id for one in org.of("connection_folder").values()] for org in first.orgs.values()}
+        to_read = common.everything(orgs, spaces, common.today(), connections, folders)
         return snapshot(client, to_read, lock, progress=progress.reading)

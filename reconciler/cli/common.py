@@ -337,9 +337,10 @@ def everything(
     spaces: Mapping[str, Iterable[str]],
     day: date,
     connections: Mapping[str, Iterable[str]] | None = None,
+    folders: Mapping[str, Iterable[str]] | None = None,
 ) -> Desired:
-    """For reading only: orgs whose workspaces and connections, and where `spaces` and `connections` name those, whose
-    members, grants, own connections, permissions and attachments are asked for.
+    """For reading only: orgs whose workspaces, connections and folders of them, and where `spaces`, `connections` and (by
+    id) `folders` name those, whose members, grants, own connections, permissions and attachments are asked for.
     """
     from reconciler.model.desired import Desired, Node, Rules
     from reconciler.model.diagnostic import Source
@@ -353,7 +354,11 @@ def everything(
         used: dict[str, dict[str, Node]] = {"permission": {}, "attachment": {}}
         there = (connections or {}).get(name, ())
         links = {one: Node("connection", one, {}, nowhere, children=used) for one in there}
-        return Node("org", name, {}, nowhere, children={**people, "workspace": below, "connection": links})
+        opened: dict[str, dict[str, Node]] = {"folder_permission": {}}
+        ids = (folders or {}).get(name, ())
+        tree = {one: Node("connection_folder", one, {}, nowhere, children=opened) for one in ids}
+        listed = {"workspace": below, "connection_folder": tree, "connection": links}
+        return Node("org", name, {}, nowhere, children={**people, **listed})
 
     return Desired({name: org(name) for name in orgs}, {}, Rules(), day)
 

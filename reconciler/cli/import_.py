@@ -13,7 +13,7 @@ from reconciler.cli.writing import Draft, LeftAloneError, RefusedError, There
 from reconciler.model.errors import ManifestError, PipesError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from reconciler.kinds.kind import Kind
     from reconciler.manifest.write import Scribe
@@ -119,7 +119,8 @@ def _read(client: Client, asked: Sequence[str], there: There) -> tuple[Snapshot,
         known = [_live_org(handle, first, there.lock) for handle in asked]
         spaces = {one.handle: list(one.of("workspace")) for one in known}
         links = {one.handle: list(one.of("connection")) for one in known}
-        to_read = common.everything(list(spaces), spaces, there.day, links)
+        trees = {one.handle: [folder.id for folder in one.of("connection_folder").values()] for one in known}
+        to_read = common.everything(list(spaces), spaces, there.day, links, trees)
         names = {handle: _name(first.orgs[handle], there) for handle in spaces}
         if there.desired is not None:
             to_read = both(common.narrow(there.desired, [n for n in names.values() if n]), to_read)
@@ -254,8 +255,8 @@ class _Merge:
             wanted = node.children.get(kind.name, {})
             covered = {*wanted, *(one.renamed_from for one in wanted.values())}
             file = (node.sources or {}).get(kind.name, node.source).file
-            scribe = self._scribe(live, Path(file).parent)
-            for handle in sorted(live.of(kind.name).keys() - covered):
+            scribe = self._scribe(live, Path(file).parent, node.children.get("connection_folder", {}))
+            for handle in [one for one in scribe.writable(kind) if one not in covered]:
                 data = scribe.named(kind, handle)
                 self.draft.fitting(name, {kind.section: {handle: data}})
                 scribe.notes += notes_in({handle: data})
@@ -300,10 +301,10 @@ class _Merge:
             )
         self.draft.orgs[live.handle] = data
 
-    def _scribe(self, live: Resource, folder: Path) -> Scribe:
+    def _scribe(self, live: Resource, folder: Path, keys: Collection[str] = ()) -> Scribe:
         from reconciler.manifest.write import Scribe
 
-        return Scribe(live, self.draft.names(live.handle), self.unshown, folder.as_posix())
+        return Scribe(live, self.draft.names(live.handle), self.unshown, folder.as_posix(), keys)
 
     # -- the end
 

@@ -188,10 +188,11 @@ class Draft:
 
     def _fit(self, where: str, part: dict[str, Any], kind: str, around: Callable[[dict[str, Any]], Any]) -> None:
         """The same for one object of a kind, and for what is below it; `around` gives the orgs that say only this."""
-        from reconciler.kinds import children_of
+        from reconciler.kinds import KINDS, children_of
 
         below = {child.section: child for child in children_of(kind)}
-        for key in list(part):
+        refers = {a.name for a in KINDS[kind].attributes if a.refers is not None}
+        for key in [one for one in part if one not in refers]:  # what refers to something beside it fits, and not alone
             child = below.get(key)
             if child is None:
                 why = _problem(around({key: part[key]}))

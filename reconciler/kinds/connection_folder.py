@@ -129,7 +129,7 @@ def _call_the_rest(
 
 
 # a key of a manifest: what can stand in an address
-plain = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}").fullmatch
+plain = re.compile(r"[a-z0-9][a-z0-9_-]{0,38}").fullmatch
 
 
 def _path(folder: Resource, live: Mapping[str, Resource]) -> list[str]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import children_of, grant, logo, member, named_below, org
 from reconciler.kinds.kind import same_value
+from reconciler.manifest import folders
 from reconciler.manifest.edit import WIDTH, CannotEditError, File, last_line, scalar
 from reconciler.manifest.unshown import Noted
 from reconciler.model import address as addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from reconciler.kinds.kind import Kind
     from reconciler.manifest.edit import Section
@@ -30,15 +31,23 @@ class Scribe:
     """Describes one live org, which has its members, its workspaces and all that is below them.
 
     `name_of` gives the name that the manifests use for a person's row. `folder` is where the manifest will be. `notes` gathers
-    what is left out of it, and what is to be done about it.
+    what is left out of it, and what is to be done about it. `keys` are the folders of connections that the manifests have.
     """
 
-    def __init__(self, live: Resource, name_of: Callable[[Resource], str], unshown: Unshown, folder: str) -> None:
+    def __init__(
+        self,
+        live: Resource,
+        name_of: Callable[[Resource], str],
+        unshown: Unshown,
+        folder: str,
+        keys: Collection[str] = (),
+    ) -> None:
         self.live = live
         self.notes: list[str] = []
         self._name_of = name_of
         self._unshown = unshown
         self._folder = folder
+        self._folders, self._unwritten = folders.writable(live, keys)
         self._address = addresses.join(None, org.KIND.name, live.handle)
 
     def org(self) -> dict[str, Any]:
@@ -61,10 +70,18 @@ class Scribe:
                 f"{self._address}: no row of its own is an owner's, so its members are left out, and left alone"
             )
         for kind in named_below(org.KIND.name):
-            there = live.of(kind.name)
+            there = self.writable(kind)
             if there:
-                found[kind.section] = {handle: self.named(kind, handle) for handle in sorted(there)}
+                found[kind.section] = {handle: self.named(kind, handle) for handle in there}
         return found
+
+    def writable(self, kind: Kind) -> list[str]:
+        """The names of the live objects of a kind that a manifest can have. A note tells of others."""
+        there = self.live.of(kind.name).keys()
+        if kind.called is None:
+            return sorted(there)
+        self.notes += self._unwritten
+        return sorted(there & self._folders)
 
     def named(self, kind: Kind, handle: str) -> dict[str, Any]:
         """The same for one object that carries a handle of its own in the org."""
@@ -81,8 +98,11 @@ class Scribe:
         for a in kind.attributes:
             if a.refers is not None:  # a row has its id only
                 ids = {one.id: handle for handle, one in self.live.of(a.refers).items()}
-                if (inside := ids.get(str(have.attrs.get(a.field)))) is not None:
+                found.pop(a.name, None)
+                if (inside := ids.get(str(have.attrs.get(a.field)))) in self._folders:
                     found[a.name] = inside
+        if kind.complete is not None:
+            found = {name: said for name, said in found.items() if kind.complete(have.handle).get(name) != said}
         for name in [a.name for a in kind.attributes if a.secret]:
             found.pop(name, None)
             config = self._unshown.config(address, have, names, have.attrs.get(name), self._folder)

@@ -55,11 +55,15 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A connection (`acme/aws_prod`) that is a schema of a workspace (`acme/prod`): who reaches the one reaches the other."""
+    """A connection (`acme/aws_prod`) that is a schema of a workspace (`acme/prod`): who reaches the one reaches the other.
+
+    With a `folder` it need not be one yet: the workspace may use whatever is in that folder.
+    """
 
     connection: str
     workspace: str
     source: Source | None = None
+    folder: str | None = None  # its key
 
 
 @dataclass(frozen=True, slots=True)

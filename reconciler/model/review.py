@@ -51,7 +51,8 @@ class Statement:
     """Something dangerous, lasting or odd that the pull request states; its report says in words what it means.
 
     `kind` is one of `rename`, `absent`, `expires`, `expired`, `tokens`, `managed`, `unmanaged`, `left-alone`,
-    `safeguard`, `resend`, `reinvite`, `person`, `lock`, `attached`, `detached`, `reads`, `rotate`. `before` and `after` are
+    `safeguard`, `resend`, `reinvite`, `person`, `lock`, `attached`, `detached`, `opened`, `closed`, `usable`,
+    `unusable`, `reads`, `rotate`. `before` and `after` are
     values, `names` who or what it concerns; `day` is set for
     `expires`, where `after` is the role that remains (None: none, `?`: not known).
     """

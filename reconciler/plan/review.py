@@ -17,7 +17,7 @@ from reconciler.model.desired import Desired, Node, Rules
 from reconciler.model.expiring import UNKNOWN
 from reconciler.model.plan import Change
 from reconciler.model.review import AccessChange, Review, Statement, TeamChange
-from reconciler.plan import routes
+from reconciler.plan import routes, through
 from reconciler.plan.access import GRANT, MEMBER, WORKSPACE, Names, of_desired
 
 if TYPE_CHECKING:
@@ -283,7 +283,12 @@ def _statements(sides: _Sides, base_lock: Lock, head_lock: Lock, later: Mapping[
         before = sides.base_org(name)
         yield from _of_org(name, org, before)
         for address, one, earlier in routes.pairs(name, org, before):
-            yield from routes.statements(name, address, one, earlier, _spaces(sides, name), sides.old, sides.new)
+            spaces_of = _spaces(sides, name)
+            yield from routes.statements(name, address, one, earlier, spaces_of, sides.old, sides.new)
+            yield from through.moved(
+                address, (org, before), one, earlier, spaces_of, sides.old, sides.new, routes.people
+            )
+        yield from through.statements(name, org, before, _spaces(sides, name), sides.old, sides.new, routes.people)
         yield from routes.forgotten(name, org, before)
         spaces = before.children.get(WORKSPACE, {}) if before is not None else {}
         for inner, space in org.children.get(WORKSPACE, {}).items():
@@ -463,6 +468,10 @@ def _changes(sides: _Sides) -> Iterator[Change]:
             at = join(address, WORKSPACE, inner)
             yield from _of_node(WORKSPACE, at, space, earlier, address)
             yield from _of_people(at, GRANT, space, earlier, sides)
+        for at, node, earlier in through.pairs(name, org, before):
+            same = earlier if earlier is None or earlier.name == node.name else replace(earlier, name=node.name)
+            yield from _of_node(node.kind, at, node, same, address)
+            yield from through.changes(at, node, earlier, _spaces(sides, name))
         for at, node, earlier in routes.pairs(name, org, before):
             yield from _of_node(node.kind, at, node, earlier, at.rpartition("/")[0])
             yield from routes.changes(at, node, earlier, _spaces(sides, name))

@@ -9,6 +9,7 @@ from reconciler.model.access import Route
 from reconciler.model.address import join, split
 from reconciler.model.plan import Change
 from reconciler.model.review import Statement
+from reconciler.plan import through
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,9 +35,11 @@ def of_desired(desired: Desired) -> tuple[tuple[Route, ...], tuple[str, ...]]:
                 continue
             name = f"{above.name}/{node.name}"
             spaces = node.children.get(ATTACHMENT)
-            if spaces is None:
+            found, whole = through.of_node(above, node)
+            if spaces is None or not whole:
                 unknown.append(name)
             routes += [Route(name, f"{above.name}/{space}", one.source) for space, one in (spaces or {}).items()]
+            routes += through.routes(above.name, name, {s: way for s, way in found.items() if s not in (spaces or {})})
         for space in above.children.get(WORKSPACE, {}).values():
             gone = above.absent or space.absent
             place = f"{above.name}/{space.name}"
@@ -56,11 +59,13 @@ def of_live(live: Snapshot) -> tuple[tuple[Route, ...], tuple[str, ...]]:
         handles = {space.id: space.handle for space in above.of(WORKSPACE).values()}
         for one in above.of(CONNECTION).values():
             name = f"{above.handle}/{one.handle}"
-            if not one.was_read(ATTACHMENT):
+            found, whole = through.of_live(above, one)
+            if not one.was_read(ATTACHMENT) or not whole:
                 unknown.append(name)
-            routes += [
-                Route(name, f"{above.handle}/{handles.get(row.id, row.id)}") for row in one.of(ATTACHMENT).values()
-            ]
+            attached = [handles.get(row.id, row.id) for row in one.of(ATTACHMENT).values()]
+            routes += [Route(name, f"{above.handle}/{space}") for space in attached]
+            ways = {space: (folder, None) for space, folder in found.items() if space not in attached}
+            routes += through.routes(above.handle, name, ways)
         for space in above.of(WORKSPACE).values():
             place = f"{above.handle}/{space.handle}"
             routes += [Route(f"{place}/{one.handle}", place) for one in space.of(OWN).values()]
@@ -78,6 +83,7 @@ def stated(desired: Desired) -> bool:
     """Whether manifests say anything of connections."""
     return any(
         CONNECTION in above.children
+        or through.FOLDER in above.children
         or any(OWN in space.children for space in above.children.get(WORKSPACE, {}).values())
         for above in desired.orgs.values()
     )
@@ -142,21 +148,21 @@ def statements(
         yield Statement("rotate", address, day=node.rotate, source=sources.get("rotate", node.source))
     if node.kind == OWN and before is None:
         place = f"{name}/{split(address)[1][1]}"
-        yield Statement("attached", address, after=place, names=_people(new, place), source=node.source)
+        yield Statement("attached", address, after=place, names=people(new, place), source=node.source)
     wanted, earlier = node.children.get(ATTACHMENT), _before(ATTACHMENT, before, spaces)
     if wanted is None:
         return  # left alone
     for space, one in wanted.items():
         if space not in earlier:
             place = f"{name}/{space}"
-            yield Statement("attached", address, after=place, names=_people(new, place), source=one.source)
+            yield Statement("attached", address, after=place, names=people(new, place), source=one.source)
     for space in sorted(earlier):
         if space not in wanted:
             place = f"{name}/{space}"
-            yield Statement("detached", address, place, names=_people(old, place), source=sources.get(ATTACHMENT))
+            yield Statement("detached", address, place, names=people(old, place), source=sources.get(ATTACHMENT))
 
 
-def _people(access: Access, place: str) -> tuple[str, ...]:
+def people(access: Access, place: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reach.who for reach in access.reaches if reach.object == place))
 
 

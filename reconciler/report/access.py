@@ -81,7 +81,7 @@ def routed(access: Access) -> Iterator[tuple[Route, Reach]]:
 
 def _connections(access: Access) -> Iterator[Section]:
     rows = tuple(
-        ((Name(route.connection),), (Name(route.workspace),), (Name(reach.who),), (Name(reach.role),), (_why(reach),))
+        ((Name(route.connection),), _through(route), (Name(reach.who),), (Name(reach.role),), (_why(reach),))
         for route, reach in routed(access)
     )
     if rows:
@@ -90,6 +90,12 @@ def _connections(access: Access) -> Iterator[Section]:
     if access.unrouted:
         items = tuple(Item((Name(name),)) for name in access.unrouted)
         yield Section("Connections of which it is not known where they are", items, weight=SHOWN, about=(UNROUTED,))
+
+
+def _through(route: Route) -> Words:
+    if route.folder is None:
+        return (Name(route.workspace),)
+    return (Name(route.workspace), ", which may use what is in the folder ", Name(route.folder))
 
 
 def _open(access: Access) -> Iterator[Section]:
@@ -160,6 +166,7 @@ def document(access: Access) -> dict[str, Any]:
             {
                 "connection": route.connection,
                 "workspace": route.workspace,
+                "folder": route.folder,
                 "person": reach.person,
                 "handle": reach.key,
                 "role": reach.role,

@@ -276,6 +276,8 @@ def _absent(found: Statement) -> Words:
     if kind in ("connection", "workspace_connection"):
         who = "every workspace loses it, and " if kind == "connection" else ""
         return ("deletes the connection ", Name(place), f": {who}its secrets are gone")
+    if kind == "connection_folder":
+        return ("deletes the folder ", Name(place), ", in which nothing may be left")
     where, _, person = place.rpartition("/")
     had = (", who was ", Name(found.before), " there") if found.before else ()
     return ("takes ", Name(person), " out of ", Name(where), *had)
@@ -381,6 +383,26 @@ def _detached(found: Statement) -> Words:
     return (*what, ", where ", *_who(found), " it until now")
 
 
+def _opened(found: Statement) -> Words:
+    what = ("lets ", Name(found.after or ""), " use whatever is in the folder ", Name(_place(found.address)[1]))
+    return (*what, ", now and later; ", *_who(found), " that workspace")
+
+
+def _closed(found: Statement) -> Words:
+    what = ("no longer lets ", Name(found.before or ""), " use what is in the folder ", Name(_place(found.address)[1]))
+    return (*what, "; ", *_who(found), " that workspace")
+
+
+def _usable(found: Statement) -> Words:
+    what = ("lets ", Name(found.after or ""), " use the connection ", Name(_place(found.address)[1]))
+    return (*what, ", which comes into the folder ", Name(found.before or ""), "; ", *_who(found), " that workspace")
+
+
+def _unusable(found: Statement) -> Words:
+    what = ("no longer lets ", Name(found.before or ""), " use the connection ", Name(_place(found.address)[1]))
+    return (*what, ", which leaves the folder ", Name(found.after or ""), "; ", *_who(found), " that workspace")
+
+
 def _who(found: Statement) -> Words:
     shown, more = found.names[:A_LINE], len(found.names) - A_LINE
     if not shown:
@@ -419,6 +441,10 @@ SAYINGS: dict[str, Callable[[Statement], Words]] = {
     "lock": _lock,
     "attached": _attached,
     "detached": _detached,
+    "opened": _opened,
+    "closed": _closed,
+    "usable": _usable,
+    "unusable": _unusable,
     "reads": _reads,
     "rotate": _rotates,
 }

@@ -6,6 +6,7 @@ import json
 import signal
 
 import pytest
+import yaml
 
 from e2e.bench import LOCK
 from e2e.test_killed import deadly
@@ -215,3 +216,199 @@ def test_drift_tells_what_was_renamed_moved_and_let_in_outside(here):
     assert "alice" in here.run("drift", *here.local).out
     assert here.apply().status == 0
     assert tree(here) == FILLED
+
+
+# --- access, review, import -------------------------------------------------------------------------------------------
+
+LIVE = """
+users: {bob: {}, carol: {}}
+orgs:
+  acme:
+    members: {alice: owner, bob: member, carol: member}
+    workspaces: {prod: {members: {bob: reader}, attached: [gcp]}, dev: {members: {carol: operator}}}
+    connection_folders:
+      cloud: {permitted: [dev]}
+      inner: {title: aws, folder: cloud, permitted: [prod]}
+      second: {title: aws}
+    connections:
+      aws_prod: {plugin: aws, folder: inner}
+      gcp: {plugin: gcp, folder: cloud, permitted: [prod]}
+      net: {plugin: net}
+"""
+WRITTEN = """version: 1
+orgs:
+  acme:
+    members: {alice: owner, bob: member, carol: member}
+    workspaces: {prod: {members: {bob: reader}}, dev: {members: {carol: operator}}}
+    connection_folders:
+      cloud: {workspaces: [dev]}
+      inner: {title: aws, folder: cloud, workspaces: [prod]}
+    connections:
+      aws_prod: {folder: inner, workspaces: []}
+      gcp: {folder: cloud, workspaces: [prod]}
+      net: {folder: null, workspaces: []}
+"""
+
+
+def through(ran):
+    return {(one["connection"], one["workspace"], one["folder"], one["person"]) for one in ran.json["connections"]}
+
+
+REACHED = {
+    ("acme/aws_prod", "acme/prod", "inner", "alice"),
+    ("acme/aws_prod", "acme/prod", "inner", "bob"),
+    ("acme/aws_prod", "acme/dev", "cloud", "alice"),
+    ("acme/aws_prod", "acme/dev", "cloud", "carol"),
+    ("acme/gcp", "acme/prod", None, "alice"),
+    ("acme/gcp", "acme/prod", None, "bob"),
+    ("acme/gcp", "acme/dev", "cloud", "alice"),
+    ("acme/gcp", "acme/dev", "cloud", "carol"),
+}
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_access_tells_who_reaches_a_connection_by_the_folders_that_it_is_in(bench, live):
+    bench.pipes(LIVE)
+    bench.manifest(WRITTEN)
+    options = ["--live", *bench.local] if live else []
+    ran = bench.run("access", *options, "--format", "json")
+    # live without a lock file knows no keys: titles, and where that is not enough the path of titles
+    called = {"inner": "cloud-aws"} if live else {}
+    assert through(ran) == {(link, space, called.get(folder, folder), who) for link, space, folder, who in REACHED}
+    assert ran.json["connections_open"] == []
+    assert "acme/dev, which may use what is in the folder cloud" in bench.run("access", *options).out
+
+
+def test_access_says_of_which_connections_it_does_not_know_the_folder_or_who_may_use_it(bench):
+    bench.manifest(WRITTEN.replace("net: {folder: null, ", "net: {").replace("cloud: {workspaces: [dev]}", "cloud: {}"))
+    assert bench.run("access", "--format", "json").json["connections_open"] == ["acme/aws_prod", "acme/gcp", "acme/net"]
+
+
+def test_a_folder_that_is_permitted_everywhere_lets_every_workspace_in(bench):
+    bench.pipes(LIVE.replace("permitted: [dev]", "permitted: all"))
+    bench.manifest(WRITTEN)
+    ran = bench.run("access", "--live", *bench.local, "--format", "json")
+    assert ("acme/gcp", "acme/dev", "cloud", "carol") in through(ran)
+    plan = bench.planned()
+    assert plan.addresses == ["org.acme/connection_folder.cloud/folder_permission.dev"]
+    assert "cloud is permitted in all of acme as well" in bench.plan().err + bench.plan().out
+
+
+@pytest.fixture
+def review(bench):
+    def compare(head, base=WRITTEN):
+        bench.manifest(base, "base/orgs.yaml")
+        bench.manifest(head, "head/orgs.yaml")
+        ran = bench.run("review", "base", "head", "--format", "json")
+        for form in ("text", "markdown", "html", "github", "junit"):
+            assert bench.run("review", "base", "head", "--format", form).status == 0
+        return {(one["kind"], one["text"]) for one in ran.json["statements"]}, {
+            (one["address"], one["action"]) for one in ran.json["changes"]
+        }
+
+    return compare
+
+
+def test_a_review_tells_whom_a_folder_lets_in_and_whom_no_longer(review):
+    said, changes = review(WRITTEN.replace("cloud: {workspaces: [dev]}", "cloud: {workspaces: [prod]}"))
+    assert said == {
+        (
+            "opened",
+            "lets acme/prod use whatever is in the folder acme/cloud, now and later; alice and bob reach that workspace",
+        ),
+        (
+            "closed",
+            "no longer lets acme/dev use what is in the folder acme/cloud; alice and carol reach that workspace",
+        ),
+    }
+    assert changes == {
+        ("org.acme/connection_folder.cloud/folder_permission.prod", "create"),
+        ("org.acme/connection_folder.cloud/folder_permission.dev", "delete"),
+    }
+
+
+def test_a_review_tells_who_loses_and_who_wins_a_connection_that_moves(review):
+    said, changes = review(
+        WRITTEN.replace("gcp: {folder: cloud", "gcp: {folder: null").replace(
+            "net: {folder: null", "net: {folder: inner"
+        )
+    )
+    assert said == {
+        (
+            "unusable",
+            "no longer lets acme/dev use the connection acme/gcp, which leaves the folder cloud; alice and carol reach that workspace",
+        ),
+        (
+            "usable",
+            "lets acme/prod use the connection acme/net, which comes into the folder inner; alice and bob reach that workspace",
+        ),
+        (
+            "usable",
+            "lets acme/dev use the connection acme/net, which comes into the folder cloud; alice and carol reach that workspace",
+        ),
+    }
+    assert changes == {("org.acme/connection.gcp", "update"), ("org.acme/connection.net", "update")}
+
+
+def test_a_review_tells_what_a_folder_that_moves_takes_along(review):
+    said, changes = review(WRITTEN.replace("title: aws, folder: cloud", "title: aws"))
+    assert said == {
+        (
+            "unusable",
+            "no longer lets acme/dev use the connection acme/aws_prod, which leaves the folder cloud; alice and carol reach that workspace",
+        )
+    }
+    assert changes == {("org.acme/connection_folder.inner", "update")}
+
+
+def test_a_review_tells_which_folders_are_deleted_and_which_forgotten_and_a_new_key_is_neither(review):
+    bare = WRITTEN.replace("folder: inner", "folder: cloud").replace(
+        "      inner: {title: aws, folder: cloud, workspaces: [prod]}\n", ""
+    )
+    said, _ = review(bare)
+    assert {kind for kind, _ in said} == {"left-alone", "unusable"}
+    said, changes = review(bare.replace("cloud: {w", "inner: {absent: true}\n      cloud: {w"))
+    assert ("absent", "deletes the folder acme/inner, in which nothing may be left") in said
+    assert ("org.acme/connection_folder.inner", "delete") in changes
+    said, _ = review(WRITTEN + "      new: {plugin: p, folder: inner}\n")
+    assert {kind for kind, text in said if "acme/new" in text} == {"usable"}
+    said, changes = review(WRITTEN.replace("inner", "amazon"))
+    assert said == set()
+    assert changes == {("org.acme/connection.aws_prod", "update")}
+
+
+def test_an_import_writes_folders_and_what_is_in_them_and_a_plan_is_empty(bench):
+    bench.pipes(
+        LIVE.replace("second: {title: aws}", "second: {title: aws}\n      odd: {title: Odd One}").replace(
+            "net: {plugin: net}", "net: {plugin: net, folder: odd}"
+        )
+    )
+    ran = bench.run("import", *bench.local, "acme")
+    assert ran.status == 0, ran.err
+    assert "its title has not the form that Pipes asks for" in ran.err
+    written = yaml.safe_load((bench.folder / "orgs" / "acme.yaml").read_text())["orgs"]["acme"]
+    assert written["connection_folders"] == {
+        "cloud": {"workspaces": ["dev"]},
+        "cloud-aws": {"title": "aws", "folder": "cloud", "workspaces": ["prod"]},
+        "aws": {"workspaces": []},
+    }
+    assert {name: one.get("folder") for name, one in written["connections"].items()} == {
+        "aws_prod": "cloud-aws", "gcp": "cloud", "net": None,
+    }  # fmt: skip
+    assert bench.plan("orgs", "--detailed-exitcode").status == 0
+    assert bench.run("drift", "orgs", *bench.local).status == 0
+
+
+def test_an_import_adds_the_folders_that_no_manifest_has_under_the_keys_that_it_has(bench):
+    bench.pipes(LIVE)
+    bench.manifest(
+        "version: 1\n# ours\norgs:\n  acme:\n    connection_folders: {sky: {title: cloud}}\n", "orgs/acme.yaml"
+    )
+    assert bench.run("import", *bench.local, "acme").status == 0
+    text = (bench.folder / "orgs" / "acme.yaml").read_text()
+    assert "# ours" in text
+    written = yaml.safe_load(text)["orgs"]["acme"]
+    assert written["connection_folders"]["sky"] == {"title": "cloud"}
+    assert {one.get("folder") for one in written["connection_folders"].values()} == {None, "sky"}
+    assert written["connections"]["gcp"]["folder"] == "sky"
+    assert bench.plan("orgs", "--detailed-exitcode").status == 0

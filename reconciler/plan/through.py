@@ -1,0 +1,163 @@
+"""Which workspaces may use what by the folders that it is in, and what a pull request changes in it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import connection, connection_folder, folder_permission, org, workspace
+from reconciler.model.access import Route
+from reconciler.model.address import join
+from reconciler.model.plan import Change
+from reconciler.model.review import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from reconciler.model.access import Access
+    from reconciler.model.desired import Node
+    from reconciler.model.diagnostic import Source
+    from reconciler.model.live import Resource
+
+    People = Callable[[Access, str], tuple[str, ...]]
+
+FOLDER, PERMISSION = connection_folder.KIND.name, folder_permission.KIND.name
+CONNECTION, WORKSPACE = connection.KIND.name, workspace.KIND.name
+INSIDE = "folder"
+
+
+# --- access -----------------------------------------------------------------------------------------------------------
+
+
+def of_node(above: Node, node: Node) -> tuple[dict[str, tuple[str, Source]], bool]:
+    """The workspaces that may use a connection or folder by a folder that it is in, each with that folder and the line;
+    and whether the manifests tell them all.
+    """
+    there = above.children.get(FOLDER)
+    if there is None:
+        return {}, True  # they say nothing of folders
+    found: dict[str, tuple[str, Source]] = {}
+    whole, name = INSIDE in node.attrs, node.attrs.get(INSIDE)
+    seen: set[str] = set()
+    while name is not None and name not in seen and name in there:
+        seen.add(name)
+        spaces = there[name].children.get(PERMISSION)
+        whole = whole and spaces is not None
+        for space, one in (spaces or {}).items():
+            found.setdefault(space, (name, one.source))
+        name = there[name].attrs.get(INSIDE)
+    return found, whole
+
+
+def of_live(above: Resource, one: Resource) -> tuple[dict[str, str], bool]:
+    """The same of a live connection: the workspaces by handle, each with the folder; and whether all was read."""
+    if not above.was_read(FOLDER):
+        return {}, True
+    there = above.of(FOLDER)
+    handles = {space.id: space.handle for space in above.of(WORKSPACE).values()}
+    found: dict[str, str] = {}
+    whole, name = True, one.attrs.get(INSIDE)
+    seen: set[str] = set()
+    while name is not None and name not in seen and name in there:
+        seen.add(name)
+        whole = whole and there[name].was_read(PERMISSION)
+        for row in there[name].of(PERMISSION).values():
+            found.setdefault(handles.get(row.id, row.handle), name)
+        if there[name].inherited_of(PERMISSION):  # permitted in all of the organization
+            found.update({handle: name for handle in handles.values() if handle not in found})
+        name = there[name].attrs.get(INSIDE)
+    return found, whole
+
+
+def routes(name: str, connection_: str, found: Mapping[str, tuple[str, Source | None]]) -> list[Route]:
+    """The routes of a connection of the org `name` that folders give."""
+    return [Route(connection_, f"{name}/{space}", source, folder) for space, (folder, source) in found.items()]
+
+
+# --- review -----------------------------------------------------------------------------------------------------------
+
+
+def pairs(name: str, above: Node, before: Node | None) -> Iterator[tuple[str, Node, Node | None]]:
+    """The address and node of each folder of HEAD's org `name`, with what BASE has for it: under the same key, else of the
+    same title in the same place.
+    """
+    earlier = before.children.get(FOLDER, {}) if before is not None else {}
+    listed = above.children.get(FOLDER, {})
+    for key, node in listed.items():
+        alike = (
+            one
+            for one in earlier.values()
+            if one.name not in listed and not one.absent and not node.absent and one.attrs == node.attrs
+        )
+        yield join(join(None, org.KIND.name, name), FOLDER, key), node, earlier.get(key) or next(alike, None)
+
+
+def statements(
+    name: str, above: Node, before: Node | None, spaces: Mapping[str, str], old: Access, new: Access, people: People
+) -> Iterator[Statement]:
+    """What HEAD changes in who may use what by the folders of the org `name`; `spaces`, `old` and `new` as in `routes`."""
+    known = set()
+    for address, node, earlier in pairs(name, above, before):
+        known.add(earlier.name if earlier is not None else node.name)
+        if node.absent:
+            if earlier is None or not earlier.absent:
+                yield Statement("absent", address, reason=node.reason, source=node.source)
+            continue
+        wanted, had = node.children.get(PERMISSION), _spaces(earlier, spaces)
+        if wanted is None:
+            continue
+        for space, one in wanted.items():
+            if space not in had:
+                place = f"{name}/{space}"
+                yield Statement("opened", address, after=place, names=people(new, place), source=one.source)
+        for space in sorted(had - set(wanted)):
+            place = f"{name}/{space}"
+            source = (node.sources or {}).get(PERMISSION)
+            yield Statement("closed", address, place, names=people(old, place), source=source)
+    for key, one in (before.children.get(FOLDER, {}) if before is not None else {}).items():
+        if key not in known and not one.absent and not above.absent:
+            yield Statement("left-alone", join(join(None, org.KIND.name, name), FOLDER, key))
+
+
+def moved(
+    address: str, sides: tuple[Node, Node | None], node: Node, earlier: Node | None,
+    spaces: Mapping[str, str], old: Access, new: Access, people: People,
+) -> Iterator[Statement]:  # fmt: skip
+    """Where a connection may be used, or may no longer, since it or a folder above it is in another one; `sides` are the
+    org in HEAD and in BASE. What a folder itself lets in or out is said of the folder.
+    """
+    above, before = sides
+    if node.absent or before is None or INSIDE not in node.attrs:
+        return
+    has, _ = of_node(above, node)
+    was = of_node(before, earlier)[0] if earlier is not None and not earlier.absent else {}
+    had = {spaces.get(space, space): found for space, found in was.items()}
+    line = (node.sources or {}).get(INSIDE, node.source)
+    here, there = above.children.get(FOLDER, {}), before.children.get(FOLDER, {})
+    for space, (folder, _) in has.items():
+        if space not in had and space in _spaces(there.get(folder), spaces):
+            place = f"{above.name}/{space}"
+            yield Statement("usable", address, folder, place, people(new, place), source=line)
+    for space, (folder, _) in had.items():
+        kept = here.get(folder)
+        closed = kept is not None and space not in kept.children.get(PERMISSION, {space: None})
+        if space not in has and not closed:
+            place = f"{above.name}/{space}"
+            yield Statement("unusable", address, place, folder, people(old, place), source=line)
+
+
+def _spaces(node: Node | None, spaces: Mapping[str, str]) -> set[str]:
+    """Which workspaces may use what is in a folder in BASE, by the handles of HEAD."""
+    return {spaces.get(space, space) for space in node.children.get(PERMISSION, {})} if node is not None else set()
+
+
+def changes(address: str, node: Node, before: Node | None, spaces: Mapping[str, str]) -> Iterator[Change]:
+    """The changes of which workspaces may use what is in a folder."""
+    wanted, had = node.children.get(PERMISSION), _spaces(before, spaces)
+    if node.absent or wanted is None:
+        return
+    for space, one in wanted.items():
+        if space not in had:
+            yield Change("create", PERMISSION, join(address, PERMISSION, space), None, {}, (), one.source)
+    for space in sorted(had - set(wanted)):
+        source = (node.sources or {}).get(PERMISSION)
+        yield Change("delete", PERMISSION, join(address, PERMISSION, space), {}, None, (), source, "unlisted")
