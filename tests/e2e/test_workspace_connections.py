@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 from contextlib import closing
 
 import pytest
 import yaml
 
+from e2e.test_killed import deadly
 from reconciler.sandbox import app
 
 SECRET = 'own/"XUtn\\FEMI+bPxRfi'
@@ -548,3 +550,51 @@ def test_lock_keeps_what_was_sent_and_drops_what_is_gone(own):
     own.client().ok("DELETE", f"{PATH}/aws_own")
     assert own.run("lock", *own.local).status == 0
     assert NAME not in own.lock_text()
+
+
+# --- kill -9 ----------------------------------------------------------------------------------------------------------
+
+BEFORE = WORLD.replace(
+    "attached: [shared]}",
+    "attached: [shared], connections: {net: {plugin: net}, old: {plugin: net}, aws: {plugin: aws, config: {a: 1}}}}",
+)
+AFTER = """
+orgs:
+  acme:
+    workspaces:
+      prod:
+        connections:
+          net_new: {renamed_from: net, config: {a: 2}}
+          old: {absent: true}
+          aws: {config: {a: 3, secret_key: '${env:OWN_SECRET}'}}
+      lab: {connections: {aws_own: {plugin: aws, config: {secret_key: '${env:OWN_SECRET}'}}}}
+"""
+WRITES = 6  # one workspace, one connection made in it, one changed, one renamed and changed, one deleted
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_wherever_an_apply_is_killed_the_next_one_finishes(own, after):
+    own.manifest(AFTER)
+    for at in range(1, WRITES + 1):
+        own.pipes(BEFORE)
+        for name in ("reconciler.lock.json", ".reconciler/journal.jsonl"):
+            (own.folder / name).unlink(missing_ok=True)
+        with deadly(own, at, after=after) as (killer, host):
+            process = own.start("apply", "--auto-approve", "--host", host)
+            killer.pid = process.pid
+            process.communicate(timeout=120)
+        assert process.returncode == -signal.SIGKILL, f"it was to be killed at write {at}"
+        ran = own.apply()
+        assert ran.status == 0, f"write {at}: {ran.out}{ran.err}"
+        assert own.plan("--detailed-exitcode").status == 0
+        mine, associated = live(own)
+        assert {name: one["config"] for name, one in mine.items()} == {"net_new": {"a": 2}, "aws": {"a": 3}}
+        assert associated == ["shared"]
+        assert live(own, "lab")[0].keys() == {"aws_own"}
+        assert json.loads(digests(own, "aws")).keys() == json.loads(digests(own)).keys() == {"secret_key"}
+        made = [
+            e["target_handle"]
+            for e in own.client().all("/org/acme/audit_log")
+            if "connection.create" in e["action_type"]
+        ]
+        assert made == ["aws_own"]

@@ -1,5 +1,6 @@
 """How many requests a plan that finds nothing to do sends: counts, which a busy machine cannot change."""
 
+import json
 from datetime import date
 from math import ceil
 
@@ -81,6 +82,30 @@ def test_a_shard_reads_its_own_orgs_alone_and_all_shards_together_read_each_once
     below = [path for path in seen if path.startswith("/org/")]
     assert len(below) == len(set(below)) == ORGS * 4  # two lists of its own, and one below each of two workspaces
     assert sorted(set(seen) - set(below)) == ["/actor", "/actor/org"]
+
+
+@pytest.mark.parametrize(("stating", "more"), [(0, 0), (1, 2), (7, 8)])
+def test_connections_of_workspaces_are_read_where_they_are_stated_and_the_orgs_once_beside_them(
+    tmp_path, stating, more
+):
+    spaces = {f"ws{number}": {"connections": {"own": {"plugin": "net"}}} for number in range(10)}
+    world = {"actor": "alice", "users": {"alice": {}}, "orgs": {"acme": {
+        "members": {"alice": "owner"}, "workspaces": spaces,
+        "connections": {f"shared{number}": {"plugin": "net"} for number in range(60)},
+    }}}  # fmt: skip
+    path = tmp_path / "pipes.db"
+    with Store(path) as store:
+        seed(store, world)
+        token = store.default_token()
+    wanted = {name: space if number < stating else {} for number, (name, space) in enumerate(spaces.items())}
+    text = json.dumps({"version": 1, "orgs": {"acme": {"workspaces": wanted}}}).encode()
+    desired = load_texts({"orgs.yaml": text}, today=date(2026, 11, 24))
+    seen = []
+    settings = Settings("http://sandbox.invalid/api/v0", token, path)
+    with Client(settings, read_only=True, on_request=lambda _m, target, _s, _t: seen.append(target)) as client:
+        plan = make_plan(desired, snapshot(client, desired, {}))
+    assert (plan.changes, plan.refusals, plan.errors) == ((), (), ())
+    assert len(seen) == len(["/actor", "/actor/org", "/org/acme/workspace"]) + more
 
 
 class Body(bytes):
