@@ -454,6 +454,22 @@ def test_drift_tells_what_went_and_came_and_by_whom(own):
     assert by["org.acme/workspace.dev/workspace_connection.aws_own"] == "workspace_connection.update"
 
 
+def test_a_change_in_another_workspace_is_nobodys_doing_here(own):
+    text = HEAD.replace(
+        "dev: {members: {carol: operator}}", "dev: {connections: {aws_own: {plugin: gcp, config: {a: 1}}}}"
+    )
+    own.manifest(text + OWN)
+    own.apply()
+    own.client().ok("PATCH", f"{PATH}/aws_own", {"config": {"regions": ["us-east-1"]}})
+    own.client().ok("PATCH", "/org/acme/workspace/dev/member/carol", {"role": "owner"})
+    own.client("carol").ok("PATCH", "/org/acme/workspace/dev/connection/aws_own", {"config": {"a": 2}})
+    drift = own.run("drift", *own.local, "--format", "json")
+    assert {one["address"]: one["by"]["actor"] for one in drift.json["differences"]} == {
+        NAME: "alice",
+        NAME.replace("prod", "dev"): "carol",
+    }
+
+
 def test_access_tells_who_reaches_it_through_its_workspace(own):
     own.apply()
     for how in ([], ["--live", *own.local]):
