@@ -150,13 +150,15 @@ class Section:
 
 @dataclass(slots=True)
 class Items:
-    """One list of a file, and which of its texts are to go. `colon` is the place behind its key's colon."""
+    """One list of a file, and which of its texts are to go or to come. `colon` is the place behind its key's colon."""
 
     file: File
     path: tuple[str, ...]
     node: yaml.SequenceNode
     colon: int
+    quoted: bool = False  # its key is: a manifest may be JSON
     removed: set[str] = field(default_factory=set)
+    inserted: dict[str, None] = field(default_factory=dict)
 
     @property
     def values(self) -> list[str]:
@@ -164,9 +166,16 @@ class Items:
 
     @property
     def touched(self) -> bool:
-        return bool(self.removed)
+        return bool(self.removed or self.inserted)
+
+    def insert(self, value: str) -> None:
+        if value in self.values and value not in self.removed:
+            raise CannotEditError(f"`{value}` is written there already")
+        self.inserted[value] = None
 
     def remove(self, value: str) -> None:
+        if value not in self.values:
+            raise CannotEditError(f"`{value}` does not stand where it was read")
         if any(item.value == value and item.start_mark.index < self.colon for item in self.node.value):
             raise CannotEditError(f"`{value}` is written through an alias")
         self.removed.add(value)
@@ -174,25 +183,53 @@ class Items:
     def edits(self) -> Iterator[tuple[int, int, str]]:
         """(start, end, text) in characters of the file."""
         found = self.node.value
-        if not self.node.flow_style:
-            for item in found:
-                if item.value in self.removed:
-                    yield self.file.begin(item.start_mark.line), self.file.begin(last_line(item) + 1), ""
-            if all(item.value in self.removed for item in found):
-                yield self.colon, self.colon, " []"
-            return
         kept = [n for n, item in enumerate(found) if item.value not in self.removed]
+        coming = [self._like(value) for value in self.inserted]
+        if not self.node.flow_style:
+            yield from self._in_block(bool(kept), coming)
+            return
+        text = ", ".join(coming)
         if not kept:
-            yield found[0].start_mark.index, _end(found[-1]), ""
+            at = self.node.start_mark.index + 1
+            if found:
+                comma = re.compile(r"\s*,").match(self.file.text, _end(found[-1])) if not text else None
+                yield found[0].start_mark.index, comma.end() if comma else _end(found[-1]), text
+            else:
+                yield at, at, text
             return
         for n, item in enumerate(found[: kept[-1]]):
             if item.value in self.removed:
                 yield item.start_mark.index, found[n + 1].start_mark.index, ""
+        last = _end(found[kept[-1]])
+        if text:
+            yield last, last, f", {text}"
         if kept[-1] + 1 < len(found):
-            start, end = _end(found[kept[-1]]), _end(found[-1])
+            start, end = last, _end(found[-1])
             if "#" in self.file.text[start:end]:  # a comment beside the last that stays; a comma may be the last thing
                 start = found[kept[-1] + 1].start_mark.index
             yield start, end, ""
+
+    def _like(self, value: str) -> str:
+        """A text in the quotes that its neighbours have: a manifest may be JSON."""
+        text = scalar(value)
+        quoted = any(item.style == '"' for item in self.node.value) or self.quoted
+        return json.dumps(value) if quoted and not text.startswith('"') else text
+
+    def _in_block(self, some_stay: bool, coming: list[str]) -> Iterator[tuple[int, int, str]]:
+        file, found = self.file, self.node.value
+        for item in found:
+            if item.value in self.removed:
+                yield file.begin(item.start_mark.line), file.begin(last_line(item) + 1), ""
+        if not coming:
+            if not some_stay:
+                yield self.colon, self.colon, " []"
+            return
+        after = file.begin(last_line(found[-1]) + 1)
+        indent = " " * self.node.start_mark.column
+        text = "".join(f"{indent}- {one}{file.newline}" for one in coming)
+        if not file.text[:after].endswith("\n"):
+            text = file.newline + text.removesuffix(file.newline)
+        yield after, after, text
 
 
 class File:
@@ -258,7 +295,7 @@ class File:
                 raise CannotEditError("no manifest has its list")
             if node.start_mark.index < k.end_mark.index:
                 raise CannotEditError("it is written through an alias")
-            self.lists[path] = Items(self, path, node, self.colon(k))
+            self.lists[path] = Items(self, path, node, self.colon(k), k.style == '"')
         return self.lists[path]
 
     def result(self) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from reconciler.kinds import KINDS, grant, member, workspace
+from reconciler.kinds import KINDS, children_of, grant, member, workspace
 from reconciler.kinds.kind import weaker
 from reconciler.manifest.edit import CannotEditError, File, scalar
 from reconciler.model import address as addresses
@@ -58,7 +58,11 @@ def fix_up(
             left.append((difference, str(error)))
         else:
             # a person's grants go with the membership, or the manifests would grant to nobody
-            groups.setdefault(difference.follows or difference.address, []).append(difference)
+            groups.setdefault(difference.follows or _entry_of(difference), []).append(difference)
+    for name in list(groups):
+        halved = _halved(groups[name])
+        if halved is not None:
+            left.extend((difference, halved) for difference in groups.pop(name))
     before = {key(d) for d in differences} | (remaining(texts) or set())
     taken: list[Difference] = []
 
@@ -82,6 +86,30 @@ def fix_up(
 
     take(list(groups.values()))
     return FixUp(_edited(texts, desired, taken), tuple(left))
+
+
+def _entry_of(difference: Difference) -> str:
+    """What one entry of the manifests says: of a list of handles, everything that is made of one of them."""
+    kind = KINDS[difference.kind]
+    if kind.names is None:
+        return difference.address
+    above, _, handle = difference.address.rpartition(f"/{kind.name}.")
+    return f"{above}/{kind.section}.{handle}"
+
+
+def _halved(found: Sequence[Difference]) -> str | None:
+    """Why one handle of a list cannot say what differs: it stands for several things, and live has only some of them."""
+    kind = KINDS[found[0].kind]
+    if kind.names is None or kind.parent is None or found[0].follows is not None:
+        return None
+    meant = [one.name for one in children_of(kind.parent) if one.section == kind.section]
+    differ = {one.kind for one in found}
+    if differ == set(meant):
+        return None
+    return (
+        f"a handle in `{kind.section}:` means {' and '.join(meant)}, and only the {' and '.join(sorted(differ))} differs: "
+        "apply puts it back, or make them the same in Pipes"
+    )
 
 
 # --- which edits ------------------------------------------------------------------------------------------------------
@@ -114,10 +142,8 @@ class _Editor:
         if what == "replaced":
             raise CannotEditError("it is another object under the same handle: take its entry out of the lock file")
         if KINDS[difference.kind].names is not None:
-            raise CannotEditError(
-                f"it is one of a list: write or strike it in `{KINDS[difference.kind].section}:` by hand"
-            )
-        if what == "renamed":
+            self._in_a_list(difference)
+        elif what == "renamed":
             self._rename(difference)
         elif not KINDS[difference.kind].names_people:
             if what == "changed" and KINDS[difference.kind].attribute(difference.attribute or "").apart:
@@ -212,6 +238,21 @@ class _Editor:
         if source is None:
             raise CannotEditError("no manifest has the section")
         return self._mapping(source.file, address)
+
+    # -- lists of handles
+
+    def _in_a_list(self, difference: Difference) -> None:
+        """Strike a handle, or write one; whatever else is made of it must have come or gone as well."""
+        above, (_, handle) = difference.address.rpartition("/")[0], addresses.split(difference.address)[-1]
+        source = (self._node(above).sources or {}).get(difference.kind)
+        if source is None:
+            raise CannotEditError("no manifest has the list")
+        path = [part for kind, name in addresses.split(above) for part in (KINDS[kind].section, name)]
+        items = self.file(source.file).items((*path, KINDS[difference.kind].section))
+        if difference.what == "removed":
+            items.remove(handle)
+        else:
+            items.insert(handle)
 
     # -- orgs and workspaces
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import json
 import re
+import subprocess
 
 import pytest
+import yaml
 
 WORLD = """
 users: {bob: {}, carol: {}}
@@ -251,7 +253,95 @@ def test_a_fix_up_makes_official_what_it_can_and_says_what_it_cannot(here):
     assert ran.status == 2
     assert "+" not in ran.out  # no patch drops the references that stand there
     assert f"{NAME} (config): Pipes gives no secrets back" in ran.err
-    assert f"{NAME}/attachment.prod: it is one of a list" in ran.err
+    assert (
+        f"{NAME}/attachment.prod: a handle in `workspaces:` means permission and attachment, and only the attachment"
+        in (ran.err)
+    )
+
+
+LISTS = {
+    "flow": "        workspaces: %s\n",
+    "flow of many lines": "        workspaces: [\n          %s,  # ours\n        ]\n",
+    "block": "        workspaces:\n%s",
+    "block with comments": "        workspaces:  # where it may be used\n%s        # the end\n",
+}
+
+
+def listed(form, spaces):
+    """The manifest with the list in some layout; the file ends in it, or goes on behind it."""
+    if form == "flow" or not spaces:
+        text = LISTS["flow"] % f"[{', '.join(spaces)}]"
+    elif form.startswith("flow"):
+        text = LISTS[form] % ", ".join(spaces)
+    else:
+        text = LISTS[form] % "".join(f"          - {one}  # {one} is ours\n" for one in spaces)
+    return HEAD.replace("        workspaces: [prod]\n", text) + "      gcp_old: {plugin: gcp, config: {}}\n"
+
+
+@pytest.mark.parametrize("form", LISTS)
+@pytest.mark.parametrize(
+    ("wanted", "there"),
+    [
+        (["prod"], []),
+        (["prod"], ["dev"]),
+        ([], ["dev"]),
+        (["prod", "dev"], ["prod"]),
+        (["prod", "dev"], ["dev"]),
+        (["prod", "dev"], []),
+        (["prod"], ["dev", "prod"]),
+        (["dev", "prod"], ["prod", "lab"]),
+        (["lab", "dev", "prod"], ["dev"]),
+    ],
+)
+def test_a_fix_up_strikes_and_writes_handles_of_a_list_in_any_layout(here, form, wanted, there):
+    client = here.client()
+    client.ok("POST", "/org/acme/workspace", {"handle": "lab", "instance_type": "db1.shared"})
+    for space in {"prod"} - set(there):
+        client.ok("DELETE", f"/org/acme/workspace/{space}/schema/aws_prod")
+        permission = next(iter(client.all("/org/acme/connection/aws_prod/permission")))["id"]
+        client.ok("DELETE", f"/org/acme/connection/aws_prod/permission/{permission}")
+    for space in set(there) - {"prod"}:
+        client.ok("POST", "/org/acme/connection/aws_prod/permission", {"workspace_handle": space})
+        client.ok("POST", f"/org/acme/workspace/{space}/schema", {"connection_handle": "aws_prod"})
+    text = listed(form, wanted).replace("dev: {", "lab: {members: {}}, dev: {")
+    here.manifest(text)
+    ran = here.run("drift", *here.local, "--fix-up")
+    assert ran.status == 2
+    (here.folder / "fix.patch").write_text(ran.out)
+    subprocess.run(["git", "apply", "fix.patch"], cwd=here.folder, check=True)
+    after = (here.folder / "orgs.yaml").read_text()
+    read = yaml.safe_load(after)["orgs"]["acme"]["connections"]["aws_prod"]["workspaces"]
+    assert sorted(read) == sorted(there)
+    assert here.run("drift", *here.local).status == 0
+    kept = [one for one in wanted if one in there and form.startswith("block")]
+    assert all(f"- {one}  # {one} is ours" in after for one in kept)
+    touched = [line for line in text.splitlines() if not re.search("workspaces:$|workspaces: |prod|dev|lab", line)]
+    assert [line for line in touched if line not in after.splitlines()] == []
+
+
+def test_a_fix_up_writes_a_list_of_a_json_manifest_as_json(here):
+    client = here.client()
+    client.ok("POST", "/org/acme/connection/aws_prod/permission", {"workspace_handle": "dev"})
+    client.ok("POST", "/org/acme/workspace/dev/schema", {"connection_handle": "aws_prod"})
+    for spaces in ([], ["prod"]):
+        if not spaces:
+            wanted = yaml.safe_load(HEAD)
+        wanted["orgs"]["acme"]["connections"]["aws_prod"]["workspaces"] = spaces
+        here.manifest(json.dumps(wanted))
+        ran = here.run("drift", *here.local, "--fix-up")
+        (here.folder / "fix.patch").write_text(ran.out)
+        subprocess.run(["git", "apply", "fix.patch"], cwd=here.folder, check=True)
+        read = json.loads((here.folder / "orgs.yaml").read_text())
+        assert sorted(read["orgs"]["acme"]["connections"]["aws_prod"]["workspaces"]) == ["dev", "prod"]
+
+
+def test_an_import_takes_over_what_a_list_has_more_or_less(here):
+    client = here.client()
+    client.ok("POST", "/org/acme/connection/aws_prod/permission", {"workspace_handle": "dev"})
+    client.ok("POST", "/org/acme/workspace/dev/schema", {"connection_handle": "aws_prod"})
+    assert here.run("import", *here.local, "acme").status == 0
+    assert "workspaces: [prod, dev]" in (here.folder / "orgs.yaml").read_text()
+    assert here.plan("--detailed-exitcode").status == 0
 
 
 def test_an_import_over_what_differs_in_a_list_writes_nothing_wrong(here):
