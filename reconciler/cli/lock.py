@@ -144,11 +144,13 @@ def whole_lists(desired: Desired) -> Desired:
 
 
 def _listed(node: Node) -> Node:
+    from msgspec import structs
+
     spaces = {
-        name: replace(space, absent=False, children={k: v for k, v in space.children.items() if k != "grant"})
+        name: structs.replace(space, absent=False, children={k: v for k, v in space.children.items() if k != "grant"})
         for name, space in node.children.get("workspace", {}).items()
     }
-    return replace(node, absent=False, children={"member": {}, **node.children, "workspace": spaces})
+    return structs.replace(node, absent=False, children={"member": {}, **node.children, "workspace": spaces})
 
 
 def _refuse(path: Path, open_ones: Sequence[Undecided]) -> int:

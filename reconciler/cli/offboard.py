@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import DONE, ERROR, REFUSED, common
-from reconciler.model.diagnostic import Refusal
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
     from reconciler.manifest.offboard import Somebody
     from reconciler.model.desired import Desired
+    from reconciler.model.diagnostic import Refusal
     from reconciler.model.live import Lock
 
 
@@ -32,6 +32,7 @@ def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
     from reconciler.manifest.edit import CannotEditError, unified
     from reconciler.manifest.files import read_all
     from reconciler.manifest.offboard import leave
+    from reconciler.model.diagnostic import Refusal
     from reconciler.report.text import escape, render_refusals
 
     found = common.load(paths, common.today())
@@ -66,6 +67,7 @@ def _who(person: str, desired: Desired, lock: Lock) -> Somebody | Refusal:
     from difflib import get_close_matches
 
     from reconciler.manifest.offboard import everybody, who
+    from reconciler.model.diagnostic import Refusal
 
     found = who(person, desired, lock)
     if not found:

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from reconciler.kinds import connection_folder, permission
 from reconciler.kinds.kind import Kind, Place, unchanging
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def resource(row: permission.Row) -> Resource:
-    return replace(permission.resource(row), kind=KIND.name)
+    return msgspec.structs.replace(permission.resource(row), kind=KIND.name)
 
 
 def collection(place: Place) -> str:

@@ -6,7 +6,7 @@ What comes out is read again: the person appears nowhere else, and nobody else's
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -302,7 +302,7 @@ def _others(desired: Desired, theirs: frozenset[str]) -> Any:
     """All that is said of everybody and everything else."""
 
     def said(node: Node) -> Any:
-        own = [getattr(node, one.name) for one in fields(node) if one.name not in _ELSEWHERE]
+        own = [getattr(node, name) for name in node.__struct_fields__ if name not in _ELSEWHERE]
         groups = [
             {
                 kind: {

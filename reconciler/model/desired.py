@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
     from datetime import date
 
     from reconciler.model.diagnostic import Diagnostic, Source
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True, gc=False):
     """Who a name in the manifests is in Pipes: by handle, or by the email that an invitation goes to."""
 
     name: str
@@ -31,8 +32,7 @@ class Rules:
     max_removals_percent: int = 25
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct, gc=False):
     """One wanted object (an org, a member, a workspace, a grant), or with `absent` one that must not be.
 
     `attrs` holds only what is written; None in it means "clear". `sources` gives the line of each attribute where it
@@ -52,7 +52,7 @@ class Node:
     then: str | None = None
     reason: str | None = None
     sources: dict[str, Source] | None = None
-    children: dict[str, dict[str, Node]] = field(default_factory=dict)
+    children: dict[str, dict[str, Node]] = msgspec.field(default_factory=dict)
     expired: dict[str, dict[str, Node]] | None = None  # entries whose time is up: they state a removal
     rotate: date | None = None  # what refers to secrets is to be sent again once, from that day on
     rewrite: str | None = None  # why it is sent although live does not tell a difference (`reconciler.apply.secrets`)
@@ -85,3 +85,8 @@ class Desired:
         """Who `name` is: as `people:` says, else the Pipes user of that handle."""
         found = self.people.get(name)
         return found if found is not None else Person(name, name)
+
+    def handle(self, name: str) -> str | None:
+        """The handle of `person(name)`, None for one who is known by an email only."""
+        found = self.people.get(name)
+        return found.handle if found is not None else name

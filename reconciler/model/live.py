@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from reconciler.model.address import covers
 
 if TYPE_CHECKING:
@@ -12,8 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-@dataclass(slots=True)
-class Resource:
+class Resource(msgspec.Struct, gc=False):
     """One live object.
 
     `id` is what never changes: the object's own id, and for members and grants the user's id. `version` is its

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from reconciler.kinds import children_of, grant, logo, member, named_below, secret, workspace
 from reconciler.kinds import org as org_kind
 from reconciler.kinds.kind import Place, weaker
@@ -29,6 +31,7 @@ ROLE = member.KIND.attribute("role")
 def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSheet]:
     """Compare every managed org with live, in the order of their names."""
     everything = {**live.others, **live.orgs}
+    name_of = {person.handle: person.name for person in desired.people.values() if person.handle}
     wanted = dict(sorted(desired.orgs.items()))
     siblings = {**desired.elsewhere, **wanted}
     unreadable = {u.org: u for u in live.unreadable}
@@ -53,7 +56,7 @@ def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSh
                 )
             )
         elif match is not None:
-            _org(sheet, match, desired, live, everything, lock)
+            _org(sheet, match, desired, live, everything, name_of, lock)
         found.append(sheet)
     return found
 
@@ -64,6 +67,7 @@ def _org(
     desired: Desired,
     live: Snapshot,
     everything: Mapping[str, Resource],
+    name_of: Mapping[str, str],
     lock: identity.Known,
 ) -> None:
     kind, want, have = org_kind.KIND, match.want, match.have
@@ -123,7 +127,7 @@ def _org(
                 "grant in look missing, and applying will be refused by Pipes"
             )
     _reset(sheet, live, desired)
-    _members(sheet, place, live_members, desired, lock, live)
+    _members(sheet, place, live_members, name_of, desired, lock, live)
     for child in named_below(kind.name):
         if child.name in want.children:
             _named(sheet, child, sheet.address, place, match, desired, lock)
@@ -150,7 +154,7 @@ def _with_logo(sheet: OrgSheet, want: Node, have: Resource, lock: identity.Known
             f"the logo of {sheet.name} is fetched from {wanted} when this is applied, whatever is there then: nobody has "
             f"reviewed the picture; {logo.PIN}… behind the URL pins it"
         )
-    return replace(have, attrs={**have.attrs, logo.MARK: found or url or "unknown"})
+    return msgspec.structs.replace(have, attrs={**have.attrs, logo.MARK: found or url or "unknown"})
 
 
 def _reset(sheet: OrgSheet, live: Snapshot, desired: Desired) -> None:
@@ -307,6 +311,7 @@ def _members(
     sheet: OrgSheet,
     place: Place,
     live_members: Mapping[str, Resource],
+    name_of: Mapping[str, str],
     desired: Desired,
     lock: identity.Known,
     live: Snapshot,
@@ -343,7 +348,6 @@ def _members(
     sheet.refusals.extend(people.refusals)
     sheet.notes.extend(people.notes)
     sheet.waiting = people.waiting
-    name_of = {person.handle: person.name for person in desired.people.values() if person.handle}
     locked_names = lock.names_in_org.get(sheet.address, {})
     by_row = {who.have.id: name for name, who in people.found.items() if who.have is not None}
     for row in live_members.values():
@@ -384,7 +388,10 @@ def _member(
         if draft is not None and node.name in (sheet.want.expired or {}).get("member", {}):
             draft.reason, draft.stated = "expired", True  # a weaker entry takes over from the one whose time is up
         entry = sheet.members[who.key]
-        entry.after, entry.via = {**who.have.attrs, **node.attrs}, node.via
+        entry.via = node.via
+        if draft is None:
+            return
+        entry.after = {**who.have.attrs, **node.attrs}
         if entry.before != entry.after and weaker(ROLE, who.have.attrs.get("role"), node.attrs.get("role")):
             over = draft is not None and draft.reason == "expired"
             entry.lost = node.via or ("expired" if over else "the role written down")
@@ -393,7 +400,7 @@ def _member(
         _warn(sheet, node, f"{node.name} owns {sheet.name} through the tenant already")
     person = desired.person(node.name)
     if person.handle is None and not who.by_email:
-        person = replace(person, handle=who.key)
+        person = msgspec.structs.replace(person, handle=who.key)
     new_place = replace(place, person=person)
     sheet.drafts.append(
         Draft(
@@ -528,7 +535,7 @@ def _named(
                     )
                 )
             # an update comes after the rename, so its requests name the object as it is called then
-            then = replace(have, handle=name) if match.renamed else have
+            then = msgspec.structs.replace(have, handle=name) if match.renamed else have
             draft = _update(sheet, kind, address, above, here, then, want)
             if draft is not None and secret.FIELD in draft.attrs:
                 _secrets_at_stake(sheet, draft, lock.entries.get(address), desired.day)
@@ -623,7 +630,7 @@ def _hidden(kind: Kind, have: Resource | None, want: Node, known: LockEntry | No
     for name in names:
         places = {*secret.references(want.attrs.get(name)), *(sent if isinstance(sent, dict) else ())}
         attrs[name] = secret.hidden(attrs[name], places)
-    return replace(have, attrs=attrs)
+    return msgspec.structs.replace(have, attrs=attrs)
 
 
 def _listed(sheet: OrgSheet, place: Place, address: str, match: identity.Match) -> None:
@@ -682,7 +689,7 @@ def _listed(sheet: OrgSheet, place: Place, address: str, match: identity.Match) 
                     place,
                     handle,
                     {},
-                    replace(row, handle=handle),
+                    msgspec.structs.replace(row, handle=handle),
                     None,
                     "unlisted",
                     needs=tuple(addresses.join(address, k.name, handle) for k in after),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
     from reconciler.kinds.kind import Kind, Place
     from reconciler.model.desired import Node
@@ -33,8 +35,7 @@ class Draft:
     needs: tuple[str, ...] = ()  # addresses whose own steps, if there are any, must have succeeded before
 
 
-@dataclass(slots=True)
-class Membership:
+class Membership(msgspec.Struct, gc=False):
     """One person in one org, before and after the plan."""
 
     label: str  # the manifest's name, with the Pipes handle behind it where that differs

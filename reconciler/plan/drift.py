@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from reconciler.kinds import KINDS, children_of, grant, member, named_below, org, workspace
 from reconciler.model import address as addresses
 from reconciler.model.desired import Node, Person
@@ -172,7 +174,7 @@ class _View:
         if not KINDS[kind].names_people:
             return name
         entry = self.lock.get(address)
-        return self.desired.person(name).handle or (entry.handle if entry is not None else None) or name
+        return self.desired.handle(name) or (entry.handle if entry is not None else None) or name
 
     def _siblings(self, address: str) -> Mapping[str, Resource]:
         parts = addresses.split(address)
@@ -466,7 +468,7 @@ def _followed(desired: Desired, renamed: Mapping[str, Resource]) -> Desired:
         (_, name), *rest = addresses.split(address)
         node = orgs[name]
         if not rest:
-            orgs[name] = replace(node, renamed_from=live.handle)
+            orgs[name] = msgspec.structs.replace(node, renamed_from=live.handle)
         elif not KINDS[rest[-1][0]].names_people:
             orgs[name] = _stated_back(node, rest, live.handle)
         else:
@@ -478,11 +480,11 @@ def _followed(desired: Desired, renamed: Mapping[str, Resource]) -> Desired:
 def _stated_back(node: Node, path: Sequence[tuple[str, str]], handle: str) -> Node:
     """`node` with the rename of what is at `path` below it, from `handle`, stated."""
     if not path:
-        return replace(node, renamed_from=handle)
+        return msgspec.structs.replace(node, renamed_from=handle)
     (kind, name), *rest = path
     siblings = node.children[kind]
     found = _stated_back(siblings[name], rest, handle)
-    return replace(node, children={**node.children, kind: {**siblings, name: found}})
+    return msgspec.structs.replace(node, children={**node.children, kind: {**siblings, name: found}})
 
 
 # --- who did it -------------------------------------------------------------------------------------------------------
@@ -662,7 +664,7 @@ def _whole(node: Node) -> Node:
     children: dict[str, dict[str, Node]] = {kind.name: {} for kind in children_of(node.kind)} | node.children
     for kind in named_below(node.kind):
         children[kind.name] = {name: _whole(child) for name, child in children[kind.name].items()}
-    return replace(node, children=children)
+    return msgspec.structs.replace(node, children=children)
 
 
 def both(one: Desired, other: Desired) -> Desired:
@@ -688,7 +690,7 @@ def _both(one: Node, other: Node) -> Node:
     }
     if one.absent or other.absent:  # to delete it, all that lies in it has to be known
         children = {kind.name: {} for kind in children_of(one.kind) if kind.told} | children
-    return replace(
+    return msgspec.structs.replace(
         one,
         attrs={**other.attrs, **one.attrs},
         absent=one.absent and other.absent,

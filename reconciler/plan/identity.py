@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from reconciler.kinds import member, named_below, named_in
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal
@@ -279,8 +281,7 @@ def _lengthened(new: str, old: str) -> bool:
     return len(short) >= SHORTEST and longer and long.strip("0123456789") != short.strip("0123456789")
 
 
-@dataclass(slots=True)  # not frozen: there is one for each row, and a frozen one takes four times as long to make
-class Who:
+class Who(msgspec.Struct, gc=False):
     """A person of the manifest in one org. `key` is the live handle, or the name where only an email is known."""
 
     name: str
@@ -354,10 +355,15 @@ def match_people(scene: Scene, names: Iterable[str], desired: Desired, lock: Kno
     by_id = {row.id: row for row in live_members.values()}
     first_invitations: list[str] = []
     for name in names:
-        person = desired.person(name)
+        handle = desired.handle(name)
         entry = lock.entries.get(addresses.join(org, "member", name))
+        ids = {entry.id} if entry else lock.ids_of_name.get(name, set())
+        have = live_members.get(handle) if handle is not None else None
+        if have is not None and (not ids or have.id in ids):  # nearly everybody in nearly every plan
+            people.found[name] = Who(name, have.handle, have, inherited.get(have.handle))
+            continue
+        person = desired.person(name)
         if person.handle is None:
-            ids = {entry.id} if entry else lock.ids_of_name.get(name, set())
             rows = [by_id[i] for i in sorted(ids) if i in by_id]
             if len(rows) == 1:
                 people.found[name] = Who(name, rows[0].handle, rows[0])
@@ -375,15 +381,13 @@ def match_people(scene: Scene, names: Iterable[str], desired: Desired, lock: Kno
                 people.found[name] = Who(name, name, None, by_email=True)
                 first_invitations.append(name)
             continue
-        have = live_members.get(person.handle)
-        ids = {entry.id} if entry else lock.ids_of_name.get(name, set())
         renamed = next((by_id[i] for i in sorted(ids) if i in by_id and by_id[i].handle != person.handle), None)
-        if renamed is not None and (have is None or have.id not in ids):
+        if renamed is not None:
             people.spared.add(renamed.id)
             people.refusals.append(_person_renamed(org, person, renamed))
-        elif have is not None and ids and have.id not in ids:
+        elif have is not None:
             people.refusals.append(_other_person(org, person, have.id, ids, lock))
-        elif have is None and ids and person.handle in scene.identities:
+        elif ids and person.handle in scene.identities:
             holder = scene.identities[person.handle]
             if holder is None:
                 people.refusals.append(_person_gone(org, person, ids))
@@ -392,7 +396,7 @@ def match_people(scene: Scene, names: Iterable[str], desired: Desired, lock: Kno
             else:
                 people.found[name] = Who(name, person.handle, None, inherited.get(person.handle))
         else:
-            people.found[name] = Who(name, person.handle, have, inherited.get(person.handle))
+            people.found[name] = Who(name, person.handle, None, inherited.get(person.handle))
         if name not in people.found and have is not None:
             people.spared.add(have.id)
     # who took the handle of one listed person is perhaps another one of them, under a new name
@@ -538,9 +542,7 @@ def _handles(desired: Desired) -> set[str]:
     for org in (*desired.orgs.values(), *desired.elsewhere.values()):
         for holder in (org, *org.children.get("workspace", {}).values()):
             for section in (*holder.children.values(), *(holder.expired or {}).values()):
-                found.update(
-                    desired.person(n.name).handle or "" for n in section.values() if n.kind in ("member", "grant")
-                )
+                found.update(desired.handle(n.name) or "" for n in section.values() if n.kind in ("member", "grant"))
     return found
 
 

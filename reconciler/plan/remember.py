@@ -51,7 +51,7 @@ def _of_org(sheet: OrgSheet, desired: Desired, live: Snapshot, lock: Lock, known
     for name, who in sheet.people.items():
         address = addresses.join(sheet.address, member.KIND.name, name)
         if who.have is not None:
-            by_email = desired.person(name).handle is None
+            by_email = desired.handle(name) is None
             entry = entry_of(known, address, who.have.id, who.have.handle if by_email else None)
             found[address] = _dated(entry, who.have) if by_email else entry
         elif address in wanted and address in known:
@@ -161,7 +161,7 @@ def refreshed(desired: Desired, live: Snapshot, lock: Lock) -> Refreshed:
         for sheet in sheets
         if sheet.have is not None and sheet.address not in doubted
         for address in sorted(set(_wanted(sheet.want)) - set(found) - doubted)
-        if _is_person(address) and desired.person(addresses.split(address)[-1][1]).handle is None
+        if _is_person(address) and desired.handle(addresses.split(address)[-1][1]) is None
     ]
     return Refreshed(lock, found, tuple(removed), tuple(doubts), tuple(unknown))
 

@@ -493,7 +493,10 @@ def test_a_list_that_we_may_not_see_leaves_its_org_out(scripted):
 
 @pytest.mark.parametrize("handle", ["", "..", "a/b", "a?b", "a b", "a\nb", "a%2fb"])
 def test_a_row_whose_handle_would_lead_elsewhere_is_not_taken(scripted, handle):
-    rows = [{"user_id": "u_1", "user_handle": handle, "role": "owner", "scope": "org"}]
+    rows = [
+        {"user_id": f"u_{number}", "user_handle": one, "role": "owner", "scope": "org"}
+        for number, one in enumerate(["alice", handle, "bob"])
+    ]
     got = scripted({"/org/acme/member": {"items": rows}}, org("acme", members=["bob"]))
     assert codes(got) == [("acme", "empty-read")]
     assert "cannot be a handle" in got.unreadable[0].why

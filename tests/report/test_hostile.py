@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import msgspec
 import pytest
 
 from reconciler.report import FORMATS, Validation, render
@@ -20,8 +21,9 @@ def spoiled(value, raw):
         return {f"{raw}{key}": spoiled(item, raw) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(spoiled(item, raw) for item in value)
-    if dataclasses.is_dataclass(value):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct):
+        kind = dataclasses if dataclasses.is_dataclass(value) else msgspec.structs
+        fields = {field.name: getattr(value, field.name) for field in kind.fields(value)}
         changed = {name: item if name in FIXED else spoiled(item, raw) for name, item in fields.items()}
         return type(value)(**changed)
     return value
