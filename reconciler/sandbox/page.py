@@ -9,6 +9,9 @@ import msgspec
 from reconciler.sandbox.problems import Problem
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
     import falcon
 
     from reconciler.sandbox.store import Store
@@ -50,6 +53,13 @@ td { overflow-wrap: anywhere } code { font-size: .9em } .empty { color: #666 }
 {% else %}<tr><td colspan="4" class="empty">nobody</td></tr>{% endfor %}
 </table>
 {% else %}<p class="empty">none</p>{% endfor %}
+<h2>Connections</h2>
+<table><tr><th>Connection</th><th>Plugin</th><th>Folder</th><th>May be used in</th><th>Attached in</th></tr>
+{% for one in connections %}<tr><td>{{ one.name }}</td><td>{% if one.is_folder %}a folder{% else %}{{ one.plugin }}{% endif %}</td>
+<td>{{ one.folder }}</td><td>{{ one.usable|join(", ") }}{% if one.own %} (its own){% endif %}</td>
+<td>{{ one.attached|join(", ") }}</td></tr>
+{% else %}<tr><td colspan="5" class="empty">none</td></tr>{% endfor %}
+</table>
 <h2>Audit log</h2>
 <table><tr><th>When</th><th>Who</th><th>What</th><th>Whom</th><th>Details</th></tr>
 {% for entry in entries %}<tr><td>{{ entry.created_at }}</td><td>{{ entry.actor_handle }} ({{ entry.actor_ip }})</td>
@@ -71,7 +81,7 @@ td { overflow-wrap: anywhere } code { font-size: .9em } .empty { color: #666 }
 
 
 class Page:
-    """`/`: all orgs; `/?org=HANDLE`: one of them with members, grants, pending invitations and its audit log."""
+    """`/`: all orgs; `/?org=HANDLE`: one of them with members, grants, pending invitations, connections and its audit log."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -144,7 +154,56 @@ class Page:
                     ],
                 )
             ]
-        return {"org": _object(row[1]), "members": members, "workspaces": workspaces, "entries": entries}
+            connections = _connections(db, org_id, handle)
+        return {
+            "org": _object(row[1]), "members": members, "workspaces": workspaces, "connections": connections,
+            "entries": entries,
+        }  # fmt: skip
+
+
+def _connections(db: sqlite3.Connection, org_id: str, org: str) -> list[dict[str, Any]]:
+    """An org's connections and folders, and those of its workspaces, without configurations: a secret may be in them.
+
+    What is permitted for a folder is permitted for all that is in it.
+    """
+    found = db.execute(
+        "SELECT n.id, n.name, n.folder, n.parent, (n.head || '}') ->> 'plugin', w.handle FROM connection n"
+        " LEFT JOIN workspace w ON w.id = n.workspace_id WHERE n.org_id = ? ORDER BY n.name, n.id",
+        (org_id,),
+    ).fetchall()
+    above = {id_: (parent, name) for id_, name, _, parent, _, _ in found}
+    usable: dict[str, set[str]] = {}
+    for id_, space in db.execute(
+        "SELECT p.connection_id, w.handle FROM connection_permission p"
+        " LEFT JOIN workspace w ON w.id = p.workspace_id WHERE p.org_id = ?",
+        (org_id,),
+    ):
+        usable.setdefault(id_, set()).add(space or f"all of {org}")
+    attached: dict[str, list[str]] = {}
+    for id_, space in db.execute(
+        "SELECT s.connection_id, w.handle FROM workspace_schema s JOIN workspace w ON w.id = s.workspace_id"
+        " WHERE w.org_id = ? ORDER BY w.handle",
+        (org_id,),
+    ):
+        attached.setdefault(id_, []).append(space)
+
+    def chain(id_: str | None) -> Iterator[str]:
+        while id_ is not None:
+            yield id_
+            id_ = above[id_][0]
+
+    return [
+        {
+            "name": name,
+            "is_folder": bool(folder),
+            "plugin": plugin or "",
+            "folder": " / ".join(above[one][1] for one in reversed([*chain(parent)])),
+            "own": own is not None,
+            "usable": [own] if own is not None else sorted(set().union(*(usable.get(one, ()) for one in chain(id_)))),
+            "attached": [own] if own is not None else attached.get(id_, []),
+        }
+        for id_, name, folder, parent, plugin, own in found
+    ]
 
 
 class Avatar:

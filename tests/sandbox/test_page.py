@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from html.parser import HTMLParser
 
@@ -42,6 +43,65 @@ def test_the_page_shows_what_there_is_and_what_was_done(acme):
     ):
         assert shown in org, shown
     assert acme.store.default_token() not in front + org
+
+
+LINKS = {
+    "users": {"alice": {}},
+    "orgs": {
+        "acme": {
+            "members": {"alice": "owner"},
+            "workspaces": {
+                "prod": {"attached": ["aws"], "connections": {"local": {"plugin": "net"}}},
+                "dev": {},
+            },
+            "connection_folders": {"clouds": {"permitted": ["dev"]}},
+            "connections": {
+                "aws": {"plugin": "aws", "permitted": ["prod"], "config": {"credentials": "never-shown", "host": "db"}},
+                "gcp": {"plugin": "gcp", "folder": "clouds", "permitted": ["prod"]},
+            },
+        },
+        "beta": {"members": {"alice": "owner"}, "connections": {"other": {"plugin": "elsewhere"}}},
+    },
+}
+
+
+def rows(html):
+    """The cells of each row of the table of connections."""
+    table = html.partition("<h2>Connections</h2>")[2].partition("</table>")[0]
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in table.split("<tr>")]
+    return [[" ".join(cell.split()) for cell in row] for row in cells if row]
+
+
+def test_the_page_shows_an_orgs_connections_and_who_may_use_them(sandboxes):
+    alice = sandboxes(LINKS).client()
+    everywhere = alice.ok("POST", "/org/acme/connection", {"handle": "zz", "plugin": "net"})
+    alice.ok("POST", f"/org/acme/connection/{everywhere['handle']}/permission", {"identity_handle": "acme"})
+    html = page(alice, "?org=acme")
+    assert rows(html) == [
+        ["aws", "aws", "", "prod", "prod"],
+        ["clouds", "a folder", "", "dev", ""],
+        ["gcp", "gcp", "clouds", "dev, prod", ""],
+        ["local", "net", "", "prod (its own)", "prod"],
+        ["zz", "net", "", "all of acme", ""],
+    ]
+    assert "never-shown" not in html
+    assert rows(
+        page(
+            sandboxes({"users": {"alice": {}}, "orgs": {"acme": {"members": {"alice": "owner"}}}}).client(), "?org=acme"
+        )
+    ) == [["none"]]
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "</td>"])
+def test_what_a_connection_says_of_itself_is_no_markup(sandboxes, text):
+    sandbox = sandboxes(LINKS)
+    alice = sandbox.client()
+    alice.ok("POST", "/org/acme/connection", {"handle": "odd", "plugin": text})
+    html = page(alice, "?org=acme")
+    tags = Tags()
+    tags.feed(html)
+    assert text in tags.text
+    assert {tag for tag, _ in tags.found}.isdisjoint({"script", "img"})
 
 
 def test_an_empty_sandbox_has_a_page_too(sandboxes):
