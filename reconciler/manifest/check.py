@@ -273,7 +273,7 @@ def _bad_key(document: Document, path: Path_, error: Any) -> Iterator[Path_]:
                 f"`{key}` stands beside `absent: true` for {noun(path)}",
                 line,
                 column,
-                hint="`absent: true` stands beside `reason` only",
+                hint=f"`absent: true` stands beside {_listed([one for one in error.schema['enum'] if one != 'absent'])} only",
             )
             yield where
         return

@@ -47,7 +47,7 @@ def _one(
     report: Reporter,
 ) -> None:
     name = node.attrs.get(attribute.name)
-    if name is None or node.absent:
+    if name is None:
         return
     found, target = there.get(name), KINDS[attribute.refers or ""]
     if found is None and not gaps:
@@ -57,7 +57,7 @@ def _one(
             _source(node, attribute.name),
             hint=f"did you mean `{near}`?" if near else f"list it in `{target.section}:`",
         )
-    elif found is not None and found.absent:
+    elif found is not None and found.absent and not node.absent:
         report.error(
             f"{kind.words} {node.name} is in {name}, which is stated absent",
             _source(node, attribute.name),

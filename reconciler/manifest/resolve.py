@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import named_below
+from reconciler.kinds import KINDS, named_below
 from reconciler.manifest import references, shape
 from reconciler.manifest.check import near_to
 from reconciler.manifest.merge import Reporter
@@ -437,7 +437,8 @@ def _named(node: Node, place: str, written: Written, report: Reporter) -> dict[s
         node.children[kind.name] = listed
         if kind.complete is not None:
             for child in listed.values():
-                child.attrs = {**kind.complete(child.name), **child.attrs}
+                if not child.absent or child.attrs:  # a key alone says not which object must be absent
+                    child.attrs = {**kind.complete(child.name), **child.attrs}
         for child in listed.values():
             if not _stands_alone(child, f"{kind.words} {place}/{child.name}", report):
                 _named(child, f"{place}/{child.name}", written, report)
@@ -450,12 +451,14 @@ def _stands_alone(node: Node, what: str, report: Reporter) -> bool:
     if not node.absent:
         return False
     assert node.sources is not None
+    complete = KINDS[node.kind].complete
+    beside = ("reason", *(complete(node.name) if complete is not None else ()))
     for key, source in node.sources.items():
-        if key not in ("absent", "reason"):
+        if key not in ("absent", *beside):
             report.error(
                 f"{what} is `absent: true`, and described here",
                 source,
-                hint="`absent: true` stands beside `reason` only",
+                hint=f"`absent: true` stands beside {' and '.join(f'`{one}`' for one in beside)} only",
                 also=node.sources["absent"],
             )
     return True

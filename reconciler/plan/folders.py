@@ -58,6 +58,7 @@ def judge(sheet: OrgSheet) -> None:
     live = sheet.have.of(KIND.name) if sheet.have is not None else {}
     _give_up_titles_first(sheet, live)
     drafts = {draft.address: draft for draft in sheet.drafts if draft.kind is KIND}
+    _not_known(sheet, live)
     for draft in drafts.values():
         if draft.action == "delete":
             _emptied(sheet, draft)
@@ -86,6 +87,23 @@ def _give_up_titles_first(sheet: OrgSheet, live: Mapping[str, Resource]) -> None
         waiting.remove(ready[0])
     for n, draft in zip(places, ordered, strict=True):
         sheet.drafts[n] = draft
+
+
+def _not_known(sheet: OrgSheet, live: Mapping[str, Resource]) -> None:
+    """Say that nothing is deleted for a key alone of which nothing tells which folder it meant, where one is called so."""
+    managed = set(sheet.ids.values())
+    for key, want in sheet.want.children.get(KIND.name, {}).items():
+        alike = [one for one in live.values() if one.attrs.get("title") == key and one.id not in managed]
+        if want.absent and not want.attrs and addresses.join(sheet.address, KIND.name, key) not in sheet.ids and alike:
+            sheet.warnings.append(
+                Diagnostic(
+                    "warning",
+                    f"nothing is deleted for {key}: the lock file does not know which folder that key meant",
+                    want.source,
+                    f"if the live folder of that title is meant, write `title: {key}` beside `absent: true`, and the `folder` "
+                    "that it is in",
+                )
+            )
 
 
 def _is_early(draft: Draft) -> bool:
@@ -209,7 +227,8 @@ def _moved(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource]) -> None:
             or (d.kind is folder_permission.KIND and d.parent in _above(sheet, target))
         )
     ]
-    draft.needs = (*draft.needs, *gained)
+    # what it comes into may still be inside of it, by a folder further up that is yet to move
+    draft.needs = (*draft.needs, *sorted(_above(sheet, target)), *gained)
     assert draft.want is not None
     old, name = draft.have.attrs.get("folder"), draft.want.name
     own = PERMISSION if draft.kind is KIND else permission.KIND.name

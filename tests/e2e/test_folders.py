@@ -175,7 +175,7 @@ def test_a_folder_that_somebody_fills_before_its_deletion_is_not_deleted(here, m
     folders = "    connection_folders: {old: {}, other: {}}\n    connections: {net: {plugin: net, folder: old}, "
     here.pipes(WORLD.replace("    connections: {", folders))
     here.manifest(
-        "version: 1\norgs: {acme: {connection_folders: {old: {absent: true}, other: {}}, connections: {net: {folder: other}}}}"
+        "version: 1\norgs: {acme: {connection_folders: {old: {absent: true, title: old}, other: {}}, connections: {net: {folder: other}}}}"
     )
     old = folder_id(here, "old")
     with here.served({"kind": "latency", "ms": 60_000, "method": method}) as seen:
