@@ -11,6 +11,8 @@ from datetime import date
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from reconciler.model.access import DIRECT, OWNS, Access
 from reconciler.model.address import join
 from reconciler.model.desired import Desired, Node, Rules
@@ -469,7 +471,7 @@ def _changes(sides: _Sides) -> Iterator[Change]:
             yield from _of_node(WORKSPACE, at, space, earlier, address)
             yield from _of_people(at, GRANT, space, earlier, sides)
         for at, node, earlier in through.pairs(name, org, before):
-            same = earlier if earlier is None or earlier.name == node.name else replace(earlier, name=node.name)
+            same = earlier if earlier is None else msgspec.structs.replace(earlier, name=node.name)
             yield from _of_node(node.kind, at, node, same, address)
             yield from through.changes(at, node, earlier, _spaces(sides, name))
         for at, node, earlier in routes.pairs(name, org, before):
