@@ -111,7 +111,7 @@ def command(
         if saved is None:
             plan = told_who_renamed(make_plan(found.desired, live, lock, allowances), reader, found.desired, live, lock)
         else:
-            plan = _unless_stale(saved, found, live, lock, reader)
+            plan = replace(_unless_stale(saved, found, live, lock, reader, settings.pipes), host=settings.pipes)
         if not sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         if output.format == "text" and (saved is None or plan.refusals or plan.errors):
@@ -247,17 +247,20 @@ def _read(found: common.Manifests, lock: Lock, reader: Client) -> Snapshot:
         return snapshot(reader, found.desired, lock, progress=progress.reading)
 
 
-def _unless_stale(saved: Plan, found: common.Manifests, live: Snapshot, lock: Lock, reader: Client) -> Plan:
+def _unless_stale(saved: Plan, found: common.Manifests, live: Snapshot, lock: Lock, reader: Client, pipes: str) -> Plan:
     """The saved plan, made again from what is live now, and refused as `stale-plan` where that is not the same."""
     from reconciler.apply.blame import Blame
     from reconciler.plan import make_plan
-    from reconciler.plan.stale import stale
+    from reconciler.plan.stale import elsewhere, stale
 
     try:
         fresh = make_plan(found.desired, live, lock, saved.allowed, saved.shard)
     except UsageError:
         # what an allowance was given for is not part of the plan any more: compare without it
         fresh = make_plan(found.desired, live, lock, (), saved.shard)
+    away = elsewhere(saved, pipes)
+    if away is not None:  # whatever differs there says nothing about the plan
+        return replace(fresh, refusals=(away,))
     return replace(fresh, refusals=(*fresh.refusals, *stale(saved, fresh, Blame(saved, reader).told)))
 
 

@@ -82,7 +82,7 @@ def command(
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
         live = snapshot(client, to_read, found.lock, progress=progress.reading)
         planned = make_plan(found.desired, live, found.lock, allowances, part)
-        result = told_who_renamed(planned, client, found.desired, live, found.lock)
+        result = replace(told_who_renamed(planned, client, found.desired, live, found.lock), host=settings.pipes)
     if save is not None:
         from reconciler.plan.document import dumps
 

@@ -132,6 +132,7 @@ class Plan:
     paths: tuple[str, ...] = ()  # the files and folders that the manifests were read from, for reading them again
     confirm_delete: tuple[str, ...] = ()  # handles of orgs that apply wants typed
     shard: Shard | None = None
+    host: str = ""  # where Pipes is; `sandbox` for an embedded one; empty where nobody said it
 
     @property
     def counts(self) -> dict[str, int]:

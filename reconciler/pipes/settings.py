@@ -44,6 +44,14 @@ class Settings:
     hints: tuple[str, ...] = ()
 
     @property
+    def pipes(self) -> str:
+        """Which Pipes it is, as a saved plan says it: an embedded one wherever its file lies, else the host (port, path)."""
+        if self.sandbox_path is not None:
+            return SANDBOX
+        parts = urlsplit(self.base_url)
+        return parts.netloc.lower() + parts.path.removesuffix(BASE_PATH)
+
+    @property
     def where(self) -> str:
         """What messages call it: the host (and port), or the sandbox's file."""
         if self.sandbox_path is not None:

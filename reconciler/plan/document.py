@@ -176,6 +176,7 @@ class _Document(_Shape):
     files: list[_File]
     paths: list[str]
     reads: dict[str, str]
+    host: str = ""
     shard: _Shard | None = None
     digest: str | None = None
 
@@ -222,6 +223,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "files": [{"path": path, "sha256": sha256} for path, sha256 in plan.files],
         "paths": list(plan.paths),
         "reads": _sorted(plan.reads),
+        **({"host": plan.host} if plan.host else {}),
         **({} if plan.shard is None else {"shard": _shard(plan.shard)}),
     }
     document["digest"] = digest(document)
@@ -282,6 +284,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
         reads=shape.reads,
         confirm_delete=tuple(shape.confirm_delete),
         shard=None if shape.shard is None else _to_shard(shape.shard),
+        host=shape.host,
     )
     _check_that_it_says_the_same(plan, document)
     return plan

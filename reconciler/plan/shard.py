@@ -153,6 +153,7 @@ def merge(shards: Sequence[tuple[str, Plan]]) -> Plan:
         reads={address: found for plan in plans for address, found in plan.reads.items()},
         paths=any_one.paths,
         confirm_delete=tuple(sorted(handle for plan in plans for handle in plan.confirm_delete)),
+        host=any_one.host,
     )
 
 

@@ -52,6 +52,23 @@ def stale(saved: Plan, fresh: Plan, told: Callable[[str], str] = lambda _: "") -
         yield _refusal(saved.orgs[0], "the order in which it would be applied differs now")
 
 
+def elsewhere(saved: Plan, pipes: str) -> Refusal | None:
+    """A `stale-plan` for a plan that was made against another Pipes than this one, or that does not say against which.
+
+    One that only creates rests on no live object that would tell.
+    """
+    if saved.host == pipes:
+        return None
+    made = f"against {saved.host}" if saved.host else "by a version that did not note against which Pipes"
+    return Refusal(
+        "stale-plan",
+        saved.orgs[0] if saved.orgs else "plan",
+        f"the plan was made {made}, and would be applied to {pipes}",
+        (f"apply it with `--host {saved.host}`, or " if saved.host else "") + "plan again here",
+        liftable=False,
+    )
+
+
 def _refusal(address: str, fact: str) -> Refusal:
     return Refusal("stale-plan", address, fact, WAY_ON, liftable=False)
 

@@ -4,10 +4,11 @@ and by `apply`, and lifted as the table says or not at all.
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -19,6 +20,7 @@ from reconciler.model.desired import Desired, Node, Rules
 from reconciler.model.diagnostic import Source
 from reconciler.model.live import SENT, UNTOLD, Actor, LockEntry, Resource, Snapshot
 from reconciler.plan import safeguards
+from reconciler.plan.document import dumps, loads
 from reconciler.plan.draft import Draft, OrgSheet
 
 LOST = "gone"  # what is not live any more
@@ -704,6 +706,50 @@ def test_a_bare_code_for_a_plan_that_touches_nothing_is_a_usage_error(bench):
     ran = bench.plan("--allow", "mass-removal")
     assert ran.status == 1
     assert "touches no org" in ran.err
+
+
+def test_a_saved_plan_is_not_applied_to_another_pipes(bench):
+    """One that only creates rests on no live object that would tell."""
+    bench.pipes("orgs: {acme: {members: {alice: owner}}}")
+    bench.manifest("orgs: {fresh: {members: {alice: owner}}}")
+    with bench.served() as seen:
+        assert bench.plan("-o", "plan.json").status == 0
+        made = bench.host.partition("://")[2]
+        assert json.loads((bench.folder / "plan.json").read_text())["host"] == made
+    before = bench.database()
+    with bench.served() as seen:
+        other = bench.host.partition("://")[2]
+        ran = bench.run("apply", "--host", bench.host, "plan.json")
+    assert (ran.status, other != made) == (3, True)
+    assert f"the plan was made against {made}, and would be applied to {other}" in ran.out + ran.err
+    assert f"--host {made}" in ran.out + ran.err
+    assert {method for method, _, _ in seen} == {"GET"}
+    ran = bench.run("apply", *bench.local, "plan.json", "--keep-going")
+    assert (ran.status, bench.database()) == (3, before)
+
+
+def test_a_saved_plan_that_does_not_say_where_it_was_made_is_refused(bench):
+    bench.pipes("orgs: {acme: {members: {alice: owner}}}")
+    bench.manifest("orgs: {fresh: {members: {alice: owner}}}")
+    assert bench.plan("-o", "plan.json").status == 0
+    path = bench.folder / "plan.json"
+    path.write_text(dumps(replace(loads(path.read_text()), host="")))
+    ran = bench.run("apply", *bench.local, "plan.json")
+    assert ran.status == 3
+    assert "did not note against which Pipes" in ran.out + ran.err
+    assert bench.plan("-o", "plan.json").status == 0
+    assert bench.run("apply", *bench.local, "plan.json").status == 0
+
+
+def test_the_joined_plan_of_shards_says_where_it_was_made(bench):
+    bench.pipes("orgs: {acme: {members: {alice: owner}}}")
+    bench.manifest("orgs: {one: {members: {alice: owner}}, two: {members: {alice: owner}}}")
+    for number in (1, 2):
+        assert bench.plan("--shard", f"{number}/2", "-o", f"{number}.json").status == 0
+    joined = bench.run("show", "--merge", "1.json", "2.json", "--format", "json", "--out", "all.json")
+    assert joined.status == 0, joined.err
+    assert bench.run("apply", *bench.local, "all.json").status == 0
+    assert bench.plan("--detailed-exitcode").status == 0
 
 
 def test_a_saved_plan_takes_no_further_allowance(bench):

@@ -67,6 +67,18 @@ def test_a_host_that_cannot_be_meant_is_a_usage_error(host, says):
     assert "\x1b" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("host", "pipes"),
+    [
+        ("pipes.turbot.com", "pipes.turbot.com"),
+        ("https://PIPES.turbot.com/api/v0/", "pipes.turbot.com"),
+        ("https://proxy.example:8443/east", "proxy.example:8443/east"),
+    ],
+)
+def test_one_pipes_has_one_name_in_saved_plans_however_it_is_given(host, pipes, tmp_path):
+    assert resolve(host, None, {"PIPES_TOKEN": "tpt_0"}, cwd=tmp_path).pipes == pipes
+
+
 def test_the_option_beats_the_variable():
     assert resolved("one.example", PIPES_HOST="two.example", PIPES_TOKEN=TOKEN).base_url == "https://one.example/api/v0"
     assert resolved(PIPES_HOST="two.example", PIPES_TOKEN=TOKEN).base_url == "https://two.example/api/v0"
