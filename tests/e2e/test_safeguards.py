@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from e2e.bench import LOCK, PROGRAM
-from reconciler.kinds import connection, workspace
+from reconciler.kinds import connection, workspace, workspace_connection
 from reconciler.kinds.kind import Place
 from reconciler.manifest import lockfile
 from reconciler.model.desired import Desired, Node, Rules
@@ -478,6 +478,9 @@ def test_a_workspace_deletion_that_nothing_states_is_refused():
 def test_a_connection_deletion_that_nothing_states_is_refused():
     assert deletion(connection.KIND, stated=False) == [("connection-delete", "org.acme/connection.prod", False)]
     assert deletion(connection.KIND, stated=True) == []
+    own = deletion(workspace_connection.KIND, stated=False)
+    assert own == [("connection-delete", "org.acme/workspace_connection.prod", False)]
+    assert deletion(workspace_connection.KIND, stated=True) == []
 
 
 def test_a_change_that_may_lose_secrets_is_refused(bench):

@@ -427,6 +427,7 @@ def test_one_that_was_renamed_outside_is_recognised_and_followed(own):
     own.manifest((HEAD + OWN).replace("aws_own:", "theirs:"))
     assert own.plan("--detailed-exitcode").status == 0
     assert own.apply().status == 0
+    assert "cannot be told" not in own.plan().out  # what was sent is known under the new handle
     assert NAME not in own.lock_text()
     assert "workspace_connection.theirs" in own.lock_text()
 
@@ -566,6 +567,27 @@ def test_lock_keeps_what_was_sent_and_drops_what_is_gone(own):
     own.client().ok("DELETE", f"{PATH}/aws_own")
     assert own.run("lock", *own.local).status == 0
     assert NAME not in own.lock_text()
+
+
+def test_lock_keeps_the_id_of_one_that_is_wanted_and_gone_and_a_namesake_is_refused(own):
+    own.apply()
+    own.client().ok("DELETE", f"{PATH}/aws_own")
+    assert own.run("lock", *own.local).status == 0
+    assert NAME in own.lock_text()
+    own.client().ok("POST", PATH, {"handle": "aws_own", "plugin": "aws", "config": {"regions": ["eu-west-1"]}})
+    assert own.planned().codes == ["rename"]
+    drift = own.run("drift", *own.local, "--format", "json")
+    assert [(one["what"], one["address"]) for one in drift.json["differences"]] == [("replaced", NAME)]
+
+
+def test_an_import_gives_no_two_places_one_variable(own):
+    own.manifest(HEAD + OWN.replace("OWN_SECRET", "ACME_PROD_EXTRA_API_KEY"), "orgs/acme.yaml")
+    (own.folder / "orgs.yaml").unlink()
+    own.client().ok("POST", PATH, {"handle": "aws_own", "plugin": "aws", "config": {"regions": ["eu-west-1"]}})
+    own.client().ok("POST", PATH, {"handle": "extra", "plugin": "net", "config": {"api_key": "plain"}})
+    assert own.run("import", *own.local, "acme").status == 0
+    written = yaml.safe_load((own.folder / "orgs" / "acme.yaml").read_text())["orgs"]["acme"]["workspaces"]["prod"]
+    assert written["connections"]["extra"]["config"] == {"api_key": "${env:ACME_PROD_EXTRA_API_KEY_2}"}
 
 
 # --- kill -9 ----------------------------------------------------------------------------------------------------------
