@@ -108,6 +108,9 @@ def _own(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple[st
         at = addressed.get(draft.parent or "")
         if draft.kind.name == OWN and draft.action in ("create", "delete") and at is not None:
             yield (draft.address, set(), {at}) if draft.action == "create" else (draft.address, {at}, set())
+        elif draft.kind.name == WORKSPACE and draft.action == "delete" and draft.have is not None:
+            for handle in draft.have.of(OWN):
+                yield addresses.join(draft.address, OWN, handle), {draft.have.id}, set()
 
 
 def _is_told(sheet: OrgSheet, space: GrantSheet) -> bool:
