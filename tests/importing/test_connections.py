@@ -264,6 +264,17 @@ def test_no_two_places_get_one_variable_and_none_is_this_tools_own(bench):
     assert made == {"token": "${env:CI_JOB_TOKEN_2}"}
 
 
+def test_a_variable_that_a_manifest_refers_to_already_is_not_given_to_another_place(bench):
+    bench.hidden |= {ECHOED, HIDDEN}
+    bench.pipes(WORLD)
+    bench.manifest(
+        "orgs: {acme: {members: {alice: owner, bob: member, carol: member},"
+        " connections: {net: {config: {password: '${env:ACME_DD_API_KEY}'}}}}}"
+    )
+    assert bench.run("import", *bench.local, "acme").status == 0
+    assert "api_key: '${env:ACME_DD_API_KEY_2}'" in (bench.folder / "orgs.yaml").read_text().replace('"', "'")
+
+
 def test_what_no_manifest_can_hold_leaves_the_configuration_alone_and_says_so(bench):
     bench.pipes(
         {"orgs": {"acme": {"members": {"alice": "owner"}, "connections": {"x": {"plugin": "p", "config": {}}}}}}
