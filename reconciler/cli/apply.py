@@ -164,16 +164,25 @@ def _as_saved(saved: Plan, found: common.Manifests) -> common.Manifests:
     return replace(found, desired=common.narrow(found.desired, names & found.desired.orgs.keys()), narrowed=True)
 
 
+_PRINTED = b"Compared "  # a plan as text; Terraform's `-out` saves one
+
+
 def saved_plan(paths: Collection[Path]) -> Plan | None:
-    """The plan in the one file that was named, None where manifests were. Raises TamperedPlanError for a changed one."""
+    """The plan in the one file that was named, None where manifests were.
+
+    Raises TamperedPlanError for a changed one, and UsageError for what `plan --out` printed.
+    """
     if len(paths) != 1:
         return None
     path = next(iter(paths))
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        if file.read(1) != b"{":
-            return None
+        begins = file.read(len(_PRINTED))
+    if begins == _PRINTED:
+        raise UsageError(f"{path} is what `plan --out` printed, to be read; `plan -o FILE` saves a plan to be applied")
+    if not begins.startswith(b"{"):
+        return None
     from reconciler.plan.document import is_plan, loads
 
     text = path.read_text(encoding="utf-8", errors="replace")

@@ -442,6 +442,17 @@ def test_a_saved_plan_does_not_go_with_an_org(bench):
     assert "--org does not go with a saved plan" in ran.err
 
 
+def test_a_plan_that_was_printed_instead_of_saved_is_told_apart(bench):
+    bench.pipes(ACME)
+    bench.manifest(PROMOTED)
+    bench.plan("--out", "tfplan")
+    before = bench.database()
+    ran = bench.apply("tfplan")
+    assert ran.status == 1
+    assert "tfplan is what `plan --out` printed, to be read; `plan -o FILE` saves a plan to be applied" in ran.err
+    assert bench.database() == before
+
+
 def test_a_manifest_in_json_is_a_manifest(bench):
     bench.pipes(ACME)
     bench.manifest('{"version": 1, "orgs": {"acme": {"display_name": "Acme"}}}', "orgs.json")
