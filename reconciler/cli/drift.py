@@ -212,9 +212,9 @@ def _fix_up(
 ) -> None:
     """Print the patch, and say on standard error what is not in it."""
     from reconciler.manifest import load_texts
-    from reconciler.manifest.edit import unified
     from reconciler.manifest.files import read_all
     from reconciler.manifest.patch import fix_up, key
+    from reconciler.manifest.unified import unified
     from reconciler.plan import drift as looking
     from reconciler.report.text import escape
 

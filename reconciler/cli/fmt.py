@@ -81,7 +81,7 @@ def _made(texts: Mapping[str, bytes], problems: list[Diagnostic]) -> dict[str, b
 
 
 def _print_diff(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
-    from reconciler.manifest.edit import unified
+    from reconciler.manifest.unified import unified
 
     names = {name: "stdin" if name == STDIN else common.from_here(name) for name in before}
     patch = unified({names[n]: before[n] for n in names}, {names[n]: after[n] for n in names})

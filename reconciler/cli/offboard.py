@@ -29,9 +29,10 @@ def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
 
     Exits 3 where they are the last owner of an organization, or where PERSON means two people.
     """
-    from reconciler.manifest.edit import CannotEditError, unified
+    from reconciler.manifest.edit import CannotEditError
     from reconciler.manifest.files import read_all
     from reconciler.manifest.offboard import leave
+    from reconciler.manifest.unified import unified
     from reconciler.model.diagnostic import Refusal
     from reconciler.report.text import escape, render_refusals
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -18,7 +17,7 @@ import yaml
 from reconciler.manifest.plain import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 WIDTH = 100  # a list or a short entry that is longer than this has a line for each of its parts
 
@@ -367,30 +366,3 @@ def _escaped(c: str) -> str:
         return _SHORT[c]
     code = ord(c)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-# --- as a patch -------------------------------------------------------------------------------------------------------
-
-
-def unified(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> str:
-    """The change from `old` to `new` as a patch for `git apply`; paths as the manifests are named."""
-    return "".join(_one(name, old[name].decode(), new[name].decode()) for name in sorted(new) if new[name] != old[name])
-
-
-def _one(name: str, old: str, new: str) -> str:
-    lines = unified_diff(_lines(old), _lines(new), _name("a/" + name), _name("b/" + name))
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _lines(text: str) -> list[str]:
-    return re.findall(r"[^\n]*\n|[^\n]+\Z", text)
-
-
-def _name(name: str) -> str:
-    """A file's name as git reads it: quoted where a character could end it or hide in it; a tab ends one with spaces."""
-    if any(c in '"\\' or not c.isprintable() for c in name):
-        inner = "".join(
-            c if c.isprintable() and c not in '"\\' else "".join(f"\\{byte:03o}" for byte in c.encode()) for c in name
-        )
-        return f'"{inner}"'
-    return name + "\t" if " " in name else name

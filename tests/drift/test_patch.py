@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 
 from reconciler.manifest import load_texts
-from reconciler.manifest.edit import unified
 from reconciler.manifest.patch import fix_up, key
+from reconciler.manifest.unified import unified
 from reconciler.model.drift import Difference
 
 DAY = date(2026, 11, 24)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from drift.scene import BLOCK, FILES, FLOW, JSON, WORLD
 from reconciler.manifest import load_texts
-from reconciler.manifest.edit import unified
 from reconciler.manifest.patch import fix_up, key
+from reconciler.manifest.unified import unified
 from reconciler.model.errors import ManifestError, PipesError
 from reconciler.pipes import audit
 from reconciler.plan import make_plan, remembered
