@@ -108,6 +108,46 @@ def test_connections_of_workspaces_are_read_where_they_are_stated_and_the_orgs_o
     assert len(seen) == len(["/actor", "/actor/org", "/org/acme/workspace"]) + more
 
 
+LINKS = ["/org/acme/connection"]
+TREE = [*LINKS, "/org/acme/connection_folder"]
+IN = {f"link{number}": {"folder": "f1"} for number in range(30)}
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        pytest.param({"connections": {"link0": {"plugin": "net"}}}, LINKS, id="nothing of folders"),
+        pytest.param({"connection_folders": {"f0": {}}}, TREE[1:], id="folders alone"),
+        pytest.param({"connection_folders": {"f0": {}, "f1": {"folder": "f0"}}, "connections": IN}, TREE, id="all in sync"),
+        pytest.param({"connections": {"link0": {"folder": None}}}, [*TREE, "f0", "f1", "link0", "link0"], id="one moves out"),
+        pytest.param({"connection_folders": {"f0": {"workspaces": []}}}, [*TREE[1:], "f0", "workspace"], id="who may use one"),
+        pytest.param({"connection_folders": {"empty": {"absent": True, "title": "empty"}}}, TREE, id="one is to go"),
+    ],
+)  # fmt: skip
+def test_folders_are_read_where_something_is_said_of_them_and_who_may_use_them_where_something_moves(
+    tmp_path, said, more
+):
+    world = {"actor": "alice", "users": {"alice": {}}, "orgs": {"acme": {
+        "members": {"alice": "owner"},
+        "connection_folders": {"f0": {}, "f1": {"folder": "f0"}, "empty": {}, **{f"g{number}": {} for number in range(50)}},
+        "connections": {name: {"plugin": "net", **place} for name, place in IN.items()},
+    }}}  # fmt: skip
+    path = tmp_path / "pipes.db"
+    with Store(path) as store:
+        seed(store, world)
+        token = store.default_token()
+    desired = load_texts(
+        {"orgs.yaml": json.dumps({"version": 1, "orgs": {"acme": said}}).encode()}, today=date(2026, 11, 24)
+    )
+    seen = []
+    settings = Settings("http://sandbox.invalid/api/v0", token, path)
+    with Client(settings, read_only=True, on_request=lambda _m, target, _s, _t: seen.append(target)) as client:
+        plan = make_plan(desired, snapshot(client, desired, {}))
+    assert (plan.refusals, plan.errors) == ((), ())
+    assert len(seen) == len(["/actor", "/actor/org"]) + len(more), seen
+    assert set(TREE) & {target.partition("?")[0] for target in seen} == set(TREE) & set(more)
+
+
 class Body(bytes):
     """A page as it came, counted while anybody holds it."""
 
