@@ -198,6 +198,19 @@ def test_a_folder_that_was_moved_outside_since_the_plan_is_left_as_they_made_it(
     assert here.run("apply", *here.local, "saved.json").status == 3
 
 
+def test_what_somebody_moves_while_an_apply_runs_is_left_as_they_made_it(here):
+    here.pipes(WORLD.replace("    connections", "    connection_folders: {theirs: {}}\n    connections"))
+    with here.served({"kind": "latency", "ms": 60_000, "method": "POST"}) as seen:
+        process = here.start("apply", "--auto-approve", "--host", here.host)
+        seen.wait_until_held()
+        here.client().ok("PATCH", "/org/acme/connection/gcp", {"parent_id": folder_id(here, "theirs")})
+        seen.released.set()
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 5, out + err
+    assert "folder was changed by somebody else since it was read" in out + err
+    assert "theirs/gcp" in tree(here)
+
+
 def test_drift_tells_what_was_renamed_moved_and_let_in_outside(here):
     here.apply()
     client = here.client()
