@@ -81,6 +81,9 @@ class OrgSheet:
         default_factory=dict
     )  # address -> the live object that it is, where there is one
     ids: dict[str, str] = field(default_factory=dict)  # address -> the id of what carries a name of its own
+    detached: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # connection -> workspaces' ids that a move takes it from
     workspaces: list[GrantSheet] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     errors: list[Diagnostic] = field(default_factory=list)

@@ -235,6 +235,12 @@ def _moved(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource]) -> None:
     after = _permitted(sheet, live, target) | {addresses.split(address)[-1][1] for address in gained}
     after |= {_workspace(sheet, row) for row in draft.have.of(own).values()}
     what = f"the folder {name}, with all that is in it," if draft.kind is KIND else name
+    sheet.detached[draft.address] = {
+        row.id
+        for one in path_of(live, old)
+        for row in live[one].of(PERMISSION).values()
+        if _workspace(sheet, row) not in after
+    }
     for lost in sorted(_permitted(sheet, live, old) - after):
         sheet.warnings.append(
             Diagnostic(

@@ -96,7 +96,11 @@ def _routes(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple
     for address in sorted({*coming, *going, *kept}):
         have = kept.get(address)
         before = {row.id for row in have.of(ATTACHMENT).values()} & spaces.keys() if have is not None else set()
-        after = set() if address in deleted else before - going.get(address, set()) | coming.get(address, set())
+        after = (
+            set()
+            if address in deleted
+            else before - going.get(address, set()) - sheet.detached.get(address, set()) | coming.get(address, set())
+        )
         if before != after:
             yield address, before, after
 
