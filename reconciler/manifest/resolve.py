@@ -250,7 +250,7 @@ def _members(
 def _afterwards(node: Node) -> Node:
     """What an entry with `then` counts as from its day on."""
     assert node.then is not None
-    return Node(node.kind, node.name, {"role": node.then}, node.source, via=node.via, reason=node.reason)
+    return Node(node.kind, node.name, {"role": node.then}, node.source, reason=node.reason)
 
 
 def _from_teams(

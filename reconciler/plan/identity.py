@@ -448,7 +448,7 @@ def _pending(people: People, org: str, name: str, row: Resource, desired: Desire
     operation that sends one again, and one that is cancelled takes its grants along.
     """
     sent = row.attrs.get("sent")
-    if row.attrs.get("status") != member.INVITED or not sent or desired.resend_after is None:
+    if not sent or desired.resend_after is None:
         return
     try:
         days = (desired.day - date.fromisoformat(sent)).days

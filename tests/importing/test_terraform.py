@@ -222,6 +222,25 @@ def test_an_organization_that_is_named_by_its_id_or_its_former_handle_is_the_one
     assert "      alice: owner\n      bob: member\n" in written(bench)
 
 
+def test_an_id_in_place_of_a_handle_is_looked_up_where_no_other_id_stands(bench):
+    alice = state.member("acme", "alice", "owner", organization="o_acme", organization_id="", id="o_acme/alice")
+    in_state(bench, ACME[0], resource("pipes_organization_member", "a", [instance(alice)]))
+    taken_over(bench)
+    assert sorted(path.name for path in (bench.folder / "orgs").iterdir()) == ["acme.yaml", LOCK]
+    assert "      alice: owner\n" in written(bench)
+
+
+def test_an_organization_of_which_the_state_has_only_people_is_one_under_any_handle(bench):
+    people = [
+        state.member("acme", "alice", "owner"),
+        state.member("old-acme", "bob", organization_id="o_acme"),
+    ]
+    in_state(bench, *(resource("pipes_organization_member", one["user_handle"], [instance(one)]) for one in people))
+    taken_over(bench)
+    assert sorted(path.name for path in (bench.folder / "orgs").iterdir()) == ["acme.yaml", LOCK]
+    assert "      alice: owner\n      bob: member\n" in written(bench)
+
+
 def test_somebody_who_is_known_by_an_address_alone_gets_a_name(bench):
     address = {"user_handle": "", "email": "Carol.O@example.com", "user_id": ""}
     in_state(
