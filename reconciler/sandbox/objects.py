@@ -49,6 +49,7 @@ def user(id_: str, handle: str, *, tenant_id: str, at: str, display_name: str = 
     return {
         "id": id_,
         "handle": handle,
+        "type": "user",
         "avatar_url": generated_avatar(id_),
         "status": status,
         "tenant_id": tenant_id,
