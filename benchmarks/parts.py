@@ -96,7 +96,7 @@ def libraries(folder: Path) -> Iterator[tuple[str, float, str, float]]:
     from reconciler.kinds.member import Row
     from reconciler.manifest import document
     from reconciler.manifest.check import validator
-    from reconciler.manifest.shape import schema
+    from reconciler.manifest.json_schema import schema
 
     data = (folder / "orgs.yaml").read_bytes()
     read, took = spent(lambda: document.read("orgs.yaml", data))

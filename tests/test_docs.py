@@ -37,10 +37,11 @@ import yaml
 
 import reconciler
 from reconciler import cli
-from reconciler.manifest import load_texts, lockfile
+from reconciler.lockfile import file as lockfile
+from reconciler.manifest import load_texts
 from reconciler.model.errors import ManifestError
-from reconciler.plan.safeguards import LIFTED_BY_ALLOW
 from reconciler.report import FORMATS
+from reconciler.safeguards.checks import LIFTED_BY_ALLOW
 from reconciler.sandbox import faults, world
 
 if TYPE_CHECKING:

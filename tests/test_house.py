@@ -22,25 +22,43 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "reconciler"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# a room and the rooms that it may import, as the design's arrows have it (cli -> apply, report, pipes, manifest ->
-# plan -> kinds -> model), each with all that lies below
+# a room and the rooms that it may import. `plan` judges with the safeguards, so that they are below it and know of it only
+# the worksheet that it fills in; `lockfile` matches rows to names as `plan` does
 MODEL = {"model"}
 KINDS_ROOM = {"kinds", *MODEL}
-PLAN = {"plan", *KINDS_ROOM}
+ACCESS = {"access", *KINDS_ROOM}
+SAFEGUARDS = {"safeguards", *KINDS_ROOM}
+PLAN = {"plan", *SAFEGUARDS}
+DRIFT = {"drift", *PLAN}
+MANIFEST = {"manifest", *KINDS_ROOM}
+LOCKFILE = {"lockfile", *PLAN, *MANIFEST}
+EDITING = {"editing", *MANIFEST}
+IMPORTING = {"importing", *EDITING}
+HISTORY = {"history", *LOCKFILE}
+PIPES = {"pipes", *KINDS_ROOM}
+APPLY = {"apply", *PIPES, *LOCKFILE}
+REPORT = {"report", *DRIFT, *ACCESS, *LOCKFILE}
 ARROWS = {
     "model": MODEL,
     "kinds": KINDS_ROOM,
+    "access": ACCESS,
+    "safeguards": SAFEGUARDS,
     "plan": PLAN,
-    "manifest": {"manifest", *KINDS_ROOM},
-    "report": {"report", *PLAN},
-    "pipes": {"pipes", *KINDS_ROOM},
-    "apply": {"apply", "pipes", *PLAN},
-    "cli": {"cli", "apply", "report", "pipes", "manifest", *PLAN},
+    "drift": DRIFT,
+    "manifest": MANIFEST,
+    "lockfile": LOCKFILE,
+    "editing": EDITING,
+    "importing": IMPORTING,
+    "history": HISTORY,
+    "pipes": PIPES,
+    "apply": APPLY,
+    "report": REPORT,
+    "cli": {"cli", *APPLY, *REPORT, *IMPORTING, *HISTORY},
     "sandbox": {"sandbox"},
 }
 # the doors to the sandbox: `--host sandbox` and `reconciler sandbox`
 DOORS = {"cli/sandbox.py", "pipes/transport.py", "pipes/settings.py"}
-PURE = ("model", "kinds", "plan", "report")
+PURE = ("model", "kinds", "access", "safeguards", "plan", "drift", "report")
 DOES_IO = {
     "requests", "urllib3", "urllib", "http", "socket", "ssl", "select", "asyncio", "subprocess", "sqlite3", "shutil",
     "tempfile", "threading", "concurrent", "time", "random", "secrets", "uuid", "os", "io", "sys", "signal", "logging",

@@ -13,12 +13,13 @@ from reconciler.apply.perform import perform
 from reconciler.apply.state import Run
 from reconciler.kinds import KINDS, logo, member, named_below, secret, workspace
 from reconciler.kinds.kind import Place
+from reconciler.lockfile.update import remembered
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
 from reconciler.model.live import Lock, LockEntry
 from reconciler.model.result import Outcome, Result
 from reconciler.pipes import reading
-from reconciler.plan import make_plan, remembered
+from reconciler.plan import make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -61,7 +61,7 @@ def command(
     Reads the manifests at PATH, offline and without a token; with --live it reads Pipes: the orgs that the manifests
     name, or those given with --org, and the grants of all their workspaces.
     """
-    from reconciler.plan.access import narrowed
+    from reconciler.access.maps import narrowed
 
     when = day.date() if day else common.today()
     found = _live(paths, orgs, when, pipes) if live else _written(paths, when)
@@ -85,7 +85,7 @@ def _write(access: Access, fmt: str, out: Path | None, no_color: bool, verbose: 
 
 
 def _written(paths: Sequence[Path], day: date) -> Access:
-    from reconciler.plan.access import of_desired
+    from reconciler.access.maps import of_desired
 
     found = common.load(paths, day)
     return of_desired(found.desired, found.lock)
@@ -126,7 +126,7 @@ def _near(name: str, there: Iterable[str]) -> str:
 
 
 def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: common.PipesOptions) -> Access:
-    from reconciler.plan.access import of_live
+    from reconciler.access.maps import of_live
 
     desired, lock = _manifests(paths, orgs, day)
     wanted = list(orgs) if orgs or desired is None else [node.name for node in desired.orgs.values() if not node.absent]

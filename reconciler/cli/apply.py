@@ -330,7 +330,7 @@ def _ask() -> None:
 
 def _keep_lock(result: Result, lock: Lock, found: common.Manifests) -> tuple[Result, bool]:
     """Write the lock file where it differs; that it could not be kept is said, and does not fail the apply."""
-    from reconciler.manifest import lockfile
+    from reconciler.lockfile import file as lockfile
 
     if lock == found.lock:
         return result, True

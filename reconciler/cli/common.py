@@ -16,15 +16,15 @@ from reconciler.model.errors import ManifestError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from reconciler.access.expiring import Later
     from reconciler.apply.secrets import Secrets
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock
     from reconciler.model.plan import Plan, Shard
     from reconciler.pipes.client import Client
     from reconciler.pipes.settings import Settings
-    from reconciler.plan.allow import Allowance
-    from reconciler.plan.expiring import Later
     from reconciler.report import Subject
+    from reconciler.safeguards.allow import Allowance
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -286,7 +286,7 @@ def load(
     Problems are written in the asked-for format where that is not text; the error is raised all the same.
     """
     from reconciler import manifest
-    from reconciler.manifest import lockfile
+    from reconciler.lockfile import file as lockfile
 
     try:
         desired = manifest.load(paths, today=day)
@@ -365,7 +365,7 @@ def everything(
 
 def allowances(texts: Sequence[str]) -> list[Allowance]:
     """The `--allow` options. Raises UsageError."""
-    from reconciler.plan.allow import parse
+    from reconciler.safeguards.allow import parse
 
     return [parse(text) for text in texts]
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
+    from reconciler.drift.compare import Search
     from reconciler.model.desired import Desired
     from reconciler.model.drift import Difference, Drift
     from reconciler.model.expiring import Expiring
     from reconciler.model.live import Lock, Snapshot
     from reconciler.model.plan import Plan
     from reconciler.pipes.client import Client
-    from reconciler.plan.drift import Search
 
 # entries of one org's audit log that are looked at, the newest: twenty pages
 FAR = 2_000
@@ -61,7 +61,7 @@ def command(
     Exits 2 when there is drift, 0 when there is none, 3 when something could not be compared, and 4 when Pipes could
     not be asked. Changes nothing.
     """
-    from reconciler.plan import drift as looking
+    from reconciler.drift import compare as looking
 
     if fix_up and output.format != "text":
         raise UsageError("--fix-up prints a patch; it does not go with --format")
@@ -91,7 +91,7 @@ def command(
 
 def _expiring(paths: Sequence[Path], found: common.Manifests, days: int) -> tuple[Expiring, ...]:
     from reconciler import manifest
-    from reconciler.plan.expiring import ending, expiring
+    from reconciler.access.expiring import ending, expiring
 
     later = common.later(
         ending(found.desired, days), lambda day: common.narrow(manifest.load(paths, today=day), found.desired.orgs)
@@ -118,7 +118,7 @@ def read(client: Client, desired: Desired, found: common.Manifests) -> Snapshot:
 
 def at_revision(revision: str, paths: Sequence[Path], day: date) -> Desired:
     """What the manifests of a git revision, or of a folder, ask for on `day`. Raises UsageError, also for wrong ones."""
-    from reconciler.manifest.revision import texts
+    from reconciler.history.revision import texts
 
     try:
         return loaded(texts(revision, paths), day, revision)
@@ -128,8 +128,8 @@ def at_revision(revision: str, paths: Sequence[Path], day: date) -> Desired:
 
 
 def loaded(texts: Mapping[str, bytes], day: date, revision: str) -> Desired:
+    from reconciler.history.revision import pictures
     from reconciler.manifest import load_texts
-    from reconciler.manifest.revision import pictures
 
     return load_texts(texts, today=day, pictures=pictures(revision))
 
@@ -155,7 +155,7 @@ def told_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapsho
     """
     if not any(refusal.code == "rename" for refusal in plan.refusals):
         return plan
-    from reconciler.plan import drift as looking
+    from reconciler.drift import compare as looking
 
     finding = looking.find(desired, live, lock).renames()
     for search in finding.searches:
@@ -211,11 +211,11 @@ def _fix_up(
     paths: Sequence[Path], found: common.Manifests, live: Snapshot, drift: Drift, output: common.Output
 ) -> None:
     """Print the patch, and say on standard error what is not in it."""
+    from reconciler.drift import compare as looking
+    from reconciler.editing.fix_up import fix_up, key
+    from reconciler.editing.unified_diff import unified
     from reconciler.manifest import load_texts
     from reconciler.manifest.files import read_all
-    from reconciler.manifest.patch import fix_up, key
-    from reconciler.manifest.unified import unified
-    from reconciler.plan import drift as looking
     from reconciler.report.text import escape
 
     texts, _ = read_all(paths)

@@ -65,8 +65,8 @@ def _standard_input(paths: tuple[Path, ...], *, check: bool, diff: bool) -> int:
 
 def _made(texts: Mapping[str, bytes], problems: list[Diagnostic]) -> dict[str, bytes]:
     """Each manifest in canonical form. Raises ManifestError with the problems of all."""
+    from reconciler.editing.canonical import canonical
     from reconciler.manifest import in_order
-    from reconciler.manifest.canonical import canonical
 
     made: dict[str, bytes] = {}
     found = list(problems)
@@ -81,7 +81,7 @@ def _made(texts: Mapping[str, bytes], problems: list[Diagnostic]) -> dict[str, b
 
 
 def _print_diff(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
-    from reconciler.manifest.unified import unified
+    from reconciler.editing.unified_diff import unified
 
     names = {name: "stdin" if name == STDIN else common.from_here(name) for name in before}
     patch = unified({names[n]: before[n] for n in names}, {names[n]: after[n] for n in names})

@@ -15,8 +15,8 @@ from reconciler.model.errors import ManifestError, PipesError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from reconciler.importing.write import Scribe
     from reconciler.kinds.kind import Kind
-    from reconciler.manifest.write import Scribe
     from reconciler.model.desired import Desired, Node
     from reconciler.model.live import Lock, Resource, Snapshot
     from reconciler.pipes.client import Client
@@ -111,8 +111,8 @@ class _Org:
 def _read(client: Client, asked: Sequence[str], there: There) -> tuple[Snapshot, list[_Org]]:
     """The orgs with everything in them: first which workspaces there are, then what is below. Raises PipesError."""
     from reconciler.cli.progress import Progress
+    from reconciler.drift.compare import both
     from reconciler.pipes.reading import snapshot
-    from reconciler.plan.drift import both
 
     with Progress("Reading") as progress:
         first = snapshot(client, common.everything(asked, {}, there.day), there.lock, progress=progress.reading)
@@ -187,7 +187,7 @@ class _Merge:
     """What is live, on its way into the manifests; nothing is written before `finish` has proven it."""
 
     def __init__(self, there: There, live: Snapshot) -> None:
-        from reconciler.manifest.unshown import Unshown
+        from reconciler.importing.hidden_secrets import Unshown
 
         self.draft = Draft(there)
         self.there = there
@@ -212,9 +212,9 @@ class _Merge:
 
     def _fix_up(self, name: str, live: Resource) -> None:
         """Make official what differs, as `drift --fix-up` would; all of it or nothing."""
+        from reconciler.drift import compare as looking
+        from reconciler.editing.fix_up import fix_up, key
         from reconciler.manifest import load_texts
-        from reconciler.manifest.patch import fix_up, key
-        from reconciler.plan import drift as looking
 
         desired = common.narrow(self.draft.desired(), [name])
         drift = looking.find(desired, self.live, self.there.lock).drift
@@ -245,8 +245,8 @@ class _Merge:
         """Add the workspaces and connections that no manifest covers. A section of people that is left out stays so:
         somebody may have meant it.
         """
+        from reconciler.importing.hidden_secrets import notes_in
         from reconciler.kinds import named_below
-        from reconciler.manifest.unshown import notes_in
 
         node = desired.orgs[name]
         if "member" not in node.children:
@@ -268,8 +268,8 @@ class _Merge:
 
     def _add_below(self, kind: Kind, name: str, above: Node, live: Resource) -> None:
         """The same for what is below an object of the org that the manifests have."""
+        from reconciler.importing.hidden_secrets import notes_in
         from reconciler.kinds import KINDS
-        from reconciler.manifest.unshown import notes_in
 
         there = live.of(above.kind)
         have = next((there[one] for one in (above.name, above.renamed_from) if one in there), None)
@@ -287,7 +287,7 @@ class _Merge:
 
     def _add(self, live: Resource) -> None:
         """Describe an org that no manifest has."""
-        from reconciler.manifest.unshown import notes_in
+        from reconciler.importing.hidden_secrets import notes_in
 
         target = self.there.target
         scribe = self._scribe(live, target.path if target.is_folder else target.path.parent)
@@ -302,7 +302,7 @@ class _Merge:
         self.draft.orgs[live.handle] = data
 
     def _scribe(self, live: Resource, folder: Path, keys: Collection[str] = ()) -> Scribe:
-        from reconciler.manifest.write import Scribe
+        from reconciler.importing.write import Scribe
 
         return Scribe(live, self.draft.names(live.handle), self.unshown, folder.as_posix(), keys)
 
@@ -311,7 +311,8 @@ class _Merge:
     def finish(self, *, suggest_teams: bool) -> None:
         """Prove that a plan would be empty, then write what changed."""
         from reconciler.apply.secrets import Secrets, judge
-        from reconciler.plan import make_plan, remembered
+        from reconciler.lockfile.update import remembered
+        from reconciler.plan import make_plan
 
         self.draft.compose(suggest_teams=suggest_teams)
         desired = common.narrow(self.draft.desired(), self.names)

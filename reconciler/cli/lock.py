@@ -15,11 +15,11 @@ from reconciler.model.errors import ManifestError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from reconciler.lockfile.update import Undecided
     from reconciler.model.desired import Desired, Node
     from reconciler.model.diagnostic import Diagnostic
     from reconciler.model.live import Lock, LockEntry, Snapshot
     from reconciler.pipes.client import Client
-    from reconciler.plan.remember import Undecided
 
 FORMATS = ("text", "json")  # reconciler.report.lock.FORMATS, without importing it
 
@@ -84,7 +84,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _there(path: Path) -> _There:
     """Raises ManifestError where the file cannot be read at all, or is of a newer version."""
-    from reconciler.manifest import lockfile
+    from reconciler.lockfile import file as lockfile
 
     try:
         lock = lockfile.read(path)
@@ -123,8 +123,8 @@ def _decided(
 ) -> tuple[Lock, Snapshot, tuple[Undecided, ...]]:
     """One entry an address, and what is live as it is read with them. Raises PipesError."""
     from reconciler.cli.progress import Progress
+    from reconciler.lockfile.update import decided
     from reconciler.pipes.reading import snapshot
-    from reconciler.plan.remember import decided
 
     first = {address: entries[0] for address, entries in candidates.items()}
     wanted = whole_lists(desired)
@@ -173,9 +173,9 @@ def _finish(
     fmt: str,
     out: Path | None,
 ) -> int:
-    from reconciler.manifest import lockfile
+    from reconciler.lockfile import file as lockfile
+    from reconciler.lockfile.update import refreshed
     from reconciler.plan.document import write as as_json
-    from reconciler.plan.remember import refreshed
     from reconciler.report import lock as report
 
     found = refreshed(desired, live, lock)
@@ -217,7 +217,7 @@ def _finish(
 
 def _write(path: Path, there: _There, lock: Lock) -> None:
     """Raises UsageError where somebody else has written the file meanwhile."""
-    from reconciler.manifest import lockfile
+    from reconciler.lockfile import file as lockfile
 
     now = path.read_bytes() if path.exists() else None
     if now != there.data:

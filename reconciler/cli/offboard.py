@@ -11,7 +11,7 @@ from reconciler.cli import DONE, ERROR, REFUSED, common
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from reconciler.manifest.offboard import Somebody
+    from reconciler.editing.offboard import Somebody
     from reconciler.model.desired import Desired
     from reconciler.model.diagnostic import Refusal
     from reconciler.model.live import Lock
@@ -29,10 +29,10 @@ def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
 
     Exits 3 where they are the last owner of an organization, or where PERSON means two people.
     """
-    from reconciler.manifest.edit import CannotEditError
+    from reconciler.editing.in_place import CannotEditError
+    from reconciler.editing.offboard import leave
+    from reconciler.editing.unified_diff import unified
     from reconciler.manifest.files import read_all
-    from reconciler.manifest.offboard import leave
-    from reconciler.manifest.unified import unified
     from reconciler.model.diagnostic import Refusal
     from reconciler.report.text import escape, render_refusals
 
@@ -67,7 +67,7 @@ def _who(person: str, desired: Desired, lock: Lock) -> Somebody | Refusal:
     """Whom the manifests mean. Raises UsageError, with near names, for nobody."""
     from difflib import get_close_matches
 
-    from reconciler.manifest.offboard import everybody, who
+    from reconciler.editing.offboard import everybody, who
     from reconciler.model.diagnostic import Refusal
 
     found = who(person, desired, lock)

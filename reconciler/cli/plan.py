@@ -76,7 +76,7 @@ def command(
     base, problem = _base(since, paths, found)
     to_read = found.desired
     if base is not None:
-        from reconciler.plan.drift import both
+        from reconciler.drift.compare import both
 
         to_read = both(found.desired, base)
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
@@ -106,7 +106,7 @@ def _base(since: str | None, paths: Sequence[Path], found: common.Manifests) -> 
     if since is None:
         return None, ""
     from reconciler.cli import drift
-    from reconciler.manifest.revision import texts
+    from reconciler.history.revision import texts
     from reconciler.model.errors import ManifestError
 
     try:
@@ -120,8 +120,8 @@ def _base(since: str | None, paths: Sequence[Path], found: common.Manifests) -> 
 def _told_apart(
     plan: Plan, since: str, base: Desired | None, problem: str, live: Snapshot, found: common.Manifests
 ) -> Since:
+    from reconciler.drift import compare as looking
     from reconciler.model.drift import Since
-    from reconciler.plan import drift as looking
     from reconciler.plan import make_plan
 
     if base is None:

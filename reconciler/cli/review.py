@@ -55,7 +55,7 @@ def command(
     as they are now are compared. Needs neither network nor token, and runs nothing of either side.
     """
     from reconciler.cli import CHANGES, DONE, ERROR
-    from reconciler.manifest import revision
+    from reconciler.history import revision
 
     when = day.date() if day else common.today()
     if merge_base:
@@ -71,10 +71,10 @@ def command(
 
 def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day: date, soon: int) -> Review:
     from reconciler import manifest
-    from reconciler.manifest import revision
+    from reconciler.access.expiring import ending, expiring
+    from reconciler.access.review import endings, make_review, nothing
+    from reconciler.history import revision
     from reconciler.model.review import Review
-    from reconciler.plan.expiring import ending, expiring
-    from reconciler.plan.review import endings, make_review, nothing
 
     before, base_errors = _base(base, paths, day)
     label = head if head is not None else WORKING
@@ -127,7 +127,7 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
 def _base(base: str, paths: Sequence[Path], day: date) -> tuple[Desired | None, Sequence[Diagnostic]]:
     """BASE's manifests, None with what is wrong where they cannot be used: that is no fault of the pull request."""
     from reconciler import manifest
-    from reconciler.manifest import revision
+    from reconciler.history import revision
 
     try:
         return manifest.load_texts(
@@ -144,7 +144,8 @@ def _fact(found: Diagnostic) -> tuple[str, str]:
 def _locks(base: str, head: str | None, paths: Sequence[Path]) -> tuple[Lock, Lock, list[str]]:
     """Both lock files; one that cannot be read is told, and holds nothing."""
     from reconciler import manifest
-    from reconciler.manifest import lockfile, revision
+    from reconciler.history import revision
+    from reconciler.lockfile import file as lockfile
 
     notes: list[str] = []
     found: list[Lock] = []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.cli.writing import There
-    from reconciler.manifest.terraform import Org, Person, State
+    from reconciler.importing.terraform_state import Org, Person, State
     from reconciler.model.live import Lock
 
 
@@ -23,7 +23,7 @@ def take_over(path: Path, asked: Sequence[str], owner: str | None, there: There,
     Raises ManifestError for a state that is wrong, UsageError, RefusedError where the lock file knows otherwise, and
     LeftAloneError where it cannot be written.
     """
-    from reconciler.manifest import terraform
+    from reconciler.importing import terraform_state as terraform
 
     state = terraform.read(path)
     chosen = _chosen(state, asked)
@@ -61,7 +61,7 @@ def _chosen(state: State, asked: Sequence[str]) -> list[Org]:
 
 
 def _check_owner(owner: str) -> None:
-    from reconciler.manifest import shape
+    from reconciler.manifest import json_schema as shape
 
     if not shape.matches(shape.schema()["$defs"]["handle"], owner):
         raise UsageError(f"--owner {owner}: this is no handle")

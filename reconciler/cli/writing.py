@@ -74,7 +74,7 @@ def target(out: Path | None, split: bool) -> Target:
 def there(target: Target) -> There:
     """Raises ManifestError for manifests or a lock file that are wrong: nothing can be merged into them."""
     from reconciler import manifest
-    from reconciler.manifest import lockfile
+    from reconciler.lockfile import file as lockfile
     from reconciler.manifest.files import LOCK_FILE, read_all
 
     day = common.today()
@@ -118,7 +118,7 @@ class Draft:
     def compose(self, *, suggest_teams: bool) -> None:
         """Put what is new into the texts: an org into the target's file, else into one of its own."""
         if suggest_teams:
-            from reconciler.manifest.teams import suggested
+            from reconciler.importing.suggested_teams import suggested
 
             known = self.desired().teams if self.texts else {}
             self.teams, self.orgs = suggested(self.orgs, known)
@@ -134,12 +134,12 @@ class Draft:
 
     def _having(self, section: str) -> str | None:
         """A manifest that has a section already."""
-        from reconciler.manifest.edit import has_section
+        from reconciler.editing.in_place import has_section
 
         return next((file for file in sorted(self.texts) if has_section(self.texts[file], section)), None)
 
     def _put(self, file: str, section: str, found: Mapping[str, Any]) -> None:
-        from reconciler.manifest import write
+        from reconciler.importing import write
 
         if file in self.texts:
             for name, data in found.items():
@@ -152,8 +152,8 @@ class Draft:
 
     def insert(self, file: str, path: tuple[str, ...], name: str, data: Any) -> None:
         """Add an entry to a text. Raises LeftAloneError where no edit in place does it."""
-        from reconciler.manifest import write
-        from reconciler.manifest.edit import CannotEditError
+        from reconciler.editing.in_place import CannotEditError
+        from reconciler.importing import write
 
         try:
             self.texts[file] = write.insert(self.texts[file], path, name, data)
@@ -209,7 +209,7 @@ class Draft:
 
     def save(self, lock: Lock) -> None:
         """Write what changed, and say what."""
-        from reconciler.manifest import lockfile
+        from reconciler.lockfile import file as lockfile
         from reconciler.report.text import escape
 
         for note in self.notes:
@@ -232,7 +232,8 @@ class Draft:
 
 def _problem(orgs: Mapping[str, Mapping[str, Any]]) -> str | None:
     """What is wrong with a manifest of these orgs; None where nothing is."""
-    from reconciler.manifest import load_texts, write
+    from reconciler.importing import write
+    from reconciler.manifest import load_texts
 
     try:
         load_texts({"": write.document({"orgs": orgs}, "")}, today=common.today())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from reconciler.manifest import picture
+from reconciler.manifest import logos as picture
 from reconciler.manifest.files import lock_path, read_all
-from reconciler.manifest.shape import schema, schema_text
+from reconciler.manifest.json_schema import schema, schema_text
 from reconciler.model.diagnostic import Source
 from reconciler.model.errors import ManifestError
 

@@ -13,7 +13,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from reconciler.kinds import KINDS, member, secret
-from reconciler.manifest import plain, shape
+from reconciler.manifest import json_schema as shape
+from reconciler.manifest import scalars as plain
 from reconciler.manifest.document import NULLS, Map, Seq, reads_as, shown
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from reconciler.kinds.kind import Kind
     from reconciler.manifest.document import Document
-    from reconciler.manifest.shape import Parts, Path_
+    from reconciler.manifest.json_schema import Parts, Path_
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9_]{0,18})")
 # of the values that are no secret whatever they are called (`secret.is_secret`)

@@ -17,7 +17,7 @@ from reconciler.kinds import secret
 from reconciler.model.diagnostic import Diagnostic, Source
 
 if TYPE_CHECKING:
-    from reconciler.manifest.shape import Path_
+    from reconciler.manifest.json_schema import Path_
 
 MAX_DEPTH = 32  # a manifest needs 7
 MAX_SCALAR = 65_536  # characters

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import KINDS, SECTIONS, children_of, secret
-from reconciler.manifest import shape
+from reconciler.manifest import json_schema as shape
 from reconciler.manifest.document import Map, Seq, shown
 from reconciler.model.desired import Node, Person
 from reconciler.model.diagnostic import Source

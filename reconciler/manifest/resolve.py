@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import KINDS, named_below
-from reconciler.manifest import references, shape
+from reconciler.manifest import json_schema as shape
+from reconciler.manifest import references
 from reconciler.manifest.check import near_to
 from reconciler.manifest.merge import Reporter
 from reconciler.model.desired import Desired, Node, Rules

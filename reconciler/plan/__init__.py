@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Change, DnsChange, Effect, Plan, Shard, Step, Told
-from reconciler.plan import allow as allowances
-from reconciler.plan import diff, identity, impact, order, reach, safeguards
-from reconciler.plan.remember import remembered
+from reconciler.plan import connection_impact as reach
+from reconciler.plan import diff, identity, impact, order
+from reconciler.safeguards import allow as allowances
+from reconciler.safeguards import checks as safeguards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Desired
     from reconciler.model.diagnostic import Diagnostic, Refusal
     from reconciler.model.live import Lock, Resource, Snapshot
-    from reconciler.plan.draft import OrgSheet
+    from reconciler.safeguards.worksheet import OrgSheet
 
 
 def make_plan(
@@ -110,4 +111,4 @@ def _fingerprint(org: Resource) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-__all__ = ["make_plan", "remembered"]
+__all__ = ["make_plan"]

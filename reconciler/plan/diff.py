@@ -15,7 +15,7 @@ from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal
 from reconciler.model.live import SENT, UNTOLD, Resource
 from reconciler.plan import folders, identity
-from reconciler.plan.draft import Draft, GrantSheet, Membership, OrgSheet
+from reconciler.safeguards.worksheet import Draft, GrantSheet, Membership, OrgSheet, Who
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -372,9 +372,7 @@ def _members(
         _remove_person(sheet, member.KIND, place, row, over, "expired" if over else "unlisted")
 
 
-def _member(
-    sheet: OrgSheet, place: Place, node: Node, who: identity.Who, desired: Desired, *, told: bool = False
-) -> None:
+def _member(sheet: OrgSheet, place: Place, node: Node, who: Who, desired: Desired, *, told: bool = False) -> None:
     """Plan one membership. `told` says that the tenant's list, which has emails, could be read."""
     address = addresses.join(sheet.address, "member", node.name)
     if node.absent:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from reconciler.kinds.kind import Kind, Place
     from reconciler.model.live import Resource
-    from reconciler.plan.draft import Draft, OrgSheet
     from reconciler.plan.identity import Match
+    from reconciler.safeguards.worksheet import Draft, OrgSheet
 
 KIND = connection_folder.KIND
 PERMISSION = folder_permission.KIND.name

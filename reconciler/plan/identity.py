@@ -7,12 +7,11 @@ from datetime import date, timedelta
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from reconciler.kinds import member, named_below, named_in
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal
 from reconciler.model.live import INVITED_ON, carry
+from reconciler.safeguards.worksheet import Who
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -279,16 +278,6 @@ def _lengthened(new: str, old: str) -> bool:
     short, long = sorted((new, old), key=len)
     longer = long.startswith(short) or long.endswith(short)
     return len(short) >= SHORTEST and longer and long.strip("0123456789") != short.strip("0123456789")
-
-
-class Who(msgspec.Struct, gc=False):
-    """A person of the manifest in one org. `key` is the live handle, or the name where only an email is known."""
-
-    name: str
-    key: str
-    have: Resource | None  # the live member row that can be changed
-    inherited: Resource | None = None
-    by_email: bool = False
 
 
 @dataclass(frozen=True, slots=True)

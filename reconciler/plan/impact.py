@@ -11,7 +11,7 @@ from reconciler.model.plan import DnsChange, Effect
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from reconciler.plan.draft import GrantSheet, Membership, OrgSheet
+    from reconciler.safeguards.worksheet import GrantSheet, Membership, OrgSheet
 
 UNREAD = "; with every grant in workspaces that are not managed"
 OWNS = "implicit as owner"

@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import REFERRED, member, named_below, secret
-from reconciler.kinds.kind import weaker
 from reconciler.model.plan import Change, Step
+from reconciler.safeguards.worksheet import loses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reconciler.model.desired import Node
     from reconciler.model.request import Request
-    from reconciler.plan.draft import Draft, OrgSheet
+    from reconciler.safeguards.worksheet import Draft, OrgSheet
 
 SHORT = 3  # items of a list that are seen at a glance
 
@@ -37,16 +37,6 @@ class _Piece:
         self.number = 0
         self.needs: set[int] = set()
         self.owners: int | None = None
-
-
-def loses(draft: Draft) -> bool:
-    """Whether the draft takes something from a person: a membership, an invitation, a grant, or a higher role."""
-    if not draft.kind.names_people or draft.have is None:
-        return False
-    if draft.action == "delete":
-        return True
-    role = draft.kind.attribute("role")
-    return "role" in draft.attrs and weaker(role, draft.have.attrs.get("role"), draft.attrs["role"])
 
 
 def _requests(draft: Draft, attrs: dict[str, Any]) -> tuple[Request, ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock
-    from reconciler.plan.allow import Allowance
+    from reconciler.safeguards.allow import Allowance
 
 MOST = 1000
 

@@ -10,9 +10,9 @@ from reconciler.report.words import count
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from reconciler.lockfile.update import Refreshed, Undecided
     from reconciler.model.diagnostic import Diagnostic, Refusal
     from reconciler.model.live import LockEntry
-    from reconciler.plan.remember import Refreshed, Undecided
 
 FORMATS = ("text", "json")
 

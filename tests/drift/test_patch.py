@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
+from reconciler.editing.fix_up import fix_up, key
+from reconciler.editing.unified_diff import unified
 from reconciler.manifest import load_texts
-from reconciler.manifest.patch import fix_up, key
-from reconciler.manifest.unified import unified
 from reconciler.model.drift import Difference
 
 DAY = date(2026, 11, 24)

@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drift.scene import BLOCK, FILES, FLOW, JSON, WORLD
+from reconciler.drift.compare import find, since
+from reconciler.editing.fix_up import fix_up, key
+from reconciler.editing.unified_diff import unified
+from reconciler.lockfile.update import remembered
 from reconciler.manifest import load_texts
-from reconciler.manifest.patch import fix_up, key
-from reconciler.manifest.unified import unified
 from reconciler.model.errors import ManifestError, PipesError
 from reconciler.pipes import audit
-from reconciler.plan import make_plan, remembered
-from reconciler.plan.drift import find, since
+from reconciler.plan import make_plan
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.transport import SandboxAdapter
 from sandbox.client import Client

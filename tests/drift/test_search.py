@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.drift.compare import find
 from reconciler.manifest import load_texts
 from reconciler.model.live import Actor, LockEntry, Resource, Snapshot
-from reconciler.plan.drift import find
 
 DAY = date(2026, 11, 24)
 MANIFEST = b"""\

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from reconciler import cli
-from reconciler.manifest import lockfile
+from reconciler.lockfile import file as lockfile
 from reconciler.model.live import LockEntry
 from reconciler.sandbox import app as sandbox_app
 from reconciler.sandbox.faults import Faults

@@ -15,13 +15,13 @@ import pytest
 from e2e.bench import LOCK, PROGRAM
 from reconciler.kinds import connection, workspace, workspace_connection
 from reconciler.kinds.kind import Place
-from reconciler.manifest import lockfile
+from reconciler.lockfile import file as lockfile
 from reconciler.model.desired import Desired, Node, Rules
 from reconciler.model.diagnostic import Source
 from reconciler.model.live import SENT, UNTOLD, Actor, LockEntry, Resource, Snapshot
-from reconciler.plan import safeguards
 from reconciler.plan.document import dumps, loads
-from reconciler.plan.draft import Draft, OrgSheet
+from reconciler.safeguards import checks as safeguards
+from reconciler.safeguards.worksheet import Draft, OrgSheet
 
 LOST = "gone"  # what is not live any more
 

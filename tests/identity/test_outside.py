@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
 from reconciler.cli.lock import whole_lists
+from reconciler.lockfile.update import refreshed
 from reconciler.model import address as addresses
 from reconciler.pipes.reading import snapshot
 from reconciler.plan import make_plan
-from reconciler.plan.remember import refreshed
 from reconciler.sandbox import app as sandbox_app
 from reconciler.sandbox.transport import SandboxAdapter
 from sandbox.client import Client

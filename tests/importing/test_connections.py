@@ -10,10 +10,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.editing.canonical import canonical
+from reconciler.importing import write
+from reconciler.importing.hidden_secrets import Noted, Unshown
 from reconciler.kinds import secret
-from reconciler.manifest import load_texts, plain, write
-from reconciler.manifest.canonical import canonical
-from reconciler.manifest.unshown import Noted, Unshown
+from reconciler.manifest import load_texts
+from reconciler.manifest import scalars as plain
 from reconciler.model.live import Resource
 
 ECHOED = "echoed-by-a-server-2Zq8"

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from reconciler.manifest import load_texts, write
-from reconciler.manifest.teams import suggested
+from reconciler.importing import write
+from reconciler.importing.suggested_teams import suggested
+from reconciler.manifest import load_texts
 from worlds import TODAY
 
 WORLD = """

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from layouts import rendered
 from reconciler import cli
+from reconciler.editing.canonical import canonical
 from reconciler.manifest import load_texts
-from reconciler.manifest.canonical import canonical
 from reconciler.model.errors import ManifestError
 from worlds import scenes
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.manifest import load, load_texts, schema, schema_text
-from reconciler.manifest.shape import ranks
+from reconciler.manifest.json_schema import ranks
 from reconciler.model.desired import Person, Rules
 from reconciler.model.errors import ManifestError, UsageError
 

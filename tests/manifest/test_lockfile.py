@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.manifest import lockfile
+from reconciler.lockfile import file as lockfile
 from reconciler.model.errors import ManifestError
 from reconciler.model.live import LockEntry
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.editing.in_place import scalar
 from reconciler.kinds import connection, secret
-from reconciler.manifest import load_texts, plain
-from reconciler.manifest.edit import scalar
+from reconciler.manifest import load_texts
+from reconciler.manifest import scalars as plain
 from reconciler.model.errors import ManifestError
 
 HEAD = "version: 1\norgs:\n  acme:\n    connections:\n      x:\n        plugin: p\n        config:\n"

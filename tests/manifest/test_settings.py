@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.kinds import org, workspace
-from reconciler.manifest import shape
+from reconciler.manifest import json_schema as shape
 from sandbox import contract
 
 # the contract's name of a kind's row, of the requests that create and change it, and of its part of the manifest

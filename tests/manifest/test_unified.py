@@ -8,7 +8,7 @@ import subprocess
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest.unified import hunks, unified
+from reconciler.editing.unified_diff import hunks, unified
 
 # few different lines, so that nearly all are repeated, and some that stand once
 lines = st.lists(

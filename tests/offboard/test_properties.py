@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from layouts import rendered
+from reconciler.access.maps import of_desired
+from reconciler.editing.offboard import everybody, leave, who
 from reconciler.manifest import load_texts
-from reconciler.manifest.offboard import everybody, leave, who
-from reconciler.plan.access import of_desired
 from worlds import TODAY, scenes
 
 

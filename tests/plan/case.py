@@ -19,7 +19,7 @@ from reconciler.pipes.client import Client
 from reconciler.pipes.reading import snapshot
 from reconciler.pipes.settings import Settings
 from reconciler.plan import make_plan
-from reconciler.plan.allow import parse
+from reconciler.safeguards.allow import parse
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.world import seed
 

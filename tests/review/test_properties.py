@@ -6,9 +6,9 @@ import hypothesis
 import yaml
 from hypothesis import strategies as st
 
+from reconciler.access.review import make_review
 from reconciler.manifest import load_texts
 from reconciler.model.errors import ManifestError
-from reconciler.plan.review import make_review
 from reconciler.report.review import document
 
 DAY = dt.date(2026, 11, 24)

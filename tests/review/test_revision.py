@@ -8,7 +8,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from reconciler.manifest import files, lockfile, revision
+from reconciler.history import revision
+from reconciler.lockfile import file as lockfile
+from reconciler.manifest import files
 from reconciler.model.errors import ManifestError, UsageError
 from reconciler.model.live import LockEntry
 from review.repository import Repository

@@ -17,7 +17,8 @@ from pathlib import Path
 import click
 
 from reconciler.cli import common
-from reconciler.manifest import lockfile, revision
+from reconciler.history import revision
+from reconciler.lockfile import file as lockfile
 from reconciler.manifest.files import lock_path
 from reconciler.model.errors import ManifestError, UsageError
 from reconciler.report import Validation

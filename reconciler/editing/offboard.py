@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from reconciler.editing.in_place import CannotEditError, File, scalar
 from reconciler.kinds import KINDS, children_of, member, org
 from reconciler.manifest import load_texts
-from reconciler.manifest.edit import CannotEditError, File, scalar
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.errors import ManifestError

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.access.maps import Names, of_desired
 from reconciler.kinds import grant, member, workspace
 from reconciler.model import address as addresses
 from reconciler.model.desired import Desired
 from reconciler.model.expiring import UNKNOWN, Expiring
-from reconciler.plan.access import Names, of_desired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

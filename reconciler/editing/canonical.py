@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from reconciler.manifest import shape
+from reconciler.editing.in_place import WIDTH, scalar
+from reconciler.manifest import json_schema as shape
 from reconciler.manifest.check import Gaps, check
 from reconciler.manifest.document import BREAK, is_special, read
-from reconciler.manifest.edit import WIDTH, scalar
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.manifest.shape import Path_
+    from reconciler.manifest.json_schema import Path_
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9:.]+(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))?")
 _EDITOR = re.compile(r"#\s*yaml-language-server:")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.kinds import connection, member, workspace, workspace_connection
 from reconciler.model.diagnostic import Refusal
-from reconciler.plan.order import loses
+from reconciler.safeguards.worksheet import loses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Desired
     from reconciler.model.live import Snapshot
     from reconciler.model.plan import Step
-    from reconciler.plan.draft import OrgSheet
+    from reconciler.safeguards.worksheet import OrgSheet
 
 # each code with what lifts it, as the design's table has it; `plan` checks `--allow` against it
 LIFTED_BY_ALLOW = {

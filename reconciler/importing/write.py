@@ -8,19 +8,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from reconciler.editing.in_place import WIDTH, CannotEditError, File, last_line, scalar
+from reconciler.importing import folders
+from reconciler.importing.hidden_secrets import Noted
 from reconciler.kinds import children_of, grant, logo, member, named_below, org
 from reconciler.kinds.kind import same_value
-from reconciler.manifest import folders
-from reconciler.manifest.edit import WIDTH, CannotEditError, File, last_line, scalar
-from reconciler.manifest.unshown import Noted
 from reconciler.model import address as addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from reconciler.editing.in_place import Section
+    from reconciler.importing.hidden_secrets import Unshown
     from reconciler.kinds.kind import Kind
-    from reconciler.manifest.edit import Section
-    from reconciler.manifest.unshown import Unshown
     from reconciler.model.live import Resource
 
 # a deed, not a state: copied to another org, or to one that is made anew, it would end tokens that nobody meant

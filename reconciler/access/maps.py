@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.access import connections as routes
 from reconciler.kinds import grant, member
 from reconciler.model.access import DIRECT, OWNS, Access, Reach
-from reconciler.plan import routes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

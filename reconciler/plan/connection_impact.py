@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from reconciler.kinds import attachment, connection, member, workspace, workspace_connection
 from reconciler.model import address as addresses
 from reconciler.model.plan import Effect
-from reconciler.plan.draft import GrantSheet
+from reconciler.safeguards.worksheet import GrantSheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from reconciler.plan.draft import Membership, OrgSheet
+    from reconciler.safeguards.worksheet import Membership, OrgSheet
 
 REACHED = "reached"
 ATTACHMENT, CONNECTION, WORKSPACE = attachment.KIND.name, connection.KIND.name, workspace.KIND.name

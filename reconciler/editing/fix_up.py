@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from reconciler.editing.in_place import CannotEditError, File, scalar
 from reconciler.kinds import KINDS, children_of, grant, member, workspace
 from reconciler.kinds.kind import weaker
-from reconciler.manifest.edit import CannotEditError, File, scalar
 from reconciler.model import address as addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from reconciler.manifest.edit import Section
+    from reconciler.editing.in_place import Section
     from reconciler.model.desired import Desired, Node
     from reconciler.model.drift import Difference
 

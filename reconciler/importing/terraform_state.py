@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.importing.write import DEEDS
 from reconciler.kinds import KINDS, grant, member
 from reconciler.kinds.kind import same_value
-from reconciler.manifest import shape
+from reconciler.manifest import json_schema as shape
 from reconciler.manifest.document import shown
 from reconciler.manifest.files import MAX_BYTES
-from reconciler.manifest.write import DEEDS
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import ManifestError
 

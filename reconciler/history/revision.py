@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from reconciler.manifest import lockfile, picture
+from reconciler.lockfile import file as lockfile
+from reconciler.manifest import logos as picture
 from reconciler.manifest.document import shown
 from reconciler.manifest.files import DEFAULT_FILE, DEFAULT_FOLDER, LOCK_FILE, MAX_BYTES, lock_path, read_all
 from reconciler.model.diagnostic import Diagnostic, Source

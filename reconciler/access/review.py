@@ -13,23 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from reconciler.access import connections as routes
+from reconciler.access import folders as through
+from reconciler.access.maps import GRANT, MEMBER, WORKSPACE, Names, of_desired
 from reconciler.model.access import DIRECT, OWNS, Access
 from reconciler.model.address import join
 from reconciler.model.desired import Desired, Node, Rules
 from reconciler.model.expiring import UNKNOWN
 from reconciler.model.plan import Change
 from reconciler.model.review import AccessChange, Review, Statement, TeamChange
-from reconciler.plan import routes, through
-from reconciler.plan.access import GRANT, MEMBER, WORKSPACE, Names, of_desired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from reconciler.access.expiring import Later
     from reconciler.model.access import Reach
     from reconciler.model.diagnostic import Diagnostic, Source
     from reconciler.model.expiring import Expiring
     from reconciler.model.live import Lock
-    from reconciler.plan.expiring import Later
 
 SAFEGUARDS = {
     "min_owners": "min_owners",

@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from reconciler.kinds.kind import weaker
+
 if TYPE_CHECKING:
     from reconciler.kinds.kind import Kind, Place
     from reconciler.model.desired import Node
     from reconciler.model.diagnostic import Diagnostic, Refusal
     from reconciler.model.live import Resource
-    from reconciler.plan.identity import Who
+
+
+class Who(msgspec.Struct, gc=False):
+    """A person of the manifest in one org. `key` is the live handle, or the name where only an email is known."""
+
+    name: str
+    key: str
+    have: Resource | None  # the live member row that can be changed
+    inherited: Resource | None = None
+    by_email: bool = False
 
 
 @dataclass(slots=True)
@@ -92,3 +103,13 @@ class OrgSheet:
     unmanaged: list[str] = field(default_factory=list)
     lists_read: bool = False
     deleted: bool = False
+
+
+def loses(draft: Draft) -> bool:
+    """Whether the draft takes something from a person: a membership, an invitation, a grant, or a higher role."""
+    if not draft.kind.names_people or draft.have is None:
+        return False
+    if draft.action == "delete":
+        return True
+    role = draft.kind.attribute("role")
+    return "role" in draft.attrs and weaker(role, draft.have.attrs.get("role"), draft.attrs["role"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconciler.access import folders as through
 from reconciler.kinds import attachment, children_of, connection, org, secret, workspace, workspace_connection
 from reconciler.model.access import Route
 from reconciler.model.address import join, split
 from reconciler.model.plan import Change
 from reconciler.model.review import Statement
-from reconciler.plan import through
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

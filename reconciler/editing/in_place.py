@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from reconciler.manifest.plain import written
+from reconciler.manifest.scalars import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
-from reconciler.plan.safeguards import LIFTED_BY_ALLOW
+from reconciler.safeguards.checks import LIFTED_BY_ALLOW
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Desired, Node
     from reconciler.model.diagnostic import Refusal
     from reconciler.model.live import Resource, Snapshot
-    from reconciler.plan.draft import OrgSheet
+    from reconciler.safeguards.worksheet import OrgSheet
 
 # refusals that leave open who or what an address means; the others are about applying
 DOUBTS = frozenset(("rename", "who-is-this", "empty-read", "handle-taken", "looks-like-rename"))
