@@ -2,15 +2,17 @@
 
 RECONCILER_ACCEPT=1 (`make docs`) rewrites outputs and generated parts, for the reviewer to read as a diff.
 
-Marks, each an HTML comment in the line before a block:
-    manifest: NAME        this YAML is a manifest, and a file of that name for the commands that follow
-    wrong manifest: NAME  the same, and the manifest reader must refuse it
-    world: NAME           what `sandbox seed` takes
-    faults: NAME          what `sandbox serve --faults` takes
-    fragment              YAML that is no whole manifest
+A block becomes a file for the commands that follow when the paragraph before it ends in "Save as `NAME`:" (in words that
+a reader sees, perhaps with a remark between the name and the colon). A file with `version:` is a manifest, a list is what
+`sandbox serve --faults` takes, and anything else is a world for `sandbox seed`. YAML without a caption is a manifest.
+
+Marks, for what no reader needs to see, each an HTML comment in the line before a block:
+    wrong manifest        the manifest reader must refuse it
+    world                 without a caption: a world all the same
+    fragment              YAML that is not a whole manifest
     served: WORLD         the commands of this block meet that world over HTTP, with PIPES_HOST set and a token in
     served: WORLD, FAULTS ~/.pipes-token; with faults, if any
-YAML without a mark is a manifest. A `console` block is run; a command that fails is followed by `echo $?`.
+A `console` block is run; a command that fails is followed by `echo $?`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -63,21 +66,36 @@ class Block:
 
     language: str
     mark: str
+    file: str  # the name under which the caption says to save it; empty without a caption
     start: int
     end: int
     text: str
 
     @property
     def role(self) -> str:
-        return self.mark.partition(":")[0].strip()
+        return self.mark.partition(":")[0].strip() or self.kind_of_file
+
+    @property
+    def kind_of_file(self) -> str:
+        """What a captioned YAML file is, by what stands in it."""
+        if self.language != "yaml" or not self.file:
+            return ""
+        content = yaml.safe_load(self.text)
+        return "faults" if isinstance(content, list) else "manifest" if "version" in content else "world"
 
     @property
     def names(self) -> list[str]:
         return [name.strip() for name in self.mark.partition(":")[2].split(",") if name.strip()]
 
-    @property
-    def is_file(self) -> bool:
-        return self.role in ("manifest", "wrong manifest", "world", "faults") and bool(self.names)
+
+CAPTION = re.compile(r"\bSave (?:this |it )?as `([^`\s]+)`[^`:]*:$")
+
+
+def caption(before: list[str]) -> str:
+    """The name of the file that the paragraph just before a block says to save it as, or nothing."""
+    paragraph = "\n".join(before).rstrip().rpartition("\n\n")[2]
+    found = CAPTION.search(paragraph)
+    return found[1] if found else ""
 
 
 def blocks(text: str) -> list[Block]:
@@ -89,10 +107,10 @@ def blocks(text: str) -> list[Block]:
         if start is None:
             start = number
             continue
-        before = lines[start - 1] if start else ""
-        mark = re.fullmatch(r"<!-- (.*) -->", before)
+        mark = re.fullmatch(r"<!-- (.*) -->", lines[start - 1] if start else "")
+        file = caption(lines[: start - 1] if mark else lines[:start])
         inside = "\n".join(lines[start + 1 : number])
-        found.append(Block(lines[start][3:].strip(), mark[1] if mark else "", start + 1, number, inside + "\n"))
+        found.append(Block(lines[start][3:].strip(), mark[1] if mark else "", file, start + 1, number, inside + "\n"))
         start = None
     assert start is None, f"a block that begins in line {(start or 0) + 1} has no end"
     return found
@@ -213,7 +231,7 @@ def tell(text: str, scratch: Scratch) -> list[Told]:
     """Run a page's console blocks, in their order, in one shell."""
     lines = text.split("\n")
     found = blocks(text)
-    files = {block.names[0]: block.text for block in found if block.is_file}
+    files = {block.file: block.text for block in found if block.file}
     script, places, ports = ["rc=0"], [], {}
 
     def content(name: str) -> str:
@@ -221,10 +239,8 @@ def tell(text: str, scratch: Scratch) -> list[Told]:
 
     with ExitStack() as running:
         for number, block in enumerate(found):
-            if block.is_file:
-                script.append(
-                    f"mkdir -p \"$(dirname {block.names[0]})\"; cat > {block.names[0]} <<'@end@'\n{block.text}@end@"
-                )
+            if block.file:
+                script.append(f"mkdir -p \"$(dirname {block.file})\"; cat > {block.file} <<'@end@'\n{block.text}@end@")
             if block.language != "console":
                 continue
             if block.role == "served":
@@ -256,11 +272,12 @@ GENERATED = re.compile(r"(<!-- generated: (.*?) -->\n)(.*?)(<!-- end of generate
 
 
 def generated(what: str) -> str:
-    verb, _, rest = what.partition(" ")
+    verb, _, rest = what.partition(" ") if what.startswith("file ") else (what, "", "")
     return {
         "file": lambda: f"```yaml\n{read(rest)}```\n",
         "commands": command_table,
         "help": help_pages,
+        "shared options": shared_options_table,
         "safeguards": safeguard_table,
         "manifest": manifest_reference,
         "serve": served_words,
@@ -290,7 +307,7 @@ def command_table() -> str:
     rows = ["| command | what it does |", "|-|-|"]
     for name, command in every_command():
         if not isinstance(command, click.Group):
-            page = f"docs/commands.md#reconciler-{name.replace(' ', '-')}"
+            page = f"#reconciler-{name.replace(' ', '-')}"
             rows.append(f"| [`{name}`]({page}) | {cli.COMMANDS.get(name) or command.short_help} |")
     return "\n".join(rows) + "\n"
 
@@ -300,14 +317,57 @@ def lock_table() -> str:
     return "\n".join(["| field | entries of | what it is |", "|-|-|-|", *rows]) + "\n"
 
 
+SHARED = 4  # an option that as many commands have, with the same help, is described once for all of them
+
+
+@cache
+def shared_options() -> dict[str, str]:
+    """The help of each option that several commands share, by how it is written."""
+    seen = Counter(
+        record
+        for _, command in every_command()
+        if not isinstance(command, click.Group)
+        for record in option_records(command)
+    )
+    return dict(record for record, count in seen.items() if count >= SHARED)
+
+
+def option_records(command: click.Command) -> list[tuple[str, str]]:
+    context = help_context("", command)
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    found = [option.get_help_record(context) for option in options]
+    return [record for record in found if record is not None]
+
+
+def help_context(name: str, command: click.Command) -> click.Context:
+    return click.Context(command, info_name=f"reconciler {name}", terminal_width=78, help_option_names=["-h", "--help"])
+
+
 def help_pages() -> str:
+    """What `--help` says of each command, without the options that stand in the table of shared ones."""
     pages = []
     for name, command in every_command():
-        context = click.Context(
-            command, info_name=f"reconciler {name}", terminal_width=78, help_option_names=["-h", "--help"]
-        )
-        pages.append(f"## reconciler {name}\n\n```text\n{command.get_help(context)}\n```\n")
+        context = help_context(name, command)
+        formatter = context.make_formatter()
+        command.format_usage(context, formatter)
+        command.format_help_text(context, formatter)
+        own, shared = [], []
+        for written, words in option_records(command):
+            if shared_options().get(written) == words:
+                shared.append(written.split(" ")[0].rstrip(","))
+            else:
+                own.append((written, words))
+        if own:
+            with formatter.section("Options"):
+                formatter.write_dl(own)
+        also = f"\nAlso: {', '.join(f'`{option}`' for option in shared if option != '-h')}.\n" if shared[1:] else ""
+        pages.append(f"## reconciler {name}\n\n```text\n{formatter.getvalue().rstrip()}\n```\n{also}")
     return "\n" + "\n".join(pages) + "\n"
+
+
+def shared_options_table() -> str:
+    rows = [f"| `{written.replace('|', chr(92) + '|')}` | {words} |" for written, words in shared_options().items()]
+    return "\n".join(["| option | what it does |", "|-|-|", *rows]) + "\n"
 
 
 def safeguard_table() -> str:
@@ -347,7 +407,7 @@ def resolved(part: dict[str, Any]) -> dict[str, Any]:
 
 def manifest_reference() -> str:
     sections: list[str] = []
-    _section("", schema(), sections)
+    _section("", schema(), sections, {})
     rows = ["### Names and handles\n", "| what | rule |", "|-|-|"]
     for key in ("handle", "workspaceHandle", "connectionHandle", "name", "nameOrTeam"):
         part = schema()["$defs"][key]
@@ -355,16 +415,23 @@ def manifest_reference() -> str:
     return "\n" + "\n".join([*sections, *rows]) + "\n\n"
 
 
-def _section(path: str, part: dict[str, Any], sections: list[str]) -> None:
-    """A table of the keys that a mapping has, and after it those of the mappings in it."""
-    rows = [f"### {f'`{path}`' if path else 'The file'}\n", f"{part['description']}\n"] if "description" in part else []
+def _section(path: str, part: dict[str, Any], sections: list[str], told: dict[str, str]) -> None:
+    """A table of the keys that a mapping has, and after it those of the mappings in it. `told` has the rows so far."""
+    rows = [f"### {f'`{path}`' if path else 'The file'}\n"]
+    if part.get("description") and part["description"] not in "".join(told.values()):
+        rows.append(f"{part['description']}\n")
     rows += ["| key | value | what it means |", "|-|-|-|"]
-    below = []
+    below, again = [], []
     for key, raw in part["properties"].items():
         value = resolved(raw)
         needed = " (required)" if key in part.get("required", ()) else ""
         example = f" Example: `{_flow(value['examples'][0])}`." if value.get("examples") else ""
-        rows.append(f"| `{key}`{needed} | {_words(value)} | {value.get('description', '')}{example} |")
+        row = f"| `{key}`{needed} | {_words(value)} | {value.get('description', '')}{example} |"
+        if told.get(key) == row:
+            again.append(f"`{key}`")
+        else:
+            rows.append(row)
+        told[key] = row
         where = f"{path}.{key}" if path else key
         if "properties" in value:
             below.append((where, value))
@@ -372,9 +439,11 @@ def _section(path: str, part: dict[str, Any], sections: list[str]) -> None:
             name = "NAME" if "name" in resolved(value["propertyNames"])["title"] else "HANDLE"
             forms = _alternatives(resolved(value["additionalProperties"]))
             below.extend((f"{where}.{name}", form) for form in forms if "properties" in form)
+    if again:
+        rows.append(f"\nAlso, as above: {', '.join(again)}.")
     sections.append("\n".join(rows) + "\n")
     for where, value in below:
-        _section(where, value, sections)
+        _section(where, value, sections, told)
 
 
 def _alternatives(part: dict[str, Any]) -> list[dict[str, Any]]:
@@ -515,8 +584,8 @@ def test_every_safeguard_has_a_section_in_the_order_of_the_table():
     assert re.findall(r"^### (.*)$", read("docs/safeguards.md"), flags=re.MULTILINE) == list(LIFTED_BY_ALLOW)
 
 
-def test_every_exit_status_is_in_the_readme_and_no_other():
-    table = read("README.md").partition("## Exit statuses")[2].partition("\n## ")[0]
+def test_every_exit_status_is_in_the_reference_and_no_other():
+    table = read("docs/commands.md").partition("## Exit statuses")[2].partition("\n## ")[0]
     shown = {int(status) for status in re.findall(r"^\| (\d+) \|", table, flags=re.MULTILINE)}
     known = {cli.DONE, cli.ERROR, cli.CHANGES, cli.REFUSED, cli.UNREACHABLE, cli.PARTLY, cli.INTERRUPTED}
     assert shown == known
@@ -532,5 +601,9 @@ def test_every_format_is_described():
     assert [name for name in FORMATS if f"| `{name}` |" not in page] == []
 
 
-def test_every_page_is_linked_from_the_readme():
-    assert [name for name in NAMES if name != "README.md" and f"]({name})" not in read("README.md")] == []
+def test_every_page_is_linked_from_the_readme_or_the_index():
+    index = "docs/index.md"
+    linked = {f"docs/{page}" for page in re.findall(r"\]\(([\w-]+\.md)\)", read(index))}
+    linked |= set(re.findall(r"\]\(((?:docs/)?[\w-]+\.md)\)", read("README.md")))
+    assert sorted({*NAMES, index} - linked - {"README.md"}) == []
+    assert index in linked
