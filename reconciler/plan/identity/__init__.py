@@ -1,0 +1,15 @@
+"""Which live object each name in the manifests means.
+
+In: Desired, Snapshot and the lock file. Out: a live object for each name, or a refusal where that is in doubt.
+Open `people.py` first; `named.py` does the same for orgs, workspaces and connections, `lock_index.py` is what both look up.
+"""
+
+from __future__ import annotations
+
+from reconciler.plan.identity.lock_index import Known, carried, known
+from reconciler.plan.identity.named import Match, left_behind, match_named, resembles, spent
+from reconciler.plan.identity.people import Scene, match_people
+
+__all__ = [
+    "Known", "Match", "Scene", "carried", "known", "left_behind", "match_named", "match_people", "resembles", "spent",
+]  # fmt: skip

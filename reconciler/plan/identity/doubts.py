@@ -1,0 +1,82 @@
+"""The refusals for people whose account is in doubt: `who-is-this` and `rename`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model import address as addresses
+from reconciler.model.diagnostic import Refusal
+
+if TYPE_CHECKING:
+    from reconciler.model.desired import Person
+    from reconciler.model.live import Resource
+    from reconciler.plan.identity.lock_index import Known
+    from reconciler.plan.identity.people import People
+
+
+def who_is_this(
+    people: People, org: str, person: Person, why: str, otherwise: str = "", *, elsewhere: bool = False
+) -> None:
+    known = f"{person.name} is known by the email {person.email} only, and "
+    if not elsewhere:
+        known += "Pipes gives no emails back: "
+    people.refusals.append(
+        Refusal(
+            "who-is-this",
+            addresses.join(org, "member", person.name),
+            known + why,
+            f"name the handle: `people: {{{person.name}: {{email: {person.email}, handle: HANDLE}}}}`" + otherwise,
+            person.source,
+            liftable=False,
+        )
+    )
+
+
+def person_renamed(org: str, person: Person, known_as: Resource) -> Refusal:
+    return Refusal(
+        "rename",
+        addresses.join(org, "member", person.name),
+        f"{person.handle} was renamed outside: the user with the id {known_as.id} now has the handle {known_as.handle}",
+        f"write the new handle, as `{known_as.handle}` or as `people: {{{person.name}: {{handle: {known_as.handle}}}}}`; "
+        "nobody but they themselves can take the old one back",
+        person.source,
+        liftable=False,
+    )
+
+
+def person_gone(org: str, person: Person, ids: set[str]) -> Refusal:
+    return Refusal(
+        "rename",
+        addresses.join(org, "member", person.name),
+        f"nobody has the handle {person.handle} any more: the user whom the lock file knows as {person.name} "
+        f"({', '.join(sorted(ids))}) is not in the org, and has another handle or is gone",
+        f"write the handle that they have now, or drop {person.name}",
+        person.source,
+        liftable=False,
+    )
+
+
+def handle_taken_over(org: str, person: Person, have: Resource, known_as: str) -> Refusal:
+    return Refusal(
+        "rename",
+        addresses.join(org, "member", person.name),
+        f"the handle {person.handle} belongs to the user {have.id} now, whom the lock file knows as {known_as}",
+        f"write who has which handle now: {known_as} is {have.handle}, and {person.name} may have another one",
+        person.source,
+        liftable=False,
+    )
+
+
+def other_person(org: str, person: Person, holder: str, ids: set[str], lock: Known) -> Refusal:
+    address = addresses.join(org, "member", person.name)
+    known = sorted(a for a, e in lock.entries.items() if e.id in ids and a.partition("/member.")[2] == person.name)
+    entry = address if address in known else ", ".join(known)
+    return Refusal(
+        "rename",
+        address,
+        f"the handle {person.handle} now belongs to the user {holder}, the lock file knows {person.name} as "
+        f"{', '.join(sorted(ids))}: it may be another person",
+        f"find out who it is; if it is the right one, remove the entry {entry} from the lock file",
+        person.source,
+        liftable=False,
+    )

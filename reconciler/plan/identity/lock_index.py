@@ -1,0 +1,96 @@
+"""What the lock file knows, under the names that the manifests use today."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import named_below, named_in
+from reconciler.model import address as addresses
+from reconciler.model.live import carry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model.desired import Desired, Node
+    from reconciler.model.live import Lock, Resource, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The lock file's entries, and the same by what people are looked up with: built once a plan."""
+
+    entries: Lock
+    ids_of_name: dict[str, set[str]]  # a person's name -> the user ids it stands for, in any org
+    names_in_org: dict[str, dict[str, str]]  # org address -> user id -> the name that the manifest used
+
+
+def known(lock: Lock) -> Known:
+    """Index a lock file by person."""
+    ids_of_name: dict[str, set[str]] = {}
+    names_in_org: dict[str, dict[str, str]] = {}
+    for address, entry in lock.items():
+        org, _, name = address.partition("/member.")
+        if name:
+            ids_of_name.setdefault(name, set()).add(entry.id)
+            names_in_org.setdefault(org, {})[entry.id] = name
+    return Known(lock, ids_of_name, names_in_org)
+
+
+def carried(lock: Lock, desired: Desired, live: Snapshot | None = None) -> Lock:
+    """The lock file seen under today's names.
+
+    What it knows below a `renamed_from`, and below a name that the manifests have given up for the one that the same
+    object has now, stands under the new address too; the latter where `live` tells which object that is.
+    """
+    moved = dict(lock)
+    for name, node in desired.orgs.items():
+        here = addresses.join(None, "org", name)
+        if node.renamed_from:
+            carry(moved, addresses.join(None, "org", node.renamed_from), here)
+        for address, child in named_in(here, node):
+            if child.renamed_from:
+                carry(moved, addresses.beside(address, child.renamed_from), address)
+    if moved and live is not None:
+        everything = {**live.others, **live.orgs}
+        _carry_by_id(moved, None, "org", {**desired.elsewhere, **desired.orgs}, everything)
+        by_id = {org.id: org for org in everything.values()}
+        for name, node in desired.orgs.items():
+            here = addresses.join(None, "org", name)
+            entry = moved.get(here)
+            above = by_id.get(entry.id) if entry is not None else None
+            if above is not None:
+                _carry_below(moved, here, node, above)
+    return moved
+
+
+def _carry_below(lock: Lock, here: str, node: Node, have: Resource) -> None:
+    for kind in named_below(node.kind):
+        wanted, live = node.children.get(kind.name, {}), have.of(kind.name)
+        _carry_by_id(lock, here, kind.name, wanted, live)
+        inner = [child for child in wanted.values() if any(k.name in child.children for k in named_below(kind.name))]
+        by_id = {one.id: one for one in live.values()} if inner else {}
+        for child in inner:
+            address = addresses.join(here, kind.name, child.name)
+            found = by_id.get(lock[address].id) if address in lock else None
+            if found is not None:
+                _carry_below(lock, address, child, found)
+
+
+def _carry_by_id(
+    lock: Lock, parent: str | None, kind: str, wanted: Mapping[str, Node], live: Mapping[str, Resource]
+) -> None:
+    """For each wanted name that the lock file lacks: what it knows of the live object under the name it had."""
+    new = [name for name in wanted if name in live and addresses.join(parent, kind, name) not in lock]
+    if not new:
+        return
+    start = addresses.join(parent, kind, "")
+    former = {
+        entry.id: address
+        for address, entry in lock.items()
+        if address.startswith(start) and "/" not in address[len(start) :] and address[len(start) :] not in wanted
+    }
+    for name in new:
+        old = former.get(live[name].id)
+        if old is not None:
+            carry(lock, old, addresses.join(parent, kind, name))
