@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import functools
+import os
+from pathlib import Path
 
 import pytest
 
+import stopped.sitecustomize  # before the clocks are imported
 from reconciler.sandbox import app
 from sandbox.contract import contract_checking
+
+# the commands that a test starts find the stopped clock by it
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(Path(stopped.sitecustomize.__file__).parent), os.environ.get("PYTHONPATH")])
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -28,7 +28,6 @@ import tomllib
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from pathlib import Path
 from shutil import copytree
@@ -46,6 +45,7 @@ from reconciler.model.errors import ManifestError
 from reconciler.report import FORMATS
 from reconciler.safeguards.checks import LIFTED_BY_ALLOW
 from reconciler.sandbox import faults, world
+from stopped.sitecustomize import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+STOPPED = ROOT / "tests" / "stopped"  # stops the clock of the commands in the docs
 ACCEPT = os.environ.get("RECONCILER_ACCEPT") == "1"
-DAY = date(2026, 11, 24)  # "today" for the commands in the docs: entries expire by it
 PORT = "127.0.0.1:8765"  # stands for the free port that a served sandbox got
 
 every_page = pytest.mark.parametrize("name", NAMES)
@@ -122,12 +122,10 @@ def read(name: str) -> str:
 
 # --- running what is shown --------------------------------------------------------------------------------------------
 
-SHIM = f"""
+SHIM = """
 import sys
-from datetime import date
-from reconciler.cli import common, main, progress
+from reconciler.cli import main, progress
 from reconciler.pipes import retry
-common.today = lambda: date.fromisoformat("{DAY}")
 retry.FIRST_WAIT = 0.01  # what is repeated is repeated as often, without the test waiting for it
 progress.EVERY = 1e9  # a slow machine says no more than a quick one
 main()
@@ -157,7 +155,7 @@ class Scratch:
             "HOME": str(self.home),
             "LC_ALL": "C.UTF-8",
             "COLUMNS": "80",
-            "PYTHONPATH": str(Path(reconciler.__file__).parent.parent),
+            "PYTHONPATH": os.pathsep.join([str(STOPPED), str(Path(reconciler.__file__).parent.parent)]),
         }
 
     def run(self, script: str) -> str:

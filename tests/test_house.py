@@ -50,10 +50,11 @@ ARROWS = {
     "editing": EDITING,
     "importing": IMPORTING,
     "history": HISTORY,
-    "pipes": PIPES,
+    "clock": set(),
+    "pipes": {"clock", *PIPES},
     "apply": APPLY,
     "report": REPORT,
-    "cli": {"cli", *APPLY, *REPORT, *IMPORTING, *HISTORY},
+    "cli": {"cli", "clock", *APPLY, *REPORT, *IMPORTING, *HISTORY},
     "sandbox": {"sandbox"},
 }
 # the doors to the sandbox: `--host sandbox` and `reconciler sandbox`
@@ -68,7 +69,7 @@ DOES_IO = {
 
 def room(path):
     parts = path.relative_to(PACKAGE).parts
-    return parts[0] if len(parts) > 1 else ""
+    return "" if parts == ("__init__.py",) else parts[0].removesuffix(".py")
 
 
 def imports(path):

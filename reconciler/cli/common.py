@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler import clock
 from reconciler.model.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import date
 
     from reconciler.access.expiring import Later
     from reconciler.apply.secrets import Secrets
@@ -36,7 +37,7 @@ ENDINGS = 12  # days on which entries end that are looked ahead to
 
 def today() -> date:
     """The day in UTC, by which entries expire."""
-    return datetime.now(UTC).date()
+    return clock.today()
 
 
 # --- options ----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+import reconciler.clock
 from reconciler.model.request import LATE, LATE_ID
 from reconciler.pipes import retry, transport
 from reconciler.pipes.errors import (
@@ -127,6 +128,11 @@ def _as_it_is(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return body
 
 
+def _time_of_day() -> float:
+    """Seconds since the epoch."""
+    return reconciler.clock.now().timestamp()
+
+
 class Client:
     """Talks to one Pipes. Safe to use from `parallelism` threads at once.
 
@@ -148,7 +154,7 @@ class Client:
         sleep: Callable[[float], object] | None = None,
         trace: Callable[[str], object] | None = None,
         notice: Callable[[str], object] | None = None,
-        wall: Callable[[], float] = time.time,
+        wall: Callable[[], float] = _time_of_day,
         secrets: Filling | None = None,
     ) -> None:
         self.settings = settings

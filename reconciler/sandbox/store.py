@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from reconciler.sandbox import clock
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -326,7 +328,7 @@ def next_moment(db: sqlite3.Connection, *, tick: bool) -> datetime:
     """The real time, or, in a world with a fixed `now`, the moment of the last write, a second later with `tick`."""
     row = db.execute("SELECT value FROM meta WHERE key = 'clock'").fetchone()
     if row is None:
-        return datetime.now(UTC)
+        return clock.now()
     seconds = int(row[0]) + tick
     if tick:
         db.execute("UPDATE meta SET value = ? WHERE key = 'clock'", (str(seconds),))

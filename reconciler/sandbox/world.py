@@ -59,7 +59,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import yaml
 
-from reconciler.sandbox import connections, objects
+from reconciler.sandbox import clock, connections, objects
 from reconciler.sandbox.bodies import CONNECTION_HANDLE, HANDLE, ORG_ROLES, TENANT_ROLES, WORKSPACE_HANDLE
 from reconciler.sandbox.call import PUBLISH, Actor, Org, audit_row, identity_values
 from reconciler.sandbox.problems import in_a_line
@@ -397,7 +397,7 @@ class _Build:
     def __init__(self, world: World) -> None:
         self.world = world
         self.seed = str(world.get("seed", ""))
-        self.now = _moment(world["now"], "now") if "now" in world else datetime.now(UTC)
+        self.now = _moment(world["now"], "now") if "now" in world else clock.now()
         self.at = timestamp(self.now)
         self.ids = 0
         self.user_ids: dict[str, str] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from browser import assert_fits, needs_browser
 from reconciler.cli import access as command
 from reconciler.model.access import Access, Reach
 from reconciler.model.diagnostic import Source
@@ -16,7 +17,6 @@ from reconciler.report import access as report
 from reconciler.report.visible import visible
 from report import worlds
 from review import sheets
-from review.browser import assert_fits, needs_browser
 from review.sheets import assert_golden
 
 MANIFEST = """\

@@ -5,13 +5,13 @@ import re
 
 import pytest
 
+from browser import assert_fits, needs_browser
 from reconciler.report.markdown import LIMIT
 from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Item, Name, Section, Sheet, Table, listed
 from reconciler.report.sheets import draw, github
 from reconciler.report.visible import visible
 from report import worlds
 from review import sheets
-from review.browser import assert_fits, needs_browser
 from review.sheets import SAMPLE, assert_golden
 
 GOLDEN = {"text": "txt", "markdown": "md", "html": "html", "github": "github", "junit": "junit.xml"}
