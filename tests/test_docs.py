@@ -88,7 +88,7 @@ class Block:
         return [name.strip() for name in self.mark.partition(":")[2].split(",") if name.strip()]
 
 
-CAPTION = re.compile(r"\bSave (?:this |it )?as `([^`\s]+)`[^`:]*:$")
+CAPTION = re.compile(r"\b[Ss]ave (?:this |it )?as `([^`\s]+)`[^`:]*:$")
 
 
 def caption(before: list[str]) -> str:
