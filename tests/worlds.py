@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reconciler import apply, manifest
 from reconciler.apply.journal import Journal
 from reconciler.apply.recover import recover
-from reconciler.pipes.client import Client
+from reconciler.pipes.client import Client, Clock
 from reconciler.pipes.reading import snapshot
 from reconciler.pipes.settings import Settings
 from reconciler.pipes.transport import ReadOnlyAdapter
@@ -94,9 +94,7 @@ class Pipes:
             settings,
             read_only=read_only,
             parallelism=parallelism,
-            clock=lambda: self.now,
-            sleep=self.wait,
-            wall=lambda: 1_800_000_000 + self.now,
+            clock=Clock(lambda: self.now, lambda: 1_800_000_000 + self.now, self.wait),
         ) as client:
             adapter = SandboxAdapter(app)
             client.session.mount("http://", ReadOnlyAdapter(adapter) if read_only else adapter)
@@ -120,7 +118,7 @@ class Pipes:
                 return plan, None, lock
             with self.client(read_only=False) as client:
                 options = apply.Options(parallelism=4, clock=lambda: self.now)
-                applied = apply.run(plan, desired, live, lock, client, journal, options)
+                applied = apply.run_plan(plan, desired, live, lock, client, journal, options)
             journal.end()
         return plan, applied.result, applied.lock
 
@@ -133,7 +131,7 @@ class Pipes:
             self.client(read_only=False, faults=faults, parallelism=parallelism, wrap=wrap) as client,
         ):
             options = apply.Options(parallelism=parallelism, clock=lambda: self.now)
-            applied = apply.run(plan, desired, live, lock, client, journal, options)
+            applied = apply.run_plan(plan, desired, live, lock, client, journal, options)
             journal.end()
         return applied.result, applied.lock
 

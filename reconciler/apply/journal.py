@@ -81,7 +81,7 @@ class Journal:
         """Write down what is about to be sent; returns when that is on disk. Raises OSError where it cannot be.
 
         `known` are the user ids that have an open invitation before an invitation by email. `changes` is False for a
-        write that leaves everything as it is (see `guard`), of which nothing has to be found out later.
+        write that leaves everything as it is (see `live_checks`), of which nothing has to be found out later.
         """
         with self._turn:
             self._tickets += 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
-from reconciler.apply import guard, look, pictures
+from reconciler.apply import invitations, live_checks, logo_upload
 from reconciler.apply.errors import StepFailed
 from reconciler.kinds import KINDS, REFERRED, logo, member
 from reconciler.kinds.kind import Place, same_value
@@ -100,7 +100,7 @@ def _request(run: Run, step: Step, request: Request, progress: _Progress) -> Non
     change = run.changes[step.address]
     kind = KINDS[change.kind]
     if logo.is_about(request.path):
-        _picture(run, step, change, request, progress)
+        _logo(run, step, change, request, progress)
     elif request.method == "POST":
         _create(run, step, kind, request, progress)
     elif request.method == "PATCH":
@@ -214,7 +214,7 @@ def _made(run: Run, step: Step, kind: Kind, request: Request, progress: _Progres
     """What a create that was sent has made, if it has. Several that it could be are not told apart."""
     body = request.body or {}
     handle = str(body["handle"]) if kind.names_people else addresses.split(step.address)[-1][1]
-    found = reading.made(run.client, kind, Place.of(step.address), handle, request)
+    found = reading.find_created(run.client, kind, Place.of(step.address), handle, request)
     if len(found) > 1:
         raise StepFailed(
             f"no clear answer came, and {len(found)} are there that it could be ({', '.join(one.id for one in found)}): "
@@ -242,14 +242,14 @@ def _must_be_ours(kind: Kind, body: Mapping[str, Any]) -> None:
 
 def _pending(run: Run, place: Place) -> list[str]:
     """The user ids of the invitations that are open now: the list that a lost answer is compared with."""
-    return [r.id for r in look.members(run.client, place.org) if r.attrs.get("status") == member.INVITED]
+    return [r.id for r in invitations.members(run.client, place.org) if r.attrs.get("status") == member.INVITED]
 
 
 def _invited_meanwhile(run: Run, place: Place, before: Sequence[str], role: str) -> Resource | None:
     """Who has been invited by us since `before` was read. More than one cannot be told apart, and is not guessed."""
     with run.mutex:
         known = {*before, *(entry.id for entry in run.learned.values())}
-    new = look.new_invitations(run.client, place.org, look.Sought(role, run.actor, known, run.by_handle))
+    new = invitations.new_invitations(run.client, place.org, invitations.Sought(role, run.actor, known, run.by_handle))
     if len(new) > 1:
         raise StepFailed(
             f"the answer was lost and {len(new)} invitations are new ({', '.join(r.handle for r in new)}): which one is "
@@ -294,9 +294,9 @@ def _learn_resource(run: Run, step: Step, kind: Kind, found: Resource) -> None:
 
 def _modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: _Progress) -> None:
     body = request.body or {}
-    now = reading.at(run.client, kind, request.path)
+    now = reading.read_again(run.client, kind, request.path)
     if now is None:
-        new_name = reading.at(run.client, kind, _renamed_path(request)) if "handle" in body else None
+        new_name = reading.read_again(run.client, kind, _renamed_path(request)) if "handle" in body else None
         if new_name is not None and new_name.id == change.id and _as_wanted(kind, new_name, body):
             return
         raise StepFailed("it is not there any more; plan again")
@@ -315,7 +315,7 @@ def _modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
             progress.seen_undone()
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
-            guard.owner_floor(run, step, now)
+            live_checks.owner_floor(run, step, now)
         answer = _send(run, step, Request("PATCH", request.path, body, now.version), progress)
         if answer is not None and answer.ok:
             _note(run, step, body)
@@ -323,9 +323,9 @@ def _modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
         if answer is not None and answer.status not in CONFLICT and not _unclear(answer):
             raise _failed(answer)
         _pause(run, attempt, answer)
-        again = reading.at(run.client, kind, request.path)
+        again = reading.read_again(run.client, kind, request.path)
         if again is None and "handle" in body:
-            again = reading.at(run.client, kind, _renamed_path(request))
+            again = reading.read_again(run.client, kind, _renamed_path(request))
         if again is None:
             raise StepFailed("it went away while it was being changed; plan again", wrote=progress.unclear)
         if answer is not None and answer.status in CONFLICT and not _as_wanted(kind, again, body):
@@ -343,21 +343,21 @@ def _renamed_path(request: Request) -> str:
 def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: _Progress) -> None:
     answer = None
     for attempt in range(1, TRIES + 1):
-        now = reading.at(run.client, kind, request.path)
+        now = reading.read_again(run.client, kind, request.path)
         if now is None:
             progress.wrote = progress.wrote or progress.unclear
             return
         progress.seen_undone()
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
-            guard.owner_floor(run, step, now)
+            live_checks.owner_floor(run, step, now)
         if kind.name in REFERRED:
-            guard.nothing_inside(run, step, kind, now)
+            live_checks.nothing_inside(run, step, kind, now)
         answer = _send(run, step, Request("DELETE", request.path, None, now.version), progress)
         if answer is not None and (answer.ok or answer.status == 404):
             return
         if answer is not None and answer.status in CONFLICT:
-            if reading.at(run.client, kind, request.path) is None:
+            if reading.read_again(run.client, kind, request.path) is None:
                 return
             raise _failed(
                 answer, "it was changed by somebody else at this moment, and is left as they made it; plan again. "
@@ -371,7 +371,7 @@ def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
 # --- the logo ---------------------------------------------------------------------------------------------------------
 
 
-def _picture(run: Run, step: Step, change: Change, request: Request, progress: _Progress) -> None:
+def _logo(run: Run, step: Step, change: Change, request: Request, progress: _Progress) -> None:
     """Upload an org's logo, or go back to the generated one (org_createAvatar, org_deleteAvatar).
 
     Either can be done twice: the same picture is the same. So what was lost is sent again, unless somebody else may have
@@ -379,12 +379,12 @@ def _picture(run: Run, step: Step, change: Change, request: Request, progress: _
     """
     body = request.body or {}
     reference, instead_of = body.get(logo.MARK), body.get("instead_of")
-    upload = pictures.upload(reference, run.folders.get(step.address, "")) if reference is not None else None
+    upload = logo_upload.upload(reference, run.folders.get(step.address, "")) if reference is not None else None
     org_path = request.path.rpartition("/")[0]
     answer = None
     before = instead_of
     for attempt in range(1, TRIES + 1):
-        now = reading.at(run.client, KINDS[change.kind], org_path)
+        now = reading.read_again(run.client, KINDS[change.kind], org_path)
         if now is None:
             raise StepFailed("the organization is not there any more; plan again")
         if change.id is not None and now.id != change.id:

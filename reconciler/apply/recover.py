@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.apply import look
+from reconciler.apply import invitations
 from reconciler.apply.perform import sent as sent_on
 from reconciler.kinds import KINDS, logo
 from reconciler.kinds.kind import Place
@@ -55,7 +55,7 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     if logo.is_about(request.path):
         return "whether Pipes took the logo cannot be known, and it is planned again"
     if request.method != "POST":
-        now = reading.at(client, kind, request.path)
+        now = reading.read_again(client, kind, request.path)
         if request.method == "DELETE":
             return "it is still there and is planned again" if now else "it took effect"
         wanted = request.body or {}
@@ -71,13 +71,13 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     handle = (request.body or {}).get("handle") if kind.names_people else addresses.split(request.address)[-1][1]
     if handle is not None:
         sent = Request(request.method, request.path, request.body)
-        return _made(reading.made(client, kind, place, str(handle), sent))
+        return _made(reading.find_created(client, kind, place, str(handle), sent))
     if request.address in known:
         return "it took effect"
     actor = client.get_json("/actor", Me).id
     explained = {*request.known, *(entry.id for entry in known.values())}
     role = str((request.body or {}).get("role"))
-    new = look.new_invitations(client, place.org, look.Sought(role, actor, explained, by_handle))
+    new = invitations.new_invitations(client, place.org, invitations.Sought(role, actor, explained, by_handle))
     if len(new) == 1:
         known[request.address] = LockEntry(new[0].id, new[0].handle, sent_on(new[0].attrs.get("sent")))
         return f"it took effect, as {new[0].handle}"

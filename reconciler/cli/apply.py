@@ -79,8 +79,7 @@ def command(
     Nothing at all is written while a safeguard refuses any org of the plan (but see --keep-going). What was started is
     always finished and reported; running apply again finishes what was left.
     """
-    from reconciler.apply import Options
-    from reconciler.apply import run as run_plan
+    from reconciler.apply import Options, run_plan
     from reconciler.apply.journal import FOLDER
     from reconciler.apply.secrets import judge, prepare
     from reconciler.cli.drift import told_who_renamed
@@ -258,7 +257,7 @@ def _read(found: common.Manifests, lock: Lock, reader: Client) -> Snapshot:
 
 def _unless_stale(saved: Plan, found: common.Manifests, live: Snapshot, lock: Lock, reader: Client, pipes: str) -> Plan:
     """The saved plan, made again from what is live now, and refused as `stale-plan` where that is not the same."""
-    from reconciler.apply.blame import Blame
+    from reconciler.apply.last_change import LastChange
     from reconciler.plan import make_plan
     from reconciler.plan.stale import elsewhere, stale
 
@@ -270,7 +269,7 @@ def _unless_stale(saved: Plan, found: common.Manifests, live: Snapshot, lock: Lo
     away = elsewhere(saved, pipes)
     if away is not None:  # whatever differs there says nothing about the plan
         return replace(fresh, refusals=(away,))
-    return replace(fresh, refusals=(*fresh.refusals, *stale(saved, fresh, Blame(saved, reader).told)))
+    return replace(fresh, refusals=(*fresh.refusals, *stale(saved, fresh, LastChange(saved, reader).described)))
 
 
 def _after_earlier(journal: Journal, found: common.Manifests, reader: Client) -> Lock:

@@ -134,16 +134,15 @@ class PipesOptions:
         return settings
 
     def client(self, settings: Settings, *, read_only: bool, secrets: Secrets | None = None) -> Client:
-        from reconciler.pipes.client import Client
+        from reconciler.pipes.client import Client, Observers
 
         trace = (lambda line: click.echo(line, err=True)) if self.verbose else None
         notice = (lambda line: click.echo(line, err=True)) if sys.stderr.isatty() else None
         # the embedded Pipes answers in this process, where there is nothing to wait for: threads only get in each
         # other's way, and with ten of them a plan takes half as long again
         parallelism = 1 if read_only and settings.sandbox_path is not None else self.parallelism
-        return Client(
-            settings, read_only=read_only, parallelism=parallelism, trace=trace, notice=notice, secrets=secrets
-        )
+        observers = Observers(trace=trace, notice=notice)
+        return Client(settings, read_only=read_only, parallelism=parallelism, observers=observers, secrets=secrets)
 
 
 def secrets(settings: Settings) -> Secrets:

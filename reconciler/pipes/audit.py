@@ -9,7 +9,7 @@ import msgspec
 
 from reconciler.kinds import org
 from reconciler.kinds.kind import Place
-from reconciler.pipes.reading import moment
+from reconciler.pipes.reading.tokens import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from reconciler.pipes.client import Client
+from reconciler.pipes.client import Client, Observers
+from reconciler.pipes.client import Clock as Source
 from reconciler.pipes.settings import Settings
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.faults import Faults
@@ -26,6 +27,11 @@ class Clock:
 
     def __call__(self):
         return self.now
+
+    @property
+    def source(self):
+        """This clock as a client takes one."""
+        return Source(self, self, self.sleep)
 
     def sleep(self, seconds):
         with self._lock:
@@ -129,7 +135,7 @@ def server(make_server):
 @pytest.fixture
 def client(server, clock):
     """A client of the scripted server that may write."""
-    with Client(server.settings, read_only=False, clock=clock, sleep=clock.sleep, wall=clock) as made:
+    with Client(server.settings, read_only=False, clock=clock.source) as made:
         yield made
 
 
@@ -145,11 +151,11 @@ class Sandbox:
         self.client = Client(
             Settings("http://sandbox.invalid/api/v0", self.token, path),
             read_only=True,
-            clock=clock,
-            sleep=clock.sleep,
-            wall=clock,
-            on_request=lambda method, path, _status, _seconds: self.seen.append(f"{method} {path}"),
-            trace=self.trace.append,
+            clock=clock.source,
+            observers=Observers(
+                request=lambda method, path, _status, _seconds: self.seen.append(f"{method} {path}"),
+                trace=self.trace.append,
+            ),
         )
         if faults:
             app = create_app(self.store, Faults(faults))

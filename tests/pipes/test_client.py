@@ -14,10 +14,12 @@ from reconciler.model.request import Request
 from reconciler.pipes import retry
 from reconciler.pipes.client import (
     Client,
+    Clock,
     ContentError,
     LostAnswerError,
     NotAuthorisedError,
     NotSentError,
+    Observers,
     PartialReadError,
     StatusError,
 )
@@ -213,9 +215,7 @@ def test_a_write_that_never_left_is_repeated(clock):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    with Client(
-        Settings(f"http://127.0.0.1:{port}/api/v0", TOKEN), read_only=False, clock=clock, sleep=clock.sleep
-    ) as client:
+    with Client(Settings(f"http://127.0.0.1:{port}/api/v0", TOKEN), read_only=False, clock=clock.source) as client:
         with pytest.raises(NotSentError, match=f"127.0.0.1:{port} cannot be reached: Connection refused"):
             client.send(WRITE)
         assert client.requests_sent == retry.ATTEMPTS
@@ -337,10 +337,8 @@ def test_while_one_request_waits_after_a_429_no_other_leaves(server, clock):
     with Client(
         server.settings,
         read_only=True,
-        clock=clock,
-        sleep=sleep,
-        wall=clock,
-        on_request=lambda _method, path, status, _seconds: events.append(f"{path} {status}"),
+        clock=Clock(clock, clock, sleep),
+        observers=Observers(request=lambda _method, path, status, _seconds: events.append(f"{path} {status}")),
     ) as client:
         client.get("/org/acme")
     assert events == ["/org/acme 429", "sleeps True", "sleeps True", "/org/other 200", "/org/acme 200"]
@@ -379,7 +377,7 @@ def test_answers_to_what_was_sent_before_do_not_bring_the_pace_back(clock):
 
 def test_closing_the_client_ends_the_waiting(server):
     server.script = [problem(503, headers={"Retry-After": "100"})]
-    client = Client(server.settings, read_only=True, on_request=lambda *_: client.close())
+    client = Client(server.settings, read_only=True, observers=Observers(request=lambda *_: client.close()))
     with pytest.raises(NotSentError, match="was closed"):
         client.get("/org/acme")
     assert len(server.requests) == 1
@@ -395,7 +393,9 @@ def test_closing_the_client_ends_the_waiting(server):
         pytest.param(b'{"id": "o_', "JSON that is cut short or broken instead of JSON", id="cut short"),
         pytest.param(b"", "nothing instead of JSON", id="nothing"),
         pytest.param(b"OK", "text instead of JSON", id="text"),
-        pytest.param(b'{"id": 7}', "something else than the contract says: Expected `str`, got `int`", id="wrong type"),
+        pytest.param(
+            b'{"id": 7}', "something other than the contract says: Expected `str`, got `int`", id="wrong type"
+        ),
         pytest.param(b"{}", "missing required field `id`", id="missing field"),
         pytest.param(
             b'{"id": "o_1", "more": ' + b"[" * 100_000, "JSON that is cut short or broken", id="nested without end"
@@ -437,7 +437,7 @@ def test_a_certificate_of_nobody_is_refused_at_once(make_server, clock):
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     server = make_server(context)
     server.script = [ok()]
-    with Client(server.settings, read_only=True, clock=clock, sleep=clock.sleep) as client:
+    with Client(server.settings, read_only=True, clock=clock.source) as client:
         with pytest.raises(NotSentError, match=r"the certificate of .* is not trusted") as error:
             client.get("/actor")
         assert client.requests_sent == 1
@@ -453,7 +453,7 @@ def test_a_certificate_of_the_users_own_authority_is_accepted(make_server, clock
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     server = make_server(context)
     server.script = [ok()]
-    with Client(server.settings, read_only=True, clock=clock, sleep=clock.sleep) as client:
+    with Client(server.settings, read_only=True, clock=clock.source) as client:
         assert client.get("/actor") == ok()[2]
 
 
@@ -461,7 +461,7 @@ def test_https_to_a_server_without_tls_is_said_so(server, clock):
     server.script = [ok()]
     with (
         Client(
-            Settings(f"https://127.0.0.1:{server.port}/api/v0", TOKEN), read_only=True, clock=clock, sleep=clock.sleep
+            Settings(f"https://127.0.0.1:{server.port}/api/v0", TOKEN), read_only=True, clock=clock.source
         ) as client,
         pytest.raises(PipesError, match="does it speak https on that port"),
     ):
@@ -475,9 +475,7 @@ def test_a_host_without_an_address_is_said_so(clock, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", nowhere)
     with (
-        Client(
-            Settings("https://pipes.invalid/api/v0", TOKEN), read_only=True, clock=clock, sleep=clock.sleep
-        ) as client,
+        Client(Settings("https://pipes.invalid/api/v0", TOKEN), read_only=True, clock=clock.source) as client,
         pytest.raises(NotSentError, match=r"^pipes.invalid is unknown to DNS"),
     ):
         client.get("/actor")
@@ -486,9 +484,7 @@ def test_a_host_without_an_address_is_said_so(clock, monkeypatch):
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password(clock, monkeypatch):
     monkeypatch.setenv("https_proxy", "http://user:hunter2@127.0.0.1:1")
     with (
-        Client(
-            Settings("https://pipes.invalid/api/v0", TOKEN), read_only=True, clock=clock, sleep=clock.sleep
-        ) as client,
+        Client(Settings("https://pipes.invalid/api/v0", TOKEN), read_only=True, clock=clock.source) as client,
         pytest.raises(NotSentError, match=r"the proxy to pipes.invalid could not be used") as error,
     ):
         client.get("/actor")
@@ -502,9 +498,7 @@ def test_an_answer_that_never_comes_is_a_timeout(server, clock, monkeypatch):
         silent.listen(16)
         port = silent.getsockname()[1]
         with (
-            Client(
-                Settings(f"http://127.0.0.1:{port}/api/v0", TOKEN), read_only=True, clock=clock, sleep=clock.sleep
-            ) as client,
+            Client(Settings(f"http://127.0.0.1:{port}/api/v0", TOKEN), read_only=True, clock=clock.source) as client,
             pytest.raises(LostAnswerError, match="did not answer within"),
         ):
             client.get("/actor")
@@ -565,7 +559,9 @@ def test_empty_pages_without_end_are_no_list(server, client):
 def test_the_trace_has_a_line_for_each_request_and_nothing_secret(server, clock):
     lines = []
     server.script = [problem(503, f"Bearer {TOKEN}"), ok(), problem(409, f"no {TOKEN}"), "drop"]
-    with Client(server.settings, read_only=False, clock=clock, sleep=clock.sleep, trace=lines.append) as client:
+    with Client(
+        server.settings, read_only=False, clock=clock.source, observers=Observers(trace=lines.append)
+    ) as client:
         client.get("/org/acme", {"q": "carol@example.com"})
         client.send(WRITE)
         with pytest.raises(LostAnswerError):

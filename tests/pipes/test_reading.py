@@ -14,7 +14,7 @@ from reconciler.model.live import Identity, LockEntry
 from reconciler.model.request import Request
 from reconciler.pipes.client import Client
 from reconciler.pipes.errors import NotAuthorisedError, StatusError
-from reconciler.pipes.reading import at, snapshot
+from reconciler.pipes.reading import read_again, snapshot
 
 HERE = Source("orgs.yaml", 1)
 
@@ -627,7 +627,7 @@ def place(org="acme", workspace=""):
 
 def one(client, kind, place, handle):
     """One object again, by its place and handle."""
-    return at(client, kind, kind.find(place, handle))
+    return read_again(client, kind, kind.find(place, handle))
 
 
 def test_one_object_of_each_kind_is_read_again(sandbox):
@@ -698,7 +698,7 @@ def scripted(make_server, clock):
             return (200, {}, msgspec.json.encode(found))
 
         server.script = [answer]
-        with Client(server.settings, read_only=True, clock=clock, sleep=clock.sleep) as client:
+        with Client(server.settings, read_only=True, clock=clock.source) as client:
             return snapshot(client, desired(wanted), {})
 
     return read

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.cli.common import narrow
 from reconciler.manifest import load_texts
-from reconciler.pipes.client import Client
+from reconciler.pipes.client import Client, Observers
 from reconciler.pipes.reading import snapshot
 from reconciler.pipes.settings import Settings
 from reconciler.plan import make_plan
@@ -45,7 +45,7 @@ def test_a_plan_that_finds_nothing_to_do_sends_no_more_gets_than_the_pages_it_ne
     def note(method, target, _status, _seconds):
         seen.append(f"{method} {target}")
 
-    with Client(settings, read_only=True, on_request=note) as client:
+    with Client(settings, read_only=True, observers=Observers(request=note)) as client:
         desired = load_texts({"orgs.yaml": manifest(world)}, today=date(2026, 11, 24))
         plan = make_plan(desired, snapshot(client, desired, {}))
     assert (plan.changes, plan.refusals, plan.errors) == ((), (), ())
@@ -76,7 +76,9 @@ def test_a_shard_reads_its_own_orgs_alone_and_all_shards_together_read_each_once
     desired, settings = estate
     seen = []
     for number in (1, 2, 3):
-        with Client(settings, read_only=True, on_request=lambda _m, path, _s, _t: seen.append(path)) as client:
+        with Client(
+            settings, read_only=True, observers=Observers(request=lambda _m, path, _s, _t: seen.append(path))
+        ) as client:
             own = narrow(desired, of_desired(desired, {}, number, 3)[0])
             snapshot(client, own, {})
     below = [path for path in seen if path.startswith("/org/")]
@@ -102,7 +104,9 @@ def test_connections_of_workspaces_are_read_where_they_are_stated_and_the_orgs_o
     desired = load_texts({"orgs.yaml": text}, today=date(2026, 11, 24))
     seen = []
     settings = Settings("http://sandbox.invalid/api/v0", token, path)
-    with Client(settings, read_only=True, on_request=lambda _m, target, _s, _t: seen.append(target)) as client:
+    with Client(
+        settings, read_only=True, observers=Observers(request=lambda _m, target, _s, _t: seen.append(target))
+    ) as client:
         plan = make_plan(desired, snapshot(client, desired, {}))
     assert (plan.changes, plan.refusals, plan.errors) == ((), (), ())
     assert len(seen) == len(["/actor", "/actor/org", "/org/acme/workspace"]) + more
@@ -141,7 +145,9 @@ def test_folders_are_read_where_something_is_said_of_them_and_who_may_use_them_w
     )
     seen = []
     settings = Settings("http://sandbox.invalid/api/v0", token, path)
-    with Client(settings, read_only=True, on_request=lambda _m, target, _s, _t: seen.append(target)) as client:
+    with Client(
+        settings, read_only=True, observers=Observers(request=lambda _m, target, _s, _t: seen.append(target))
+    ) as client:
         plan = make_plan(desired, snapshot(client, desired, {}))
     assert (plan.refusals, plan.errors) == ((), ())
     assert len(seen) == len(["/actor", "/actor/org"]) + len(more), seen

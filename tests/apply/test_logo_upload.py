@@ -8,7 +8,7 @@ import os
 import pytest
 
 from reconciler.apply.errors import StepFailed
-from reconciler.apply.pictures import upload
+from reconciler.apply.logo_upload import upload
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"acme"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FAR = 300
 
 
-class Blame:
+class LastChange:
     """Answers for the objects that one plan touches; reads each org's log once, when first asked."""
 
     def __init__(self, plan: Plan, client: Client) -> None:
@@ -26,7 +26,7 @@ class Blame:
         self._client = client
         self._logs: dict[str, list[AuditEntry]] = {}
 
-    def told(self, address: str) -> str:
+    def described(self, address: str) -> str:
         """` (last changed by bob at …: org.member.update)`, or nothing where the log does not tell."""
         entry = self._newest(address)
         if entry is None:

@@ -22,7 +22,7 @@ PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(slots=True)
-class Rest:
+class WorkspaceWait:
     """Which workspaces have come to rest. `timeout` (seconds) bounds each wait; a stop that is asked for ends it.
 
     `late` gives the state, or why it is not known, of those that were still on their way when the waiting ended.
@@ -59,7 +59,7 @@ class Rest:
         parts = dict(addresses.split(address))
         place = Place(org=parts["org"], inner=parts["workspace"])
         try:
-            found = reading.at(self.client, workspace.KIND, workspace.find(place, place.inner))
+            found = reading.read_again(self.client, workspace.KIND, workspace.find(place, place.inner))
         except PipesError as error:
             self.late[address] = f"not known: {error}"
             return "pending"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.apply import look
+from reconciler.apply import invitations
 from reconciler.apply.errors import StepFailed
 from reconciler.kinds import children_of, member
 from reconciler.kinds.kind import Place
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def owner_floor(run: Run, step: Step, leaving: Resource) -> None:
     """Raise StepFailed unless enough accepted owners stay without `leaving`, and hold on to them."""
     floor = run.floors.get(step.org, 1)
-    rows = look.members(run.client, step.org)
+    rows = invitations.members(run.client, step.org)
     staying = [r for r in rows if member.is_accepted_owner(r.attrs) and r.id != leaving.id]
     if len(staying) < floor:
         raise StepFailed(

@@ -1,0 +1,255 @@
+"""Running a plan: its steps, the lock file's new content, and reading afterwards whether Pipes really did it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from reconciler.apply import schedule, secrets, workspace_wait
+from reconciler.apply.perform import perform
+from reconciler.apply.state import Run
+from reconciler.kinds import KINDS, logo, member, named_below, secret, workspace
+from reconciler.kinds.kind import Place
+from reconciler.lockfile.update import remembered
+from reconciler.model import address as addresses
+from reconciler.model.errors import PipesError
+from reconciler.model.result import Outcome, Result
+from reconciler.pipes import reading
+from reconciler.plan import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from reconciler.apply.journal import Journal
+    from reconciler.model.desired import Desired
+    from reconciler.model.live import Lock, LockEntry, Snapshot
+    from reconciler.model.plan import Plan, Step
+    from reconciler.pipes.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an apply runs. `settle` is how many seconds asynchronous workspaces may take; `ended` hears each outcome.
+
+    `complete` says that the manifests are here as a whole, not narrowed: what the lock file knows beyond them has left.
+    """
+
+    parallelism: int = 10
+    settle: float = 600.0
+    fail_fast: bool = False
+    keep_going: bool = False
+    complete: bool = True
+    stop: Event = field(default_factory=Event)
+    ended: Callable[[Outcome], None] = lambda _: None
+    clock: Callable[[], float] = time.monotonic
+    secrets: secrets.Secrets | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The result, and the lock file's new content."""
+
+    result: Result
+    lock: Lock
+
+
+def run_plan(
+    plan: Plan, desired: Desired, live: Snapshot, lock: Lock, client: Client, journal: Journal, options: Options
+) -> Applied:
+    """Perform `plan`, which was made from `desired`, `live` and `lock` just now.
+
+    The caller has made sure that no refusal stands in the way; steps of refused orgs are left out where it goes on
+    all the same (`keep_going`). What fails is in the result; raises only what is a bug of ours.
+    """
+    floors = {}
+    for org in plan.orgs:
+        lifted = any(code == "owner-floor" and addresses.covers(where, org) for code, where in plan.allowed)
+        floors[org.partition(".")[2]] = 1 if lifted else desired.rules.min_owners
+    state = Run(
+        plan,
+        client,
+        journal,
+        live.actor.id,
+        floors,
+        by_handle=named_by_handle(desired),
+        folders=_folders(desired),
+        seen={
+            one.id: one.attrs
+            for org in live.orgs.values()
+            for kind in named_below("org")
+            for one in org.of(kind.name).values()
+        },
+    )
+    blocked = {addresses.org_of(r.address) for r in plan.refusals} if options.keep_going else set()
+    steps = [step for step in plan.steps if addresses.org_of(step.address) not in blocked]
+    wait = workspace_wait.WorkspaceWait(client, timeout=options.settle, clock=options.clock, stop=options.stop)
+
+    def do(step: Step) -> Outcome:
+        if _ends_access(step, plan, live.actor.id):
+            # nobody can look at them after this step
+            org = addresses.org_of(step.address)
+            wait.wait_for(
+                s.address for s in steps if addresses.org_of(s.address) == org and _moves(s.address, s.action)
+            )
+        return perform(state, step)
+
+    outcomes = schedule.run_steps(
+        steps,
+        do,
+        parallelism=options.parallelism,
+        stop=options.stop,
+        fail_fast=options.fail_fast,
+        ended=options.ended,
+    )
+    notes: list[str] = []
+    outcomes = _settled(wait, outcomes)
+    outcomes = [o if options.stop.is_set() else _tested(state, o) for o in outcomes]
+    new_lock = {**lock, **{a: _with_former(entry, lock.get(a)) for a, entry in state.learned.items()}}
+    if options.secrets is not None:
+        configured = {
+            o.address for o in outcomes if o.status in schedule.SUCCEEDED and o.wrote and _configured(state, o)
+        }
+        new_lock = secrets.sent(desired, new_lock, options.secrets, configured)
+        secrets.judge(desired, new_lock, options.secrets, configured)
+    touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
+    if touched and not options.stop.is_set():
+        try:
+            fresh = reading.snapshot(client, desired, new_lock, only_orgs=touched)
+        except PipesError as error:
+            notes.append(f"what was applied could not be read again: {error}")
+        else:
+            unseen = {handle for handle, org in fresh.orgs.items() if not fresh.owned(org)}
+            outcomes, more = _verified(outcomes, make_plan(desired, fresh, new_lock), unseen)
+            notes.extend(more)
+            new_lock = remembered(desired, fresh, new_lock, only=touched)
+    new_lock = remembered(desired, live, new_lock, only={o for o in _org_names(plan) if o not in touched})
+    if options.complete and len(desired.orgs) == len(plan.orgs):
+        new_lock = {a: entry for a, entry in new_lock.items() if addresses.org_of(a) in desired.orgs}
+    result = Result(
+        plan,
+        tuple(outcomes),
+        tuple(notes),
+        interrupted=options.stop.is_set() and any(o.status == "skipped" for o in outcomes),
+    )
+    return Applied(result, new_lock)
+
+
+def _configured(state: Run, outcome: Outcome) -> dict[str, Any] | None:
+    """The configuration that was sent to the object of an outcome; None where there was none."""
+    if outcome.action == "delete":
+        return None
+    sent = [r.body for r in state.changes[outcome.address].requests if r.body and secret.FIELD in r.body]
+    return sent[-1][secret.FIELD] if sent else None
+
+
+def _tested(state: Run, outcome: Outcome) -> Outcome:
+    """An outcome with what Pipes' test says of what was written (orgConnection_test). What cannot be tested is said."""
+    config = _configured(state, outcome)
+    if outcome.status not in schedule.SUCCEEDED or not outcome.wrote or not config:
+        return outcome
+    change = state.changes[outcome.address]
+    kind = KINDS[change.kind]
+    if kind.test is None:
+        return replace(outcome, detail=f"not tested: Pipes has no test of a {kind.words}")
+    place, handle = Place.of(outcome.address), addresses.split(outcome.address)[-1][1]
+    plugin = (change.after or {}).get("plugin") or (change.before or {}).get("plugin")
+    try:
+        answer = state.client.send(kind.test(place, handle, {"plugin": plugin, secret.FIELD: config}))
+    except PipesError as error:
+        return replace(outcome, detail=f"it could not be tested: {error}")
+    if not answer.ok:
+        return replace(outcome, detail=f"it could not be tested: Pipes answered {answer.problem}")
+    status, reason = (str((answer.body or {}).get(name) or "")[:300] for name in ("status", "reason"))
+    if status.lower() in ("ok", "success", "succeeded", "passed"):
+        return replace(outcome, detail=f"its test: {status}")
+    return replace(
+        outcome, detail=f"its test failed: {status or 'no status'}{f', {reason}' if reason else ''}", test_failed=True
+    )
+
+
+def _with_former(entry: LockEntry, before: LockEntry | None) -> LockEntry:
+    """An entry that was learned, with what the lock file knew of the same object beyond it."""
+    if before is None or before.id != entry.id:
+        return entry
+    return replace(entry, more={**before.more, **entry.more})
+
+
+def _folders(desired: Desired) -> dict[str, str]:
+    """The folder of the manifest that states each org's logo."""
+    return {
+        addresses.join(None, "org", name): Path(node.sources[logo.MARK].file).parent.as_posix()
+        for name, node in desired.orgs.items()
+        if node.sources and logo.MARK in node.sources
+    }
+
+
+def named_by_handle(desired: Desired) -> frozenset[str]:
+    """The handles of everybody whom the manifests name by one: they are nobody who was invited by email."""
+    people = (
+        desired.person(name)
+        for org in desired.orgs.values()
+        for section in (org.children, org.expired or {})
+        for name in section.get(member.KIND.name, ())
+    )
+    return frozenset(person.handle for person in people if person.handle is not None)
+
+
+def _org_names(plan: Plan) -> Collection[str]:
+    return [org.partition(".")[2] for org in plan.orgs]
+
+
+def _ends_access(step: Step, plan: Plan, actor: str) -> bool:
+    """Whether a step may be the last that this token can do in its org: the actor's own loss, or an end of tokens."""
+    change = next(c for c in plan.changes if c.address == step.address)
+    if change.kind == member.KIND.name:
+        return change.id == actor and change.before is not None and not (change.after and member.is_owner(change.after))
+    return any("token_min_issued_at" in (request.body or {}) for request in step.requests)
+
+
+def _moves(address: str, action: str) -> bool:
+    return action != "delete" and addresses.split(address)[-1][0] == workspace.KIND.name
+
+
+def _settled(wait: workspace_wait.WorkspaceWait, outcomes: list[Outcome]) -> list[Outcome]:
+    """Turn workspaces that did not come to rest in time into failures."""
+    wait.wait_for(
+        o.address for o in outcomes if o.status in schedule.SUCCEEDED and o.wrote and _moves(o.address, o.action)
+    )
+    return [
+        replace(o, status="failed", detail=f"accepted, and still `{wait.late[o.address]}` when the waiting ended")
+        if o.address in wait.late and o.status in schedule.SUCCEEDED
+        else o
+        for o in outcomes
+    ]
+
+
+def _verified(outcomes: list[Outcome], fresh: Plan, unseen: set[str]) -> tuple[list[Outcome], list[str]]:
+    """Compare what was done with a plan made from a fresh reading, and say what is new in it.
+
+    What Pipes answered with success and did not take is a failure. An org that this apply has left (`unseen`), or that
+    cannot be read whole now, is not judged.
+    """
+    unseen |= {addresses.org_of(refusal.address) for refusal in fresh.refusals if refusal.address in fresh.orgs}
+    left = {c.address: c for c in fresh.changes if addresses.org_of(c.address) not in unseen}
+    mine = {outcome.address for outcome in outcomes}
+    judged = [
+        replace(
+            o,
+            status="failed",
+            detail="Pipes answered with success, and reading it again shows it undone: "
+            f"{left[o.address].action} is still needed",
+        )
+        if o.status == "done" and o.address in left
+        else o
+        for o in outcomes
+    ]
+    notes = [
+        f"{org} cannot be read whole by this token now, so what was done there was not looked at again"
+        for org in sorted(unseen)
+    ]
+    if new := sorted(address for address in left if address not in mine):
+        notes.append(f"changed by somebody else meanwhile, plan again: {', '.join(new[:10])}")
+    return judged, notes

@@ -1,0 +1,147 @@
+"""The lists below an organization: members, workspaces, grants, connections and whatever other kinds there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.kinds import KINDS, children_of, grant, member, named_below
+from reconciler.kinds.kind import Place
+from reconciler.model.address import join
+from reconciler.pipes.errors import PartialReadError
+from reconciler.pipes.reading.pages import ListOf, belongs, check_all, read_list, share_texts
+from reconciler.pipes.reading.state import fail, org_addresses
+
+if TYPE_CHECKING:
+    from reconciler.kinds.kind import Kind
+    from reconciler.model.desired import Node
+    from reconciler.model.errors import PipesError
+    from reconciler.model.live import Lock, Resource
+    from reconciler.pipes.reading.state import LiveOrg, Run
+
+
+def needs(kind: Kind, node: Node, live: Resource) -> bool:
+    """Whether a plan for an org needs its list of a kind: the manifest lists it, or the plan reports what becomes of it."""
+    if kind.name in node.children or (kind.told and (node.absent or node.name != live.handle)):
+        return True
+    if _needed_for_references(kind, node):
+        return True
+    below = [child.children for inner in named_below(node.kind) for child in node.children.get(inner.name, {}).values()]
+    if kind is member.KIND:  # grants are given to members
+        return any(grant.KIND.name in children for children in below)
+    return any(
+        _needed_to_tell_apart(kind, KINDS[name], listed) for children in below for name, listed in children.items()
+    )
+
+
+def _needed_to_tell_apart(kind: Kind, other: Kind, listed: dict[str, Node]) -> bool:
+    """Whether the list of `kind` is needed to tell apart what the manifest lists of `other`."""
+    return other.names == kind.name or (other.apart_from == kind.name and not all(w.absent for w in listed.values()))
+
+
+def _needed_for_references(kind: Kind, node: Node) -> bool:
+    """Whether something below an org refers to one of `kind`, or one of `kind` may refer to something stated absent."""
+    if any(
+        a.refers == kind.name and any(a.name in want.attrs for want in node.children.get(other.name, {}).values())
+        for other in children_of(node.kind)
+        for a in other.attributes
+    ):
+        return True
+    return any(
+        want.absent
+        for a in kind.attributes
+        if a.refers is not None
+        for want in node.children.get(a.refers, {}).values()
+    )
+
+
+def read_children(run: Run, entry: LiveOrg, kind: Kind, place: Place, parent: Resource, address: str) -> None:
+    """Read one list below `parent` into its `children` and `inherited`, and then the lists below its objects."""
+    path = kind.collection(place)
+    own: dict[str, Resource] = {}
+    inherited: dict[str, Resource] = {}
+    below = children_of(kind.name)
+
+    def begin() -> None:
+        own.clear()
+        inherited.clear()
+
+    def take(rows: list[Any]) -> None:
+        if kind.names_people:
+            share_texts(rows)
+        resources = [kind.resource(row) for row in rows]
+        check_all(resources, path)
+        for row, found in zip(rows, resources, strict=True):
+            if belongs(kind, row):
+                if found.handle in own:
+                    raise PartialReadError(f"{path} shifted while it was read: `{found.handle}` came twice")
+                own[found.handle] = found
+            elif kind.level is not None or kind.belongs is not None:
+                found.attrs["scope"] = getattr(row, "scope", None)
+                inherited.setdefault(found.handle, found)
+
+    def end(error: PipesError | None) -> None:
+        if error is not None:
+            fail(entry, error)
+            return
+        assert parent.children is not None
+        assert parent.inherited is not None
+        parent.children[kind.name] = own
+        if inherited:
+            parent.inherited[kind.name] = inherited
+        if kind.called is not None:
+            _name_by_id(run, entry, kind, own)
+        if below and entry.failed is None:
+            for found in own.values():
+                _read_below(run, entry, kind, found, address)
+
+    read_list(run, ListOf(path, kind.row, kind.name, address), take, end, begin)
+
+
+def _name_by_id(run: Run, entry: LiveOrg, kind: Kind, own: dict[str, Resource]) -> None:
+    """Give live objects without handles the names that the manifests have for them."""
+    assert kind.called is not None
+    by_id = {found.id: found for found in own.values()}
+    wanted: dict[str, Node] = {}
+    known: dict[str, str] = {}
+    for node in entry.nodes:
+        for name, want in node.children.get(kind.name, {}).items():
+            wanted.setdefault(name, want)
+        for above in org_addresses(node):
+            start = join(above, kind.name, "")
+            for address, locked in run.lock.items():
+                if address.startswith(start) and "/" not in (name := address[len(start) :]):
+                    known.setdefault(name, locked.id)
+    names = kind.called(by_id, wanted, known, entry.resource.id)
+    own.clear()
+    for identifier, found in by_id.items():
+        found.handle = names[identifier]
+        own[found.handle] = found
+
+
+def place_of(org_handle: str, kind: Kind, live: Resource) -> Place:
+    """The place under which the children of an object are found."""
+    return Place(org=org_handle, inner=live.id if kind.called is not None else live.handle)
+
+
+def _read_below(run: Run, entry: LiveOrg, kind: Kind, live: Resource, org_address: str) -> None:
+    wanted = [
+        w for n in entry.nodes for w in n.children.get(kind.name, {}).values() if may_be(run.lock, kind, n, w, live)
+    ]
+    for child in children_of(kind.name):
+        if any(child.name in want.children or (child.told and want.absent) for want in wanted):
+            live.children = live.children or {}
+            live.inherited = live.inherited or {}
+            place = place_of(entry.resource.handle, kind, live)
+            read_children(run, entry, child, place, live, join(org_address, kind.name, live.handle))
+
+
+def may_be(lock: Lock, kind: Kind, node: Node, want: Node, live: Resource) -> bool:
+    """Whether a live object below an org may be the one that the manifest means: by its handle, former handle, or id."""
+    if live.handle in (want.name, want.renamed_from) or (kind.called is not None and live.id == want.name):
+        return True
+    return any(
+        lock[address].id == live.id
+        for parent in org_addresses(node)
+        for name in (want.name, want.renamed_from)
+        if name is not None and (address := join(parent, kind.name, name)) in lock
+    )

@@ -1,0 +1,65 @@
+"""When the token in use was issued, which a reset of authentication asks for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reconciler.kinds import org
+from reconciler.pipes.errors import NotSentError
+from reconciler.pipes.reading.pages import ListOf, read_list
+
+if TYPE_CHECKING:
+    from reconciler.model.desired import Node
+    from reconciler.model.errors import PipesError
+    from reconciler.pipes.reading.state import LiveOrg, Run
+
+
+class _Token(msgspec.Struct):
+    """The contract's Token, as far as it is used (userToken_list)."""
+
+    created_at: str
+    last4: str | None = None
+
+
+def resets_tokens(node: Node, entry: LiveOrg | None) -> bool:
+    """Whether the plan will change `token_min_issued_at`."""
+    attribute = org.KIND.attribute("token_min_issued_at")
+    want = node.attrs.get(attribute.name)
+    if want is None:
+        return False
+    have = entry.resource.attrs.get(attribute.name) if entry is not None else None
+    try:
+        return not attribute.same(have, want)
+    except (ValueError, TypeError):
+        return True  # a moment that cannot be compared may lie ahead
+
+
+def read_token(run: Run) -> None:
+    """Read when the token in use was issued (userToken_list): the earliest of those with its last four characters."""
+    assert run.actor is not None
+    found: list[_Token] = []
+
+    def end(error: PipesError | None) -> None:
+        if isinstance(error, NotSentError):
+            raise error
+        if error is None:
+            last4 = run.client.settings.token[-4:]
+            moments = [moment(token.created_at) for token in found if token.last4 == last4]
+            # one that cannot be read may be the earliest
+            run.issued_at = None if not all(moments) else min((m for m in moments if m is not None), default=None)
+
+    path = f"/user/{run.actor.handle}/token"
+    what = ListOf(path, _Token, "token", run.actor.handle, unique=False)
+    read_list(run, what, found.extend, end, found.clear)
+
+
+def moment(text: str) -> datetime | None:
+    """A moment of the API (ISO 8601; UTC where it names no zone), None where the text is no moment."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
