@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-    from reconciler.drift.compare import Search
+    from reconciler.drift.audit_search import Search
     from reconciler.model.desired import Desired
     from reconciler.model.drift import Difference, Drift
     from reconciler.model.expiring import Expiring
@@ -61,7 +61,9 @@ def command(
     Exits 2 when there is drift, 0 when there is none, 3 when something could not be compared, and 4 when Pipes could
     not be asked. Changes nothing.
     """
-    from reconciler.drift import compare as looking
+    from reconciler.drift.compare import find
+    from reconciler.drift.reading_scope import both, whole
+    from reconciler.drift.unmanaged import unmanaged as not_covered
 
     if fix_up and output.format != "text":
         raise UsageError("--fix-up prints a patch; it does not go with --format")
@@ -69,18 +71,18 @@ def command(
     before = None
     if applied is not None:
         before = (applied, only(at_revision(applied, paths, found.desired.day), found.desired))
-    to_read = found.desired if before is None else looking.both(found.desired, before[1])
+    to_read = found.desired if before is None else both(found.desired, before[1])
     settings = pipes.settings()
     with pipes.client(settings, read_only=True) as client:
-        live = read(client, looking.whole(to_read) if unmanaged else to_read, found)
-        finding = looking.find(found.desired, live, found.lock, applied=before)
+        live = read(client, whole(to_read) if unmanaged else to_read, found)
+        finding = find(found.desired, live, found.lock, applied=before)
         if not fix_up:
             for search in finding.searches:
                 _search(client, search)
     drift = replace(
         finding.told(),
         expiring=_expiring(paths, found, expiring),
-        unmanaged=looking.unmanaged(finding.desired, live) if unmanaged else None,
+        unmanaged=not_covered(finding.desired, live) if unmanaged else None,
     )
     if fix_up:
         _fix_up(paths, found, live, drift, output)
@@ -155,9 +157,9 @@ def told_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapsho
     """
     if not any(refusal.code == "rename" for refusal in plan.refusals):
         return plan
-    from reconciler.drift import compare as looking
+    from reconciler.drift.compare import find
 
-    finding = looking.find(desired, live, lock).renames()
+    finding = find(desired, live, lock).renames()
     for search in finding.searches:
         _search(client, search)
     said = {d.address: _doer(d) for d in finding.told().differences if d.what == "renamed" and d.reason is None}
@@ -211,7 +213,7 @@ def _fix_up(
     paths: Sequence[Path], found: common.Manifests, live: Snapshot, drift: Drift, output: common.Output
 ) -> None:
     """Print the patch, and say on standard error what is not in it."""
-    from reconciler.drift import compare as looking
+    from reconciler.drift.compare import find
     from reconciler.editing.fix_up import fix_up, key
     from reconciler.editing.unified_diff import unified
     from reconciler.manifest import load_texts
@@ -228,7 +230,7 @@ def _fix_up(
         if found.narrowed:
             names = {*found.desired.orgs, *(d.live for d in drift.outside if d.kind == "org" and d.what == "renamed")}
             desired = replace(desired, orgs={name: node for name, node in desired.orgs.items() if name in names})
-        return {key(d) for d in looking.find(desired, live, found.lock).drift.differences}
+        return {key(d) for d in find(desired, live, found.lock).drift.differences}
 
     made = fix_up(texts, found.desired, drift.outside, remaining)
     names = {name: common.from_here(name) for name in made.texts}

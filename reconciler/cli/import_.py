@@ -111,7 +111,7 @@ class _Org:
 def _read(client: Client, asked: Sequence[str], there: There) -> tuple[Snapshot, list[_Org]]:
     """The orgs with everything in them: first which workspaces there are, then what is below. Raises PipesError."""
     from reconciler.cli.progress import Progress
-    from reconciler.drift.compare import both
+    from reconciler.drift.reading_scope import both
     from reconciler.pipes.reading import snapshot
 
     with Progress("Reading") as progress:
@@ -212,12 +212,12 @@ class _Merge:
 
     def _fix_up(self, name: str, live: Resource) -> None:
         """Make official what differs, as `drift --fix-up` would; all of it or nothing."""
-        from reconciler.drift import compare as looking
+        from reconciler.drift.compare import find
         from reconciler.editing.fix_up import fix_up, key
         from reconciler.manifest import load_texts
 
         desired = common.narrow(self.draft.desired(), [name])
-        drift = looking.find(desired, self.live, self.there.lock).drift
+        drift = find(desired, self.live, self.there.lock).drift
         if drift.refusals:
             raise RefusedError("; ".join(f"{r.code}: {r.address}: {r.fact}; {r.way_on}" for r in drift.refusals))
 
@@ -227,7 +227,7 @@ class _Merge:
             except ManifestError:
                 return None
             orgs = {n: node for n, node in found.orgs.items() if n in (name, live.handle)}
-            left = looking.find(replace(found, orgs=orgs), self.live, self.there.lock).drift
+            left = find(replace(found, orgs=orgs), self.live, self.there.lock).drift
             return {key(difference) for difference in left.differences}
 
         made = fix_up(self.draft.texts, desired, drift.outside, remaining)

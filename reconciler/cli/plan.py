@@ -76,7 +76,7 @@ def command(
     base, problem = _base(since, paths, found)
     to_read = found.desired
     if base is not None:
-        from reconciler.drift.compare import both
+        from reconciler.drift.reading_scope import both
 
         to_read = both(found.desired, base)
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
@@ -120,10 +120,10 @@ def _base(since: str | None, paths: Sequence[Path], found: common.Manifests) -> 
 def _told_apart(
     plan: Plan, since: str, base: Desired | None, problem: str, live: Snapshot, found: common.Manifests
 ) -> Since:
-    from reconciler.drift import compare as looking
+    from reconciler.drift.plan_since import since as compared_since
     from reconciler.model.drift import Since
     from reconciler.plan import make_plan
 
     if base is None:
         return Since(plan, since, {}, notes=(f"{problem}; so nothing is told apart",))
-    return looking.since(plan, since, make_plan(base, live, found.lock))
+    return compared_since(plan, since, make_plan(base, live, found.lock))

@@ -2,51 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from reconciler.kinds import KINDS, children_of, grant, member, named_below, org, workspace
+from reconciler.drift.audit_search import Clue, Search
+from reconciler.drift.renames import canonical, followed, node_at, renames
+from reconciler.kinds import KINDS, grant, member, org, workspace
 from reconciler.model import address as addresses
-from reconciler.model.desired import Node, Person
-from reconciler.model.drift import (
-    BEFORE,
-    BOTH,
-    HERE,
-    NOT_APPLIED,
-    OUTSIDE,
-    UNKNOWN,
-    Difference,
-    Doer,
-    Drift,
-    Since,
-    Unmanaged,
-)
+from reconciler.model.drift import NOT_APPLIED, OUTSIDE, Difference, Drift
 from reconciler.model.live import LockEntry
 from reconciler.plan import identity, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from reconciler.model.desired import Desired
+    from reconciler.model.desired import Desired, Node
     from reconciler.model.diagnostic import Refusal, Source
-    from reconciler.model.drift import Logged
     from reconciler.model.live import Lock, Resource, Snapshot
-    from reconciler.model.plan import Change, Plan
-
-# verbs of `action_type`, which is an open set: what is not among them may have been anything
-GONE = frozenset(
-    ("delete", "deleted", "remove", "removed", "leave", "left", "decline", "declined", "reject", "rejected", "cancel",
-     "cancelled", "canceled", "revoke", "revoked", "uninvite", "destroy", "destroyed")
-)  # fmt: skip
-CAME = frozenset(
-    ("create", "created", "add", "added", "invite", "invited", "grant", "granted", "restore", "restored")
-)  # fmt: skip
-AGREED = frozenset(("confirm", "confirmed", "accept", "accepted"))
-CHANGED = frozenset(("update", "updated", "change", "changed", "rename", "renamed", "set", "modify", "modified"))
-PEOPLE = frozenset(("member", "members", "user", "users", "invite", "invitation"))
+    from reconciler.model.plan import Change
 
 # safeguards that keep an object, or all of an org, from being compared; the others are about applying
 NOT_COMPARED = frozenset(("empty-read", "who-is-this", "rename"))
@@ -132,7 +105,7 @@ class _View:
             if not fresh:
                 break
             self.renamed.update(fresh)
-            desired = _followed(desired, fresh)
+            desired = followed(desired, fresh)
         self._handles: dict[str, dict[str, str]] = {}
         self._renames = renames(self.plan)
         self.forbidden = [
@@ -401,7 +374,7 @@ class _View:
 
     def searches(self, differences: Sequence[Difference]) -> Iterator[Search]:
         """One for each org whose log is there and may tell."""
-        by_org: dict[str, list[_Clue]] = {}
+        by_org: dict[str, list[Clue]] = {}
         for index, difference in enumerate(differences):
             if difference.standing == OUTSIDE and not difference.why_unknown and difference.follows is None:
                 by_org.setdefault(addresses.org_of(difference.address), []).append(self._clue(index, difference))
@@ -410,7 +383,7 @@ class _View:
             if above is not None:
                 yield Search(addresses.join(None, "org", name), above.handle, clues)
 
-    def _clue(self, index: int, difference: Difference) -> _Clue:
+    def _clue(self, index: int, difference: Difference) -> Clue:
         parts = addresses.split(difference.address)
         names: set[str | None] = {difference.id, difference.handle}
         if not KINDS[difference.kind].names_people:
@@ -422,7 +395,7 @@ class _View:
         if KINDS[difference.kind].parent == workspace.KIND.name:
             space = self.workspace(self.org(parts[0][1]), parts[0][1], parts[1][1])
             places = {parts[1][1], *((space.id, space.handle) if space is not None else ())}
-        return _Clue(index, difference, frozenset(filter(None, names)), frozenset(places))
+        return Clue(index, difference, frozenset(filter(None, names)), frozenset(places))
 
 
 def _below(node: Node) -> int:
@@ -434,309 +407,3 @@ def _below(node: Node) -> int:
 def _reading_order(difference: Difference) -> tuple[str, int, str, str]:
     org_name, _, below = difference.address.partition("/")
     return org_name, 0 if not below else 1 + (not below.startswith("member.")), below, difference.attribute or ""
-
-
-def node_at(desired: Desired, address: str) -> Node | None:
-    """The wanted object at an address; None where no manifest has it, neither now nor until it expired."""
-    (_, name), *rest = addresses.split(address)
-    found = desired.orgs.get(name)
-    for kind, child in rest:
-        if found is None:
-            return None
-        found = found.children.get(kind, {}).get(child) or (found.expired or {}).get(kind, {}).get(child)
-    return found
-
-
-def renames(plan: Plan) -> tuple[tuple[str, str], ...]:
-    """(new address, old address) of each rename in a plan, workspaces before orgs."""
-    found = [(c.address, c.previous_address) for c in plan.changes if c.action == "rename" and c.previous_address]
-    return tuple(sorted(found, key=lambda pair: -pair[0].count("/")))
-
-
-def canonical(renamed: Sequence[tuple[str, str]], address: str) -> str:
-    """`address` under the handles that are live, as `renames` tells."""
-    for new, old in renamed:
-        if addresses.covers(new, address):
-            address = old + address[len(new) :]
-    return address
-
-
-def _followed(desired: Desired, renamed: Mapping[str, Resource]) -> Desired:
-    """Desired with each outside rename stated back, so that what lies below is compared as well."""
-    orgs, people = dict(desired.orgs), dict(desired.people)
-    for address, live in renamed.items():
-        (_, name), *rest = addresses.split(address)
-        node = orgs[name]
-        if not rest:
-            orgs[name] = msgspec.structs.replace(node, renamed_from=live.handle)
-        elif not KINDS[rest[-1][0]].names_people:
-            orgs[name] = _stated_back(node, rest, live.handle)
-        else:
-            person = desired.person(rest[0][1])
-            people[person.name] = Person(person.name, live.handle, person.email, person.source)
-    return replace(desired, orgs=orgs, people=people)
-
-
-def _stated_back(node: Node, path: Sequence[tuple[str, str]], handle: str) -> Node:
-    """`node` with the rename of what is at `path` below it, from `handle`, stated."""
-    if not path:
-        return msgspec.structs.replace(node, renamed_from=handle)
-    (kind, name), *rest = path
-    siblings = node.children[kind]
-    found = _stated_back(siblings[name], rest, handle)
-    return msgspec.structs.replace(node, children={**node.children, kind: {**siblings, name: found}})
-
-
-# --- who did it -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Clue:
-    """What an entry of the log must name to be about a difference: `names` of the object, `places` of its workspace."""
-
-    index: int
-    difference: Difference
-    names: frozenset[str]
-    places: frozenset[str]
-    surely: Doer | None = None
-    perhaps: Doer | None = None
-
-    def look(self, entry: Logged, said: _Said) -> None:
-        fits = self._fits(said)
-        if fits and (fits > 1 or self.perhaps is None):
-            doer = Doer(entry.actor, entry.at, entry.ip, entry.action, entry.id, certain=fits > 1)
-            if fits > 1:
-                self.surely = doer
-            else:
-                self.perhaps = doer
-
-    def _fits(self, said: _Said) -> int:
-        """2 where the entry made this difference, 1 where it may have, 0 where it did not."""
-        about = self._about(said)
-        return self._made_it(said) if about else 0
-
-    def _about(self, said: _Said) -> bool:
-        kind = self.difference.kind
-        if not KINDS[kind].names_people:
-            # other workspaces, and the org, may have one of the same handle
-            there = not self.places or self.difference.id in said.target or bool(self.places & said.values)
-            return bool(self.names & said.target) and there and not said.verbs & PEOPLE
-        named = said.target | said.values if said.verbs & PEOPLE else said.target
-        if not self.names & named:
-            return False
-        if kind == member.KIND.name:
-            return not said.in_workspace
-        # who is removed from the org loses the grants as well (API page, "Removing a member")
-        left = self.difference.what == "removed" and bool(said.verbs & GONE) and not said.in_workspace
-        return left or bool(self.places & (said.target | said.values))
-
-    def _made_it(self, said: _Said) -> int:
-        what, verbs = self.difference.what, said.verbs
-        known = verbs & (GONE | CAME | AGREED | CHANGED)
-        if what == "removed":
-            return 2 if verbs & GONE else 0 if known else 1
-        if verbs & GONE or verbs & AGREED:
-            return 0
-        if what in ("added", "replaced"):
-            return 2 if verbs & CAME else 1
-        if what == "renamed":
-            return 0 if verbs & CAME else 2 if "handle" in said.keys else 1
-        return 2 if self.difference.attribute in said.keys else 1
-
-
-@dataclass(slots=True)
-class _Said:
-    """An entry of the log, taken apart once for all clues."""
-
-    verbs: frozenset[str]
-    in_workspace: bool
-    target: frozenset[str]
-    keys: set[str] = field(default_factory=set)
-    values: set[str] = field(default_factory=set)
-
-
-class Search:
-    """Looks for who made the differences of one org. `handle` is the live org's, whose log is to be read.
-
-    `look` takes the entries, newest first, and `done` says when no older one is needed. `ended` is to say why what was
-    not found was not.
-    """
-
-    def __init__(self, address: str, handle: str, clues: list[_Clue]) -> None:
-        self.address = address
-        self.handle = handle
-        self.clues = clues
-        self.ended = "the log does not tell"
-        self._open = list(clues)
-
-    @property
-    def done(self) -> bool:
-        return not self._open
-
-    def look(self, entry: Logged) -> None:
-        words = frozenset(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", entry.action).lower()))
-        said = _Said(
-            words,
-            "workspace" in entry.action.lower(),
-            frozenset(filter(None, (entry.target_id, entry.target_handle))),
-        )
-        _take_apart(entry.data, said, 0)
-        for clue in self._open:
-            clue.look(entry, said)
-        self._open = [clue for clue in self._open if clue.surely is None]
-
-
-def _take_apart(data: Any, said: _Said, depth: int) -> None:
-    """Collect the names and texts in an entry's data, whatever its shape."""
-    if depth > 8:
-        return
-    if isinstance(data, dict):
-        for key, value in data.items():
-            said.keys.add(str(key))
-            _take_apart(value, said, depth + 1)
-    elif isinstance(data, list | tuple):
-        for value in data:
-            _take_apart(value, said, depth + 1)
-    elif isinstance(data, str):
-        said.values.add(data)
-
-
-# --- what nobody manages ------------------------------------------------------------------------------
-
-
-def unmanaged(desired: Desired, live: Snapshot) -> tuple[Unmanaged, ...]:
-    """Orgs, people and workspaces that are live and that no manifest covers, as far as they were read (see `whole`)."""
-    return tuple(_unmanaged(desired, live))
-
-
-def _unmanaged(desired: Desired, live: Snapshot) -> Iterator[Unmanaged]:
-    everywhere = {**desired.elsewhere, **desired.orgs}
-    spoken_for = everywhere.keys() | {node.renamed_from for node in everywhere.values()}
-    for handle in live.others:
-        if handle not in spoken_for:
-            yield Unmanaged("org", addresses.join(None, "org", handle), {})
-    by_name = {
-        name: live.orgs.get(name) or live.orgs.get(node.renamed_from or "") for name, node in desired.orgs.items()
-    }
-    for name, node in sorted(desired.orgs.items()):
-        have = by_name[name]
-        if have is None or node.absent:
-            continue
-        here = addresses.join(None, "org", name)
-        if member.KIND.name not in node.children:
-            yield from _people(member.KIND.name, here, have)
-        for kind in named_below(org.KIND.name):
-            wanted = node.children.get(kind.name, {})
-            old = {w.renamed_from for w in wanted.values()}
-            for one in have.of(kind.name).values():
-                want = wanted.get(one.handle)
-                address = addresses.join(here, kind.name, one.handle)
-                if want is None and one.handle not in old:
-                    yield Unmanaged(kind.name, address, {})
-                elif want is not None and not want.absent:
-                    for below in children_of(kind.name):
-                        if below.names_people and below.name not in want.children:
-                            yield from _people(below.name, address, one)
-                    for inner in named_below(kind.name):
-                        listed = want.children.get(inner.name, {})
-                        known = {*listed, *(w.renamed_from for w in listed.values())}
-                        for found in one.of(inner.name).values():
-                            if found.handle not in known:
-                                yield Unmanaged(inner.name, addresses.join(address, inner.name, found.handle), {})
-
-
-def _people(kind: str, parent: str, have: Resource) -> Iterator[Unmanaged]:
-    for row in sorted(have.of(kind).values(), key=lambda r: r.handle):
-        yield Unmanaged(kind, addresses.join(parent, kind, row.handle), KINDS[kind].shown(row.attrs))
-
-
-# --- what is to be read -----------------------------------------------------------------------------------------------
-
-
-def whole(desired: Desired) -> Desired:
-    """`desired` with every section there: what has to be read to see what no manifest covers."""
-    return replace(desired, orgs={name: _whole(node) for name, node in desired.orgs.items()})
-
-
-def _whole(node: Node) -> Node:
-    if node.absent:
-        return node
-    children: dict[str, dict[str, Node]] = {kind.name: {} for kind in children_of(node.kind)} | node.children
-    for kind in named_below(node.kind):
-        children[kind.name] = {name: _whole(child) for name, child in children[kind.name].items()}
-    return msgspec.structs.replace(node, children=children)
-
-
-def both(one: Desired, other: Desired) -> Desired:
-    """What has to be read to plan either: every org and every section that one of them has. For reading only."""
-    orgs = {
-        name: _both(one.orgs[name], other.orgs[name])
-        if name in one.orgs and name in other.orgs
-        else one.orgs.get(name) or other.orgs[name]
-        for name in {**one.orgs, **other.orgs}
-    }
-    return replace(one, orgs=orgs, people={**other.people, **one.people})
-
-
-def _both(one: Node, other: Node) -> Node:
-    children = {
-        kind: {
-            name: _both(a, b)
-            if (a := one.children.get(kind, {}).get(name)) and (b := other.children.get(kind, {}).get(name))
-            else a or other.children[kind][name]
-            for name in {**other.children.get(kind, {}), **one.children.get(kind, {})}
-        }
-        for kind in {**one.children, **other.children}
-    }
-    if one.absent or other.absent:  # to delete it, all that lies in it has to be known
-        children = {kind.name: {} for kind in children_of(one.kind) if kind.told} | children
-    return msgspec.structs.replace(
-        one,
-        attrs={**other.attrs, **one.attrs},
-        absent=one.absent and other.absent,
-        renamed_from=one.renamed_from or other.renamed_from,
-        children=children,
-    )
-
-
-# --- plan --since -----------------------------------------------------------------------------------------------------
-
-
-def since(plan: Plan, base: str, before: Plan) -> Since:
-    """`plan` with each change told apart: what its manifests changed since `base`, and what `before`, the plan of the
-    base's manifests against the same live objects, would have changed as well.
-    """
-    moved, moved_before = renames(plan), renames(before)
-    earlier = {canonical(moved_before, change.address): change for change in before.changes}
-    blocked = {addresses.org_of(canonical(moved_before, r.address)) for r in before.refusals if r.code in NOT_COMPARED}
-    marks: dict[str, str] = {}
-    seen: set[str] = set()
-    for change in plan.changes:
-        place = canonical(moved, change.address)
-        seen.add(place)
-        other = earlier.get(place)
-        if other is None:
-            marks[change.address] = UNKNOWN if addresses.org_of(place) in blocked else HERE
-        else:
-            marks[change.address] = _mark(change, other)
-    settled = tuple(change for place, change in earlier.items() if place not in seen)
-    return Since(plan, base, marks, settled)
-
-
-def _mark(here: Change, there: Change) -> str:
-    if {here.action, there.action} & {"create", "delete"}:
-        same = here.action == there.action and (here.action == "delete" or here.after == there.after)
-        return BEFORE if same else BOTH
-    now, then = _deeds(here), _deeds(there)
-    if all(name in then and then[name] == value for name, value in now.items()):
-        return BEFORE
-    return BOTH if now.keys() & then.keys() else HERE
-
-
-def _deeds(change: Change) -> dict[str, Any]:
-    """What an update or a rename sets, attribute by attribute."""
-    before, after = change.before or {}, change.after or {}
-    deeds = {name: value for name, value in after.items() if before.get(name) != value}
-    if change.action == "rename":
-        deeds["handle"] = change.address.rpartition(".")[2]
-    return deeds

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "markdown", "html", "github", "junit")
 
-# A subject that becomes a sheet, by its class, and the module beside this one with its `sheet(subject)` and its
+# A subject that becomes a sheet, by its class, and the module beside this one with its `to_sheet(subject)` and its
 # `document(subject)`, the JSON.
-SHEETS: dict[str, str] = {"Review": "review", "Drift": "drift", "Since": "since"}
+SHEETS: dict[str, str] = {"Review": "review", "Drift": "drift", "Since": "plan_since"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +59,17 @@ def render(subject: Subject, format: str, *, color: bool = False, verbose: bool 
 
         return text.render(subject, color=color, verbose=verbose)
     if format == "json":
-        from reconciler.report import data
+        from reconciler.report import json_document
 
-        return data.render(subject)
+        return json_document.render(subject)
     if format == "markdown":
         from reconciler.report import markdown
 
         return markdown.render(subject)
     if format == "html":
-        from reconciler.report import page
+        from reconciler.report import html_page
 
-        return page.render(subject)
+        return html_page.render(subject)
     if format == "github":
         from reconciler.report import github
 
@@ -86,9 +86,9 @@ def summary(subject: Subject) -> str:
         from reconciler.report import github
 
         return github.summary(subject)
-    from reconciler.report.sheets import github as drawing
+    from reconciler.report.sheet_formats import github as drawing
 
-    return drawing.summary(module.sheet(subject))
+    return drawing.summary(module.to_sheet(subject))
 
 
 def outputs(subject: Subject) -> dict[str, str]:
@@ -98,9 +98,9 @@ def outputs(subject: Subject) -> dict[str, str]:
         from reconciler.report import github
 
         return github.outputs(subject)
-    from reconciler.report.sheets import github as drawing
+    from reconciler.report.sheet_formats import github as drawing
 
-    return drawing.outputs(module.sheet(subject))
+    return drawing.outputs(module.to_sheet(subject))
 
 
 def _sheets_of(subject: Subject) -> ModuleType | None:
@@ -113,9 +113,9 @@ def _drawn(module: ModuleType, subject: Subject, format: str, *, color: bool, ve
         from reconciler.plan.document import write
 
         return write(module.document(subject))
-    from reconciler.report.sheets import draw
+    from reconciler.report.sheet_formats import draw
 
-    return draw(module.sheet(subject), format, color=color, verbose=verbose)
+    return draw(module.to_sheet(subject), format, color=color, verbose=verbose)
 
 
 def render_diagnostics(diagnostics: Sequence[Diagnostic], color: bool = False) -> str:

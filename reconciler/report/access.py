@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Any
 
-from reconciler.report import words
-from reconciler.report.data import _source
+from reconciler.report import wording
+from reconciler.report.escaping import visible
+from reconciler.report.json_document import _source
 from reconciler.report.sheet import KEPT, SHOWN, Item, Name, Section, Sheet, Table, Words
-from reconciler.report.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,12 +30,12 @@ def render(access: Access, format: str, *, color: bool = False, verbose: bool = 
         return write(document(access))
     if format == "csv":
         return table(access)
-    from reconciler.report.sheets import draw
+    from reconciler.report.sheet_formats import draw
 
-    return draw(sheet(access, matrix=format == "html"), format, color=color, verbose=verbose)
+    return draw(to_sheet(access, matrix=format == "html"), format, color=color, verbose=verbose)
 
 
-def sheet(access: Access, *, matrix: bool = False) -> Sheet:
+def to_sheet(access: Access, *, matrix: bool = False) -> Sheet:
     """The map for people."""
     return Sheet(
         "access",
@@ -55,8 +55,8 @@ def summary(access: Access) -> str:
     orgs = sum(1 for place in access.objects if "/" not in place)
     spaces = len(access.objects) - orgs
     return (
-        f"{words.count(people, 'person', 'people')} in {words.count(orgs, 'organization')}"
-        f" and {words.count(spaces, 'workspace')}."
+        f"{wording.count(people, 'person', 'people')} in {wording.count(orgs, 'organization')}"
+        f" and {wording.count(spaces, 'workspace')}."
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.report import expiring
 from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
-from reconciler.report.words import count, sentence, show
+from reconciler.report.wording import count, sentence, show
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +19,7 @@ SYMBOLS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">", "replac
 TO_DO = {"added": "is to be deleted", "removed": "is to be created", "renamed": "is to be renamed from"}
 
 
-def sheet(drift: Drift) -> Sheet:
+def to_sheet(drift: Drift) -> Sheet:
     sections = []
     if drift.refusals or drift.forbidden:
         found = [_forbidden(address) for address in drift.forbidden] + [_refusal(r) for r in drift.refusals]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.expiring import UNKNOWN
-from reconciler.report.data import _source
+from reconciler.report.json_document import _source
 from reconciler.report.sheet import Item, Name, Section, listed
 
 if TYPE_CHECKING:

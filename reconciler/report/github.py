@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.result import Result
-from reconciler.report import Validation, markdown, words
-from reconciler.report.visible import visible
+from reconciler.report import Validation, markdown, wording
+from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def outputs(subject: Plan | Result | Validation) -> dict[str, str]:
     """
     if isinstance(subject, Validation):
         return {
-            "summary": visible(words.validation_summary(subject)),
+            "summary": visible(wording.validation_summary(subject)),
             "errors": str(len(subject.errors)),
             "warnings": str(len(subject.warnings)),
             "files": str(subject.files),
@@ -70,11 +70,11 @@ def outputs(subject: Plan | Result | Validation) -> dict[str, str]:
     if isinstance(subject, Result):
         return {
             **outputs(subject.plan),
-            "summary": visible(words.result_summary(subject)),
+            "summary": visible(wording.result_summary(subject)),
             **{status: str(number) for status, number in subject.counts.items()},
         }
     return {
-        "summary": visible(" ".join(words.summary(subject))),
+        "summary": visible(" ".join(wording.summary(subject))),
         "changes": str(len(subject.changes)),
         **{action: str(number) for action, number in subject.counts.items()},
         "refusals": str(len(subject.refusals)),
@@ -97,34 +97,34 @@ def _command(level: str, title: str, message: str, source: Source | None, length
 
 def _plan(plan: Plan) -> Iterator[str]:
     for refusal in plan.refusals:
-        option = words.lift(refusal)
+        option = wording.lift(refusal)
         way_on = f"Way on: {refusal.way_on}" + (f"; or lift it for one run: {option}" if option else "")
         yield _command(
             "error",
             f"Refused: {refusal.code}",
-            f"{refusal.address}: {words.sentence(refusal.fact)} {way_on}",
+            f"{refusal.address}: {wording.sentence(refusal.fact)} {way_on}",
             refusal.source,
         )
     yield from (_diagnostic(error) for error in plan.errors)
     yield from (_diagnostic(warning) for warning in plan.warnings)
     for handle in plan.confirm_delete:
-        yield _command("warning", "An organization is deleted", words.confirmation(handle), None)
+        yield _command("warning", "An organization is deleted", wording.confirmation(handle), None)
     for refusal in plan.lifted:
         yield _command(
             "warning", f"Lifted by --allow: {refusal.code}", f"{refusal.address}: {refusal.fact}", refusal.source
         )
     for note in plan.notes:
         yield _command("notice", "reconciler", note, None)
-    yield _command("notice", "reconciler", " ".join(words.summary(plan)), None)
+    yield _command("notice", "reconciler", " ".join(wording.summary(plan)), None)
     placed = [change for change in plan.changes if change.source is not None]
     yield from (_change(change) for change in sorted(placed, key=lambda change: FIRST.index(change.action)))
 
 
 def _change(change: Change) -> str:
-    attributes = ", ".join(str(attribute) for attribute in words.attributes(change))
-    reason = words.REASONS.get(change.reason or "", change.reason)
+    attributes = ", ".join(str(attribute) for attribute in wording.attributes(change))
+    reason = wording.REASONS.get(change.reason or "", change.reason)
     parts = [
-        f"{words.SYMBOLS[change.action]} {words.title(change)}",
+        f"{wording.SYMBOLS[change.action]} {wording.title(change)}",
         attributes,
         reason,
         change.via and f"via {change.via}",
@@ -140,16 +140,16 @@ def _result(result: Result) -> Iterator[str]:
         for outcome in result.outcomes:
             if outcome.status == status:
                 title = f"{status}: {outcome.action} {outcome.address}"
-                yield _command(level, title, words.outcome(outcome) or status, sources.get(outcome.address))
+                yield _command(level, title, wording.outcome(outcome) or status, sources.get(outcome.address))
     for note in result.notes:
         yield _command("notice", "reconciler", note, None)
-    yield _command("notice", "reconciler", words.result_summary(result), None)
+    yield _command("notice", "reconciler", wording.result_summary(result), None)
 
 
 def _validation(validation: Validation) -> Iterator[str]:
     yield from (_diagnostic(error) for error in validation.errors)
     yield from (_diagnostic(warning) for warning in validation.warnings)
-    yield _command("notice", "reconciler", words.validation_summary(validation), None)
+    yield _command("notice", "reconciler", wording.validation_summary(validation), None)
 
 
 def _diagnostic(found: Diagnostic) -> str:

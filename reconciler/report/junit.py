@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.result import Result
-from reconciler.report import Validation, text, words
-from reconciler.report.visible import visible
+from reconciler.report import Validation, text, wording
+from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,13 +98,13 @@ class _Cases:
 
 def _plan(cases: _Cases, plan: Plan) -> None:
     cases.name = "reconciler.plan"
-    changes = {section.address: section for section in words.sections(plan.changes)}
+    changes = {section.address: section for section in wording.by_org(plan.changes)}
     # Changes below an address that is no org of the plan would be a bug elsewhere; they are shown all the same.
     for address in dict.fromkeys((*plan.orgs, *changes)):
         section = changes.get(address)
         cases.add("org", address, output=list(text.section(section)) if section else ())
     for refusal in plan.refusals:
-        option = words.lift(refusal)
+        option = wording.lift(refusal)
         body = [escape(refusal.fact), f"Way on: {escape(refusal.way_on)}"]
         if option:
             body.append(f"Or lift it for one run: {escape(option)}")
@@ -124,13 +124,13 @@ def _plan(cases: _Cases, plan: Plan) -> None:
 
 
 def _plan_output(plan: Plan) -> list[str]:
-    lines = [escape(line) for line in words.summary(plan)]
+    lines = [escape(line) for line in wording.summary(plan)]
     lines += text.render_diagnostics(plan.warnings).splitlines()
     lines += [f"Note: {escape(note)}" for note in plan.notes]
     lines += [f"Not managed: {escape(address)}" for address in plan.unmanaged]
     lines += [f"Lifted by --allow: {escape(refusal.code)} for {escape(refusal.address)}" for refusal in plan.lifted]
-    lines += [escape(words.confirmation(handle)) for handle in plan.confirm_delete]
-    return lines + [f"Impact: {escape(words.effect(effect))}" for effect in plan.impact]
+    lines += [escape(wording.confirmation(handle)) for handle in plan.confirm_delete]
+    return lines + [f"Impact: {escape(wording.effect(effect))}" for effect in plan.impact]
 
 
 def _result(cases: _Cases, result: Result) -> None:
@@ -141,7 +141,7 @@ def _result(cases: _Cases, result: Result) -> None:
             "step",
             f"{outcome.number} {outcome.action} {outcome.address}",
             end=ends.get(outcome.status),
-            message=words.outcome(outcome) or outcome.status,
+            message=wording.outcome(outcome) or outcome.status,
             sort="failed" if outcome.status_code is None else f"HTTP {outcome.status_code}",
         )
     end = "failure" if result.interrupted else None
@@ -152,7 +152,7 @@ def _result(cases: _Cases, result: Result) -> None:
         end=end,
         message="interrupted",
         sort="interrupted",
-        output=[words.result_summary(result), *notes],
+        output=[wording.result_summary(result), *notes],
     )
 
 
@@ -160,7 +160,7 @@ def _validation(cases: _Cases, validation: Validation) -> None:
     cases.name = "reconciler.validate"
     for error in validation.errors:
         _problem(cases, error)
-    output = [words.validation_summary(validation), *text.render_diagnostics(validation.warnings).splitlines()]
+    output = [wording.validation_summary(validation), *text.render_diagnostics(validation.warnings).splitlines()]
     cases.add("validate", "summary", output=output)
 
 

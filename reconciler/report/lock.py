@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.report.text import escape
-from reconciler.report.words import count
+from reconciler.report.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

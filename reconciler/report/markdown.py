@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.model.result import Result
-from reconciler.report import Validation, text, words
-from reconciler.report.visible import visible
+from reconciler.report import Validation, text, wording
+from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -147,7 +147,7 @@ def _build(subject: Plan | Result | Validation, level: int) -> _Parts:
 
 
 def _plan(plan: Plan, level: int) -> _Parts:
-    first, *more = words.summary(plan)
+    first, *more = wording.summary(plan)
     parts = _Parts([f"### {escape(first)}", *(line for text_ in more for line in ("", escape(text_)))])
     parts.must += _against(plan, level)
     _impact(parts, plan, level)
@@ -156,7 +156,7 @@ def _plan(plan: Plan, level: int) -> _Parts:
             "",
             "**DNS names that change**",
             "",
-            *_few([f"- {escape(words.dns(name))}" for name in plan.dns], level),
+            *_few([f"- {escape(wording.dns(name))}" for name in plan.dns], level),
         ]
     if plan.lifted:
         lifted = [
@@ -168,14 +168,14 @@ def _plan(plan: Plan, level: int) -> _Parts:
     _remarks(parts, "Notes", [f"- {escape(note)}" for note in plan.notes], level)
     _remarks(parts, "Not managed, left alone", [f"- {code(address)}" for address in plan.unmanaged], level)
     if level == 0:
-        parts.details += [_folded_section(section) for section in words.sections(plan.changes)]
+        parts.details += [_folded_section(section) for section in wording.by_org(plan.changes)]
     elif plan.changes:
         parts.left_out.insert(0, "the details of every organization")
     return parts
 
 
 def _result(result: Result, level: int) -> _Parts:
-    parts = _Parts([f"### {escape(words.result_summary(result))}"])
+    parts = _Parts([f"### {escape(wording.result_summary(result))}"])
     for status, title in (("failed", "Failed"), ("skipped", "Skipped")):
         found = [outcome for outcome in result.outcomes if outcome.status == status]
         if not found:
@@ -184,7 +184,7 @@ def _result(result: Result, level: int) -> _Parts:
             lines = _names(outcome.address for outcome in found)
         else:
             lines = [
-                f"- Step {o.number}: {escape(o.action)} {code(o.address)}: {escape(words.outcome(o), LONGEST if level < 2 else SHORTEST)}"
+                f"- Step {o.number}: {escape(o.action)} {code(o.address)}: {escape(wording.outcome(o), LONGEST if level < 2 else SHORTEST)}"
                 for o in found
             ]
         parts.must += ["", f"**{title}**", "", *lines]
@@ -195,14 +195,14 @@ def _result(result: Result, level: int) -> _Parts:
     if level == 0:
         lines = [line for line in text.render(result).split("\n")[: len(result.outcomes)] if line]
         if lines:
-            parts.details.append(_folded("every step", f"{words.count(len(lines), 'step')}", lines))
+            parts.details.append(_folded("every step", f"{wording.count(len(lines), 'step')}", lines))
     elif result.outcomes:
         parts.left_out.insert(0, "every step")
     return parts
 
 
 def _validation(validation: Validation, level: int) -> _Parts:
-    parts = _Parts([f"### {escape(words.validation_summary(validation))}"])
+    parts = _Parts([f"### {escape(wording.validation_summary(validation))}"])
     errors = [_diagnostic(error, LONGEST if level < 2 else SHORTEST) for error in validation.errors]
     if errors:
         parts.must += ["", "**Errors**", "", *errors]
@@ -224,27 +224,27 @@ def _against(plan: Plan, level: int) -> list[str]:
             lines += [f"- **Refused:** {code(kind)}", *("  " + line for line in _names(r.address for r in found))]
     else:
         for refusal in plan.refusals:
-            where = f" ({code(words.place(refusal.source))})" if refusal.source else ""
-            option = words.lift(refusal)
+            where = f" ({code(wording.place(refusal.source))})" if refusal.source else ""
+            option = wording.lift(refusal)
             lines.append(
-                f"- **Refused:** {code(refusal.code)} for {code(refusal.address)}{where}: {escape(words.sentence(refusal.fact))}"
-                f" Way on: {escape(words.sentence(refusal.way_on))}"
+                f"- **Refused:** {code(refusal.code)} for {code(refusal.address)}{where}: {escape(wording.sentence(refusal.fact))}"
+                f" Way on: {escape(wording.sentence(refusal.way_on))}"
                 + (f" Or lift it for one run: {code(option)}." if option else "")
             )
     lines += [_diagnostic(error, LONGEST if level < 2 else SHORTEST) for error in plan.errors]
-    lines += [f"- {escape(words.confirmation(handle))}" for handle in plan.confirm_delete]
+    lines += [f"- {escape(wording.confirmation(handle))}" for handle in plan.confirm_delete]
     return ["", "> [!CAUTION]", *(f"> {line}" for line in lines)] if lines else []
 
 
 def _impact(parts: _Parts, plan: Plan, level: int) -> None:
-    found = words.impact(plan.impact)
-    losing = [effect for effect in found.others if words.direction(effect) == "lose"]
-    changing = [effect for effect in found.others if words.direction(effect) == "change"]
-    gaining = [effect for effect in found.others if words.direction(effect) == "gain"]
-    deleted = words.losses_not_in_impact(plan)
+    found = wording.impact(plan.impact)
+    losing = [effect for effect in found.others if wording.direction(effect) == "lose"]
+    changing = [effect for effect in found.others if wording.direction(effect) == "change"]
+    gaining = [effect for effect in found.others if wording.direction(effect) == "gain"]
+    deleted = wording.losses_not_in_impact(plan)
     if level > 2:
-        gained = [effect for effect in found.owners if words.direction(effect) == "gain"]
-        lost = [effect for effect in found.owners if words.direction(effect) == "lose"]
+        gained = [effect for effect in found.owners if wording.direction(effect) == "gain"]
+        lost = [effect for effect in found.owners if wording.direction(effect) == "lose"]
         parts.must += _bare("Owners lost", lost) + _bare("Owners gained", gained)
         parts.must += _listed("Deleted", _names(change.address for change in deleted))
         parts.must += _bare("Access lost", losing)
@@ -260,7 +260,7 @@ def _impact(parts: _Parts, plan: Plan, level: int) -> None:
         if changing:
             parts.must += _bare("Access changed", changing)
         if gaining:
-            parts.left_out.append(f"{words.count(len(gaining), 'gain')} of access")
+            parts.left_out.append(f"{wording.count(len(gaining), 'gain')} of access")
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
@@ -298,28 +298,28 @@ def _remarks(parts: _Parts, title: str, lines: Sequence[str], level: int) -> Non
 
 
 def _effect(effect: Effect) -> str:
-    return f"- {words.effect(effect, name=code, text=escape)}"
+    return f"- {wording.effect(effect, name=code, text=escape)}"
 
 
 def _deleted(change: Change) -> str:
-    why = words.why(change)
+    why = wording.why(change)
     return f"- {code(change.address)}" + (f" ({escape(why)})" if why else "")
 
 
 def _diagnostic(found: Diagnostic, longest: int = LONGEST) -> str:
     where = f"{code(str(found.source))}: " if found.source else ""
-    hint = f" {escape(words.sentence(found.hint[:1].upper() + found.hint[1:]), longest)}" if found.hint else ""
+    hint = f" {escape(wording.sentence(found.hint[:1].upper() + found.hint[1:]), longest)}" if found.hint else ""
     also = f" Also here: {code(str(found.also))}." if found.also else ""
-    return f"- **{found.severity.capitalize()}:** {where}{escape(words.sentence(found.summary), longest)}{hint}{also}"
+    return f"- **{found.severity.capitalize()}:** {where}{escape(wording.sentence(found.summary), longest)}{hint}{also}"
 
 
-def _folded_section(section: words.Section) -> tuple[str, list[str]]:
+def _folded_section(section: wording.OrgChanges) -> tuple[str, list[str]]:
     changes = [change for group in section.groups for change in group.changes]
     lines = list(text.section(section))[1:]
     # GitHub colours a line of a diff by its first character; it knows `!` for a change, not `~`.
     lines = [SYMBOL.sub(lambda match: "!" if match[1] == "~" else match[1], line) for line in lines]
     return _folded(
-        code(section.address, SHORTEST), f"<code>{_html(section.address)}</code>: {words.tally(changes)}", lines
+        code(section.address, SHORTEST), f"<code>{_html(section.address)}</code>: {wording.tally(changes)}", lines
     )
 
 

@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from reconciler.model.result import Result
-from reconciler.report import Validation, words
-from reconciler.report.visible import visible
+from reconciler.report import Validation, wording
+from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -62,7 +62,7 @@ def render_refusals(refusals: Sequence[Refusal]) -> str:
     return "".join(line + "\n" for refusal in refusals for line in _refusal(refusal, _plain))
 
 
-def section(found: words.Section) -> Iterator[str]:
+def section(found: wording.OrgChanges) -> Iterator[str]:
     """The lines of one org, escaped and without colour, for a report that shows text inside another format."""
     yield from (line for line in _section(found, _plain, verbose=False) if line)
 
@@ -79,12 +79,12 @@ def _plan(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
     if plan.changes:
         key = "   ".join(
             f"{paint(BY_ACTION[action], symbol)} {action}"
-            for action, symbol in words.SYMBOLS.items()
+            for action, symbol in wording.SYMBOLS.items()
             if plan.counts[action]
         )
-        yield f"Compared {words.count(len(plan.orgs), 'organization')} with the manifests, for {plan.day.isoformat()}:  {key}"
+        yield f"Compared {wording.count(len(plan.orgs), 'organization')} with the manifests, for {plan.day.isoformat()}:  {key}"
         yield ""
-    for section in words.sections(plan.changes):
+    for section in wording.by_org(plan.changes):
         yield from _section(section, paint, verbose=verbose)
     if verbose and plan.steps:
         yield from _steps(plan, paint)
@@ -92,7 +92,7 @@ def _plan(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
     if plan.dns:
         yield paint("bold", "DNS names that change:")
         for name in plan.dns:
-            yield "  " + escape(words.dns(name))
+            yield "  " + escape(wording.dns(name))
         yield ""
     for warning in plan.warnings:
         yield from _diagnostic(warning, paint)
@@ -118,26 +118,26 @@ def _plan(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
     if plan.errors:
         yield ""
     for handle in plan.confirm_delete:
-        yield paint("alarm", escape(words.confirmation(handle)))
+        yield paint("alarm", escape(wording.confirmation(handle)))
     if plan.confirm_delete:
         yield ""
-    for line in words.summary(plan):
+    for line in wording.summary(plan):
         yield paint("alarm" if line.startswith(("Refused", "Failed")) else "bold", escape(line))
 
 
-def _section(section: words.Section, paint: Paint, *, verbose: bool) -> Iterator[str]:
+def _section(section: wording.OrgChanges, paint: Paint, *, verbose: bool) -> Iterator[str]:
     yield paint("bold", escape(section.address))
     for group in section.groups:
         if group.title is not None:
-            yield f"  {escape(group.title)}: {words.tally(group.changes)}"
+            yield f"  {escape(group.title)}: {wording.tally(group.changes)}"
         yield from _changes(group.changes, paint, verbose=verbose)
     yield ""
 
 
 def _changes(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Iterator[str]:
     """A line a change, in columns; attributes that do not fit there stand below it."""
-    titles = [escape(words.title(change)) for change in changes]
-    shown = [[escape(str(attribute)) for attribute in words.attributes(change)] for change in changes]
+    titles = [escape(wording.title(change)) for change in changes]
+    shown = [[escape(str(attribute)) for attribute in wording.attributes(change)] for change in changes]
     joined = [", ".join(attributes) for attributes in shown]
     inline = [
         text if len(text) <= SHORT and change.kind not in TALL else ""
@@ -146,9 +146,9 @@ def _changes(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Itera
     wide = min(WIDEST, max(map(len, titles)))
     narrow = max(map(len, inline))
     for change, title, attributes, one in zip(changes, titles, shown, inline, strict=True):
-        reason = escape(words.why(change))
+        reason = escape(wording.why(change))
         cells = f"{title:{wide}}  {one:{narrow}}" if narrow else f"{title:{wide}}"
-        line = f"    {paint(BY_ACTION[change.action], words.SYMBOLS[change.action])} {cells}"
+        line = f"    {paint(BY_ACTION[change.action], wording.SYMBOLS[change.action])} {cells}"
         yield f"{line}  {paint('dim', '# ' + reason)}" if reason else line.rstrip()
         if not one:
             yield from (f"        {attribute}" for attribute in attributes)
@@ -157,7 +157,7 @@ def _changes(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Itera
             if change.id is not None:
                 version = "" if change.version is None else f", version {change.version}"
                 yield paint("dim", f"        id {escape(change.id)}{version}")
-            yield from (paint("dim", f"        {escape(words.request(request))}") for request in change.requests)
+            yield from (paint("dim", f"        {escape(wording.request(request))}") for request in change.requests)
 
 
 def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
@@ -165,16 +165,16 @@ def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
     for step in plan.steps:
         after = f", after {', '.join(map(str, step.needs))}" if step.needs else ""
         owners = (
-            "" if step.accepted_owners is None else f"; leaves {words.count(step.accepted_owners, 'accepted owner')}"
+            "" if step.accepted_owners is None else f"; leaves {wording.count(step.accepted_owners, 'accepted owner')}"
         )
-        yield f"  {step.number:>4}. {step.action} {escape(step.address)} ({words.count(len(step.requests), 'request')}{after}{owners})"
+        yield f"  {step.number:>4}. {step.action} {escape(step.address)} ({wording.count(len(step.requests), 'request')}{after}{owners})"
     yield ""
 
 
 def _impact(plan: Plan, paint: Paint) -> Iterator[str]:
     if not plan.impact:
         return
-    found = words.impact(plan.impact)
+    found = wording.impact(plan.impact)
     yield paint("bold", "Who gains and who loses:")
     if found.owners:
         yield paint("bold", "  Owners")
@@ -189,8 +189,8 @@ def _impact(plan: Plan, paint: Paint) -> Iterator[str]:
 
 
 def _effect(effect: Effect, paint: Paint) -> str:
-    symbol, style = BY_DIRECTION[words.direction(effect)]
-    return f"    {paint(style, symbol)} {escape(words.effect(effect))}"
+    symbol, style = BY_DIRECTION[wording.direction(effect)]
+    return f"    {paint(style, symbol)} {escape(wording.effect(effect))}"
 
 
 def _refusals(plan: Plan, paint: Paint) -> Iterator[str]:
@@ -201,11 +201,11 @@ def _refusals(plan: Plan, paint: Paint) -> Iterator[str]:
 
 def _refusal(refusal: Refusal, paint: Paint) -> Iterator[str]:
     bar = paint("alarm", "!")
-    where = f" ({escape(words.place(refusal.source))})" if refusal.source else ""
+    where = f" ({escape(wording.place(refusal.source))})" if refusal.source else ""
     yield f"{bar} {paint('alarm', 'Refused: ' + escape(refusal.code))} for {paint('bold', escape(refusal.address))}{where}"
     yield f"{bar}   {escape(refusal.fact)}"
     yield f"{bar}   Way on: {escape(refusal.way_on)}"
-    option = words.lift(refusal)
+    option = wording.lift(refusal)
     if option:
         yield f"{bar}   Or lift it for this one run: {escape(option)}"
 
@@ -238,11 +238,11 @@ def _excerpt(found: Diagnostic, hint: str, paint: Paint) -> Iterator[str]:
 
 
 def _result(result: Result, paint: Paint) -> Iterator[str]:
-    names = words.outcome_names(result)
+    names = wording.outcome_names(result)
     wide = min(WIDEST, max((len(escape(name)) for name in names), default=0))
     for outcome, name in zip(result.outcomes, names, strict=True):
-        symbol = words.SYMBOLS.get(outcome.action, " ")
-        detail = escape(words.outcome(outcome))
+        symbol = wording.SYMBOLS.get(outcome.action, " ")
+        detail = escape(wording.outcome(outcome))
         status = paint(BY_STATUS[outcome.status], f"{outcome.status:7}")
         line = f"{status} {outcome.number:>4}  {symbol} {escape(name):{wide}}"
         yield f"{line}  {detail}" if detail else line.rstrip()
@@ -252,7 +252,7 @@ def _result(result: Result, paint: Paint) -> Iterator[str]:
         yield f"Note: {escape(note)}"
     if result.notes:
         yield ""
-    summary = words.result_summary(result)
+    summary = wording.result_summary(result)
     yield paint("bold" if summary.startswith("Applied: ") else "alarm", summary)
 
 
@@ -261,4 +261,4 @@ def _validation(validation: Validation, paint: Paint) -> Iterator[str]:
         yield from _diagnostic(found, paint)
     if validation.diagnostics:
         yield ""
-    yield paint("alarm" if validation.errors else "bold", words.validation_summary(validation))
+    yield paint("alarm" if validation.errors else "bold", wording.validation_summary(validation))

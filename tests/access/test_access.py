@@ -14,7 +14,7 @@ from reconciler.cli import access as command
 from reconciler.model.access import Access, Reach
 from reconciler.model.diagnostic import Source
 from reconciler.report import access as report
-from reconciler.report.visible import visible
+from reconciler.report.escaping import visible
 from report import worlds
 from review import sheets
 from review.sheets import assert_golden
@@ -281,7 +281,7 @@ def hostile(raw):
 @pytest.mark.parametrize("raw", worlds.HOSTILE)
 def test_hostile_names_are_harmless_in_every_format(raw):
     for matrix in (False, True):
-        sheets.assert_ours(report.sheet(hostile(raw), matrix=matrix))
+        sheets.assert_ours(report.to_sheet(hostile(raw), matrix=matrix))
     sheets.of_json(report.render(hostile(raw), "json"))
     rows = list(csv.reader(io.StringIO(report.render(hostile(raw), "csv"))))
     assert [len(row) for row in rows] == [len(report.COLUMNS)] * 3
@@ -311,6 +311,6 @@ def test_the_matrix_fits_the_window(width, tmp_path):
 
 
 def test_the_matrix_has_a_row_a_person_and_a_column_a_workspace():
-    (section,) = report.sheet(crowd(3, 2), matrix=True).sections
+    (section,) = report.to_sheet(crowd(3, 2), matrix=True).sections
     assert section.table.head == ("Who", "the org", "workspace-00", "workspace-01")
     assert [row[0] for row in section.table.rows] == [("somebody-00",), ("somebody-01",), ("somebody-02",)]

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drift.scene import BLOCK, FILES, FLOW, JSON, WORLD
-from reconciler.drift.compare import find, since
+from reconciler.drift.compare import find
+from reconciler.drift.plan_since import since
 from reconciler.editing.fix_up import fix_up, key
 from reconciler.editing.unified_diff import unified
 from reconciler.lockfile.update import remembered

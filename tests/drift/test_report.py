@@ -12,7 +12,7 @@ import pytest
 from drift import sample
 from drift.golden import assert_golden
 from reconciler.model.drift import OUTSIDE, Since
-from reconciler.report import FORMATS, drift, outputs, render, since, summary
+from reconciler.report import FORMATS, drift, outputs, plan_since, render, summary
 from report import sample as plans
 from report import worlds
 from report.test_hostile import spoiled
@@ -25,7 +25,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "drift.md").read_text(encoding="utf
 HERE = Since(
     plans.REFUSED,
     "origin/main",
-    {change.address: mark for change, mark in zip(plans.REFUSED.changes, [*since.GROUPS, *since.GROUPS, *since.GROUPS], strict=False)},
+    {change.address: mark for change, mark in zip(plans.REFUSED.changes, [*plan_since.GROUPS, *plan_since.GROUPS, *plan_since.GROUPS], strict=False)},
     settled=plans.REFUSED.changes[:1],
     notes=("a note",),
 )  # fmt: skip
@@ -103,15 +103,15 @@ def hostile(value, raw):
 @pytest.mark.parametrize("raw", worlds.HOSTILE)
 def test_hostile_text_is_harmless_in_every_string_of_every_format(raw):
     changed = hostile(sample.FULL, raw)
-    sheets.assert_ours(drift.sheet(changed))
+    sheets.assert_ours(drift.to_sheet(changed))
     json.loads(render(changed, "json"))
     named = tuple(dataclasses.replace(d, address=f"org.{raw}/member.{raw}") for d in changed.differences)
-    sheets.assert_ours(drift.sheet(dataclasses.replace(changed, differences=named)))
+    sheets.assert_ours(drift.to_sheet(dataclasses.replace(changed, differences=named)))
     plan = dataclasses.replace(spoiled(plans.REFUSED, raw), steps=())
     told = Since(
-        plan, raw, {change.address: mark for change in plan.changes for mark in since.GROUPS}, plan.changes, (raw,)
+        plan, raw, {change.address: mark for change in plan.changes for mark in plan_since.GROUPS}, plan.changes, (raw,)
     )
-    sheets.assert_ours(since.sheet(told))
+    sheets.assert_ours(plan_since.to_sheet(told))
     json.loads(render(told, "json"))
 
 

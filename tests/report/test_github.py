@@ -5,7 +5,7 @@ import re
 import pytest
 
 from reconciler.report import Validation, github, render
-from reconciler.report.visible import visible
+from reconciler.report.escaping import visible
 from report import sample, worlds
 from report.golden import assert_golden
 from report.test_text import DECEIVING, DIAGNOSTIC

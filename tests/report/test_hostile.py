@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from reconciler.report import FORMATS, Validation, render
-from report import sample, test_github, test_junit, test_markdown, test_page, test_text, worlds
+from report import sample, test_github, test_html_page, test_junit, test_markdown, test_text, worlds
 
 # Words that the model takes from a fixed list.
 FIXED = {"action", "status", "severity", "method"}
@@ -33,7 +33,7 @@ CHECKS = {
     "text": lambda subject: test_text.assert_harmless(render(subject, "text", verbose=True)),
     "json": lambda subject: json.loads(render(subject, "json")),
     "markdown": lambda subject: test_markdown.assert_ours(render(subject, "markdown")),
-    "html": test_page.assert_ours,
+    "html": test_html_page.assert_ours,
     "github": lambda subject: test_github.assert_ours(render(subject, "github")),
     "junit": test_junit.assert_ours,
 }

@@ -92,7 +92,7 @@ def plain(markdown):
 
 @pytest.mark.parametrize("raw", [text for text in worlds.HOSTILE if text.strip()])
 def test_hostile_text_is_read_as_it_was_written(raw):
-    from reconciler.report.visible import visible
+    from reconciler.report.escaping import visible
 
     for prefix in ("", "x "):
         found = prefix + escape(raw)

@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import UsageError
 from reconciler.model.result import Outcome, Result
-from reconciler.report import Validation, render, render_diagnostics, words
+from reconciler.report import Validation, render, render_diagnostics, wording
 from reconciler.report.text import escape
 from report import sample, worlds
 from report.golden import assert_golden
@@ -93,7 +93,7 @@ def test_owners_stand_before_everyone_else_in_the_impact():
 
 
 def test_what_an_update_leaves_alone_is_not_shown_and_what_it_clears_is():
-    shown = words.attributes(
+    shown = wording.attributes(
         sample.change(
             "update",
             "org.acme",
@@ -125,7 +125,7 @@ def test_what_an_update_leaves_alone_is_not_shown_and_what_it_clears_is():
     ],
 )
 def test_a_value_is_quoted_where_it_could_be_taken_for_something_else(value, shown):
-    assert words.show(value) == shown
+    assert wording.show(value) == shown
 
 
 def test_color_changes_nothing_but_color():

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reconciler.model.diagnostic import Diagnostic, Source
+from reconciler.report.escaping import visible
 from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Item, Name, Section, Sheet, Table
-from reconciler.report.sheets import draw, github, page
-from reconciler.report.visible import visible
-from report import test_github, test_junit, test_markdown, test_page, test_text, worlds
+from reconciler.report.sheet_formats import draw, github, html_page
+from report import test_github, test_html_page, test_junit, test_markdown, test_text, worlds
 
 DRAWN = ("text", "markdown", "html", "github", "junit")
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -127,8 +127,8 @@ def of_inline(token):
 
 
 def of_html(drawn):
-    found = test_page.Page(drawn)
-    assert found.style == page.STYLE + page.MORE
+    found = test_html_page.Page(drawn)
+    assert found.style == html_page.STYLE + html_page.MORE
     for line in found.text.split("\n"):
         assert visible(line) == line
     return found

@@ -6,10 +6,10 @@ import re
 import pytest
 
 from browser import assert_fits, needs_browser
+from reconciler.report.escaping import visible
 from reconciler.report.markdown import LIMIT
 from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Item, Name, Section, Sheet, Table, listed
-from reconciler.report.sheets import draw, github
-from reconciler.report.visible import visible
+from reconciler.report.sheet_formats import draw, github
 from report import worlds
 from review import sheets
 from review.sheets import SAMPLE, assert_golden

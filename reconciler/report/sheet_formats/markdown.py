@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from reconciler.report import text
+from reconciler.report.escaping import visible
 from reconciler.report.markdown import (
     LIMIT,
     LONGEST,
@@ -23,8 +24,7 @@ from reconciler.report.markdown import (
     inline,
 )
 from reconciler.report.sheet import FOLDED, KEPT, Name, flat, line
-from reconciler.report.visible import visible
-from reconciler.report.words import count, place
+from reconciler.report.wording import count, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.drift import BEFORE, BOTH, HERE, UNKNOWN
-from reconciler.report import words
+from reconciler.report import wording
 from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ ABOUT = {
 DIRECTIONS = {"gain": "+", "lose": "-", "change": "~"}
 
 
-def sheet(since: Since) -> Sheet:
+def to_sheet(since: Since) -> Sheet:
     from reconciler.report import github
 
     plan = since.plan
@@ -39,10 +39,10 @@ def sheet(since: Since) -> Sheet:
     return Sheet(
         name="plan",
         title="Plan",
-        summary=(*words.summary(plan), *_told(since, numbers)),
+        summary=(*wording.summary(plan), *_told(since, numbers)),
         sections=tuple(_sections(since)),
         facts=(
-            f"Compared {words.count(len(plan.orgs), 'organization')} with the manifests and ",
+            f"Compared {wording.count(len(plan.orgs), 'organization')} with the manifests and ",
             Name(since.base),
             f", for {plan.day.isoformat()}",
         ),
@@ -68,9 +68,9 @@ def _sections(since: Since) -> Iterator[Section]:
     if plan.refusals:
         yield Section("Refused", tuple(_refusal(r) for r in plan.refusals), weight=KEPT, tone="alarm")
     if plan.confirm_delete:
-        items = tuple(Item((words.confirmation(handle),), "!", level="warning") for handle in plan.confirm_delete)
+        items = tuple(Item((wording.confirmation(handle),), "!", level="warning") for handle in plan.confirm_delete)
         yield Section("To be confirmed", items, weight=KEPT, tone="alarm")
-    found = words.impact(plan.impact)
+    found = wording.impact(plan.impact)
     if found.owners:
         yield Section("Owners", tuple(_effect(effect) for effect in found.owners), weight=KEPT)
     for mark, title in GROUPS.items():
@@ -87,7 +87,7 @@ def _sections(since: Since) -> Iterator[Section]:
     if found.others:
         yield Section("Who gains and who loses", tuple(_effect(effect) for effect in found.others))
     if plan.dns:
-        yield Section("DNS names that change", tuple(Item((words.dns(name),)) for name in plan.dns), weight=KEPT)
+        yield Section("DNS names that change", tuple(Item((wording.dns(name),)) for name in plan.dns), weight=KEPT)
     if plan.lifted:
         items = tuple(
             Item((Name(r.code), " for ", Name(r.address), f": {r.fact}"), "!", level="warning", source=r.source)
@@ -101,22 +101,22 @@ def _sections(since: Since) -> Iterator[Section]:
 
 
 def _in_order(changes: Any) -> Iterator[Item]:
-    for section in words.sections(changes):
+    for section in wording.by_org(changes):
         for group in section.groups:
             yield from (_change(change) for change in group.changes)
 
 
 def _change(change: Change) -> Item:
-    attributes = ", ".join(str(attribute) for attribute in words.attributes(change))
+    attributes = ", ".join(str(attribute) for attribute in wording.attributes(change))
     why: list[str] = []
     if change.reason:
-        why.append(words.REASONS.get(change.reason, change.reason))
+        why.append(wording.REASONS.get(change.reason, change.reason))
     if change.via:
         why.append(f"via {change.via}")
     place, _, name = change.address.rpartition("/")
     return Item(
-        (Name(words.title(change)), *((": ", attributes) if attributes else ())),
-        words.SYMBOLS[change.action],
+        (Name(wording.title(change)), *((": ", attributes) if attributes else ())),
+        wording.SYMBOLS[change.action],
         why=(", ".join(why),) if why else (),
         source=change.source,
         below=tuple((detail,) for detail in change.details),
@@ -126,11 +126,11 @@ def _change(change: Change) -> Item:
 
 
 def _effect(effect: Effect) -> Item:
-    return Item((words.effect(effect),), DIRECTIONS[words.direction(effect)], brief=(effect.object, effect.person))
+    return Item((wording.effect(effect),), DIRECTIONS[wording.direction(effect)], brief=(effect.object, effect.person))
 
 
 def _refusal(refusal: Refusal) -> Item:
-    option = words.lift(refusal)
+    option = wording.lift(refusal)
     below: list[Words] = [(f"Way on: {refusal.way_on}",)]
     if option:
         below.append(("Or lift it for this one run: ", Name(option)))
@@ -148,7 +148,7 @@ def _refusal(refusal: Refusal) -> Item:
 def _steps(plan: Plan) -> Iterator[Item]:
     for step in plan.steps:
         after = f", after {', '.join(map(str, step.needs))}" if step.needs else ""
-        requests = tuple((words.request(request),) for request in step.requests)
+        requests = tuple((wording.request(request),) for request in step.requests)
         yield Item((f"{step.number}. {step.action} ", Name(step.address), after), below=requests)
 
 

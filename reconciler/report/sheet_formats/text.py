@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.report.sheet import FOLDED, flat, line
 from reconciler.report.text import CODES, WIDEST, escape, render_diagnostics
-from reconciler.report.words import place
+from reconciler.report.wording import place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

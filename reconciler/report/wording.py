@@ -65,7 +65,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class OrgChanges:
     """All changes of one org, in reading order."""
 
     address: str
@@ -80,7 +80,7 @@ class Impact:
     others: tuple[Effect, ...]
 
 
-def sections(changes: Iterable[Change]) -> tuple[Section, ...]:
+def by_org(changes: Iterable[Change]) -> tuple[OrgChanges, ...]:
     """The changes by org and, inside, by what they belong to; each group by action, then address."""
     orgs: dict[str, dict[tuple[int, str], list[Change]]] = {}
     for change in changes:
@@ -95,7 +95,7 @@ def sections(changes: Iterable[Change]) -> tuple[Section, ...]:
             key = (2, f"{kind.replace('_', ' ').capitalize()} {name}")
         orgs.setdefault(org, {}).setdefault(key, []).append(change)
     return tuple(
-        Section(
+        OrgChanges(
             org,
             tuple(
                 Group(title or None, tuple(sorted(groups[order, title], key=_reading_order)))
@@ -243,7 +243,7 @@ def losses_not_in_impact(plan: Plan) -> tuple[Change, ...]:
     told = {(effect.person, effect.object) for effect in plan.impact if effect.after is None}
     return tuple(
         change
-        for section in sections(change for change in plan.changes if change.action == "delete")
+        for section in by_org(change for change in plan.changes if change.action == "delete")
         for group in section.groups
         for change in group.changes
         if _person_and_object(change.address) not in told

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.errors import UsageError
 from reconciler.model.result import Result
-from reconciler.report import Validation, text, words
-from reconciler.report.visible import visible
+from reconciler.report import Validation, text, wording
+from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -35,13 +35,13 @@ def render(subject: Plan | Result | Validation) -> str:
     from markupsafe import Markup
 
     if isinstance(subject, Validation):
-        title, lines = "Manifests", [words.validation_summary(subject)]
+        title, lines = "Manifests", [wording.validation_summary(subject)]
         bad = bool(subject.errors)
     elif isinstance(subject, Result):
-        title, lines = "Apply", [words.result_summary(subject)]
+        title, lines = "Apply", [wording.result_summary(subject)]
         bad = not lines[0].startswith("Applied: ")
     else:
-        title, lines = "Plan", list(words.summary(subject))
+        title, lines = "Plan", list(wording.summary(subject))
         bad = bool(subject.refusals or subject.errors)
     plan = subject.plan if isinstance(subject, Result) else subject if not isinstance(subject, Validation) else None
     return template.render(
@@ -50,12 +50,12 @@ def render(subject: Plan | Result | Validation) -> str:
         bad=bad,
         style=Markup(STYLE),  # noqa: S704  (ours, and a style element takes no references)
         plan=plan,
-        sections=words.sections(plan.changes) if plan else (),
-        impact=words.impact(plan.impact) if plan else None,
+        sections=wording.by_org(plan.changes) if plan else (),
+        impact=wording.impact(plan.impact) if plan else None,
         result=subject if isinstance(subject, Result) else None,
         problems=subject.diagnostics if isinstance(subject, Validation) else plan.errors if plan else (),
         excerpt=_excerpt,
-        words=words,
+        wording=wording,
         gains=GAINS,
         outcomes=OUTCOMES,
     )
@@ -150,7 +150,7 @@ footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
 TEMPLATE = """
 {%- macro name(text) %}<code><bdi>{{ text }}</bdi></code>{% endmacro %}
 {%- macro plain(text) %}<bdi>{{ text }}</bdi>{% endmacro %}
-{%- macro place(source) %}{% if source %} <span class="faint">{{ plain(words.place(source)) }}</span>{% endif %}{% endmacro %}
+{%- macro place(source) %}{% if source %} <span class="faint">{{ plain(wording.place(source)) }}</span>{% endif %}{% endmacro %}
 {%- macro role(text) %}{% if text is none %}<span class="faint">none</span>{% else %}{{ name(text) }}{% endif %}{% endmacro %}
 {%- macro effects(title, found) %}
 {% if found %}
@@ -159,7 +159,7 @@ TEMPLATE = """
 <thead><tr><th>Who</th><th>What</th><th>Before</th><th>After</th><th>Why</th></tr></thead>
 <tbody>
 {% for effect in found %}
-{% set direction = words.direction(effect) %}
+{% set direction = wording.direction(effect) %}
 <tr><td data-label="Who"><span><span class="symbol {{ gains[direction] }}">{{ {"gain": "+", "lose": "-", "change": "~"}[direction] }}</span>{{ name(effect.person) }}</span></td><td data-label="What">{{ name(effect.object) }}</td><td data-label="Before"><span>{{ role(effect.before) }}</span></td><td data-label="After"><span>{{ role(effect.after) }}</span></td><td data-label="Why"><span>{{ plain(effect.why) }}{% if effect.invited %}; once the invitation is accepted{% endif %}</span></td></tr>
 {% endfor %}
 </tbody>
@@ -191,7 +191,7 @@ TEMPLATE = """
 <p class="summary{{ " bad" if bad and not line.startswith("Plan: ") }}">{{ line }}</p>
 {% endfor %}
 {% if plan %}
-<p class="faint">{{ words.count(plan.orgs|length, "organization") }} compared with the manifests, for {{ plan.day.isoformat() }}</p>
+<p class="faint">{{ wording.count(plan.orgs|length, "organization") }} compared with the manifests, for {{ plan.day.isoformat() }}</p>
 {% endif %}
 </header>
 <main>
@@ -201,7 +201,7 @@ TEMPLATE = """
 <thead><tr><th>Step</th><th>Ended</th><th>What</th><th>Detail</th></tr></thead>
 <tbody>
 {% for outcome in result.outcomes %}
-<tr><td data-label="Step">{{ outcome.number }}</td><td data-label="Ended"><strong class="{{ outcomes[outcome.status] }}">{{ outcome.status }}</strong></td><td data-label="What"><span>{{ outcome.action }} {{ name(outcome.address) }}</span></td><td data-label="Detail">{% if words.outcome(outcome) %}{{ plain(words.outcome(outcome)) }}{% endif %}</td></tr>
+<tr><td data-label="Step">{{ outcome.number }}</td><td data-label="Ended"><strong class="{{ outcomes[outcome.status] }}">{{ outcome.status }}</strong></td><td data-label="What"><span>{{ outcome.action }} {{ name(outcome.address) }}</span></td><td data-label="Detail">{% if wording.outcome(outcome) %}{{ plain(wording.outcome(outcome)) }}{% endif %}</td></tr>
 {% endfor %}
 </tbody>
 </table>
@@ -216,8 +216,8 @@ TEMPLATE = """
 <div class="box alarm"><strong class="delete">{{ name(refusal.code) }}</strong> for {{ name(refusal.address) }}{{ place(refusal.source) }}
 <p>{{ plain(refusal.fact) }}</p>
 <p><strong>Way on:</strong> {{ plain(refusal.way_on) }}</p>
-{% if words.lift(refusal) %}
-<p>Or lift it for one run: {{ name(words.lift(refusal)) }}</p>
+{% if wording.lift(refusal) %}
+<p>Or lift it for one run: {{ name(wording.lift(refusal)) }}</p>
 {% endif %}
 </div>
 {% endfor %}
@@ -228,7 +228,7 @@ TEMPLATE = """
 {% endfor %}
 {% if plan %}
 {% for handle in plan.confirm_delete if not result %}
-<div class="box alarm">{{ plain(words.confirmation(handle)) }}</div>
+<div class="box alarm">{{ plain(wording.confirmation(handle)) }}</div>
 {% endfor %}
 {% if plan.impact %}
 <h2>{{ "What the plan was to change" if result else "Who gains and who loses" }}</h2>
@@ -250,13 +250,13 @@ TEMPLATE = """
 <summary><strong>{{ name(section.address) }}</strong></summary>
 {% for group in section.groups %}
 {% if group.title %}
-<h4>{{ plain(group.title) }}: {{ words.tally(group.changes) }}</h4>
+<h4>{{ plain(group.title) }}: {{ wording.tally(group.changes) }}</h4>
 {% endif %}
 <ul class="changes">
 {% for change in group.changes %}
-<li class="change"><span class="symbol {{ change.action }}" title="{{ change.action }}">{{ words.SYMBOLS[change.action] }}</span>{{ plain(words.title(change)) }}{% if words.why(change) %} <span class="why">{{ plain(words.why(change)) }}</span>{% endif %}
+<li class="change"><span class="symbol {{ change.action }}" title="{{ change.action }}">{{ wording.SYMBOLS[change.action] }}</span>{{ plain(wording.title(change)) }}{% if wording.why(change) %} <span class="why">{{ plain(wording.why(change)) }}</span>{% endif %}
 
-{% set attributes = words.attributes(change) %}
+{% set attributes = wording.attributes(change) %}
 {% if attributes %}
 <dl class="attributes">
 {% for attribute in attributes %}
@@ -301,7 +301,7 @@ TEMPLATE = """
 </main>
 {% if plan and plan.files %}
 <footer>
-<details><summary>Made from {{ words.count(plan.files|length, "manifest") }}</summary>
+<details><summary>Made from {{ wording.count(plan.files|length, "manifest") }}</summary>
 <ul>
 {% for path, sha256 in plan.files %}
 <li>{{ name(path) }} <span class="faint">SHA-256 {{ plain(sha256) }}</span></li>

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.report.escaping import visible
 from reconciler.report.github import SUMMARY_LIMIT, _command, _diagnostic
 from reconciler.report.sheet import flat, line
-from reconciler.report.sheets import markdown
-from reconciler.report.visible import visible
+from reconciler.report.sheet_formats import markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reconciler.report import words as wording
-from reconciler.report.page import STYLE, _excerpt, escape
+from reconciler.report import wording
+from reconciler.report.html_page import STYLE, _excerpt, escape
 from reconciler.report.sheet import FOLDED, Name, Sheet
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def draw(sheet: Sheet) -> str:
 
 @cache
 def _template() -> Template:
-    from reconciler.report import page
+    from reconciler.report import html_page
 
     # The other page's environment: the same escapes, and the same words where Jinja2 is missing.
-    found: Template = page._template().environment.from_string(TEMPLATE)  # noqa: SLF001
+    found: Template = html_page._template().environment.from_string(TEMPLATE)  # noqa: SLF001
     return found
 
 

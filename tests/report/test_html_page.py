@@ -9,8 +9,8 @@ import pytest
 from browser import assert_fits, needs_browser
 from reconciler.model.errors import UsageError
 from reconciler.model.plan import Effect
-from reconciler.report import Validation, page, render
-from reconciler.report.visible import visible
+from reconciler.report import Validation, html_page, render
+from reconciler.report.escaping import visible
 from report import sample, worlds
 from report.golden import assert_golden
 from report.test_text import DIAGNOSTIC
@@ -63,7 +63,7 @@ class Page(HTMLParser):
 
 def assert_ours(subject):
     found = Page(render(subject, "html"))
-    assert found.style == page.STYLE
+    assert found.style == html_page.STYLE
     for line in found.text.split("\n"):
         assert visible(line) == line
     return found
@@ -120,7 +120,7 @@ def test_without_jinja2_it_says_what_to_install(monkeypatch):
             raise ImportError(name)
         return real(name, *rest, **options)
 
-    page._template.cache_clear()
+    html_page._template.cache_clear()
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UsageError, match=r"the extra reconciler\[html\]"):
         render(sample.NOTHING, "html")

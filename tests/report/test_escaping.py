@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from reconciler.report.visible import UNSEEN, visible
+from reconciler.report.escaping import UNSEEN, visible
 
 # Format characters of category Cf that have a shape of their own: Arabic number signs, Kaithi and Egyptian ones.
 SEEN_CF = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13440)}

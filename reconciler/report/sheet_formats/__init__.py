@@ -14,23 +14,23 @@ def draw(sheet: Sheet, format: str, *, color: bool = False, verbose: bool = Fals
     `verbose` unfolds, in text, what is folded elsewhere.
     """
     if format == "text":
-        from reconciler.report.sheets import text
+        from reconciler.report.sheet_formats import text
 
         return text.draw(sheet, color=color, verbose=verbose)
     if format == "markdown":
-        from reconciler.report.sheets import markdown
+        from reconciler.report.sheet_formats import markdown
 
         return markdown.draw(sheet)
     if format == "html":
-        from reconciler.report.sheets import page
+        from reconciler.report.sheet_formats import html_page
 
-        return page.draw(sheet)
+        return html_page.draw(sheet)
     if format == "github":
-        from reconciler.report.sheets import github
+        from reconciler.report.sheet_formats import github
 
         return github.draw(sheet)
     if format == "junit":
-        from reconciler.report.sheets import junit
+        from reconciler.report.sheet_formats import junit
 
         return junit.draw(sheet)
     raise KeyError(format)

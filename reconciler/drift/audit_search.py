@@ -1,0 +1,136 @@
+"""Finds who made the differences of an org, in its audit log. Pure: the entries are handed in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reconciler.kinds import KINDS, member
+from reconciler.model.drift import Doer
+
+if TYPE_CHECKING:
+    from reconciler.model.drift import Difference, Logged
+
+# verbs of `action_type`, which is an open set: what is not among them may have been anything
+GONE = frozenset(
+    ("delete", "deleted", "remove", "removed", "leave", "left", "decline", "declined", "reject", "rejected", "cancel",
+     "cancelled", "canceled", "revoke", "revoked", "uninvite", "destroy", "destroyed")
+)  # fmt: skip
+CAME = frozenset(
+    ("create", "created", "add", "added", "invite", "invited", "grant", "granted", "restore", "restored")
+)  # fmt: skip
+AGREED = frozenset(("confirm", "confirmed", "accept", "accepted"))
+CHANGED = frozenset(("update", "updated", "change", "changed", "rename", "renamed", "set", "modify", "modified"))
+PEOPLE = frozenset(("member", "members", "user", "users", "invite", "invitation"))
+
+
+@dataclass(slots=True)
+class Clue:
+    """What an entry of the log must name to be about a difference: `names` of the object, `places` of its workspace."""
+
+    index: int
+    difference: Difference
+    names: frozenset[str]
+    places: frozenset[str]
+    surely: Doer | None = None
+    perhaps: Doer | None = None
+
+    def look(self, entry: Logged, said: _Said) -> None:
+        fits = self._fits(said)
+        if fits and (fits > 1 or self.perhaps is None):
+            doer = Doer(entry.actor, entry.at, entry.ip, entry.action, entry.id, certain=fits > 1)
+            if fits > 1:
+                self.surely = doer
+            else:
+                self.perhaps = doer
+
+    def _fits(self, said: _Said) -> int:
+        """2 where the entry made this difference, 1 where it may have, 0 where it did not."""
+        about = self._about(said)
+        return self._made_it(said) if about else 0
+
+    def _about(self, said: _Said) -> bool:
+        kind = self.difference.kind
+        if not KINDS[kind].names_people:
+            # other workspaces, and the org, may have one of the same handle
+            there = not self.places or self.difference.id in said.target or bool(self.places & said.values)
+            return bool(self.names & said.target) and there and not said.verbs & PEOPLE
+        named = said.target | said.values if said.verbs & PEOPLE else said.target
+        if not self.names & named:
+            return False
+        if kind == member.KIND.name:
+            return not said.in_workspace
+        # who is removed from the org loses the grants as well (API page, "Removing a member")
+        left = self.difference.what == "removed" and bool(said.verbs & GONE) and not said.in_workspace
+        return left or bool(self.places & (said.target | said.values))
+
+    def _made_it(self, said: _Said) -> int:
+        what, verbs = self.difference.what, said.verbs
+        known = verbs & (GONE | CAME | AGREED | CHANGED)
+        if what == "removed":
+            return 2 if verbs & GONE else 0 if known else 1
+        if verbs & GONE or verbs & AGREED:
+            return 0
+        if what in ("added", "replaced"):
+            return 2 if verbs & CAME else 1
+        if what == "renamed":
+            return 0 if verbs & CAME else 2 if "handle" in said.keys else 1
+        return 2 if self.difference.attribute in said.keys else 1
+
+
+@dataclass(slots=True)
+class _Said:
+    """An entry of the log, taken apart once for all clues."""
+
+    verbs: frozenset[str]
+    in_workspace: bool
+    target: frozenset[str]
+    keys: set[str] = field(default_factory=set)
+    values: set[str] = field(default_factory=set)
+
+
+class Search:
+    """Looks for who made the differences of one org. `handle` is the live org's, whose log is to be read.
+
+    `look` takes the entries, newest first, and `done` says when no older one is needed. `ended` is to say why what was
+    not found was not.
+    """
+
+    def __init__(self, address: str, handle: str, clues: list[Clue]) -> None:
+        self.address = address
+        self.handle = handle
+        self.clues = clues
+        self.ended = "the log does not tell"
+        self._open = list(clues)
+
+    @property
+    def done(self) -> bool:
+        return not self._open
+
+    def look(self, entry: Logged) -> None:
+        words = frozenset(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", entry.action).lower()))
+        said = _Said(
+            words,
+            "workspace" in entry.action.lower(),
+            frozenset(filter(None, (entry.target_id, entry.target_handle))),
+        )
+        _take_apart(entry.data, said, 0)
+        for clue in self._open:
+            clue.look(entry, said)
+        self._open = [clue for clue in self._open if clue.surely is None]
+
+
+def _take_apart(data: Any, said: _Said, depth: int) -> None:
+    """Collect the names and texts in an entry's data, whatever its shape."""
+    if depth > 8:
+        return
+    if isinstance(data, dict):
+        for key, value in data.items():
+            said.keys.add(str(key))
+            _take_apart(value, said, depth + 1)
+    elif isinstance(data, list | tuple):
+        for value in data:
+            _take_apart(value, said, depth + 1)
+    elif isinstance(data, str):
+        said.values.add(data)

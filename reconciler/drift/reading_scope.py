@@ -1,0 +1,59 @@
+"""Which lists have to be read from Pipes to compare manifests with it. Nothing here is ever planned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reconciler.kinds import children_of, named_below
+
+if TYPE_CHECKING:
+    from reconciler.model.desired import Desired, Node
+
+
+def whole(desired: Desired) -> Desired:
+    """`desired` with every section there: what has to be read to see what no manifest covers."""
+    return replace(desired, orgs={name: _whole(node) for name, node in desired.orgs.items()})
+
+
+def _whole(node: Node) -> Node:
+    if node.absent:
+        return node
+    children: dict[str, dict[str, Node]] = {kind.name: {} for kind in children_of(node.kind)} | node.children
+    for kind in named_below(node.kind):
+        children[kind.name] = {name: _whole(child) for name, child in children[kind.name].items()}
+    return msgspec.structs.replace(node, children=children)
+
+
+def both(one: Desired, other: Desired) -> Desired:
+    """What has to be read to plan either: every org and every section that one of them has. For reading only."""
+    orgs = {
+        name: _both(one.orgs[name], other.orgs[name])
+        if name in one.orgs and name in other.orgs
+        else one.orgs.get(name) or other.orgs[name]
+        for name in {**one.orgs, **other.orgs}
+    }
+    return replace(one, orgs=orgs, people={**other.people, **one.people})
+
+
+def _both(one: Node, other: Node) -> Node:
+    children = {
+        kind: {
+            name: _both(a, b)
+            if (a := one.children.get(kind, {}).get(name)) and (b := other.children.get(kind, {}).get(name))
+            else a or other.children[kind][name]
+            for name in {**other.children.get(kind, {}), **one.children.get(kind, {})}
+        }
+        for kind in {**one.children, **other.children}
+    }
+    if one.absent or other.absent:  # to delete it, all that lies in it has to be known
+        children = {kind.name: {} for kind in children_of(one.kind) if kind.told} | children
+    return msgspec.structs.replace(
+        one,
+        attrs={**other.attrs, **one.attrs},
+        absent=one.absent and other.absent,
+        renamed_from=one.renamed_from or other.renamed_from,
+        children=children,
+    )

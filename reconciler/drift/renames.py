@@ -1,0 +1,70 @@
+"""Addresses and manifests under the handles that are live, where an object was renamed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reconciler.kinds import KINDS
+from reconciler.model import address as addresses
+from reconciler.model.desired import Node, Person
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reconciler.model.desired import Desired
+    from reconciler.model.live import Resource
+    from reconciler.model.plan import Plan
+
+
+def node_at(desired: Desired, address: str) -> Node | None:
+    """The wanted object at an address; None where no manifest has it, neither now nor until it expired."""
+    (_, name), *rest = addresses.split(address)
+    found = desired.orgs.get(name)
+    for kind, child in rest:
+        if found is None:
+            return None
+        found = found.children.get(kind, {}).get(child) or (found.expired or {}).get(kind, {}).get(child)
+    return found
+
+
+def renames(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """(new address, old address) of each rename in a plan, workspaces before orgs."""
+    found = [(c.address, c.previous_address) for c in plan.changes if c.action == "rename" and c.previous_address]
+    return tuple(sorted(found, key=lambda pair: -pair[0].count("/")))
+
+
+def canonical(renamed: Sequence[tuple[str, str]], address: str) -> str:
+    """`address` under the handles that are live, as `renames` tells."""
+    for new, old in renamed:
+        if addresses.covers(new, address):
+            address = old + address[len(new) :]
+    return address
+
+
+def followed(desired: Desired, renamed: Mapping[str, Resource]) -> Desired:
+    """Desired with each outside rename stated back, so that what lies below is compared as well."""
+    orgs, people = dict(desired.orgs), dict(desired.people)
+    for address, live in renamed.items():
+        (_, name), *rest = addresses.split(address)
+        node = orgs[name]
+        if not rest:
+            orgs[name] = msgspec.structs.replace(node, renamed_from=live.handle)
+        elif not KINDS[rest[-1][0]].names_people:
+            orgs[name] = _stated_back(node, rest, live.handle)
+        else:
+            person = desired.person(rest[0][1])
+            people[person.name] = Person(person.name, live.handle, person.email, person.source)
+    return replace(desired, orgs=orgs, people=people)
+
+
+def _stated_back(node: Node, path: Sequence[tuple[str, str]], handle: str) -> Node:
+    """`node` with the rename of what is at `path` below it, from `handle`, stated."""
+    if not path:
+        return msgspec.structs.replace(node, renamed_from=handle)
+    (kind, name), *rest = path
+    siblings = node.children[kind]
+    found = _stated_back(siblings[name], rest, handle)
+    return msgspec.structs.replace(node, children={**node.children, kind: {**siblings, name: found}})
