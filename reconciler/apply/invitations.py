@@ -24,9 +24,9 @@ def _rows(client: Client, org: str) -> list[member.Row]:
     kind = member.KIND
     return [
         row
-        for page in client.pages(kind.collection(Place(org=org)), row_type=member.Row)
+        for page in client.pages(kind.list_path(Place(org=org)), row_type=member.Row)
         for row in page
-        if row.scope in (None, kind.level)
+        if row.scope in (None, kind.own_scope)
     ]
 
 

@@ -51,19 +51,19 @@ def nothing_inside(run: Run, step: Step, kind: Kind, going: Resource) -> None:
     place = Place(org=step.org)
     for other in children_of(kind.parent or ""):
         for attribute in other.attributes:
-            if attribute.refers != kind.name:
+            if attribute.refers_to != kind.name:
                 continue
-            rows = (row for page in run.client.pages(other.collection(place), row_type=other.row) for row in page)
-            if any(other.resource(row).attrs.get(attribute.field) == going.id for row in rows):
+            rows = (row for page in run.client.pages(other.list_path(place), row_type=other.row) for row in page)
+            if any(other.resource(row).attrs.get(attribute.api_field) == going.id for row in rows):
                 raise StepFailed(
-                    f"a {other.words} is in it that was not there, or did not leave, when this was planned; nothing is "
+                    f"a {other.noun} is in it that was not there, or did not leave, when this was planned; nothing is "
                     "deleted along with it, plan again"
                 )
 
 
 def _hold(run: Run, step: Step, witness: Resource) -> None:
     """Write the witness's role as it is. A server that does not take that leaves us with the count alone."""
-    path = member.KIND.find(Place(org=step.org), witness.handle)
+    path = member.KIND.object_path(Place(org=step.org), witness.handle)
     request = Request("PATCH", path, {"role": member.OWNER}, witness.version)
     ticket = run.journal.intent(step, request, changes=False)
     try:

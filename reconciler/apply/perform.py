@@ -194,7 +194,7 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
         if found is not None:
             if not _as_wanted(kind, found, {k: v for k, v in body.items() if k not in ("handle", "email")}):
                 raise StepFailed(
-                    f"{found.attrs.get('title') if kind.called else found.handle} is there already, with other attributes than planned "
+                    f"{found.attrs.get('title') if not kind.has_handles else found.handle} is there already, with other attributes than planned "
                     f"({_shown(kind, found)}); plan again",
                     wrote=progress.unclear,
                 )
@@ -226,15 +226,15 @@ def _made(run: Run, step: Step, kind: Kind, request: Request, progress: _Progres
 
 def _must_be_ours(kind: Kind, body: Mapping[str, Any]) -> None:
     """Stop where a create did something to an object of the org's instead, one that came to be after the plan was made."""
-    if kind.apart_from is None or kind.belongs is None:
+    if kind.must_differ_from is None or kind.is_own_row is None:
         return
     try:
-        ours = kind.belongs(msgspec.convert(body, kind.row))
+        ours = kind.is_own_row(msgspec.convert(body, kind.row))
     except msgspec.ValidationError:
         ours = False
     if not ours:
         raise StepFailed(
-            f"what Pipes answers with is no {kind.words}: it may have attached the organization's {kind.apart_from} of "
+            f"what Pipes answers with is no {kind.noun}: it may have attached the organization's {kind.must_differ_from} of "
             "that handle; look at it, and choose another handle",
             wrote=True,
         )
@@ -264,7 +264,7 @@ def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: R
     identifier = body.get("user_id") if kind.names_people else body.get("id")
     handle = body.get("user_handle") if kind.names_people else body.get("handle")
     with run.mutex:
-        if isinstance(identifier, str) and kind.remembered:
+        if isinstance(identifier, str) and kind.in_lock_file:
             by_email = kind is member.KIND and "handle" not in (request.body or {})
             found = (handle, sent(body.get("created_at"))) if by_email and isinstance(handle, str) else (None, {})
             run.learned[step.address] = LockEntry(identifier, *found)
@@ -280,7 +280,7 @@ def sent(moment: object) -> dict[str, str]:
 
 def _learn_resource(run: Run, step: Step, kind: Kind, found: Resource) -> None:
     with run.mutex:
-        if kind.remembered:
+        if kind.in_lock_file:
             run.learned[step.address] = (
                 LockEntry(found.id, found.handle, sent(found.attrs.get("sent")))
                 if kind is member.KIND
@@ -433,13 +433,13 @@ def _must_be_as_planned(run: Run, step: Step, change: Change, kind: Kind, now: R
     ours = run.attrs.get(step.address, {})
     before = {**change.before, **ours}
     for a in kind.attributes:
-        if a.refers is not None:
+        if a.refers_to is not None:
             was = {**run.seen.get(now.id, {}), **ours}
-            if a.field in was and now.attrs.get(a.field) != was[a.field]:
+            if a.api_field in was and now.attrs.get(a.api_field) != was[a.api_field]:
                 raise StepFailed(f"{a.name} was changed by somebody else since it was read; plan again")
             continue
         same = a.same if a.secret else same_value
-        if a.settable and not a.apart and not same(now.attrs.get(a.name), before.get(a.name)):
+        if a.settable and not a.own_request and not same(now.attrs.get(a.name), before.get(a.name)):
             what = f": {before.get(a.name)!r} is now {now.attrs.get(a.name)!r}" if not a.secret else ""
             raise StepFailed(
                 f"{a.name} was changed by somebody else since it was read{what}; it is left as they made it, plan again"

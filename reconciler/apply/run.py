@@ -153,7 +153,7 @@ def _tested(state: Run, outcome: Outcome) -> Outcome:
     change = state.changes[outcome.address]
     kind = KINDS[change.kind]
     if kind.test is None:
-        return replace(outcome, detail=f"not tested: Pipes has no test of a {kind.words}")
+        return replace(outcome, detail=f"not tested: Pipes has no test of a {kind.noun}")
     place, handle = Place.of(outcome.address), addresses.split(outcome.address)[-1][1]
     plugin = (change.after or {}).get("plugin") or (change.before or {}).get("plugin")
     try:

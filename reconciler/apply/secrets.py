@@ -226,5 +226,5 @@ def _referring(desired: Desired, lock: Lock) -> Iterator[tuple[str, LockEntry | 
     carried = identity.carried(lock, desired)
     for org in desired.orgs.values():
         for address, node in named_in(addresses.join(None, "org", org.name), org):
-            if KINDS[node.kind].configured and not node.absent:
+            if KINDS[node.kind].takes_secrets and not node.absent:
                 yield address, carried.get(address), node

@@ -57,9 +57,9 @@ class WorkspaceWait:
 
     def _state(self, address: str) -> str:
         parts = dict(addresses.split(address))
-        place = Place(org=parts["org"], inner=parts["workspace"])
+        place = Place(org=parts["org"], org_child=parts["workspace"])
         try:
-            found = reading.read_again(self.client, workspace.KIND, workspace.find(place, place.inner))
+            found = reading.read_again(self.client, workspace.KIND, workspace.object_path(place, place.org_child))
         except PipesError as error:
             self.late[address] = f"not known: {error}"
             return "pending"

@@ -191,7 +191,7 @@ class Draft:
         from reconciler.kinds import KINDS, children_of
 
         below = {child.section: child for child in children_of(kind)}
-        refers = {a.name for a in KINDS[kind].attributes if a.refers is not None}
+        refers = {a.name for a in KINDS[kind].attributes if a.refers_to is not None}
         for key in [one for one in part if one not in refers]:  # what refers to something beside it fits, and not alone
             child = below.get(key)
             if child is None:
@@ -199,7 +199,7 @@ class Draft:
                 if why is not None:
                     self.notes.append(f"{key} of {where} is left out, and left alone: {why}")
                     del part[key]
-            elif not child.names_people and child.names is None:
+            elif not child.names_people and child.lists_handles_of is None:
                 for handle, inner in part[key].items():
 
                     def inside(one: dict[str, Any], section: str = key, handle: str = handle) -> Any:

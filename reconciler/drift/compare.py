@@ -300,7 +300,7 @@ class _View:
             name = attribute.name
             if name not in after or before.get(name) == after[name]:
                 continue
-            if attribute.apart and not self.lock.get(change.address, LockEntry("")).more.get(name):
+            if attribute.own_request and not self.lock.get(change.address, LockEntry("")).more.get(name):
                 continue  # what nothing is known of has not changed: the plan's note says so
             source = change.source
             if node is not None:

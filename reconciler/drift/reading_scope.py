@@ -49,7 +49,7 @@ def _both(one: Node, other: Node) -> Node:
         for kind in {**one.children, **other.children}
     }
     if one.absent or other.absent:  # to delete it, all that lies in it has to be known
-        children = {kind.name: {} for kind in children_of(one.kind) if kind.told} | children
+        children = {kind.name: {} for kind in children_of(one.kind) if kind.read_for_impact} | children
     return msgspec.structs.replace(
         one,
         attrs={**other.attrs, **one.attrs},

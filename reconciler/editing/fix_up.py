@@ -91,7 +91,7 @@ def fix_up(
 def _entry_of(difference: Difference) -> str:
     """What one entry of the manifests says: of a list of handles, everything that is made of one of them."""
     kind = KINDS[difference.kind]
-    if kind.names is None:
+    if kind.lists_handles_of is None:
         return difference.address
     above, _, handle = difference.address.rpartition(f"/{kind.name}.")
     return f"{above}/{kind.section}.{handle}"
@@ -100,7 +100,7 @@ def _entry_of(difference: Difference) -> str:
 def _halved(found: Sequence[Difference]) -> str | None:
     """Why one handle of a list cannot say what differs: it stands for several things, and live has only some of them."""
     kind = KINDS[found[0].kind]
-    if kind.names is None or kind.parent is None or found[0].follows is not None:
+    if kind.lists_handles_of is None or kind.parent is None or found[0].follows is not None:
         return None
     meant = [one.name for one in children_of(kind.parent) if one.section == kind.section]
     differ = {one.kind for one in found}
@@ -141,12 +141,12 @@ class _Editor:
             raise CannotEditError("its day has come: write a later `expires` if it is to stay")
         if what == "replaced":
             raise CannotEditError("it is another object under the same handle: take its entry out of the lock file")
-        if KINDS[difference.kind].names is not None:
+        if KINDS[difference.kind].lists_handles_of is not None:
             self._in_a_list(difference)
         elif what == "renamed":
             self._rename(difference)
         elif not KINDS[difference.kind].names_people:
-            if what == "changed" and KINDS[difference.kind].attribute(difference.attribute or "").apart:
+            if what == "changed" and KINDS[difference.kind].attribute(difference.attribute or "").own_request:
                 raise CannotEditError("Pipes does not give it back; drop the line to leave it as it is")
             if what == "changed":
                 self._attribute(difference)

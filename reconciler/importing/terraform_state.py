@@ -217,13 +217,13 @@ class _Reader:
     def _member(self, one: _Instance) -> None:
         parent = self._parent(one, one.text("organization_id"))
         person = self._person(one, "orgRole")
-        if one.text("scope") not in ("", member.KIND.level):
+        if one.text("scope") not in ("", member.KIND.own_scope):
             self.state.left[f"{one.type}: a membership of another level, which cannot be changed here"] += 1
         elif parent is not None and person is not None:
             self._add(one, parent.members, person)
 
     def _grant(self, one: _Instance) -> None:
-        if one.text("scope") not in ("", grant.KIND.level):
+        if one.text("scope") not in ("", grant.KIND.own_scope):
             self.state.left[f"{one.type}: no grant of its own, but what an owner has anyway"] += 1
             return
         parent, person = self._parent(one, one.text("organization_id")), self._person(one, "grantRole")

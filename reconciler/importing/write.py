@@ -78,7 +78,7 @@ class Scribe:
     def writable(self, kind: Kind) -> list[str]:
         """The names of the live objects of a kind that a manifest can have. A note tells of others."""
         there = self.live.of(kind.name).keys()
-        if kind.called is None:
+        if kind.has_handles:
             return sorted(there)
         self.notes += self._unwritten
         return sorted(there & self._folders)
@@ -96,13 +96,13 @@ class Scribe:
         address, names = addresses.join(parent, kind.name, have.handle), (*above, have.handle)
         found = _attributes(kind, have)
         for a in kind.attributes:
-            if a.refers is not None:  # a row has its id only
-                ids = {one.id: handle for handle, one in self.live.of(a.refers).items()}
+            if a.refers_to is not None:  # a row has its id only
+                ids = {one.id: handle for handle, one in self.live.of(a.refers_to).items()}
                 found.pop(a.name, None)
-                if (inside := ids.get(str(have.attrs.get(a.field)))) in self._folders:
+                if (inside := ids.get(str(have.attrs.get(a.api_field)))) in self._folders:
                     found[a.name] = inside
-        if kind.complete is not None:
-            found = {name: said for name, said in found.items() if kind.complete(have.handle).get(name) != said}
+        if kind.defaults is not None:
+            found = {name: said for name, said in found.items() if kind.defaults(have.handle).get(name) != said}
         for name in [a.name for a in kind.attributes if a.secret]:
             found.pop(name, None)
             config = self._unshown.config(address, have, names, have.attrs.get(name), self._folder)
@@ -114,8 +114,8 @@ class Scribe:
         for child in children_of(kind.name):
             if child.names_people:
                 self._grants(found, have, address)
-            elif child.names is not None:
-                lists.setdefault((child.section, child.names), []).append(child)
+            elif child.lists_handles_of is not None:
+                lists.setdefault((child.section, child.lists_handles_of), []).append(child)
             elif there := have.of(child.name):
                 found[child.section] = {one: self._object(child, there[one], address, names) for one in sorted(there)}
         for (section, named), kinds in lists.items():

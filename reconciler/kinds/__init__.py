@@ -45,8 +45,11 @@ KINDS: dict[str, Kind] = {
 
 _CHILDREN = {name: tuple(k for k in KINDS.values() if k.parent == name) for name in KINDS}
 # kinds whose objects others are in, by an attribute
-REFERRED = frozenset(a.refers for kind in KINDS.values() for a in kind.attributes if a.refers is not None)
-_NAMED = {name: tuple(k for k in found if not k.names_people and k.names is None) for name, found in _CHILDREN.items()}
+REFERRED = frozenset(a.refers_to for kind in KINDS.values() for a in kind.attributes if a.refers_to is not None)
+_NAMED = {
+    name: tuple(k for k in found if not k.names_people and k.lists_handles_of is None)
+    for name, found in _CHILDREN.items()
+}
 # the keys of a manifest's mapping that are no attributes of it: where its children stand
 SECTIONS = {name: frozenset(k.section for k in found) for name, found in _CHILDREN.items()}
 

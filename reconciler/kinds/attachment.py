@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds.kind import Kind, Place, unchanging
+from reconciler.kinds.kind import Kind, Place, no_update
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
 
@@ -32,27 +32,27 @@ def resource(row: Row) -> Resource:
     return Resource("attachment", row.workspace_id, row.workspace_id, row.version_id, {})
 
 
-def belongs(row: Row) -> bool:
+def is_own_row(row: Row) -> bool:
     return row.state in (None, ATTACHED)
 
 
-def collection(place: Place) -> str:
-    return f"/org/{place.org}/connection/{place.inner}/workspace"
+def list_path(place: Place) -> str:
+    return f"/org/{place.org}/connection/{place.org_child}/workspace"
 
 
-def find(place: Place, handle: str) -> str:
+def object_path(place: Place, handle: str) -> str:
     """A schema is called as its connection is."""
-    return f"/org/{place.org}/workspace/{handle}/schema/{place.inner}"
+    return f"/org/{place.org}/workspace/{handle}/schema/{place.org_child}"
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
     """orgWorkspaceSchema_attach. It must be permitted there before."""
-    return (Request("POST", f"/org/{place.org}/workspace/{handle}/schema", {"connection_handle": place.inner}),)
+    return (Request("POST", f"/org/{place.org}/workspace/{handle}/schema", {"connection_handle": place.org_child}),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgWorkspaceSchema_detach."""
-    return (Request("DELETE", find(place, have.handle), None, have.version),)
+    return (Request("DELETE", object_path(place, have.handle), None, have.version),)
 
 
 KIND = Kind(
@@ -62,17 +62,17 @@ KIND = Kind(
     attributes=(),
     authoritative=True,
     names_people=False,
-    level=None,
+    own_scope=None,
     row=Row,
     resource=resource,
-    collection=collection,
-    find=find,
+    list_path=list_path,
+    object_path=object_path,
     create=create,
-    update=unchanging,
+    update=no_update,
     delete=delete,
-    remembered=False,  # it is known by its connection and its workspace
-    names="workspace",
-    told=True,
-    follows="permission",
-    belongs=belongs,
+    in_lock_file=False,  # it is known by its connection and its workspace
+    lists_handles_of="workspace",
+    read_for_impact=True,
+    needs_sibling="permission",
+    is_own_row=is_own_row,
 )

@@ -34,7 +34,7 @@ CONFIG = Attribute("config", on_create=True, on_update=True, clear={}, same=secr
 ATTRIBUTES = (
     PLUGIN,
     CONFIG,
-    Attribute("folder", on_create=True, on_update=True, refers=connection_folder.KIND.name, field="parent_id"),
+    Attribute("folder", on_create=True, on_update=True, refers_to=connection_folder.KIND.name, api_field="parent_id"),
     Attribute("parent_id", hidden=True),
 )
 
@@ -50,40 +50,40 @@ def resource(row: Row) -> Resource:
     return Resource("connection", row.handle, row.id, row.version_id, attrs)
 
 
-def collection(place: Place) -> str:
+def list_path(place: Place) -> str:
     return f"/org/{place.org}/connection"
 
 
-def find(place: Place, handle: str) -> str:
+def object_path(place: Place, handle: str) -> str:
     return f"/org/{place.org}/connection/{handle}"
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgConnection_create. It can be used nowhere until it is permitted somewhere."""
     body = {"handle": handle, **KIND.body(attrs, create=True, place=place)}
-    return (Request("POST", collection(place), body, None, KIND.waits(attrs, place)),)
+    return (Request("POST", list_path(place), body, None, KIND.waits_for(attrs, place)),)
 
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgConnection_update. It replaces the configuration as a whole, secrets included; with `parent_id` it moves."""
     body = KIND.body(attrs, create=False, place=place)
-    return (Request("PATCH", find(place, place.inner), body, have.version, KIND.waits(attrs, place)),)
+    return (Request("PATCH", object_path(place, place.org_child), body, have.version, KIND.waits_for(attrs, place)),)
 
 
 def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:
     """orgConnection_update with a new handle; the id stays, and its schemas are called by the new one."""
-    return (Request("PATCH", find(place, have.handle), {"handle": handle}, have.version),)
+    return (Request("PATCH", object_path(place, have.handle), {"handle": handle}, have.version),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgConnection_delete: what is permitted and attached goes too."""
-    return (Request("DELETE", find(place, have.handle), None, have.version),)
+    return (Request("DELETE", object_path(place, have.handle), None, have.version),)
 
 
 def test(place: Place, handle: str, attrs: Mapping[str, Any]) -> Request:
     """orgConnection_test, of what was just written."""
     body = {name: attrs[name] for name in ("plugin", "config") if attrs.get(name)}
-    return Request("POST", f"{find(place, handle)}/test", body)
+    return Request("POST", f"{object_path(place, handle)}/test", body)
 
 
 KIND = Kind(
@@ -93,11 +93,11 @@ KIND = Kind(
     attributes=ATTRIBUTES,
     authoritative=False,
     names_people=False,
-    level=None,
+    own_scope=None,
     row=Row,
     resource=resource,
-    collection=collection,
-    find=find,
+    list_path=list_path,
+    object_path=object_path,
     create=create,
     update=update,
     delete=delete,

@@ -38,7 +38,7 @@ class Row(msgspec.Struct):
 
 ATTRIBUTES = (
     Attribute("title", on_create=True, on_update=True),
-    Attribute("folder", on_create=True, on_update=True, refers=NAME, field="parent_id"),
+    Attribute("folder", on_create=True, on_update=True, refers_to=NAME, api_field="parent_id"),
     Attribute("parent_id", hidden=True),
     Attribute("identity_id", hidden=True),
 )
@@ -52,7 +52,7 @@ NOT_WRITTEN = {
 
 
 def resource(row: Row) -> Resource:
-    """Under its id, until `called` has found its name."""
+    """Under its id, until `name_live` has found its name."""
     attrs = {
         "title": row.title or "",
         "parent_id": row.parent_id or row.identity_id,  # contract: of what it is stored in, a folder or the org itself
@@ -61,12 +61,12 @@ def resource(row: Row) -> Resource:
     return Resource(NAME, row.id, row.id, row.version_id, attrs)
 
 
-def complete(name: str) -> dict[str, Any]:
+def defaults(name: str) -> dict[str, Any]:
     """Title and place are what a folder is known by: one that is not written is the key, and the top level."""
     return {"title": name, "folder": None}
 
 
-def called(
+def name_live(
     live: Mapping[str, Resource], wanted: Mapping[str, Node], known: Mapping[str, str], org: str
 ) -> dict[str, str]:
     """The name of each live folder by its id: the manifest's key, or for one that no manifest has one that is free.
@@ -142,7 +142,7 @@ def _path(folder: Resource, live: Mapping[str, Resource]) -> list[str]:
     return titles
 
 
-def made(live: Resource, body: Mapping[str, Any]) -> bool:
+def matches_create(live: Resource, body: Mapping[str, Any]) -> bool:
     """Whether a live folder is what a create with `body` makes: of that title, in that folder."""
     return bool(
         live.attrs["title"] == body.get("title")
@@ -150,30 +150,30 @@ def made(live: Resource, body: Mapping[str, Any]) -> bool:
     )
 
 
-def collection(place: Place) -> str:
+def list_path(place: Place) -> str:
     return f"/org/{place.org}/connection_folder"
 
 
-def find(place: Place, handle: str) -> str:
+def object_path(place: Place, handle: str) -> str:
     """By its id only."""
-    return f"{collection(place)}/{handle}"
+    return f"{list_path(place)}/{handle}"
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
     """orgConnectionFolder_create."""
     body = KIND.body(attrs, create=True, place=place)
-    return (Request("POST", collection(place), body, None, KIND.waits(attrs, place)),)
+    return (Request("POST", list_path(place), body, None, KIND.waits_for(attrs, place)),)
 
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgConnectionFolder_update: another title, or with `parent_id` another place, with all that is in it."""
     body = KIND.body(attrs, create=False, place=place)
-    return (Request("PATCH", find(place, have.id), body, have.version, KIND.waits(attrs, place)),)
+    return (Request("PATCH", object_path(place, have.id), body, have.version, KIND.waits_for(attrs, place)),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgConnectionFolder_delete, of an empty one. The contract does not say what becomes of what is in another."""
-    return (Request("DELETE", find(place, have.id), None, have.version),)
+    return (Request("DELETE", object_path(place, have.id), None, have.version),)
 
 
 KIND = Kind(
@@ -183,17 +183,17 @@ KIND = Kind(
     attributes=ATTRIBUTES,
     authoritative=False,
     names_people=False,
-    level=None,
+    own_scope=None,
     row=Row,
     resource=resource,
-    collection=collection,
-    find=find,
+    list_path=list_path,
+    object_path=object_path,
     create=create,
     update=update,
     delete=delete,
     not_written=NOT_WRITTEN,
-    listed=True,
-    called=called,
-    made=made,
-    complete=complete,
+    found_in_list=True,
+    name_live=name_live,
+    matches_create=matches_create,
+    defaults=defaults,
 )

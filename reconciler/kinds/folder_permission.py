@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reconciler.kinds import connection_folder, permission
-from reconciler.kinds.kind import Kind, Place, unchanging
+from reconciler.kinds.kind import Kind, Place, no_update
 from reconciler.model.request import LATE_ID, Request
 
 if TYPE_CHECKING:
@@ -22,23 +22,23 @@ def resource(row: permission.Row) -> Resource:
     return msgspec.structs.replace(permission.resource(row), kind=KIND.name)
 
 
-def collection(place: Place) -> str:
-    return f"/org/{place.org}/connection_folder/{place.inner or LATE_ID}/permission"
+def list_path(place: Place) -> str:
+    return f"/org/{place.org}/connection_folder/{place.org_child or LATE_ID}/permission"
 
 
-def find(place: Place, handle: str) -> str:
-    """By its id only; `listed` says that it is looked for in the list."""
-    return f"{collection(place)}/{handle}"
+def object_path(place: Place, handle: str) -> str:
+    """By its id only; `found_in_list` says that it is looked for in the list."""
+    return f"{list_path(place)}/{handle}"
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
     """orgConnectionFolder_createPermission."""
-    return (Request("POST", collection(place), {"workspace_handle": handle}, None, place.late),)
+    return (Request("POST", list_path(place), {"workspace_handle": handle}, None, place.late),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgConnectionFolder_deletePermission."""
-    return (Request("DELETE", find(place, str(have.attrs["permission_id"])), None, have.version),)
+    return (Request("DELETE", object_path(place, str(have.attrs["permission_id"])), None, have.version),)
 
 
 KIND = Kind(
@@ -48,16 +48,16 @@ KIND = Kind(
     attributes=permission.ATTRIBUTES,
     authoritative=True,
     names_people=False,
-    level=None,
+    own_scope=None,
     row=permission.Row,
     resource=resource,
-    collection=collection,
-    find=find,
+    list_path=list_path,
+    object_path=object_path,
     create=create,
-    update=unchanging,
+    update=no_update,
     delete=delete,
-    remembered=False,  # it is known by its folder and its workspace
-    names="workspace",
-    belongs=permission.belongs,
-    listed=True,
+    in_lock_file=False,  # it is known by its folder and its workspace
+    lists_handles_of="workspace",
+    is_own_row=permission.is_own_row,
+    found_in_list=True,
 )

@@ -24,28 +24,28 @@ def resource(row: Row) -> Resource:
     return person_resource("grant", row)
 
 
-def collection(place: Place) -> str:
-    return f"/org/{place.org}/workspace/{place.inner}/member"
+def list_path(place: Place) -> str:
+    return f"/org/{place.org}/workspace/{place.org_child}/member"
 
 
-def find(place: Place, handle: str) -> str:
-    return f"{collection(place)}/{handle}"
+def object_path(place: Place, handle: str) -> str:
+    return f"{list_path(place)}/{handle}"
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgWorkspaceMember_create. Someone who is being invited by email has a handle only once that is answered."""
     who = LATE if place.late else handle
-    return (Request("POST", collection(place), {"handle": who, **KIND.body(attrs, create=True)}, None, place.late),)
+    return (Request("POST", list_path(place), {"handle": who, **KIND.body(attrs, create=True)}, None, place.late),)
 
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgWorkspaceMember_update."""
-    return (Request("PATCH", find(place, have.handle), KIND.body(attrs, create=False), have.version),)
+    return (Request("PATCH", object_path(place, have.handle), KIND.body(attrs, create=False), have.version),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgWorkspaceMember_delete. Removing the membership removes the grant too, so a 404 is success."""
-    return (Request("DELETE", find(place, have.handle), None, have.version),)
+    return (Request("DELETE", object_path(place, have.handle), None, have.version),)
 
 
 KIND = Kind(
@@ -55,14 +55,14 @@ KIND = Kind(
     attributes=ATTRIBUTES,
     authoritative=True,
     names_people=True,
-    level="workspace",
+    own_scope="workspace",
     row=Row,
     resource=resource,
-    collection=collection,
-    find=find,
+    list_path=list_path,
+    object_path=object_path,
     create=create,
     update=update,
     delete=delete,
-    told=True,
-    remembered=False,  # it is known by its workspace and its member
+    read_for_impact=True,
+    in_lock_file=False,  # it is known by its workspace and its member
 )

@@ -43,59 +43,61 @@ def _is_empty(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of a kind.
-
-    `on_create` and `on_update` say which request of the contract can set it; neither means read-only. `clear` is what
-    is sent to clear it, None where it cannot be cleared. `rank` orders roles from the weakest. `same(have, want)` is
-    true where live needs no change. `last` marks what must take effect after everything else in its org. `hidden`
-    keeps a read-only value out of plans: it moves by itself. `secret` says that references to secrets may stand in it
-    (`reconciler.kinds.secret`): reports say where they come from, and live does not tell whether it has them. `refers`
-    is the sibling kind whose object it names as the manifest does: rows and requests have that object's id, in `field`,
-    and where it is None the parent's own.
-    """
+    """One attribute of a kind."""
 
     name: str
-    on_create: bool = False
-    on_update: bool = False
-    clear: Any = None
-    rank: tuple[str, ...] = ()
-    same: Callable[[Any, Any], bool] = same_value
-    last: bool = False
-    hidden: bool = False
-    apart: bool = False  # set by requests of its own; no row of the API tells it
-    secret: bool = False
-    required: bool = False  # there is no creating without it
-    refers: str | None = None
-    field: str = ""  # of rows and requests, where it is called differently there
+
+    # How it is written
+    on_create: bool = False  # the create request can set it
+    on_update: bool = False  # the update request can set it; with neither, it is read-only
+    own_request: bool = False  # set by requests of its own (the logo); no row of the API has it
+    required: bool = False  # an object cannot be created without it
+    clear: Any = None  # what is sent to clear it; None where it cannot be cleared
+    sent_last: bool = False  # must take effect after everything else in its org
+
+    # How it is compared and shown
+    same: Callable[[Any, Any], bool] = same_value  # same(have, want): live needs no change
+    rank: tuple[str, ...] = ()  # roles, from the weakest
+    hidden: bool = False  # read-only and changes by itself, so plans do not show it
+    secret: bool = False  # may hold references to secrets; reports show the reference, and live does not tell the value
+
+    # What it refers to
+    refers_to: str | None = None  # the sibling kind whose object it names, as the manifest does
+    api_field: str = ""  # the field of rows and requests that holds that object's id; the parent's id means "none"
 
     @property
     def settable(self) -> bool:
-        return self.on_create or self.on_update or self.apart
+        return self.on_create or self.on_update or self.own_request
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request goes: the handles that the parents have when it is sent, and how people get in there.
+    """Where a request goes: the handles that the parents have when it is sent, and what else its body needs."""
 
-    `inner` is the handle of the org's child that the request is about or that its object lies below: a workspace's; of a
-    kind without handles it is the id. `ids` are by address.
-    """
+    # The path
+    org: str = ""  # the org's handle
+    org_child: str = (
+        ""  # handle (or id, for a kind without handles) of the org's child that the object is or lies below
+    )
 
-    org: str = ""
-    inner: str = ""
+    # Who is meant
     custom_tenant: bool = False  # people are added (orgMember_create), not invited (orgMember_invite)
     person: Person | None = None  # for kinds that name people
-    late: str | None = None  # the address whose create tells the handle (a member's), or the id that `inner` is to be
-    above: str = ""  # the org's id
-    ids: Mapping[str, str] = field(default_factory=dict, hash=False)  # those of siblings that attributes may refer to
+    late: str | None = None  # address of what must be created first: its answer tells the handle or id that is missing
+
+    # Ids that bodies need
+    org_id: str = ""
+    sibling_ids: Mapping[str, str] = field(
+        default_factory=dict, hash=False
+    )  # by address, for attributes that refer to them
 
     @staticmethod
     def of(address: Address) -> Place:
         """The place of the object at `address`."""
         (_, org), *below = split(address)
-        return Place(org=org, inner=below[0][1] if below else "")
+        return Place(org=org, org_child=below[0][1] if below else "")
 
-    def beside(self, kind: str, name: str) -> Address:
+    def sibling(self, kind: str, name: str) -> Address:
         """The address of a sibling in the same org."""
         return join(join(None, "org", self.org), kind, name)
 
@@ -108,8 +110,8 @@ class Update(Protocol):
     def __call__(self, place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]: ...
 
 
-def unchanging(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
-    """The update of a kind in which there is nothing to change."""
+def no_update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
+    """The update of a kind that has nothing to change."""
     return ()
 
 
@@ -125,62 +127,74 @@ class Test(Protocol):
     def __call__(self, place: Place, handle: str, attrs: Mapping[str, Any]) -> Request: ...
 
 
+class NameLive(Protocol):
+    def __call__(
+        self, live: Mapping[str, Resource], wanted: Mapping[str, Node], known: Mapping[str, str], org: str
+    ) -> dict[str, str]:
+        """The key of each live object, by its id. `live` is by id, `known` the lock file's ids by key, `org` the org's id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of resource.
+    """One kind of resource: what it is called, how it is read, and which requests change it."""
 
-    `section` is its key in the parent's mapping of a manifest. `authoritative` kinds lose whoever a present section
-    does not list; the others are removed only by `absent: true`. `level` is the `scope` of rows that can be changed
-    here, None where the API has no scope. `find(place, handle)` is the path that reads one object again. `told` says
-    that its list is read also where its org is renamed or deleted, since the plan tells what becomes of it.
-    `remembered` says that the lock file keeps its ids. `names` is the kind whose handles it bears, for one that is
-    a list of those in the manifest; its live objects have the id of what they name. `follows` is the sibling of the
-    same handle that must be there before it, and may go only after it. `belongs(row)` is false for rows that are not
-    what the kind is about: they are read as inherited ones. `listed` says that `find` wants an id, so that one is looked
-    for in its list. A kind whose objects have no handles is known in a manifest by a key of the manifest's own:
-    `called(live by id, wanted, ids of the lock file, the parent's id)` finds the names of live objects, `made(live, body)`
-    tells whether it is what a create made, and `complete(name)` is what attributes that are left out count as.
-    `not_written` are the fields of its rows and requests that a manifest does not take, each with what it is instead.
-    `test` is the request that has Pipes try what was just written, where there is one. `apart_from` is the kind of the
-    org's own objects whose handles it must not bear: by those, a request may mean the other.
-    """
-
-    name: str
-    parent: str | None
-    section: str
+    # What it is
+    name: str  # in addresses: org.acme/member.bob is a `member`
+    parent: str | None  # the kind that it lies below; None for an org
+    section: str  # its key in the parent's mapping of a manifest
     attributes: tuple[Attribute, ...]
-    authoritative: bool
-    names_people: bool
-    level: str | None
-    row: type[msgspec.Struct]
-    resource: Callable[[Any], Resource]
-    collection: Callable[[Place], str]
-    find: Callable[[Place, str], str]
+    names_people: bool  # its names are people of the manifest
+
+    # Who may be removed
+    authoritative: bool  # a row that the section does not list is removed; otherwise only `absent: true` removes
+    own_scope: str | None  # the API's `scope` of rows that can be changed here; None where the API has no scope
+
+    # How it is read
+    row: type[msgspec.Struct]  # the API's row, as far as it is used
+    resource: Callable[[Any], Resource]  # turns such a row into a resource
+    list_path: Callable[[Place], str]  # the path of its list
+    object_path: Callable[[Place, str], str]  # the path of one object, by its handle or id
+
+    # How it is written: requests as data, in the order in which they are sent
     create: Create
     update: Update
     delete: Delete
-    rename: Rename | None = None
-    told: bool = False
-    remembered: bool = True
-    not_written: Mapping[str, str] = field(default_factory=dict)
-    names: str | None = None
-    follows: str | None = None
-    belongs: Callable[[Any], bool] | None = None
-    listed: bool = False
-    called: Callable[[Mapping[str, Resource], Mapping[str, Node], Mapping[str, str], str], dict[str, str]] | None = None
-    made: Callable[[Resource, Mapping[str, Any]], bool] | None = None
-    complete: Callable[[str], Mapping[str, Any]] | None = None
-    test: Test | None = None
-    apart_from: str | None = None
+    rename: Rename | None = None  # None where it cannot be renamed
+    test: Test | None = None  # asks Pipes to test what was just written
+
+    # What else must be read or kept
+    read_for_impact: bool = (
+        False  # read also where the org is deleted or renamed, since the plan tells what becomes of it
+    )
+    found_in_list: bool = False  # `object_path` wants an id, so a lost create is looked for in the list
+    is_own_row: Callable[[Any], bool] | None = None  # False for rows that belong elsewhere; they count as inherited
+    in_lock_file: bool = True  # the lock file keeps its ids
+
+    # What a manifest may write
+    not_written: Mapping[str, str] = field(default_factory=dict)  # API field -> why a manifest does not take it
+    lists_handles_of: str | None = None  # it is a list of that kind's handles, and its objects have the ids of those
+    needs_sibling: str | None = None  # the sibling kind of the same handle that must exist before it and outlive it
+    must_differ_from: str | None = None  # its handles must not be those of the org's objects of that kind: a request by
+    # such a handle could mean either
+
+    # A kind whose objects have no handles: a manifest knows them by a key of its own
+    name_live: NameLive | None = None  # finds the key of each live object
+    matches_create: Callable[[Resource, Mapping[str, Any]], bool] | None = None  # (live, body): that create made it
+    defaults: Callable[[str], Mapping[str, Any]] | None = None  # by key: what attributes that are left out count as
 
     @property
-    def configured(self) -> bool:
-        """Whether references to secrets may stand in one of its attributes."""
+    def has_handles(self) -> bool:
+        """Whether Pipes knows its objects by handles; False where only the manifest has names for them."""
+        return self.name_live is None
+
+    @property
+    def takes_secrets(self) -> bool:
+        """Whether one of its attributes may hold references to secrets."""
         return any(a.secret for a in self.attributes)
 
     @property
-    def words(self) -> str:
-        """What a sentence calls one of it."""
+    def noun(self) -> str:
+        """What a sentence calls one of these: `connection folder`."""
         return self.name.replace("_", " ")
 
     def attribute(self, name: str) -> Attribute:
@@ -212,7 +226,7 @@ class Kind:
     def body(self, attrs: Mapping[str, Any], *, create: bool, place: Place | None = None) -> dict[str, Any]:
         """The request body for `attrs`: only what that request can set, with None sent as the attribute's `clear`.
 
-        What refers to a sibling needs the `place`; `waits` tells whether its id is not known there yet.
+        An attribute that refers to a sibling needs `place`; `waits_for` says when the sibling's id is not known there yet.
         """
         body: dict[str, Any] = {}
         for a in self.attributes:
@@ -221,19 +235,23 @@ class Kind:
             value = attrs[a.name]
             if value is None and create:
                 continue
-            if a.refers is not None:
+            if a.refers_to is not None:
                 assert place is not None
-                body[a.field] = place.above if value is None else place.ids.get(place.beside(a.refers, value), LATE_ID)
+                body[a.api_field] = (
+                    place.org_id if value is None else place.sibling_ids.get(place.sibling(a.refers_to, value), LATE_ID)
+                )
                 continue
             body[a.name] = a.clear if value is None else value
         return body
 
-    def waits(self, attrs: Mapping[str, Any], place: Place) -> str | None:
-        """The address whose create has to tell its id before a request for `attrs` can be sent."""
+    def waits_for(self, attrs: Mapping[str, Any], place: Place) -> str | None:
+        """The address of a sibling that must be created first, because a request for `attrs` needs its id; or None."""
         found = (
-            place.beside(a.refers, attrs[a.name]) for a in self.attributes if a.refers is not None and attrs.get(a.name)
+            place.sibling(a.refers_to, attrs[a.name])
+            for a in self.attributes
+            if a.refers_to is not None and attrs.get(a.name)
         )
-        return next((address for address in found if address not in place.ids), None)
+        return next((address for address in found if address not in place.sibling_ids), None)
 
 
 def weaker(attribute: Attribute, have: Any, want: Any) -> bool:

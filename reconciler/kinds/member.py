@@ -52,11 +52,11 @@ def resource(row: Row) -> Resource:
     return found
 
 
-def collection(place: Place) -> str:
+def list_path(place: Place) -> str:
     return f"/org/{place.org}/member"
 
 
-def find(place: Place, handle: str) -> str:
+def object_path(place: Place, handle: str) -> str:
     return f"/org/{place.org}/member/{handle}"
 
 
@@ -72,12 +72,12 @@ def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgMember_update. A 409 or 412 means that it changed since it was read."""
-    return (Request("PATCH", find(place, have.handle), KIND.body(attrs, create=False), have.version),)
+    return (Request("PATCH", object_path(place, have.handle), KIND.body(attrs, create=False), have.version),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgMember_delete: removes the member, or cancels the invitation."""
-    return (Request("DELETE", find(place, have.handle), None, have.version),)
+    return (Request("DELETE", object_path(place, have.handle), None, have.version),)
 
 
 def is_owner(attrs: Mapping[str, Any]) -> bool:
@@ -96,13 +96,13 @@ KIND = Kind(
     attributes=ATTRIBUTES,
     authoritative=True,
     names_people=True,
-    level="org",
+    own_scope="org",
     row=Row,
     resource=resource,
-    collection=collection,
-    find=find,
+    list_path=list_path,
+    object_path=object_path,
     create=create,
     update=update,
     delete=delete,
-    told=True,
+    read_for_impact=True,
 )

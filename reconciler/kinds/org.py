@@ -53,14 +53,14 @@ def already_reset(have: Any, want: Any) -> bool:
 ATTRIBUTES = (
     Attribute("display_name", on_create=True, on_update=True, clear=""),
     Attribute("url", on_create=True, on_update=True, clear=""),
-    Attribute("logo", apart=True, same=logo.same),
+    Attribute("logo", own_request=True, same=logo.same),
     Attribute("usage_compute_threshold", on_update=True),
     Attribute("usage_compute_action", on_update=True),
     Attribute("usage_storage_threshold", on_update=True),
     Attribute("usage_storage_action", on_update=True),
     Attribute("usage_user_threshold", on_update=True),
     Attribute("usage_user_action", on_update=True),
-    Attribute("token_min_issued_at", on_update=True, same=already_reset, last=True),
+    Attribute("token_min_issued_at", on_update=True, same=already_reset, sent_last=True),
     Attribute("tenant_id", hidden=True),
     Attribute("avatar_url", hidden=True),
 )
@@ -77,15 +77,15 @@ NOT_WRITTEN = {
 
 
 def resource(row: Row) -> Resource:
-    attrs = {a.name: getattr(row, a.name) for a in ATTRIBUTES if not a.apart}
+    attrs = {a.name: getattr(row, a.name) for a in ATTRIBUTES if not a.own_request}
     return Resource("org", row.handle, row.id, row.version_id, attrs)
 
 
-def collection(place: Place) -> str:  # noqa: ARG001 - orgs have no parent; the kinds share one signature
+def list_path(place: Place) -> str:  # noqa: ARG001 - orgs have no parent; the kinds share one signature
     return "/org"
 
 
-def find(place: Place, handle: str) -> str:  # noqa: ARG001
+def object_path(place: Place, handle: str) -> str:  # noqa: ARG001
     return f"/org/{handle}"
 
 
@@ -123,11 +123,11 @@ KIND = Kind(
     attributes=ATTRIBUTES,
     authoritative=False,
     names_people=False,
-    level=None,
+    own_scope=None,
     row=Row,
     resource=resource,
-    collection=collection,
-    find=find,
+    list_path=list_path,
+    object_path=object_path,
     create=create,
     update=update,
     delete=delete,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds.kind import Attribute, Kind, Place, unchanging
+from reconciler.kinds.kind import Attribute, Kind, Place, no_update
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
 
@@ -40,27 +40,27 @@ def resource(row: Row) -> Resource:
     return Resource("permission", handle, row.workspace_id or row.id, row.version_id, {"permission_id": row.id})
 
 
-def belongs(row: Row) -> bool:
+def is_own_row(row: Row) -> bool:
     return bool(row.workspace_id)
 
 
-def collection(place: Place) -> str:
-    return f"/org/{place.org}/connection/{place.inner}/permission"
+def list_path(place: Place) -> str:
+    return f"/org/{place.org}/connection/{place.org_child}/permission"
 
 
-def find(place: Place, handle: str) -> str:
-    """By its id only; `listed` says that it is looked for in the list."""
-    return f"{collection(place)}/{handle}"
+def object_path(place: Place, handle: str) -> str:
+    """By its id only; `found_in_list` says that it is looked for in the list."""
+    return f"{list_path(place)}/{handle}"
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
     """orgConnection_createPermission."""
-    return (Request("POST", collection(place), {"workspace_handle": handle}),)
+    return (Request("POST", list_path(place), {"workspace_handle": handle}),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgConnection_deletePermission."""
-    return (Request("DELETE", find(place, str(have.attrs["permission_id"])), None, have.version),)
+    return (Request("DELETE", object_path(place, str(have.attrs["permission_id"])), None, have.version),)
 
 
 KIND = Kind(
@@ -70,16 +70,16 @@ KIND = Kind(
     attributes=ATTRIBUTES,
     authoritative=True,
     names_people=False,
-    level=None,
+    own_scope=None,
     row=Row,
     resource=resource,
-    collection=collection,
-    find=find,
+    list_path=list_path,
+    object_path=object_path,
     create=create,
-    update=unchanging,
+    update=no_update,
     delete=delete,
-    remembered=False,  # it is known by its connection and its workspace
-    names="workspace",
-    belongs=belongs,
-    listed=True,
+    in_lock_file=False,  # it is known by its connection and its workspace
+    lists_handles_of="workspace",
+    is_own_row=is_own_row,
+    found_in_list=True,
 )

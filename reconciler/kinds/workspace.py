@@ -60,35 +60,35 @@ def resource(row: Row) -> Resource:
     return Resource("workspace", row.handle, row.id, row.version_id, attrs)
 
 
-def collection(place: Place) -> str:
+def list_path(place: Place) -> str:
     return f"/org/{place.org}/workspace"
 
 
-def find(place: Place, handle: str) -> str:
+def object_path(place: Place, handle: str) -> str:
     return f"/org/{place.org}/workspace/{handle}"
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgWorkspace_create, and orgWorkspace_update for the search path prefix, which the former does not take."""
-    first = Request("POST", collection(place), {"handle": handle, **KIND.body(attrs, create=True)})
+    first = Request("POST", list_path(place), {"handle": handle, **KIND.body(attrs, create=True)})
     rest = {name: value for name, value in attrs.items() if value is not None and not KIND.attribute(name).on_create}
     body = KIND.body(rest, create=False)
-    return (first, Request("PATCH", find(place, handle), body)) if body else (first,)
+    return (first, Request("PATCH", object_path(place, handle), body)) if body else (first,)
 
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgWorkspace_update."""
-    return (Request("PATCH", find(place, place.inner), KIND.body(attrs, create=False), have.version),)
+    return (Request("PATCH", object_path(place, place.org_child), KIND.body(attrs, create=False), have.version),)
 
 
 def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:
     """orgWorkspace_update with a new handle; the id stays, the DNS name changes."""
-    return (Request("PATCH", find(place, have.handle), {"handle": handle}, have.version),)
+    return (Request("PATCH", object_path(place, have.handle), {"handle": handle}, have.version),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgWorkspace_delete: the database goes too."""
-    return (Request("DELETE", find(place, have.handle), None, have.version),)
+    return (Request("DELETE", object_path(place, have.handle), None, have.version),)
 
 
 KIND = Kind(
@@ -98,15 +98,15 @@ KIND = Kind(
     attributes=ATTRIBUTES,
     authoritative=False,
     names_people=False,
-    level=None,
+    own_scope=None,
     row=Row,
     resource=resource,
-    collection=collection,
-    find=find,
+    list_path=list_path,
+    object_path=object_path,
     create=create,
     update=update,
     delete=delete,
     rename=rename,
     not_written=NOT_WRITTEN,
-    told=True,
+    read_for_impact=True,
 )

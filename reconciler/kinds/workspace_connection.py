@@ -47,12 +47,12 @@ def resource(row: Row) -> Resource:
     """By the id and the version of the connection, not of its association. One that tells no handle has none."""
     found = row.connection if row.connection is not None else row
     # a folder of the org has a title only; what is not the workspace's own is told apart by any name
-    handle = found.handle or (found.id if row.connection is not None and not belongs(row) else "")
+    handle = found.handle or (found.id if row.connection is not None and not is_own_row(row) else "")
     attrs = connection.attributes(found.plugin, found.config)
     return Resource("workspace_connection", handle, found.id, found.version_id, attrs)
 
 
-def belongs(row: Row) -> bool:
+def is_own_row(row: Row) -> bool:
     """Whether it is the workspace's own: made there. The list has the org's too that are associated with the workspace
     (contract: Connection.workspace_id, "where the connection has been created"; WorkspaceConnection.association, "only
     populated when the level is 'identity'").
@@ -62,32 +62,32 @@ def belongs(row: Row) -> bool:
     return bool(row.workspace_id) and row.association is None
 
 
-def collection(place: Place) -> str:
-    return f"/org/{place.org}/workspace/{place.inner}/connection"
+def list_path(place: Place) -> str:
+    return f"/org/{place.org}/workspace/{place.org_child}/connection"
 
 
-def find(place: Place, handle: str) -> str:
-    return f"{collection(place)}/{handle}"
+def object_path(place: Place, handle: str) -> str:
+    return f"{list_path(place)}/{handle}"
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgWorkspaceConnection_create. Under the handle of one of the org, it may associate that one instead."""
-    return (Request("POST", collection(place), {"handle": handle, **KIND.body(attrs, create=True)}),)
+    return (Request("POST", list_path(place), {"handle": handle, **KIND.body(attrs, create=True)}),)
 
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgWorkspaceConnection_update. It replaces the configuration as a whole, secrets included."""
-    return (Request("PATCH", find(place, have.handle), KIND.body(attrs, create=False), have.version),)
+    return (Request("PATCH", object_path(place, have.handle), KIND.body(attrs, create=False), have.version),)
 
 
 def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:
     """orgWorkspaceConnection_update with a new handle; the id stays, and its schema is called by the new one."""
-    return (Request("PATCH", find(place, have.handle), {"handle": handle}, have.version),)
+    return (Request("PATCH", object_path(place, have.handle), {"handle": handle}, have.version),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
-    """orgWorkspaceConnection_delete. Of one of the org it would take the association away: `belongs` keeps it off those."""
-    return (Request("DELETE", find(place, have.handle), None, have.version),)
+    """orgWorkspaceConnection_delete. Of one of the org it would take the association away: `is_own_row` keeps it off those."""
+    return (Request("DELETE", object_path(place, have.handle), None, have.version),)
 
 
 KIND = Kind(
@@ -97,16 +97,16 @@ KIND = Kind(
     attributes=(connection.PLUGIN, connection.CONFIG),
     authoritative=False,
     names_people=False,
-    level=None,
+    own_scope=None,
     row=Row,
     resource=resource,
-    collection=collection,
-    find=find,
+    list_path=list_path,
+    object_path=object_path,
     create=create,
     update=update,
     delete=delete,
     rename=rename,
-    told=True,
-    belongs=belongs,
-    apart_from="connection",
+    read_for_impact=True,
+    is_own_row=is_own_row,
+    must_differ_from="connection",
 )

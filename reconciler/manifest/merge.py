@@ -171,7 +171,7 @@ def _sections(document: Document, entry: Map, node: Node, place: str, written: W
         if kind.names_people:
             _entries(document, listed, kind.name, written.people_of.setdefault(place, Section(where)), report)
             continue
-        if kind.names is not None:
+        if kind.lists_handles_of is not None:
             _names(document, listed, kind.name, where, node, place, report)
             continue
         known = written.named.setdefault((place, kind.name), {})
@@ -179,7 +179,7 @@ def _sections(document: Document, entry: Map, node: Node, place: str, written: W
             child = known.get(name)
             if child is None:
                 child = known[name] = Node(kind.name, name, {}, _source(document, listed, name), sources={})
-            _attributes(document, inner, child, f"{kind.words} {place}/{name}", report)
+            _attributes(document, inner, child, f"{kind.noun} {place}/{name}", report)
             _sections(document, inner, child, f"{place}/{name}", written, report)
 
 

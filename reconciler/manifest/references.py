@@ -23,14 +23,14 @@ def check(org: Node, gaps: bool, report: Reporter) -> None:
     """
     for kind in children_of(org.kind):
         for attribute in kind.attributes:
-            if attribute.refers is None:
+            if attribute.refers_to is None:
                 continue
-            there = org.children.get(attribute.refers, {})
+            there = org.children.get(attribute.refers_to, {})
             for node in org.children.get(kind.name, {}).values():
                 _one(kind, attribute, node, there, gaps, report)
-            if attribute.refers == kind.name:
+            if attribute.refers_to == kind.name:
                 _circles(attribute.name, there, report)
-        if kind.complete is not None:
+        if kind.defaults is not None:
             _twins(kind, org.children.get(kind.name, {}), report)
 
 
@@ -49,17 +49,17 @@ def _one(
     name = node.attrs.get(attribute.name)
     if name is None:
         return
-    found, target = there.get(name), KINDS[attribute.refers or ""]
+    found, target = there.get(name), KINDS[attribute.refers_to or ""]
     if found is None and not gaps:
         near = near_to(name, tuple(there))
         report.error(
-            f"{kind.words} {node.name} is in `{name}`, and there is no such {target.words}",
+            f"{kind.noun} {node.name} is in `{name}`, and there is no such {target.noun}",
             _source(node, attribute.name),
             hint=f"did you mean `{near}`?" if near else f"list it in `{target.section}:`",
         )
     elif found is not None and found.absent and not node.absent:
         report.error(
-            f"{kind.words} {node.name} is in {name}, which is stated absent",
+            f"{kind.noun} {node.name} is in {name}, which is stated absent",
             _source(node, attribute.name),
             hint=f"give it another `{attribute.name}`, or null for the top level",
             also=(found.sources or {}).get("absent", found.source),
@@ -77,7 +77,7 @@ def _circles(key: str, there: Mapping[str, Node], report: Reporter) -> None:
         if at in trail:
             circle = [*trail[trail.index(at) :], at]
             report.error(
-                f"{KINDS[there[at].kind].words}s are in each other in a circle: {' → '.join(circle)}",
+                f"{KINDS[there[at].kind].noun}s are in each other in a circle: {' → '.join(circle)}",
                 _source(there[at], key),
                 hint=f"one of them needs another `{key}`, or null for the top level",
             )
@@ -86,16 +86,16 @@ def _circles(key: str, there: Mapping[str, Node], report: Reporter) -> None:
 
 def _twins(kind: Kind, there: Mapping[str, Node], report: Reporter) -> None:
     """Refuse two keys for what can only be one: all that a kind without handles is known by is the same."""
-    assert kind.complete is not None
+    assert kind.defaults is not None
     first: dict[tuple[Any, ...], Node] = {}
     for node in there.values():
         if node.absent:
             continue
-        known_by = tuple(node.attrs.get(name) for name in kind.complete(node.name))
+        known_by = tuple(node.attrs.get(name) for name in kind.defaults(node.name))
         other = first.setdefault(known_by, node)
         if other is not node:
             report.error(
-                f"{other.name} and {node.name} are one {kind.words}: same title, same place",
+                f"{other.name} and {node.name} are one {kind.noun}: same title, same place",
                 node.source,
                 hint="keep one of the keys, or give one of them another title",
                 also=other.source,

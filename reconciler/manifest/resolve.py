@@ -436,12 +436,12 @@ def _named(node: Node, place: str, written: Written, report: Reporter) -> dict[s
         if listed is None:
             continue
         node.children[kind.name] = listed
-        if kind.complete is not None:
+        if kind.defaults is not None:
             for child in listed.values():
                 if not child.absent or child.attrs:  # a key alone says not which object must be absent
-                    child.attrs = {**kind.complete(child.name), **child.attrs}
+                    child.attrs = {**kind.defaults(child.name), **child.attrs}
         for child in listed.values():
-            if not _stands_alone(child, f"{kind.words} {place}/{child.name}", report):
+            if not _stands_alone(child, f"{kind.noun} {place}/{child.name}", report):
                 _named(child, f"{place}/{child.name}", written, report)
         _one_rename_each(listed, report)
     return node.children
@@ -452,7 +452,7 @@ def _stands_alone(node: Node, what: str, report: Reporter) -> bool:
     if not node.absent:
         return False
     assert node.sources is not None
-    complete = KINDS[node.kind].complete
+    complete = KINDS[node.kind].defaults
     beside = ("reason", *(complete(node.name) if complete is not None else ()))
     for key, source in node.sources.items():
         if key not in ("absent", *beside):

@@ -51,7 +51,7 @@ def entries(client: Client, org_handle: str) -> Iterator[AuditEntry]:
     What is written while we read moves entries to later pages; an entry that comes again is left out.
     """
     seen: set[str] = set()
-    path = f"{org.find(Place(), org_handle)}/audit_log"
+    path = f"{org.object_path(Place(), org_handle)}/audit_log"
     for rows in client.pages(path, row_type=_Row, unique=False):
         for row in rows:
             if row.id in seen:

@@ -85,8 +85,8 @@ def _org(
     place = Place(
         org=sheet.name,
         custom_tenant=tenant not in (None, org_kind.PRIMARY_TENANT),
-        above=have.id if have is not None else "",
-        ids=sheet.ids,
+        org_id=have.id if have is not None else "",
+        sibling_ids=sheet.ids,
     )
     if have is None or match.renamed:
         _check_handle_free(sheet, live)
@@ -213,7 +213,7 @@ def _looks_like_rename(kind: Kind, address: str, want: Node, twin: str) -> Refus
     return Refusal(
         "looks-like-rename",
         address,
-        f"{want.name} would be created while the live {kind.words} {twin} is not in the manifest: it looks like its old name",
+        f"{want.name} would be created while the live {kind.noun} {twin} is not in the manifest: it looks like its old name",
         (
             f"write `renamed_from: {twin}` on {want.name} to rename it, "
             if kind.rename is not None
@@ -243,13 +243,13 @@ def _update(
         attrs[secret.FIELD] = want.attrs[secret.FIELD]
     if not attrs:
         return None
-    for name in [name for name in attrs if not (kind.attribute(name).on_update or kind.attribute(name).apart)]:
+    for name in [name for name in attrs if not (kind.attribute(name).on_update or kind.attribute(name).own_request)]:
         sheet.errors.append(
             Diagnostic(
                 "error",
-                f"{name} of the {kind.words} {want.name} is {have.attrs.get(name)}, and cannot be changed to {attrs.pop(name)}",
+                f"{name} of the {kind.noun} {want.name} is {have.attrs.get(name)}, and cannot be changed to {attrs.pop(name)}",
                 (want.sources or {}).get(name, want.source),
-                f"write what is live, or create a {kind.words} of another handle and state this one `absent: true`",
+                f"write what is live, or create a {kind.noun} of another handle and state this one `absent: true`",
             )
         )
     if attrs.get(secret.FIELD) and not secret.references(attrs[secret.FIELD]):
@@ -490,9 +490,11 @@ def _named(
         have = _hidden(kind, match.have, want, lock.entries.get(address))
         if have is not None:
             sheet.named[address] = have
-        here = replace(place, inner=name) if kind.parent == org_kind.KIND.name else place
-        if kind.called is not None:
-            here = replace(place, inner=have.id if have is not None else "", late=None if have is not None else address)
+        here = replace(place, org_child=name) if kind.parent == org_kind.KIND.name else place
+        if not kind.has_handles:
+            here = replace(
+                place, org_child=have.id if have is not None else "", late=None if have is not None else address
+            )
         _told_apart(sheet, kind, address, parent, match)
         if want.absent:
             if have is not None:
@@ -508,7 +510,7 @@ def _named(
                 sheet.refusals.append(_looks_like_rename(kind, address, want, twin))
             for lacking in (a.name for a in kind.attributes if a.required and not want.attrs.get(a.name)):
                 sheet.errors.append(
-                    Diagnostic("error", f"the {kind.words} {name} is not live, and has no {lacking} to be created with",
+                    Diagnostic("error", f"the {kind.noun} {name} is not live, and has no {lacking} to be created with",
                                want.source, f"write `{lacking}:`, or the handle of a live one")
                 )  # fmt: skip
             needs = folders.referred(kind, here, want.attrs)
@@ -579,7 +581,7 @@ def _secrets_at_stake(sheet: OrgSheet, draft: Draft, known: LockEntry | None, da
 
 def _told_apart(sheet: OrgSheet, kind: Kind, address: str, parent: identity.Match, match: identity.Match) -> None:
     """Refuse an object under a handle by which a request may mean one of the org's: of the two, none is guessed."""
-    other = kind.apart_from
+    other = kind.must_differ_from
     if other is None:
         return
     want, name, org = match.want, match.want.name, sheet.name
@@ -599,7 +601,9 @@ def _told_apart(sheet: OrgSheet, kind: Kind, address: str, parent: identity.Matc
     wanted = beside is not None and not beside.absent
     new = match.have is None or match.renamed
     joins = beside is not None and any(
-        parent.want.name in beside.children.get(k.name, {}) for k in children_of(other) if k.names == parent.want.kind
+        parent.want.name in beside.children.get(k.name, {})
+        for k in children_of(other)
+        if k.lists_handles_of == parent.want.kind
     )
     if not here and not joins and not (new and (live or wanted)):
         return
@@ -636,21 +640,21 @@ def _listed(sheet: OrgSheet, place: Place, address: str, match: identity.Match) 
     going: list[Draft] = []
     for kind in children_of(match.want.kind):
         wanted = match.want.children.get(kind.name)
-        if kind.names is None or wanted is None:
+        if kind.lists_handles_of is None or wanted is None:
             continue
-        above = sheet.have.of(kind.names) if sheet.have is not None else {}
-        siblings = sheet.want.children.get(kind.names, {})
+        above = sheet.have.of(kind.lists_handles_of) if sheet.have is not None else {}
+        siblings = sheet.want.children.get(kind.lists_handles_of, {})
         live = {row.id: row for row in match.have.of(kind.name).values()} if match.have is not None else {}
-        if match.have is not None and match.have.inherited_of(kind.name) and kind.follows is None:
+        if match.have is not None and match.have.inherited_of(kind.name) and kind.needs_sibling is None:
             _warn(
                 sheet,
                 match.want,
-                f"{match.want.name} is permitted in all of {sheet.name} as well, beyond the {kind.names}s that are listed",
+                f"{match.want.name} is permitted in all of {sheet.name} as well, beyond the {kind.lists_handles_of}s that are listed",
                 "take that permission away in the console, if it is not meant",
             )
         handles = {one.id: handle for handle, one in above.items()}
         for handle in siblings:
-            if (known := sheet.named.get(addresses.join(sheet.address, kind.names, handle))) is not None:
+            if (known := sheet.named.get(addresses.join(sheet.address, kind.lists_handles_of, handle))) is not None:
                 handles[known.id] = handle
         ids = {handle: identifier for identifier, handle in handles.items()}
         listed = set()
@@ -658,8 +662,10 @@ def _listed(sheet: OrgSheet, place: Place, address: str, match: identity.Match) 
             beside = siblings.get(handle)
             if (handle not in ids and beside is None) or (beside is not None and beside.absent):
                 stated = "is stated absent" if beside is not None else "is not there"
-                what = f"the {kind.names} {handle}, which {match.want.name} is to be used in, {stated}"
-                found = Diagnostic("error", what, node.source, f"drop it from the list, or list the {kind.names}")
+                what = f"the {kind.lists_handles_of} {handle}, which {match.want.name} is to be used in, {stated}"
+                found = Diagnostic(
+                    "error", what, node.source, f"drop it from the list, or list the {kind.lists_handles_of}"
+                )
                 if found not in sheet.errors:
                     sheet.errors.append(found)
                 continue
@@ -667,9 +673,9 @@ def _listed(sheet: OrgSheet, place: Place, address: str, match: identity.Match) 
             listed.add(identifier)
             if identifier not in live:
                 at = addresses.join(address, kind.name, handle)
-                needs = [addresses.join(sheet.address, kind.names, handle)]
-                if kind.follows is not None:
-                    needs.append(addresses.join(address, kind.follows, handle))
+                needs = [addresses.join(sheet.address, kind.lists_handles_of, handle)]
+                if kind.needs_sibling is not None:
+                    needs.append(addresses.join(address, kind.needs_sibling, handle))
                 sheet.drafts.append(
                     Draft("create", kind, at, address, place, handle, {}, want=node, needs=tuple(needs))
                 )
@@ -677,7 +683,7 @@ def _listed(sheet: OrgSheet, place: Place, address: str, match: identity.Match) 
             if identifier in listed:
                 continue
             handle = handles.get(identifier, row.handle)
-            after = [k for k in children_of(match.want.kind) if k.follows == kind.name]
+            after = [k for k in children_of(match.want.kind) if k.needs_sibling == kind.name]
             going.append(
                 Draft(
                     "delete",

@@ -22,7 +22,9 @@ PERMISSION = folder_permission.KIND.name
 
 def referred(kind: Kind, place: Place, attrs: Mapping[str, Any]) -> tuple[str, ...]:
     """The addresses of the siblings that attributes refer to: their own steps come first."""
-    return tuple(place.beside(a.refers, attrs[a.name]) for a in kind.attributes if a.refers and attrs.get(a.name))
+    return tuple(
+        place.sibling(a.refers_to, attrs[a.name]) for a in kind.attributes if a.refers_to and attrs.get(a.name)
+    )
 
 
 def in_order(kind: Kind, matches: Mapping[str, Match]) -> Iterator[tuple[str, Match]]:
@@ -131,10 +133,10 @@ def _emptied(sheet: OrgSheet, draft: Draft) -> None:
     assert sheet.have is not None
     leaving, staying = [], []
     for kind in children_of(org.KIND.name):
-        if not any(a.refers == KIND.name for a in kind.attributes):
+        if not any(a.refers_to == KIND.name for a in kind.attributes):
             continue
         if not sheet.have.was_read(kind.name):
-            staying.append(f"whatever {kind.words}s there are")
+            staying.append(f"whatever {kind.noun}s there are")
         for name, one in sheet.have.of(kind.name).items():
             if one.attrs.get("folder") != draft.handle:
                 continue
@@ -142,7 +144,7 @@ def _emptied(sheet: OrgSheet, draft: Draft) -> None:
             own = [d for d in own if d.action == "delete" or "folder" in d.attrs]
             leaving += [d.address for d in own]
             if not own:
-                staying.append(f"the {kind.words} {name}")
+                staying.append(f"the {kind.noun} {name}")
     draft.needs = (*draft.needs, *leaving)
     if staying:
         _error(

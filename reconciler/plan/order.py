@@ -62,10 +62,10 @@ def _pieces(draft: Draft, actor: str) -> Iterable[_Piece]:
     if loses(draft):
         own = draft.kind is member.KIND and draft.handle == actor
         return [_Piece(draft, OWN if own else LOWER, _requests(draft, draft.attrs))]
-    if draft.action == "update" and any(draft.kind.attribute(n).refers for n in draft.attrs):
+    if draft.action == "update" and any(draft.kind.attribute(n).refers_to for n in draft.attrs):
         return [_Piece(draft, MOVE, _requests(draft, draft.attrs))]
-    now = {n: v for n, v in draft.attrs.items() if not draft.kind.attribute(n).last}
-    late = {n: v for n, v in draft.attrs.items() if draft.kind.attribute(n).last and v is not None}
+    now = {n: v for n, v in draft.attrs.items() if not draft.kind.attribute(n).sent_last}
+    late = {n: v for n, v in draft.attrs.items() if draft.kind.attribute(n).sent_last and v is not None}
     pieces = []
     if draft.action == "create" or now:
         pieces.append(_Piece(draft, RAISE, _requests(draft, now)))
@@ -73,7 +73,7 @@ def _pieces(draft: Draft, actor: str) -> Iterable[_Piece]:
         body = draft.kind.body(late, create=False)
         from reconciler.model.request import Request
 
-        pieces.append(_Piece(draft, LATE, (Request("PATCH", draft.kind.find(draft.place, draft.handle), body),)))
+        pieces.append(_Piece(draft, LATE, (Request("PATCH", draft.kind.object_path(draft.place, draft.handle), body),)))
     elif late:
         pieces.append(_Piece(draft, LATE, _requests(draft, late)))
     return pieces
@@ -232,7 +232,7 @@ def _taken_along(draft: Draft) -> Iterable[str]:
     if draft.action != "delete" or draft.have is None:
         return
     for kind in named_below(draft.kind.name):
-        if kind.configured and (gone := sorted(draft.have.of(kind.name))):
+        if kind.takes_secrets and (gone := sorted(draft.have.of(kind.name))):
             yield f"with it go its own {kind.section}, and their secrets: {', '.join(gone)}"
 
 

@@ -158,7 +158,7 @@ def _unstated(case: Case, code: str, kind: Kind, more: str = "") -> Iterator[Ref
             yield Refusal(
                 code,
                 draft.address,
-                f"the {kind.called} {draft.handle}{more} would be deleted, and no line of the manifest states it",
+                f"the {kind.noun} {draft.handle}{more} would be deleted, and no line of the manifest states it",
                 f"state it with `{draft.handle}: {{absent: true}}`, or keep it",
                 case.sheet.want.source,
                 liftable=False,

@@ -498,7 +498,7 @@ def deletion(kind, *, stated):
     """What the safeguards say to a plan that deletes one object."""
     want = Node("org", "acme", {}, Source("orgs.yaml", 2))
     have = Resource(kind.name, "prod", "x_00000000000000000001", 1, {})
-    place = Place(org="acme", inner="prod")
+    place = Place(org="acme", org_child="prod")
     address = f"org.acme/{kind.name}.prod"
     draft = Draft("delete", kind, address, "org.acme", place, "prod", {}, have, stated=stated)
     sheet = OrgSheet("acme", "org.acme", None, want, [draft])

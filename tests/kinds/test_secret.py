@@ -96,5 +96,7 @@ def test_what_is_no_secret_may_stand_in_a_manifest(config):
 
 
 def test_a_request_that_was_planned_holds_the_reference():
-    made = connection.create(connection.Place(org="acme", inner="x"), "x", {"plugin": "p", "config": {"k": "${env:A}"}})
+    made = connection.create(
+        connection.Place(org="acme", org_child="x"), "x", {"plugin": "p", "config": {"k": "${env:A}"}}
+    )
     assert json.loads(json.dumps(made[0].body)) == {"handle": "x", "plugin": "p", "config": {"k": "${env:A}"}}

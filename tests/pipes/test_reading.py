@@ -622,12 +622,12 @@ def test_as_many_requests_as_allowed_are_under_way_across_orgs_and_never_more(ma
 
 
 def place(org="acme", workspace=""):
-    return Place(org=org, inner=workspace)
+    return Place(org=org, org_child=workspace)
 
 
 def one(client, kind, place, handle):
     """One object again, by its place and handle."""
-    return read_again(client, kind, kind.find(place, handle))
+    return read_again(client, kind, kind.object_path(place, handle))
 
 
 def test_one_object_of_each_kind_is_read_again(sandbox):

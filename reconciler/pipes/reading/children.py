@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def needs(kind: Kind, node: Node, live: Resource) -> bool:
     """Whether a plan for an org needs its list of a kind: the manifest lists it, or the plan reports what becomes of it."""
-    if kind.name in node.children or (kind.told and (node.absent or node.name != live.handle)):
+    if kind.name in node.children or (kind.read_for_impact and (node.absent or node.name != live.handle)):
         return True
     if _needed_for_references(kind, node):
         return True
@@ -35,13 +35,15 @@ def needs(kind: Kind, node: Node, live: Resource) -> bool:
 
 def _needed_to_tell_apart(kind: Kind, other: Kind, listed: dict[str, Node]) -> bool:
     """Whether the list of `kind` is needed to tell apart what the manifest lists of `other`."""
-    return other.names == kind.name or (other.apart_from == kind.name and not all(w.absent for w in listed.values()))
+    return other.lists_handles_of == kind.name or (
+        other.must_differ_from == kind.name and not all(w.absent for w in listed.values())
+    )
 
 
 def _needed_for_references(kind: Kind, node: Node) -> bool:
     """Whether something below an org refers to one of `kind`, or one of `kind` may refer to something stated absent."""
     if any(
-        a.refers == kind.name and any(a.name in want.attrs for want in node.children.get(other.name, {}).values())
+        a.refers_to == kind.name and any(a.name in want.attrs for want in node.children.get(other.name, {}).values())
         for other in children_of(node.kind)
         for a in other.attributes
     ):
@@ -49,14 +51,14 @@ def _needed_for_references(kind: Kind, node: Node) -> bool:
     return any(
         want.absent
         for a in kind.attributes
-        if a.refers is not None
-        for want in node.children.get(a.refers, {}).values()
+        if a.refers_to is not None
+        for want in node.children.get(a.refers_to, {}).values()
     )
 
 
 def read_children(run: Run, entry: LiveOrg, kind: Kind, place: Place, parent: Resource, address: str) -> None:
     """Read one list below `parent` into its `children` and `inherited`, and then the lists below its objects."""
-    path = kind.collection(place)
+    path = kind.list_path(place)
     own: dict[str, Resource] = {}
     inherited: dict[str, Resource] = {}
     below = children_of(kind.name)
@@ -75,7 +77,7 @@ def read_children(run: Run, entry: LiveOrg, kind: Kind, place: Place, parent: Re
                 if found.handle in own:
                     raise PartialReadError(f"{path} shifted while it was read: `{found.handle}` came twice")
                 own[found.handle] = found
-            elif kind.level is not None or kind.belongs is not None:
+            elif kind.own_scope is not None or kind.is_own_row is not None:
                 found.attrs["scope"] = getattr(row, "scope", None)
                 inherited.setdefault(found.handle, found)
 
@@ -88,7 +90,7 @@ def read_children(run: Run, entry: LiveOrg, kind: Kind, place: Place, parent: Re
         parent.children[kind.name] = own
         if inherited:
             parent.inherited[kind.name] = inherited
-        if kind.called is not None:
+        if not kind.has_handles:
             _name_by_id(run, entry, kind, own)
         if below and entry.failed is None:
             for found in own.values():
@@ -99,7 +101,7 @@ def read_children(run: Run, entry: LiveOrg, kind: Kind, place: Place, parent: Re
 
 def _name_by_id(run: Run, entry: LiveOrg, kind: Kind, own: dict[str, Resource]) -> None:
     """Give live objects without handles the names that the manifests have for them."""
-    assert kind.called is not None
+    assert kind.name_live is not None
     by_id = {found.id: found for found in own.values()}
     wanted: dict[str, Node] = {}
     known: dict[str, str] = {}
@@ -111,7 +113,7 @@ def _name_by_id(run: Run, entry: LiveOrg, kind: Kind, own: dict[str, Resource]) 
             for address, locked in run.lock.items():
                 if address.startswith(start) and "/" not in (name := address[len(start) :]):
                     known.setdefault(name, locked.id)
-    names = kind.called(by_id, wanted, known, entry.resource.id)
+    names = kind.name_live(by_id, wanted, known, entry.resource.id)
     own.clear()
     for identifier, found in by_id.items():
         found.handle = names[identifier]
@@ -120,7 +122,7 @@ def _name_by_id(run: Run, entry: LiveOrg, kind: Kind, own: dict[str, Resource]) 
 
 def place_of(org_handle: str, kind: Kind, live: Resource) -> Place:
     """The place under which the children of an object are found."""
-    return Place(org=org_handle, inner=live.id if kind.called is not None else live.handle)
+    return Place(org=org_handle, org_child=live.id if not kind.has_handles else live.handle)
 
 
 def _read_below(run: Run, entry: LiveOrg, kind: Kind, live: Resource, org_address: str) -> None:
@@ -128,7 +130,7 @@ def _read_below(run: Run, entry: LiveOrg, kind: Kind, live: Resource, org_addres
         w for n in entry.nodes for w in n.children.get(kind.name, {}).values() if may_be(run.lock, kind, n, w, live)
     ]
     for child in children_of(kind.name):
-        if any(child.name in want.children or (child.told and want.absent) for want in wanted):
+        if any(child.name in want.children or (child.read_for_impact and want.absent) for want in wanted):
             live.children = live.children or {}
             live.inherited = live.inherited or {}
             place = place_of(entry.resource.handle, kind, live)
@@ -137,7 +139,7 @@ def _read_below(run: Run, entry: LiveOrg, kind: Kind, live: Resource, org_addres
 
 def may_be(lock: Lock, kind: Kind, node: Node, want: Node, live: Resource) -> bool:
     """Whether a live object below an org may be the one that the manifest means: by its handle, former handle, or id."""
-    if live.handle in (want.name, want.renamed_from) or (kind.called is not None and live.id == want.name):
+    if live.handle in (want.name, want.renamed_from) or (not kind.has_handles and live.id == want.name):
         return True
     return any(
         lock[address].id == live.id

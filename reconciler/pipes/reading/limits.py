@@ -52,7 +52,7 @@ def read_limit(run: Run, node: Node, entry: LiveOrg) -> None:
             run.limits[entry.resource.handle] = limit
             run.limits[node.name] = limit
 
-    path = f"{org.find(Place(), entry.resource.handle)}/constraint"
+    path = f"{org.object_path(Place(), entry.resource.handle)}/constraint"
     what = ListOf(path, _Constraint, "constraint", f"org.{entry.resource.handle}")
     read_list(run, what, found.extend, end, found.clear)
 

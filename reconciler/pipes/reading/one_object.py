@@ -33,7 +33,11 @@ def read_again(client: Client, kind: Kind, path: str) -> Resource | None:
         return checked(kind.resource(row), path) if belongs(kind, row) else None
     if refused.status == 404:
         return None
-    if refused.status == 403 and kind.parent is not None and not _exists(client, org.find(Place(), path.split("/")[2])):
+    if (
+        refused.status == 403
+        and kind.parent is not None
+        and not _exists(client, org.object_path(Place(), path.split("/")[2]))
+    ):
         return None
     raise refused
 
@@ -42,16 +46,16 @@ def find_created(client: Client, kind: Kind, place: Place, handle: str, request:
     """The live objects that the create `request` may have made. Raises PipesError.
 
     There is at most one under the handle that the request names. Objects of a kind without handles are recognised by
-    `kind.made`, and there may be several.
+    `kind.matches_create`, and there may be several.
     """
-    if not kind.listed:
-        found = read_again(client, kind, kind.find(place, handle))
+    if not kind.found_in_list:
+        found = read_again(client, kind, kind.object_path(place, handle))
         return [] if found is None else [found]
     path = request.path
     rows = (row for page in client.pages(path, row_type=kind.row) for row in page)
     there = (checked(kind.resource(row), path) for row in rows if belongs(kind, row))
-    if kind.made is not None:
-        return [one for one in there if kind.made(one, request.body or {})]
+    if kind.matches_create is not None:
+        return [one for one in there if kind.matches_create(one, request.body or {})]
     return [one for one in there if one.handle == handle][:1]
 
 

@@ -128,7 +128,7 @@ def _look_up(run: Run, handle: str) -> None:
         else:
             _take_org(run, checked(org.KIND.resource(found), "/org"))
 
-    submit(run, lambda: run.client.get_json(org.find(Place(), handle), org.Row), take)
+    submit(run, lambda: run.client.get_json(org.object_path(Place(), handle), org.Row), take)
 
 
 def _look_up_by_id(run: Run, nodes: Iterable[Node]) -> None:
@@ -141,7 +141,7 @@ def _look_up_by_id(run: Run, nodes: Iterable[Node]) -> None:
         if not is_plain(identifier):
             continue  # it becomes part of a path, and anybody may have written it into the lock file
         run.asked.add(identifier)
-        path = org.find(Place(), identifier)
+        path = org.object_path(Place(), identifier)
 
         def take(found: org.Row | PipesError, identifier: str = identifier) -> None:
             if isinstance(found, NotAuthorisedError | NotSentError):

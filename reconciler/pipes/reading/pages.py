@@ -84,9 +84,9 @@ def read_list(
 
 def belongs(kind: Kind, row: Any) -> bool:
     """Whether a row can be changed at its kind's level (contract: `scope`)."""
-    if kind.belongs is not None:
-        return kind.belongs(row)
-    return kind.level is None or not row.scope or row.scope == kind.level
+    if kind.is_own_row is not None:
+        return kind.is_own_row(row)
+    return kind.own_scope is None or not row.scope or row.scope == kind.own_scope
 
 
 # most handles have nothing else in them; the others are checked one by one

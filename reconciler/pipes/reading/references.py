@@ -25,12 +25,12 @@ def name_references(live: Resource) -> None:
     """
     for kind in children_of(org.KIND.name):
         for attribute in kind.attributes:
-            if attribute.refers is None or not live.was_read(attribute.refers):
+            if attribute.refers_to is None or not live.was_read(attribute.refers_to):
                 continue
-            names: dict[str | None, str | None] = {one.id: one.handle for one in live.of(attribute.refers).values()}
+            names: dict[str | None, str | None] = {one.id: one.handle for one in live.of(attribute.refers_to).values()}
             names |= {live.id: None, None: None}
             for one in live.of(kind.name).values():
-                identifier = one.attrs.get(attribute.field)
+                identifier = one.attrs.get(attribute.api_field)
                 one.attrs[attribute.name] = names.get(identifier, identifier)
 
 
@@ -42,7 +42,7 @@ def read_what_moves(run: Run) -> None:
         live = entry.resource
         for kind in children_of(org.KIND.name):
             for attribute in kind.attributes:
-                if attribute.refers is None or not live.was_read(attribute.refers):
+                if attribute.refers_to is None or not live.was_read(attribute.refers_to):
                     continue
                 for whose, one in _moved(run, entry, kind, attribute):
                     for child in children_of(whose.name):
@@ -56,8 +56,8 @@ def _moved(run: Run, entry: LiveOrg, kind: Kind, attribute: Attribute) -> Iterab
     """What of `kind` the manifests want in something else, what it is in, and what it is to be in; those with everything
     above them.
     """
-    target = KINDS[attribute.refers or ""]
-    there = entry.resource.of(attribute.refers or "")
+    target = KINDS[attribute.refers_to or ""]
+    there = entry.resource.of(attribute.refers_to or "")
     by_id = {one.id: one for one in there.values()}
     found: dict[str, tuple[Kind, Resource]] = {}
     moved: dict[str, tuple[Kind, Resource]] = {}
@@ -68,7 +68,7 @@ def _moved(run: Run, entry: LiveOrg, kind: Kind, attribute: Attribute) -> Iterab
             named = there.get(want.attrs[attribute.name] or "")
             new = named.id if named is not None else None
             for live in _live_of(run, entry, kind, node, want):
-                old = live.attrs.get(attribute.field)
+                old = live.attrs.get(attribute.api_field)
                 if new == (old if old in by_id else None):
                     continue
                 moved[live.id] = kind, live
@@ -76,7 +76,7 @@ def _moved(run: Run, entry: LiveOrg, kind: Kind, attribute: Attribute) -> Iterab
                     at = by_id.get(start or "")
                     while at is not None and at.id not in found:  # Pipes could show a circle
                         found[at.id] = target, at
-                        at = by_id.get(at.attrs.get(attribute.field) or "")
+                        at = by_id.get(at.attrs.get(attribute.api_field) or "")
     return [*found.values(), *(one for identifier, one in moved.items() if identifier not in found)]
 
 

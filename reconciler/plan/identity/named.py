@@ -103,8 +103,8 @@ def match_named(
             found = _refuse(
                 here,
                 want,
-                f"the live {kind.words} {name} has the id {have.id}, the lock file knows {name} as "
-                f"{entry.id}: it is another {kind.words} under the same {'handle' if kind.called is None else 'title'}",
+                f"the live {kind.noun} {name} has the id {have.id}, the lock file knows {name} as "
+                f"{entry.id}: it is another {kind.noun} under the same {'handle' if kind.has_handles else 'title'}",
                 "look at the live one; if it is the right one, remove this entry from the lock file",
             )
         else:
@@ -139,7 +139,7 @@ def _renamed_outside(address: str, kind: Kind, want: Node, known: Resource) -> R
     return _refuse(
         address,
         want,
-        f"{want.name} was renamed outside: the {kind.words} with its id {known.id} is live as {known.handle}",
+        f"{want.name} was renamed outside: the {kind.noun} with its id {known.id} is live as {known.handle}",
         f"write `{known.handle}` instead of `{want.name}` in the manifest, or state the rename back with "
         f"`renamed_from: {known.handle}`",
     )
@@ -172,7 +172,7 @@ def _match_rename(
             return _refuse(
                 here,
                 want,
-                f"the live {kind.words} {old} has the id {source.id}, the lock file says that {name} is {entry.id}",
+                f"the live {kind.noun} {old} has the id {source.id}, the lock file says that {name} is {entry.id}",
                 f"look at the live one; if it is the right one, remove the entry {known} from the lock file",
             )
     others = [n for n, node in wanted.items() if node.renamed_from == old and n != name]
