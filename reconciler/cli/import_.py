@@ -219,7 +219,7 @@ class _Merge:
         desired = common.narrow(self.draft.desired(), [name])
         drift = find(desired, self.live, self.there.lock).drift
         if drift.refusals:
-            raise RefusedError("; ".join(f"{r.code}: {r.address}: {r.fact}; {r.way_on}" for r in drift.refusals))
+            raise RefusedError("; ".join(f"{r.code}: {r.address}: {r.fact}; {r.fix}" for r in drift.refusals))
 
         def remaining(edited: Mapping[str, bytes]) -> set[tuple[str, str | None]] | None:
             try:
@@ -320,7 +320,7 @@ class _Merge:
         judge(desired, lock, Secrets({}))
         plan = make_plan(desired, self.live, lock)
         if plan.refusals:
-            raise RefusedError("; ".join(f"{r.code}: {r.address}: {r.fact}; {r.way_on}" for r in plan.refusals))
+            raise RefusedError("; ".join(f"{r.code}: {r.address}: {r.fact}; {r.fix}" for r in plan.refusals))
         if plan.changes or plan.errors:
             left = [*(c.address for c in plan.changes), *(e.summary for e in plan.errors)]
             raise LeftAloneError(f"what is live cannot be written; a plan would still show {', '.join(left[:5])}")

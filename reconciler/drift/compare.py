@@ -228,7 +228,7 @@ class _View:
                 source=node.source if node is not None else None,
                 id=found.id,
                 handle=found.handle,
-                note=next((r.way_on for r in self.refused.get(address, ()) if r.code == "rename"), ""),
+                note=next((r.fix for r in self.refused.get(address, ()) if r.code == "rename"), ""),
             )
         yield from self._without_their_member()
 

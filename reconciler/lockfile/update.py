@@ -226,7 +226,7 @@ class Undecided:
 
     address: str
     ids: tuple[tuple[str, str], ...]  # each with what it is live as; nothing where it is not
-    way_on: str = "keep the line that is right in the file, take the others out of it, and run `reconciler lock` again"
+    fix: str = "keep the line that is right in the file, take the others out of it, and run `reconciler lock` again"
 
     @property
     def fact(self) -> str:

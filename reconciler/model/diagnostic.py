@@ -42,6 +42,6 @@ class Refusal:
     code: str
     address: str
     fact: str
-    way_on: str
+    fix: str
     source: Source | None = None
     liftable: bool = True  # by --allow CODE=ADDRESS

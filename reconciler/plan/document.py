@@ -109,7 +109,7 @@ class _Refusal(_Shape):
     code: str
     address: str
     fact: str
-    way_on: str
+    fix: str
     source: _Source | None
     liftable: bool
 
@@ -475,14 +475,14 @@ def _refusal(refusal: Refusal) -> dict[str, Any]:
         "code": refusal.code,
         "address": refusal.address,
         "fact": refusal.fact,
-        "way_on": refusal.way_on,
+        "fix": refusal.fix,
         "source": _source(refusal.source),
         "liftable": refusal.liftable,
     }
 
 
 def _to_refusal(shape: _Refusal) -> Refusal:
-    return Refusal(shape.code, shape.address, shape.fact, shape.way_on, _to_source(shape.source), shape.liftable)
+    return Refusal(shape.code, shape.address, shape.fact, shape.fix, _to_source(shape.source), shape.liftable)
 
 
 def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.plan import Plan
 
-WAY_ON = "plan again, and have the new plan reviewed"
+FIX = "plan again, and have the new plan reviewed"
 
 
 def stale(saved: Plan, fresh: Plan, told: Callable[[str], str] = lambda _: "") -> Iterator[Refusal]:
@@ -70,7 +70,7 @@ def elsewhere(saved: Plan, pipes: str) -> Refusal | None:
 
 
 def _refusal(address: str, fact: str) -> Refusal:
-    return Refusal("stale-plan", address, fact, WAY_ON, liftable=False)
+    return Refusal("stale-plan", address, fact, FIX, liftable=False)
 
 
 def _live(saved: Plan, fresh: Plan) -> set[str]:

@@ -219,7 +219,7 @@ def _refusal(refusal: Refusal) -> Item:
         "!",
         why=(Name(refusal.code),),
         source=refusal.source,
-        below=((f"Way on: {refusal.way_on}",),),
+        below=((f"Way on: {refusal.fix}",),),
         level="error",
         fails=True,
         brief=(refusal.code, refusal.address),
@@ -261,7 +261,7 @@ def document(drift: Drift) -> dict[str, Any]:
                 "code": r.code,
                 "address": r.address,
                 "fact": r.fact,
-                "way_on": r.way_on,
+                "fix": r.fix,
                 "source": _source(r.source),
             }
             for r in drift.refusals

@@ -98,11 +98,11 @@ def _command(level: str, title: str, message: str, source: Source | None, length
 def _plan(plan: Plan) -> Iterator[str]:
     for refusal in plan.refusals:
         option = wording.lift(refusal)
-        way_on = f"Way on: {refusal.way_on}" + (f"; or lift it for one run: {option}" if option else "")
+        fix = f"Way on: {refusal.fix}" + (f"; or lift it for one run: {option}" if option else "")
         yield _command(
             "error",
             f"Refused: {refusal.code}",
-            f"{refusal.address}: {wording.sentence(refusal.fact)} {way_on}",
+            f"{refusal.address}: {wording.sentence(refusal.fact)} {fix}",
             refusal.source,
         )
     yield from (_diagnostic(error) for error in plan.errors)

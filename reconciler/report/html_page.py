@@ -215,7 +215,7 @@ TEMPLATE = """
 {% for refusal in plan.refusals %}
 <div class="box alarm"><strong class="delete">{{ name(refusal.code) }}</strong> for {{ name(refusal.address) }}{{ place(refusal.source) }}
 <p>{{ plain(refusal.fact) }}</p>
-<p><strong>Way on:</strong> {{ plain(refusal.way_on) }}</p>
+<p><strong>Way on:</strong> {{ plain(refusal.fix) }}</p>
 {% if wording.lift(refusal) %}
 <p>Or lift it for one run: {{ name(wording.lift(refusal)) }}</p>
 {% endif %}

@@ -105,7 +105,7 @@ def _plan(cases: _Cases, plan: Plan) -> None:
         cases.add("org", address, output=list(text.section(section)) if section else ())
     for refusal in plan.refusals:
         option = wording.lift(refusal)
-        body = [escape(refusal.fact), f"Way on: {escape(refusal.way_on)}"]
+        body = [escape(refusal.fact), f"Way on: {escape(refusal.fix)}"]
         if option:
             body.append(f"Or lift it for one run: {escape(option)}")
         cases.add(

@@ -41,7 +41,7 @@ def _lines(path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Seque
         yield "Doubtful, and left as it was:"
         for doubt in found.doubts:
             yield f"  {escape(doubt.address)}: {escape(doubt.fact)}"
-            yield f"    Way on: {escape(doubt.way_on)}"
+            yield f"    Way on: {escape(doubt.fix)}"
     for line in lost:
         yield f"Lost: {escape(str(line.source))}: {escape(line.summary)}"
     for note in notes:
@@ -78,10 +78,10 @@ def _row(address: str, entry: LockEntry) -> dict[str, str]:
 
 
 def _doubt(doubt: Refusal) -> dict[str, str]:
-    return {"code": doubt.code, "address": doubt.address, "fact": doubt.fact, "way_on": doubt.way_on}
+    return {"code": doubt.code, "address": doubt.address, "fact": doubt.fact, "fix": doubt.fix}
 
 
 def undecided(found: Sequence[Undecided]) -> str:
     """Why nothing is written: each address that has several ids in the file, and the way on."""
     lines = [f"{escape(one.address)}: {escape(one.fact)}" for one in found]
-    return "\n".join([*lines, f"Way on: {found[0].way_on}"])
+    return "\n".join([*lines, f"Way on: {found[0].fix}"])

@@ -228,7 +228,7 @@ def _against(plan: Plan, level: int) -> list[str]:
             option = wording.lift(refusal)
             lines.append(
                 f"- **Refused:** {code(refusal.code)} for {code(refusal.address)}{where}: {escape(wording.sentence(refusal.fact))}"
-                f" Way on: {escape(wording.sentence(refusal.way_on))}"
+                f" Way on: {escape(wording.sentence(refusal.fix))}"
                 + (f" Or lift it for one run: {code(option)}." if option else "")
             )
     lines += [_diagnostic(error, LONGEST if level < 2 else SHORTEST) for error in plan.errors]

@@ -131,7 +131,7 @@ def _effect(effect: Effect) -> Item:
 
 def _refusal(refusal: Refusal) -> Item:
     option = wording.lift(refusal)
-    below: list[Words] = [(f"Way on: {refusal.way_on}",)]
+    below: list[Words] = [(f"Way on: {refusal.fix}",)]
     if option:
         below.append(("Or lift it for this one run: ", Name(option)))
     return Item(

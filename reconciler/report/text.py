@@ -204,7 +204,7 @@ def _refusal(refusal: Refusal, paint: Paint) -> Iterator[str]:
     where = f" ({escape(wording.place(refusal.source))})" if refusal.source else ""
     yield f"{bar} {paint('alarm', 'Refused: ' + escape(refusal.code))} for {paint('bold', escape(refusal.address))}{where}"
     yield f"{bar}   {escape(refusal.fact)}"
-    yield f"{bar}   Way on: {escape(refusal.way_on)}"
+    yield f"{bar}   Way on: {escape(refusal.fix)}"
     option = wording.lift(refusal)
     if option:
         yield f"{bar}   Or lift it for this one run: {escape(option)}"

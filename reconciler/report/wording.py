@@ -260,7 +260,7 @@ def _person_and_object(address: str) -> tuple[str, str] | None:
 
 def lift(refusal: Refusal) -> str | None:
     """The option that lifts a refusal, where there is one and the way on does not already name it."""
-    if refusal.liftable and "--allow" not in refusal.way_on:
+    if refusal.liftable and "--allow" not in refusal.fix:
         return f"--allow {refusal.code}={refusal.address}"
     return None
 

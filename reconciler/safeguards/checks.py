@@ -175,12 +175,12 @@ def unknown_user(case: Case) -> Iterator[Refusal]:
             continue
         near = [handle for handle in case.live.near.get(draft.handle, ()) if handle != draft.handle]
         fact = f"no user has the handle {draft.handle}" if identity is None else f"{draft.handle} is an organization"
-        way_on = f"did you mean {' or '.join(near[:3])}? " if near else ""
+        fix = f"did you mean {' or '.join(near[:3])}? " if near else ""
         yield Refusal(
             "unknown-user",
             draft.address,
             fact,
-            way_on + "Name an existing handle, or an email in `people:`",
+            fix + "Name an existing handle, or an email in `people:`",
             draft.want.source if draft.want else None,
             liftable=False,
         )

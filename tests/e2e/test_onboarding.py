@@ -86,7 +86,7 @@ def test_with_the_lock_file_lost_nobody_is_invited_twice_nor_removed_and_a_handl
     assert ran.addresses == []
     told = ran.json["safeguards"]["refusals"][0]
     assert handle in told["fact"]
-    assert "carol: {email: carol@example.com, handle: HANDLE}" in told["way_on"]
+    assert "carol: {email: carol@example.com, handle: HANDLE}" in told["fix"]
     assert bench.apply().status == 3
     assert bench.database() == before
     bench.manifest(MANIFEST.replace("carol@example.com", f"carol@example.com, handle: {handle}"))
@@ -101,7 +101,7 @@ def test_whom_this_tokens_user_let_in_by_hand_is_asked_for_once_and_saying_who_i
     bench.manifest(MANIFEST)
     ran = bench.planned()
     assert (ran.status, ran.codes, ran.addresses) == (3, ["who-is-this"], [])
-    assert "state `mallory: {absent: true}`" in ran.json["safeguards"]["refusals"][0]["way_on"]
+    assert "state `mallory: {absent: true}`" in ran.json["safeguards"]["refusals"][0]["fix"]
     bench.manifest(MANIFEST.replace("carol: member}", f"carol: member, {line}}}"))
     assert bench.apply().status == 0
     assert len(invited(bench)) == 1

@@ -102,7 +102,7 @@ def test_an_org_that_was_renamed_outside_is_told_by_its_id_with_who_and_when_and
     assert found["address"] == "org.acme"
     assert "acme was renamed outside: the org with its id o_" in found["fact"]
     assert re.search(r"is live as acme-group; bob did it at 2026-11-24T09:\d\d:\d\dZ from [0-9.]+$", found["fact"])
-    assert found["way_on"] == (
+    assert found["fix"] == (
         "write `acme-group` instead of `acme` in the manifest, or state the rename back with `renamed_from: acme-group`"
     )
 
@@ -112,8 +112,8 @@ def test_a_workspace_that_was_renamed_outside_is_told_with_who_and_when_and_both
     found = refusal(applied)
     assert found["address"] == "org.acme/workspace.prod"
     assert re.search(r"is live as live; bob did it at 2026-11-24T09:\d\d:\d\dZ from [0-9.]+$", found["fact"])
-    assert "write `live` instead of `prod`" in found["way_on"]
-    assert "`renamed_from: live`" in found["way_on"]
+    assert "write `live` instead of `prod`" in found["fix"]
+    assert "`renamed_from: live`" in found["fix"]
 
 
 def test_a_person_who_took_another_handle_is_told_by_id_and_nobody_else_could_have_done_it(applied):
@@ -122,8 +122,8 @@ def test_a_person_who_took_another_handle_is_told_by_id_and_nobody_else_could_ha
     assert found["address"] == "org.acme/member.carol"
     assert "carol was renamed outside: the user with the id u_" in found["fact"]
     assert "people change their handles themselves; the log of an org does not tell" in found["fact"]
-    assert "write the new handle, as `caroline`" in found["way_on"]
-    assert "nobody but they themselves can take the old one back" in found["way_on"]
+    assert "write the new handle, as `caroline`" in found["fix"]
+    assert "nobody but they themselves can take the old one back" in found["fix"]
 
 
 def test_the_audit_log_is_read_only_where_something_was_renamed(applied):
@@ -226,7 +226,7 @@ def test_an_org_that_was_renamed_and_closed_to_the_token_is_not_made_again(appli
     applied.client("bob").ok("DELETE", "/org/acme-group/member/alice")
     found = refusal(applied)
     assert "the org that the lock file knows by it (o_" in found["fact"]
-    assert "have one of its owners let alice in" in found["way_on"]
+    assert "have one of its owners let alice in" in found["fix"]
     for text in ("orgs: {acme: {absent: true}}", MANIFEST):
         applied.manifest(text)
         assert refusal(applied)["address"] == "org.acme"
@@ -260,7 +260,7 @@ def test_who_takes_the_handle_of_somebody_who_left_is_not_invited_in_their_place
     outside(applied, "/user/dave", "carol", by="dave")
     found = refusal(applied)
     assert "the handle carol now belongs to the user u_" in found["fact"]
-    assert "remove the entry org.acme/member.carol from the lock file" in found["way_on"]
+    assert "remove the entry org.acme/member.carol from the lock file" in found["fix"]
 
 
 def test_a_name_is_the_same_person_in_an_org_that_it_is_new_in(applied):
@@ -271,7 +271,7 @@ def test_a_name_is_the_same_person_in_an_org_that_it_is_new_in(applied):
     outside(applied, "/user/dave", "carol", by="dave")
     ran = applied.planned()
     assert (ran.codes, ran.addresses) == (["rename", "rename"], [])
-    assert "remove the entry org.acme/member.carol" in ran.json["safeguards"]["refusals"][1]["way_on"]
+    assert "remove the entry org.acme/member.carol" in ran.json["safeguards"]["refusals"][1]["fix"]
     applied.client().ok("POST", "/org/beta/member/invite", {"handle": "caroline", "role": "member"})
     ran = applied.planned()
     assert (ran.codes, ran.addresses) == (["rename", "rename"], [])
@@ -523,7 +523,7 @@ def test_without_a_lock_file_a_person_who_was_renamed_is_an_unknown_user_and_not
     lost(applied)
     ran = applied.planned()
     assert ran.codes == ["unknown-user"]
-    assert "caroline" in ran.json["safeguards"]["refusals"][0]["way_on"]
+    assert "caroline" in ran.json["safeguards"]["refusals"][0]["fix"]
     before = applied.database()
     assert applied.apply().status == 3
     assert applied.database() == before

@@ -246,7 +246,7 @@ def set_up(bench, row, manifest=None):
 
 
 @each(ROWS)
-def test_a_plan_is_refused_with_code_fact_limit_and_way_on(bench, row):
+def test_a_plan_is_refused_with_code_fact_limit_and_fix(bench, row):
     set_up(bench, row)
     ran = bench.planned()
     assert ran.status == 3
@@ -255,12 +255,12 @@ def test_a_plan_is_refused_with_code_fact_limit_and_way_on(bench, row):
     refusal = found[row.address]
     assert refusal["code"] == row.code
     assert [fragment for fragment in row.says if fragment not in refusal["fact"]] == []
-    assert refusal["way_on"]
+    assert refusal["fix"]
     assert refusal["liftable"] is row.allowed
     text = bench.plan().out
     assert f"Refused: {row.code} for {row.address}" in text
     assert refusal["fact"] in text
-    assert refusal["way_on"] in text
+    assert refusal["fix"] in text
 
 
 @each(ROWS)
@@ -341,7 +341,7 @@ def test_a_lost_lock_entry_is_cleared_by_removing_it(bench):
 def test_an_unknown_handle_is_named_with_what_was_probably_meant(bench):
     set_up(bench, ROWS["a handle that nobody has"])
     (refusal,) = bench.planned().json["safeguards"]["refusals"]
-    assert "did you mean carol?" in refusal["way_on"]
+    assert "did you mean carol?" in refusal["fix"]
 
 
 def test_a_quota_that_was_lifted_wrongly_is_pipes_own_to_refuse(bench):
@@ -393,7 +393,7 @@ def test_an_org_that_cannot_be_read_is_not_planned_and_the_others_are(bench, fau
         (refusal,) = ran.json["safeguards"]["refusals"]
         assert refusal["address"] == "org.acme"
         assert refusal["fact"]
-        assert refusal["way_on"]
+        assert refusal["fix"]
         # writes nothing to the others either: whatever tripped it may have touched them too
         assert bench.apply().status == 3
         assert bench.run("plan", *bench.local, "--allow", "empty-read=org.acme").status == 1

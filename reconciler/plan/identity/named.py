@@ -131,8 +131,8 @@ def _in_a_circle(name: str, wanted: Mapping[str, Node]) -> bool:
     return old == name
 
 
-def _refuse(address: str, want: Node, fact: str, way_on: str) -> Refusal:
-    return Refusal("rename", address, fact, way_on, want.source, liftable=False)
+def _refuse(address: str, want: Node, fact: str, fix: str) -> Refusal:
+    return Refusal("rename", address, fact, fix, want.source, liftable=False)
 
 
 def _renamed_outside(address: str, kind: Kind, want: Node, known: Resource) -> Refusal:
