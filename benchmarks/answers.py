@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from reconciler import clock
 from reconciler.manifest import load
 from reconciler.pipes.client import Client
 from reconciler.pipes.reading import snapshot
@@ -38,7 +38,7 @@ def recorded(folder: Path) -> dict[bytes, bytes]:
             return response
 
         client.session.send = recording
-        snapshot(client, load([folder / "orgs.yaml"], today=datetime.now(UTC).date()), {})
+        snapshot(client, load([folder / "orgs.yaml"], today=clock.today()), {})
     return found
 
 

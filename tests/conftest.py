@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import days
 import stopped.sitecustomize  # before the clocks are imported
 from reconciler.sandbox import app
 from sandbox.contract import contract_checking
@@ -30,3 +31,17 @@ def _contract():
     app.create_app = judged
     yield
     app.create_app = made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    with days.noted(item.nodeid):
+        return (yield)
+
+
+def pytest_collection_modifyitems(config, items):
+    only = days.chosen()
+    if only is not None:
+        left_out = [item for item in items if item.nodeid not in only]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item.nodeid in only]

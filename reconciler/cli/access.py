@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import clock
 from reconciler.cli import common
 from reconciler.model.errors import PipesError, UsageError
 
@@ -63,7 +64,7 @@ def command(
     """
     from reconciler.access.maps import narrowed
 
-    when = day.date() if day else common.today()
+    when = day.date() if day else clock.today()
     found = _live(paths, orgs, when, pipes) if live else _written(paths, when)
     _known(found, people, workspaces, orgs, connections)
     chosen = narrowed(found, people=people, objects=workspaces, orgs=orgs, connections=connections)
@@ -163,11 +164,11 @@ def _snapshot(client: Client, orgs: Sequence[str], lock: Lock) -> Snapshot:
     from reconciler.pipes.reading import snapshot
 
     with Progress("Reading") as progress:
-        first = snapshot(client, common.everything(orgs, {}, common.today()), lock, progress=progress.reading)
+        first = snapshot(client, common.everything(orgs, {}, clock.today()), lock, progress=progress.reading)
         spaces = {org.handle: list(org.of("workspace")) for org in first.orgs.values()}
         if first.unreadable:
             return first
         connections = {org.handle: list(org.of("connection")) for org in first.orgs.values()}
         folders = {org.handle: [one.id for one in org.of("connection_folder").values()] for org in first.orgs.values()}
-        to_read = common.everything(orgs, spaces, common.today(), connections, folders)
+        to_read = common.everything(orgs, spaces, clock.today(), connections, folders)
         return snapshot(client, to_read, lock, progress=progress.reading)

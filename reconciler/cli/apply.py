@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler import clock
 from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, common
 from reconciler.model.errors import UsageError
 
@@ -93,9 +94,9 @@ def command(
         )
     allowances = common.allowances(allow)
     if saved is None:
-        found = common.load(paths, common.today(), orgs, output)
+        found = common.load(paths, clock.today(), orgs, output)
     else:
-        found = _as_saved(saved, common.load([Path(p) for p in saved.paths], common.today(), (), output))
+        found = _as_saved(saved, common.load([Path(p) for p in saved.paths], clock.today(), (), output))
     settings = pipes.settings()
     stop = Event()
     with (

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler import clock
 from reconciler.model.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
@@ -33,11 +32,6 @@ FORMATS = ("text", "json", "markdown", "html", "github", "junit")  # reconciler.
 
 
 ENDINGS = 12  # days on which entries end that are looked ahead to
-
-
-def today() -> date:
-    """The day in UTC, by which entries expire."""
-    return clock.today()
 
 
 # --- options ----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import clock
 from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, common
 from reconciler.model.errors import ManifestError, PipesError, UsageError
 
@@ -67,7 +68,7 @@ def command(
 
     if fix_up and output.format != "text":
         raise UsageError("--fix-up prints a patch; it does not go with --format")
-    found = common.load(paths, day.date() if day else common.today(), orgs, output, shard=shard)
+    found = common.load(paths, day.date() if day else clock.today(), orgs, output, shard=shard)
     before = None
     if applied is not None:
         before = (applied, only(at_revision(applied, paths, found.desired.day), found.desired))

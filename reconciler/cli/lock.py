@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import clock
 from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, common
 from reconciler.model.errors import ManifestError, UsageError
 
@@ -42,7 +43,7 @@ def command(paths: tuple[Path, ...], check: bool, pipes: common.PipesOptions, fm
     """
     from reconciler import manifest
 
-    desired = manifest.load(paths, today=common.today())
+    desired = manifest.load(paths, today=clock.today())
     path = manifest.lock_path(paths)
     settings = pipes.settings()
     with _alone(path.parent), pipes.client(settings, read_only=True) as client:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import clock
 from reconciler.cli import DONE, ERROR, REFUSED, common
 from reconciler.model.errors import UsageError
 
@@ -36,7 +37,7 @@ def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
     from reconciler.model.diagnostic import Refusal
     from reconciler.report.text import escape, render_refusals
 
-    found = common.load(paths, common.today())
+    found = common.load(paths, clock.today())
     somebody = _who(person, found.desired, found.lock)
     if isinstance(somebody, Refusal):
         click.echo(render_refusals([somebody]), nl=False, err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import clock
 from reconciler.cli import common
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def command(
     from reconciler.plan import make_plan
 
     allowances = common.allowances(allow)
-    found = common.load(paths, day.date() if day else common.today(), orgs, output, shard=shard)
+    found = common.load(paths, day.date() if day else clock.today(), orgs, output, shard=shard)
     settings = pipes.settings()
     part = None
     if found.shard is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import clock
 from reconciler.cli import common
 from reconciler.model.errors import ManifestError
 
@@ -57,7 +58,7 @@ def command(
     from reconciler.cli import CHANGES, DONE, ERROR
     from reconciler.history import revision
 
-    when = day.date() if day else common.today()
+    when = day.date() if day else clock.today()
     if merge_base:
         shown, base = f"{base} (where {head or 'HEAD'} left it)", revision.merge_base(base, head or "HEAD")
     else:

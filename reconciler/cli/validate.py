@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import clock
 from reconciler.cli import common
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def command(paths: tuple[Path, ...], day: datetime | None, output: common.Output
     from reconciler.plan.identity import spent
     from reconciler.report import Validation
 
-    found = common.load(paths, day.date() if day else common.today(), output=output)
+    found = common.load(paths, day.date() if day else clock.today(), output=output)
     warnings = (*found.desired.warnings, *found.desired.ended, *spent(found.desired, found.lock))
     output.write(Validation(warnings, len(found.desired.files), len(found.desired.orgs)))
     return 0

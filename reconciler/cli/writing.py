@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler import clock
 from reconciler.cli import common
 from reconciler.model.errors import ManifestError, ReconcilerError, UsageError
 
@@ -77,7 +78,7 @@ def there(target: Target) -> There:
     from reconciler.lockfile import file as lockfile
     from reconciler.manifest.files import LOCK_FILE, read_all
 
-    day = common.today()
+    day = clock.today()
     desired: Desired | None = None
     texts: Mapping[str, bytes] = {}
     if target.path.is_file() or (target.is_folder and any(target.path.rglob("*.y*ml"))):
@@ -236,7 +237,7 @@ def _problem(orgs: Mapping[str, Mapping[str, Any]]) -> str | None:
     from reconciler.manifest import load_texts
 
     try:
-        load_texts({"": write.document({"orgs": orgs}, "")}, today=common.today())
+        load_texts({"": write.document({"orgs": orgs}, "")}, today=clock.today())
     except ManifestError as error:
         return error.diagnostics[0].summary
     return None

@@ -11,6 +11,8 @@ from importlib.machinery import PathFinder
 
 MOMENT = datetime(2026, 11, 24, 9, tzinfo=UTC)
 DAY = MOMENT.date()
+# put before the code of an interpreter that looks at no path: `python -I -c`
+STOP = f"import runpy; runpy.run_path({__file__!r}); "
 CLOCKS = ("reconciler.clock", "reconciler.sandbox.clock")
 
 

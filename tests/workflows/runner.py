@@ -21,6 +21,8 @@ from typing import Any
 
 import yaml
 
+from stopped.sitecustomize import STOP
+
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "examples" / "github"
 ACTION = ROOT / ".github" / "actions" / "reconciler"
@@ -231,7 +233,7 @@ class GitHub:
         scripts = temp / "reconciler" / "venv" / "bin"
         scripts.mkdir(parents=True)
         python = shlex.quote(sys.executable)
-        start = shlex.quote("from reconciler.cli import main; main()")
+        start = shlex.quote(f"{STOP}from reconciler.cli import main; main()")
         for name, command in (("python", python), ("reconciler", f"{python} -I -c {start}")):
             (scripts / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             (scripts / name).chmod(0o755)

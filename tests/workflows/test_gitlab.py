@@ -9,6 +9,7 @@ import sys
 import pytest
 import yaml
 
+from stopped.sitecustomize import STOP
 from workflows.conftest import MANIFEST, READ, WRITE
 from workflows.runner import ROOT
 
@@ -20,7 +21,7 @@ CAROL = MANIFEST.replace("dave: member\n", "dave: member\n      carol: member\n"
 def job(work, tmp_path):
     """Runs a job's script with what GitLab gives it; protected variables are for main only."""
     program = tmp_path / "bin" / "reconciler"
-    start = shlex.quote("from reconciler.cli import main; main()")
+    start = shlex.quote(f"{STOP}from reconciler.cli import main; main()")
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -c {start} "$@"\n')
     program.chmod(0o755)
 

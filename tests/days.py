@@ -1,0 +1,55 @@
+"""Which tests could feel the day on which they run: the plugin that notes them, and the one that runs only those.
+
+The suite's clock stands still in every Python process (`tests/stopped`), and `tests/test_clock.py` finds code that reads
+another one. What is left to feel the day is what such a process meets: another program, or a server's certificate. So a
+test is noted when it starts a process or connects to one.
+
+`NOTE` names the file that a run writes them into; `ONLY` names one whose tests are to be run. A test's line is its id as
+JSON: ids hold any character.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOTE = "RECONCILER_NOTE_DAYS"
+ONLY = "RECONCILER_ONLY_DAYS"
+EVENTS = {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.fork", "os.system", "os.exec", "socket.connect"}
+
+_felt = False
+
+
+def _listen(event: str, _args: object) -> None:
+    global _felt  # noqa: PLW0603 -- an audit hook is for the whole process, and for ever
+    if event in EVENTS:
+        _felt = True
+
+
+if NOTE in os.environ:
+    sys.addaudithook(_listen)
+
+
+@contextmanager
+def noted(name: str) -> Iterator[None]:
+    """Note the test that runs in this block, where it could feel the day."""
+    global _felt  # noqa: PLW0603
+    _felt = False
+    yield
+    if _felt and NOTE in os.environ:
+        with Path(os.environ[NOTE]).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(name) + "\n")
+
+
+def chosen() -> set[str] | None:
+    """The ids of the tests to run; None for all."""
+    if ONLY not in os.environ:
+        return None
+    return {json.loads(line) for line in Path(os.environ[ONLY]).read_text(encoding="utf-8").splitlines()}

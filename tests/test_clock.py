@@ -1,0 +1,143 @@
+"""One clock: who reads the time of day, and that the suite stops it everywhere."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from reconciler import clock
+from reconciler.sandbox import clock as pipes_clock
+from stopped.sitecustomize import CLOCKS, DAY, MOMENT, STOP
+
+ROOT = Path(__file__).parents[1]
+CLOCK_FILES = {ROOT / "reconciler" / "clock.py", ROOT / "reconciler" / "sandbox" / "clock.py"}
+FILES = sorted(
+    path for folder in ("reconciler", "tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*")
+)
+PYTHON = [path for path in FILES if path.suffix == ".py" and path not in CLOCK_FILES]
+OTHERS = [path for path in FILES if path.suffix in {".sql", ".sh", ".js", ".j2", ".html", ".yml", ".yaml"}]
+
+# dotted names that read the time of day, or that write it down as they do
+READERS = {
+    "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
+    "time.time", "time.time_ns", "time.clock_gettime", "time.clock_gettime_ns", "time.localtime", "time.gmtime",
+    "time.ctime", "time.asctime", "time.strftime", "uuid.uuid1", "email.utils.localtime",
+}  # fmt: skip
+# the same in SQL, a shell, JavaScript, and Python in a string
+TEXTS = re.compile(
+    r"\bCURRENT_(?:TIMESTAMP|DATE|TIME)\b|\b(?:date|time|datetime|julianday|unixepoch|strftime)\([^)]*'now'"
+    r"|\$\(date\b|`date\b|\bdate \+|\bnew Date\(\)|\bDate\.now\b"
+    r"|\b(?:datetime\.(?:now|utcnow|today)|date\.today|time\.time)\(",
+    re.IGNORECASE,
+)
+# these are given the moment as an argument
+GIVEN = {"time.localtime": 1, "time.gmtime": 1, "time.ctime": 1, "time.asctime": 1, "time.strftime": 2}
+
+
+def readers(text: str) -> list[str]:
+    """Where Python code reads the time of day: the line and what reads it."""
+    tree = ast.parse(text)
+    names: dict[str, str] = {}  # what a name of the file stands for
+    found: list[tuple[int, str]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update({alias.asname or alias.name.partition(".")[0]: alias.name if alias.asname else
+                          alias.name.partition(".")[0] for alias in node.names})  # fmt: skip
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+            # a name taken out of the clock's module goes on when the clock is stopped
+            if node.module in CLOCKS:
+                found.append((node.lineno, f"from {node.module} import"))
+    given = {
+        id(node.func): len(node.args) + len(node.keywords) for node in ast.walk(tree) if isinstance(node, ast.Call)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            name = dotted(node, names)
+            if name in READERS and given.get(id(node), 0) < GIVEN.get(name, sys.maxsize):
+                found.append((node.lineno, name))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and TEXTS.search(node.value):
+            found.append((node.lineno, TEXTS.search(node.value)[0]))
+    return [f"{line}: {name}" for line, name in sorted(set(found))]
+
+
+def dotted(node: ast.expr, names: dict[str, str]) -> str:
+    if isinstance(node, ast.Name):
+        return names.get(node.id, "")
+    if isinstance(node, ast.Attribute) and (before := dotted(node.value, names)):
+        return f"{before}.{node.attr}"
+    return ""
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in PYTHON if p != Path(__file__)], ids=lambda p: p.relative_to(ROOT).as_posix()
+)
+def test_nothing_but_the_clocks_reads_the_time_of_day(path):
+    assert readers(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_no_script_template_or_query_reads_the_time_of_day(path):
+    assert TEXTS.findall(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("from datetime import datetime, UTC\ndatetime.now(UTC)", ["2: datetime.datetime.now"]),
+        ("import datetime as dt\nx = dt.date.today", ["2: datetime.date.today"]),
+        ("import time\nx = dict(clock=time.time)", ["2: time.time"]),
+        ("from time import time as t\nt()", ["2: time.time"]),
+        ("import time\ntime.strftime('%Y')", ["2: time.strftime"]),
+        ("import time\ntime.strftime('%Y', moment)\ntime.gmtime(0)\ntime.monotonic()", []),
+        ("import email.utils\nemail.utils.localtime()", ["2: email.utils.localtime"]),
+        ("from reconciler.clock import now\nnow()", ["1: from reconciler.clock import"]),
+        ("from reconciler import clock\nclock.now()\nclock.today()", []),
+        ("db.execute(\"SELECT datetime('now')\")", ["1: datetime('now'"]),
+        ("run('echo $(date +%F)')", ["1: $(date"]),
+        ("run([python, '-c', 'import time; print(time.time())'])", ["1: time.time("]),
+    ],
+)
+def test_what_reads_the_time_of_day_is_found(code, found):
+    assert readers(code) == found
+
+
+# --- stopped, and running ---------------------------------------------------------------------------------------------
+
+BOTH = "from reconciler import clock; from reconciler.sandbox import clock as c; print(clock.now(), clock.today(), c.now())"
+
+
+def test_the_clocks_stand_still_here():
+    assert (clock.now(), clock.today(), pipes_clock.now()) == (MOMENT, DAY, MOMENT)
+
+
+@pytest.mark.parametrize("start", [["-c", BOTH], ["-I", "-c", STOP + BOTH]], ids=["found on the path", "isolated"])
+def test_the_clocks_stand_still_in_commands(start):
+    done = subprocess.run([sys.executable, *start], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{MOMENT} {DAY} {MOMENT}\n"
+
+
+@pytest.mark.parametrize("path", sorted(CLOCK_FILES), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_a_clock_that_nobody_stopped_goes(path):
+    spec = importlib.util.spec_from_file_location("going", path)
+    going = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(going)
+    before = datetime.now(UTC)
+    assert before <= going.now() <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_the_day_is_the_one_in_utc_wherever_the_machine_is(zone):
+    code = "from reconciler import clock; print(clock.today())"
+    before = datetime.now(UTC).date()
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], env={"TZ": zone}, capture_output=True, text=True, check=True
+    )
+    assert before.isoformat() <= done.stdout.strip() <= datetime.now(UTC).date().isoformat()
