@@ -1,4 +1,4 @@
-# `make` alone lists what there is. Each target makes the virtual environment that it needs.
+# `make` alone lists the targets. Each creates the virtual environment that it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +17,7 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-demo: $(VENV)/installed ## The main job on the embedded Pipes: plan, apply, plan again
+demo: $(VENV)/installed ## Plan, apply and plan again on the embedded Pipes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DEMO="$(DEMO)" sh examples/demo.sh
 
 test: $(VENV)/installed ## The whole suite
@@ -28,14 +28,14 @@ lint: $(VENV)/installed ## Style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: $(VENV)/installed ## Lay the code out
+format: $(VENV)/installed ## Format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-accept: $(VENV)/installed ## Rewrite what the tests expect; read the difference before you commit it
+accept: $(VENV)/installed ## Rewrite what the tests expect; read the diff before you commit it
 	RECONCILER_ACCEPT=1 $(BIN)/python -m pytest -n auto tests/plan tests/report tests/test_docs.py
 
-docs: $(VENV)/installed ## Rewrite the generated parts of README and docs
+docs: $(VENV)/installed ## Rewrite outputs and generated parts in README and docs
 	RECONCILER_ACCEPT=1 $(BIN)/python -m pytest tests/test_docs.py
 
 $(BENCH)/tried:
@@ -43,9 +43,9 @@ $(BENCH)/tried:
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check 'octodns>=1.10' || echo "octoDNS could not be installed"
 	@touch $@
 
-bench: $(VENV)/installed $(BENCH)/tried ## All benchmarks side by side, with octoDNS and Terraform where they can be had; ten minutes
+bench: $(VENV)/installed $(BENCH)/tried ## All benchmarks side by side, with octoDNS and Terraform if available; ten minutes
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/parts.py
 
-clean: ## Remove what the targets made
+clean: ## Remove what the targets created
 	rm -rf $(VENV) $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

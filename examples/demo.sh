@@ -1,13 +1,15 @@
 #!/bin/sh
-# The main job in a folder of its own: seed an embedded Pipes that has drifted, plan, apply, plan again.
+# In a folder of its own: seed an embedded Pipes that has drifted, plan, apply, plan again.
 set -eu
 
 examples=$(dirname "$0")
 demo=${DEMO:-.demo}
 rm -rf "$demo"
 mkdir -p "$demo"
-cp "$examples/orgs.yaml" "$examples/pipes.yaml" "$demo"
+cp -R "$examples/orgs.yaml" "$examples/pipes.yaml" "$examples/images" "$examples/not-a-secret.txt" "$demo"
 cd "$demo"
+# with a key, the lock file keeps fingerprints of secrets, and a plan can tell whether one changed
+export RECONCILER_FINGERPRINT_KEY=not-a-real-key-either
 
 run() {
     printf '\n$ reconciler %s\n' "$*"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -173,8 +174,7 @@ def test_the_schemas_are_printed_as_they_are(bench):
 
 
 def example(bench):
-    for name in ("orgs.yaml", "pipes.yaml"):
-        (bench.folder / name).write_text((EXAMPLES / name).read_text())
+    shutil.copytree(EXAMPLES, bench.folder, dirs_exist_ok=True)
     assert bench.run("sandbox", "seed", "pipes.yaml", "--db", bench.db.name).status == 0
 
 

@@ -103,7 +103,7 @@ def test_a_conflict_with_main_is_told(work):
     ran = work.reviewed(event)
     assert results(ran) == ["failure", "skipped", "success"]
     assert "conflicts with main" in ran["review"].log
-    assert "could not look" in work.comments[0]
+    assert "could not read" in work.comments[0]
 
 
 def test_an_event_of_an_older_push_says_nothing_about_a_newer_one(work):

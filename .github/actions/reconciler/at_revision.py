@@ -3,9 +3,9 @@
 
     at_revision.py REVISION FOLDER [PATH...]
 
-For a workflow that holds a token and is about somebody else's pull request. A checkout would obey what the pull request
-says about itself: links (a manifest that is a link to /proc/self/environ would be shown in an error message), filters,
-attributes. Here git's objects are read as data, and what is written is what a manifest holds, under its own name.
+For a workflow that has a token and handles somebody else's pull request. A checkout would follow what the pull request
+says about itself: links (an error message would quote a manifest that links to /proc/self/environ), filters,
+attributes. Here git's objects are read as data, and each manifest is written under its own name.
 """
 
 from __future__ import annotations

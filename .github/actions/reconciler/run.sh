@@ -29,7 +29,7 @@ status=0
 : >"$work/summary.md"
 
 if [ -n "$INPUT_REVISION" ]; then
-    # git answers about the checkout; the files around are the revision's, as plain files in a folder of their own
+    # git answers about the checkout; the files are the revision's, as plain files in a folder of their own
     GIT_DIR=$(git rev-parse --absolute-git-dir)
     prefix=$(git rev-parse --show-prefix)
     mkdir -p "$work/tree/$prefix"
@@ -62,10 +62,10 @@ if [ -n "$report" ]; then
     elif [ "$(LC_ALL=C.UTF-8 wc -m <"$work/summary.md")" -le "$LIMIT" ]; then
         cp "$work/summary.md" "$report"
     elif [ "$INPUT_COMMAND" = apply ]; then
-        # never twice
+        # an apply never runs twice
         printf '### reconciler apply ended with status %s\n\nIts report is in the summary of the job.\n' "$status" >"$report"
     else
-        # a summary may be longer than a comment: once more, for a report that is cut with sense
+        # a summary may be longer than a comment: run again, for a report that is shortened where it hurts least
         call --format markdown --out "$report" || true
     fi
 fi
