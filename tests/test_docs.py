@@ -43,7 +43,7 @@ from reconciler.lockfile import file as lockfile
 from reconciler.manifest import load_texts
 from reconciler.model.errors import ManifestError
 from reconciler.report import FORMATS
-from reconciler.safeguards.checks import LIFTED_BY_ALLOW
+from reconciler.safeguards import SAFEGUARDS
 from reconciler.sandbox import faults, world
 from stopped.sitecustomize import DAY
 
@@ -277,6 +277,7 @@ def generated(what: str) -> str:
         "help": help_pages,
         "shared options": shared_options_table,
         "safeguards": safeguard_table,
+        "safeguard-pages": safeguard_pages,
         "manifest": manifest_reference,
         "serve": served_words,
         "lock": lock_table,
@@ -370,12 +371,24 @@ def shared_options_table() -> str:
 
 def safeguard_table() -> str:
     rows = ["| code | `--allow` lifts it |", "|-|-|"]
-    for code, liftable in LIFTED_BY_ALLOW.items():
-        lifted = "yes" if liftable else "never"
-        if code == "owner-floor":
-            lifted = "yes, never below 1 owner"
-        rows.append(f"| [`{code}`](#{code}) | {lifted} |")
+    for code, safeguard in SAFEGUARDS.items():
+        lifted = "yes" if safeguard.lifted_by_allow else "never"
+        rows.append(f"| [`{code}`](#{code}) | {', '.join(filter(None, [lifted, safeguard.allow_note]))} |")
     return "\n".join(rows) + "\n"
+
+
+def safeguard_pages() -> str:
+    return "\n" + "\n".join(f"### {code}\n\n{safeguard.page}" for code, safeguard in SAFEGUARDS.items()) + "\n"
+
+
+def rewrite_safeguards(text: str) -> None:
+    """Write what the commands on the docs' page print into the files of the safeguards, which the page is made from."""
+    parts = dict(re.findall(r"^### (\S+)\n\n(.*?)(?=^### |\n<!-- end of generated)", text, re.DOTALL | re.MULTILINE))
+    for code, safeguard in SAFEGUARDS.items():
+        file = ROOT / "reconciler" / "safeguards" / f"{code.replace('-', '_')}.py"
+        page = parts[code].rstrip("\n") + "\n"
+        if page != safeguard.page:
+            file.write_text(file.read_text(encoding="utf-8").replace(safeguard.page, page), encoding="utf-8")
 
 
 def served_words() -> str:
@@ -503,6 +516,8 @@ def test_a_page_shows_what_the_commands_print_and_what_the_code_says(name, tmp_p
     wanted = "\n".join(lines)
     if ACCEPT and wanted != text:
         (ROOT / name).write_text(wanted, encoding="utf-8")
+        if name == "docs/safeguards.md":
+            rewrite_safeguards(wanted)
     else:
         difference = difflib.unified_diff(text.splitlines(), wanted.splitlines(), name, "as it is now", lineterm="")
         assert wanted == text, "`make docs` rewrites this page:\n" + "\n".join(difference)
@@ -578,8 +593,10 @@ def test_every_command_and_option_has_help_and_a_section(name, command):
     assert f"\n## reconciler {name}\n" in read("docs/commands.md")
 
 
-def test_every_safeguard_has_a_section_in_the_order_of_the_table():
-    assert re.findall(r"^### (.*)$", read("docs/safeguards.md"), flags=re.MULTILINE) == list(LIFTED_BY_ALLOW)
+def test_every_safeguard_has_its_section_in_the_docs_and_in_its_own_file():
+    page = read("docs/safeguards.md")
+    assert re.findall(r"^### (.*)$", page, flags=re.MULTILINE) == list(SAFEGUARDS)
+    assert f"<!-- generated: safeguard-pages -->\n{safeguard_pages()}<!-- end of generated -->" in page
 
 
 def test_every_exit_status_is_in_the_reference_and_no_other():

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from reconciler.model.plan import Change, DnsChange, Effect, Plan, Shard, Step, Told
 from reconciler.plan import connection_impact as reach
 from reconciler.plan import diff, identity, impact, order
+from reconciler.safeguards import SAFEGUARDS
 from reconciler.safeguards import allow as allowances
-from reconciler.safeguards import checks as safeguards
+from reconciler.safeguards.safeguard import Case
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +48,11 @@ def make_plan(
     sheets = diff.sheets(desired, live, known)
     for sheet in sheets:
         own_changes, own_steps = order.arrange(sheet, live.actor.handle, len(steps) + 1)
-        case = safeguards.Case(sheet, own_steps, desired, live)
+        case = Case(sheet, own_steps, desired, live)
         refusals.extend(sheet.refusals)
-        for safeguard in safeguards.SAFEGUARDS:
-            refusals.extend(safeguard(case))
+        for safeguard in SAFEGUARDS.values():
+            if safeguard.check is not None:
+                refusals.extend(safeguard.check(case))
         if own_changes:
             effects.extend(impact.effects(sheet))
             effects.extend(reach.effects(sheet))

@@ -15,6 +15,7 @@ from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal
 from reconciler.model.live import SENT, UNTOLD, Resource
 from reconciler.plan import folders, identity
+from reconciler.safeguards import empty_read, handle_taken, looks_like_rename, secret_loss, unknown_user
 from reconciler.safeguards.worksheet import Draft, GrantSheet, Membership, OrgSheet, Who
 
 if TYPE_CHECKING:
@@ -45,16 +46,7 @@ def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSh
         sheet.refusals = [r for r in refusals if r.address == address]
         blocked = unreadable.get(name) or (unreadable.get(want.renamed_from) if want.renamed_from else None)
         if blocked is not None:
-            sheet.refusals.append(
-                Refusal(
-                    blocked.code,
-                    address,
-                    blocked.why,
-                    "nothing was planned for this org; find out why Pipes answers so and plan again",
-                    want.source,
-                    liftable=False,
-                )
-            )
+            sheet.refusals.append(empty_read.refusal(address, blocked, want.source))
         elif match is not None:
             _org(sheet, match, desired, live, everything, name_of, lock)
         found.append(sheet)
@@ -95,7 +87,7 @@ def _org(
             kind, None, sheet.name, {**desired.elsewhere, **desired.orgs}, everything, lock.entries
         )
         if twin is not None:
-            sheet.refusals.append(_looks_like_rename(kind, sheet.address, want, twin))
+            sheet.refusals.append(looks_like_rename.refusal(kind, sheet.address, want, twin))
         sheet.drafts.append(Draft("create", kind, sheet.address, None, place, sheet.name, dict(want.attrs), want=want))
         # org_create makes the token's own user an accepted owner
         creator = Resource(
@@ -197,31 +189,7 @@ def _check_handle_free(sheet: OrgSheet, live: Snapshot) -> None:
     if holder is None and sheet.name not in live.forbidden:
         return
     what = "an organization that this token cannot read" if holder is None or holder.type == "org" else "a user"
-    sheet.refusals.append(
-        Refusal(
-            "handle-taken",
-            sheet.address,
-            f"the handle {sheet.name} belongs to {what}; users and orgs share one namespace",
-            "choose another handle, or ask an owner of that org to let this token in",
-            sheet.want.source,
-            liftable=False,
-        )
-    )
-
-
-def _looks_like_rename(kind: Kind, address: str, want: Node, twin: str) -> Refusal:
-    return Refusal(
-        "looks-like-rename",
-        address,
-        f"{want.name} would be created while the live {kind.noun} {twin} is not in the manifest: it looks like its old name",
-        (
-            f"write `renamed_from: {twin}` on {want.name} to rename it, "
-            if kind.rename is not None
-            else f"keep the key {twin} and change what stands below it, "
-        )
-        + f"list {twin} to keep both, or --allow looks-like-rename={address} to create a second one",
-        want.source,
-    )
+    sheet.refusals.append(handle_taken.of_org(sheet.address, sheet.name, what, sheet.want.source))
 
 
 def _update(
@@ -363,7 +331,7 @@ def _members(
         if who is None:
             continue
         listed.add(who.key)
-        _member(sheet, place, node, who, desired, told=emails is not None)
+        _member(sheet, place, node, who, desired, tenant_read=emails is not None)
     expired_keys = {people.found[name].key: node for name, node in expired.items() if name in people.found}
     for row in live_members.values():
         if row.handle in listed or row.id in people.spared:
@@ -372,8 +340,10 @@ def _members(
         _remove_person(sheet, member.KIND, place, row, over, "expired" if over else "unlisted")
 
 
-def _member(sheet: OrgSheet, place: Place, node: Node, who: Who, desired: Desired, *, told: bool = False) -> None:
-    """Plan one membership. `told` says that the tenant's list, which has emails, could be read."""
+def _member(
+    sheet: OrgSheet, place: Place, node: Node, who: Who, desired: Desired, *, tenant_read: bool = False
+) -> None:
+    """Plan one membership. `tenant_read` says that the tenant's list, which has emails, could be read."""
     address = addresses.join(sheet.address, "member", node.name)
     if node.absent:
         if who.have is not None:
@@ -419,20 +389,7 @@ def _member(sheet: OrgSheet, place: Place, node: Node, who: Who, desired: Desire
     )
     if place.custom_tenant and person.handle is None:
         sheet.refusals.append(
-            Refusal(
-                "unknown-user",
-                address,
-                f"{sheet.name} is in a custom tenant, where people are added by handle; {node.name} is known by email only, "
-                + (
-                    f"and nobody in the tenant has {person.email}"
-                    if told
-                    else "and who has an email there is for the tenant's owners to see"
-                ),
-                ("let an owner invite that address to the tenant, or " if told else "")
-                + f"name the handle: `people: {{{node.name}: {{handle: HANDLE}}}}`",
-                node.source,
-                liftable=False,
-            )
+            unknown_user.by_email_only(sheet.name, address, node, person.email, tenant_read=tenant_read)
         )
 
 
@@ -507,7 +464,7 @@ def _named(
         if have is None:
             twin = identity.left_behind(kind, above, name, wanted, live, lock.entries)
             if twin is not None:
-                sheet.refusals.append(_looks_like_rename(kind, address, want, twin))
+                sheet.refusals.append(looks_like_rename.refusal(kind, address, want, twin))
             for lacking in (a.name for a in kind.attributes if a.required and not want.attrs.get(a.name)):
                 sheet.errors.append(
                     Diagnostic("error", f"the {kind.noun} {name} is not live, and has no {lacking} to be created with",
@@ -565,18 +522,7 @@ def _secrets_at_stake(sheet: OrgSheet, draft: Draft, known: LockEntry | None, da
         return
     if want.rotate is not None and want.rotate <= day:
         return
-    sheet.refusals.append(
-        Refusal(
-            "secret-loss",
-            draft.address,
-            f"the config of {want.name} was imported, and Pipes shows no secrets: one that it has and that is not written "
-            "here would be lost with this change",
-            f"write each as ${{env:NAME}} or ${{file:PATH}} below `config:`, then `rotate: {day.isoformat()}` beside it says "
-            "that this is all of it",
-            (want.sources or {}).get(secret.FIELD, want.source),
-            liftable=False,
-        )
-    )
+    sheet.refusals.append(secret_loss.refusal(draft.address, want, day))
 
 
 def _told_apart(sheet: OrgSheet, kind: Kind, address: str, parent: identity.Match, match: identity.Match) -> None:

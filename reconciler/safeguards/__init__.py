@@ -1,5 +1,56 @@
-"""The safeguards: which plans are refused, and what lifts a refusal.
+"""The safeguards: which plans are refused, and what `--allow` lifts.
 
-In: the worksheet of one org with its ordered steps. Out: refusals, each with a code. None changes the plan.
-Open `checks.py` first; `worksheet.py` is what a safeguard is given, `allow.py` reads `--allow CODE=ADDRESS`. Pure.
+In: one organization's worksheet and ordered steps (`Case`). Out: refusals with a code; the plan stays as it is. Pure.
+Open `owner_removal.py` first: each safeguard is one file. `worksheet.py` is what they judge, `allow.py` reads `--allow`.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.safeguards import (
+    connection_delete,
+    empty_read,
+    handle_taken,
+    looks_like_rename,
+    mass_removal,
+    org_delete,
+    owner_floor,
+    owner_removal,
+    quota,
+    rename,
+    secret_loss,
+    self_lockout,
+    self_removal,
+    stale_plan,
+    unknown_user,
+    who_is_this,
+    workspace_delete,
+)
+
+if TYPE_CHECKING:
+    from reconciler.safeguards.safeguard import Safeguard
+
+# by code, in the order of the docs and of the checks
+SAFEGUARDS: dict[str, Safeguard] = {
+    module.SAFEGUARD.code: module.SAFEGUARD
+    for module in (
+        owner_floor,
+        owner_removal,
+        self_removal,
+        mass_removal,
+        org_delete,
+        workspace_delete,
+        connection_delete,
+        secret_loss,
+        rename,
+        handle_taken,
+        looks_like_rename,
+        unknown_user,
+        empty_read,
+        who_is_this,
+        stale_plan,
+        self_lockout,
+        quota,
+    )
+}

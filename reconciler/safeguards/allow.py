@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
-from reconciler.safeguards.checks import LIFTED_BY_ALLOW
+from reconciler.safeguards import SAFEGUARDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,12 +20,12 @@ Allowance = tuple[str, str | None]  # code, and an address or None for "the one 
 def parse(text: str) -> Allowance:
     """`mass-removal=org.acme` or a bare code. Raises UsageError for an unknown code, one never lifted, or a bad address."""
     code, equals, address = text.partition("=")
-    if code not in LIFTED_BY_ALLOW:
-        near = get_close_matches(code, LIFTED_BY_ALLOW, n=1)
+    if code not in SAFEGUARDS:
+        near = get_close_matches(code, SAFEGUARDS, n=1)
         raise UsageError(
-            f"--allow {text}: no safeguard is called {code!r}" + (f"; did you mean {near[0]}?" if near else "")
+            f"--allow {text}: there is no safeguard {code!r}" + (f"; did you mean {near[0]}?" if near else "")
         )
-    if not LIFTED_BY_ALLOW[code]:
+    if not SAFEGUARDS[code].lifted_by_allow:
         raise UsageError(f"--allow {text}: {code} is never lifted by --allow")
     if not equals:
         return code, None

@@ -1,0 +1,52 @@
+"""empty-read: an organization whose lists cannot be believed is not planned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.diagnostic import Refusal
+from reconciler.safeguards.safeguard import Safeguard
+
+if TYPE_CHECKING:
+    from reconciler.model.address import Address
+    from reconciler.model.diagnostic import Source
+    from reconciler.model.live import Unreadable
+
+PAGE = """\
+**Refuses** an organization that could not be read as a whole: its member list came back empty or without the token's own user, a
+page failed, a cursor repeated, or the list kept changing while it was read. Nothing is planned for it. The other organizations
+are planned.
+
+**Why:** people who were not read would look as if they had to be invited, and their colleagues as if nobody else were there.
+
+Save as `empty.yaml`, a [fault of the sandbox](sandbox.md#faults):
+
+```yaml
+- {kind: empty-members, path: /org/acme/member}
+```
+
+<!-- served: pipes.yaml, empty.yaml -->
+```console
+$ reconciler plan unlisted.yaml --token-file ~/.pipes-token | grep '^!'
+! Refused: empty-read for org.acme (unlisted.yaml:3)
+!   the member list of acme came back empty
+!   Way on: nothing is planned for this organization; find out why Pipes answers that way, then plan again
+```
+
+**To fix:** find out why Pipes answers that way, then plan again.
+"""
+
+
+def refusal(address: Address, blocked: Unreadable, source: Source) -> Refusal:
+    """The refusal for an org that could not be read; `blocked` has the code and the reason."""
+    return Refusal(
+        blocked.code,
+        address,
+        blocked.why,
+        "nothing is planned for this organization; find out why Pipes answers that way, then plan again",
+        source,
+        liftable=False,
+    )
+
+
+SAFEGUARD = Safeguard("empty-read", lifted_by_allow=False, page=PAGE, found_in="reconciler/pipes/reading")

@@ -1,0 +1,60 @@
+"""looks-like-rename: an edited handle does not silently create a second object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.diagnostic import Refusal
+from reconciler.safeguards.safeguard import Safeguard
+
+if TYPE_CHECKING:
+    from reconciler.kinds.kind import Kind
+    from reconciler.model.address import Address
+    from reconciler.model.desired import Node
+
+PAGE = """\
+**Refuses** to create an organization, a workspace or a connection while a live one that the lock file knows, or whose handle is
+very similar, has left the manifest.
+
+**Why:** somebody who edits a handle wants a rename. Without `renamed_from`, that would leave the old object alone and create an
+empty one.
+
+Save as `edited.yaml`:
+
+```yaml
+version: 1
+orgs:
+  acme:
+    workspaces:
+      prod: {}
+      reports: {}
+```
+
+```console
+$ reconciler plan edited.yaml --host sandbox --allow quota | grep '^!'
+! Refused: looks-like-rename for org.acme/workspace.reports (edited.yaml:6)
+!   reports would be created while the live workspace reporting is not in the manifest; it looks like its old name
+!   Way on: write `renamed_from: reporting` under reports to rename it, list reporting to keep both, or --allow looks-like-rename=org.acme/workspace.reports to create a second one
+```
+
+**To fix:** write `renamed_from: reporting`, list the old one as well, or use `--allow` to create a second one.
+"""
+
+
+def refusal(kind: Kind, address: Address, want: Node, twin: str) -> Refusal:
+    """The refusal to create `want` at `address` while the live object `twin` has left the manifest."""
+    return Refusal(
+        "looks-like-rename",
+        address,
+        f"{want.name} would be created while the live {kind.noun} {twin} is not in the manifest; it looks like its old name",
+        (
+            f"write `renamed_from: {twin}` under {want.name} to rename it, "
+            if kind.rename is not None
+            else f"keep the key {twin} and change what is under it, "
+        )
+        + f"list {twin} to keep both, or --allow looks-like-rename={address} to create a second one",
+        want.source,
+    )
+
+
+SAFEGUARD = Safeguard("looks-like-rename", lifted_by_allow=True, page=PAGE, found_in="reconciler/plan/diff")

@@ -1,0 +1,75 @@
+"""mass-removal: a plan does not take something from many people of one organization at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import member
+from reconciler.model.diagnostic import Refusal
+from reconciler.safeguards.safeguard import Case, Safeguard, live_attributes
+from reconciler.safeguards.worksheet import loses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAMED = 10  # people whom the refusal names; it counts the others
+
+PAGE = """\
+**Refuses** a plan in which more people of one organization lose something than `safeguards.max_removals` allows: more than
+`count` (10), or more than `percent` (25) of its people if that is at least 3. What counts is losing the membership, an
+invitation, the owner role, a grant, or a higher role in a workspace. Each person counts once. Losses that `absent: true` or
+`expires` states do not count. Neither does losing a connection that is detached or deleted: the plan names everyone who does
+([connections.md](connections.md)).
+
+**Why:** an empty team or a lost file removes many people at once, and nobody reads the fortieth line.
+
+Save as `few.yaml`:
+
+```yaml
+version: 1
+orgs:
+  acme:
+    members: {alice: owner, bob: owner}
+```
+
+```console
+$ reconciler plan few.yaml --host sandbox | grep '^!'
+! Refused: mass-removal for org.acme (few.yaml:3)
+!   3 of 5 people of acme would lose something, and the limit is 25 % of its 5 people: carol, dave, heidi
+!   Way on: check whether a line or a team was lost; state removals with `absent: true`, or raise safeguards.max_removals
+!   Or lift it for this one run: --allow mass-removal=org.acme
+```
+
+**To fix:** bring back what was lost by mistake, state the removals, or raise the limits in the manifest.
+"""
+
+
+def check(case: Case) -> Iterator[Refusal]:
+    """Refuse when more people of one org lose something than the manifest's limits allow. Stated losses do not count."""
+    losers = {
+        draft.person
+        for draft in case.sheet.drafts
+        if loses(draft)
+        and not draft.stated
+        and (draft.kind is not member.KIND or draft.action == "delete" or member.is_owner(live_attributes(draft)))
+    }
+    people = sum(1 for one in case.sheet.members.values() if one.before is not None)
+    rules = case.desired.rules
+    count, percent = len(losers), rules.max_removals_percent
+    over = count > rules.max_removals_count
+    if not over and not (count >= 3 and count * 100 > percent * people):
+        return
+    limit = f"{rules.max_removals_count} people" if over else f"{percent} % of its {people} people"
+    names = sorted(case.sheet.members[key].label for key in losers if key in case.sheet.members)
+    yield Refusal(
+        "mass-removal",
+        case.sheet.address,
+        f"{count} of {people} people of {case.sheet.name} would lose something, and the limit is {limit}: "
+        + ", ".join(names[:NAMED])
+        + (f" and {len(names) - NAMED} more" if len(names) > NAMED else ""),
+        "check whether a line or a team was lost; state removals with `absent: true`, or raise safeguards.max_removals",
+        case.sheet.want.source,
+    )
+
+
+SAFEGUARD = Safeguard("mass-removal", lifted_by_allow=True, page=PAGE, check=check)

@@ -1,0 +1,75 @@
+"""owner-floor: an organization keeps its accepted owners after every single step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.diagnostic import Refusal
+from reconciler.safeguards.safeguard import Case, Safeguard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = """\
+**Refuses** a plan in which any step leaves an organization with fewer accepted owners than `safeguards.min_owners` (default 1).
+Invited owners do not count, because they may never accept. Neither do owners of the tenant, because a manifest cannot grant or
+keep them.
+
+**Why:** only Pipes' support can repair an organization without an owner.
+
+Save as `floor.yaml`:
+
+```yaml
+version: 1
+safeguards: {min_owners: 2}
+orgs:
+  acme:
+    members:
+      alice: owner
+      bob: {absent: true}
+      zoe: owner                 # must accept the invitation first
+      carol: member
+      dave: member
+      heidi: member
+```
+
+```console
+$ reconciler plan floor.yaml --host sandbox | grep '^!'
+! Refused: owner-floor for org.acme (floor.yaml:4)
+!   1 accepted owner is left after delete org.acme/member.bob; the floor is 2, and invited owners do not count
+!   Way on: let another owner accept first, then apply the removal, or lower safeguards.min_owners
+!   Or lift it for this one run: --allow owner-floor=org.acme
+```
+
+**To fix:** let another owner accept, then remove the old one in a later apply. Above 1, you can also lower `min_owners` or use
+`--allow`.
+
+`apply` counts the live owners again right before each demotion or removal of an owner
+([how it fails](how-it-fails.md#somebody-else-changes-the-same-thing)).
+"""
+
+
+def check(case: Case) -> Iterator[Refusal]:
+    """Refuse the first step that leaves too few accepted owners. A plan may repair an org that is short already."""
+    floor = case.desired.rules.min_owners
+    for step in case.steps:
+        left = step.accepted_owners
+        if left is not None and left < floor:
+            yield Refusal(
+                "owner-floor",
+                case.sheet.address,
+                f"{_owners(left)} left after {step.action} {step.address}; the floor is {floor}, and invited owners do not "
+                "count",
+                "let another owner accept first, then apply the removal"
+                + (", or lower safeguards.min_owners" if left > 0 else ""),
+                case.sheet.want.source,
+                liftable=left >= 1,
+            )
+            return
+
+
+def _owners(count: int) -> str:
+    return "1 accepted owner is" if count == 1 else f"{count or 'no'} accepted owners are"
+
+
+SAFEGUARD = Safeguard("owner-floor", lifted_by_allow=True, page=PAGE, check=check, allow_note="never below 1 owner")

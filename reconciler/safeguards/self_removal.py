@@ -1,0 +1,56 @@
+"""self-removal: a run does not take away the rights it works with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import member
+from reconciler.model.diagnostic import Refusal
+from reconciler.safeguards.safeguard import Case, Safeguard
+from reconciler.safeguards.worksheet import loses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = """\
+**Refuses** to take the membership or the ownership from the user whose token is in use.
+
+**Why:** neither this run nor the next one could finish the work.
+
+Save as `myself.yaml`:
+
+```yaml
+version: 1
+orgs:
+  acme:
+    members: {alice: member, bob: owner, carol: member, dave: member, heidi: member}
+```
+
+```console
+$ reconciler plan myself.yaml --host sandbox | grep '^!'
+! Refused: self-removal for org.acme/member.alice (myself.yaml:4)
+!   the token in use belongs to alice, who would lose the ownership of acme
+!   Way on: apply with another owner's token, or keep the entry
+!   Or lift it for this one run: --allow self-removal=org.acme/member.alice
+```
+
+**To fix:** apply with another owner's token. With `--allow`, it is the last step of the apply.
+"""
+
+
+def check(case: Case) -> Iterator[Refusal]:
+    """Refuse to take the token's own user's ownership or membership."""
+    actor = case.live.actor
+    for draft in case.sheet.drafts:
+        if draft.kind is member.KIND and draft.have is not None and draft.have.id == actor.id and loses(draft):
+            what = "membership" if draft.action == "delete" else "ownership"
+            yield Refusal(
+                "self-removal",
+                draft.address,
+                f"the token in use belongs to {actor.handle}, who would lose the {what} of {case.sheet.name}",
+                "apply with another owner's token, or keep the entry",
+                draft.want.source if draft.want else case.sheet.want.source,
+            )
+
+
+SAFEGUARD = Safeguard("self-removal", lifted_by_allow=True, page=PAGE, check=check)

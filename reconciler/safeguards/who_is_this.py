@@ -1,0 +1,39 @@
+"""who-is-this: nobody is invited, and no name is given an account, by a guess."""
+
+from __future__ import annotations
+
+from reconciler.safeguards.safeguard import Safeguard
+
+PAGE = """\
+**Refuses** to invite somebody by email while they may be there already. Pipes gives no emails back, so `reconciler` recognises an
+invited person by the user id in the answer to the invitation, which the lock file keeps. There is doubt while the organization has
+somebody whom neither a manifest nor the lock file knows, and who has a pending invitation or was let in by this token's own user.
+There is doubt as well if the lock file's id is gone: the invitation expired, was declined or was cancelled. A person whom somebody
+else let in and who has accepted causes no doubt, so you can take over an organization with people whom no line lists.
+
+**Why:** a guess would invite a person twice, or give a stranger the role.
+
+Save as `by-email.yaml`:
+
+```yaml
+version: 1
+people:
+  ivy: {email: ivy@example.com}
+orgs:
+  beta:
+    members: {alice: owner, ivy: member}
+```
+
+```console
+$ reconciler plan by-email.yaml --host sandbox | grep '^!'
+! Refused: who-is-this for org.beta/member.ivy (by-email.yaml:3)
+!   ivy is known by the email ivy@example.com only, and Pipes gives no emails back: newcomer has a pending invitation that neither the manifests nor the lock file explain; it may be the same person
+!   Way on: name the handle: `people: {ivy: {email: ivy@example.com, handle: HANDLE}}`; or say who newcomer is: list that handle, or state `newcomer: {absent: true}`
+```
+
+**To fix:** if it is the same person, write the handle: `ivy: {email: ivy@example.com, handle: newcomer}`. If not, list `newcomer`
+as well, or state `newcomer: {absent: true}`. An invitation that is gone is sent again if
+[`reinvite` or `resend_after`](manifest.md#people) says so.
+"""
+
+SAFEGUARD = Safeguard("who-is-this", lifted_by_allow=False, page=PAGE, found_in="reconciler/plan/identity")
