@@ -44,7 +44,8 @@ class Earlier:
     """What a journal tells of an apply that did not end: its requests in flight, and the people that it invited."""
 
     in_flight: tuple[InFlight, ...]
-    invited: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # member address -> user id, handle
+    # member address -> user id, handle, and the email address that the invitation went to
+    invited: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
 
 
 class Journal:
@@ -176,7 +177,7 @@ def read(path: Path) -> Earlier:
     except FileNotFoundError:
         return Earlier(())
     intents: dict[int, InFlight] = {}
-    invited: dict[str, tuple[str, str]] = {}
+    invited: dict[str, tuple[str, str, str]] = {}
     addresses: dict[int, InFlight] = {}
     for line in text.split(b"\n"):
         try:
@@ -199,5 +200,6 @@ def read(path: Path) -> Earlier:
             if entry["status"] != "lost":
                 intents.pop(entry["outcome"], None)
             if intent is not None and intent.method == "POST" and "user_id" in entry and "/member." in intent.address:
-                invited[intent.address] = (entry["user_id"], entry.get("user_handle", ""))
+                email = str((intent.body or {}).get("email") or "")
+                invited[intent.address] = (entry["user_id"], entry.get("user_handle", ""), email)
     return Earlier(tuple(intents.values()), invited)

@@ -19,7 +19,7 @@ from reconciler.kinds import KINDS, REFERRED, logo, member
 from reconciler.kinds.kind import Place, same_value
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
-from reconciler.model.live import INVITED_ON, LockEntry
+from reconciler.model.live import ADDRESS, INVITED_ON, LockEntry, address_digest
 from reconciler.model.request import Request
 from reconciler.model.result import Outcome
 from reconciler.pipes import reading
@@ -202,7 +202,7 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: _P
                 progress.wrote = True
             elif answer is not None:
                 progress.sent = False
-            _learn_resource(run, step, kind, found)
+            _learn_resource(run, step, kind, found, request)
             return
         if answer is not None and not _unclear(answer):
             raise _failed(answer)
@@ -266,25 +266,28 @@ def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: R
     with run.mutex:
         if isinstance(identifier, str) and kind.in_lock_file:
             by_email = kind is member.KIND and "handle" not in (request.body or {})
-            found = (handle, sent(body.get("created_at"))) if by_email and isinstance(handle, str) else (None, {})
-            run.learned[step.address] = LockEntry(identifier, *found)
+            run.learned[step.address] = (
+                invited(identifier, handle, str((request.body or {}).get("email")), body.get("created_at"))
+                if by_email and isinstance(handle, str)
+                else LockEntry(identifier)
+            )
         late = handle if kind is member.KIND else identifier
         if isinstance(late, str):
             run.late[step.address] = late
 
 
-def sent(moment: object) -> dict[str, str]:
-    """What the lock entry of an invitation by email keeps of when it was sent (contract: `created_at`, UTC): its day."""
-    return {INVITED_ON: moment[:10]} if isinstance(moment, str) else {}
+def invited(identifier: str, handle: str, email: str, moment: object) -> LockEntry:
+    """The lock entry of an invitation by email, and of when it was sent (contract: `created_at`, UTC)."""
+    day = {INVITED_ON: moment[:10]} if isinstance(moment, str) else {}
+    return LockEntry(identifier, handle, {ADDRESS: address_digest(email), **day})
 
 
-def _learn_resource(run: Run, step: Step, kind: Kind, found: Resource) -> None:
+def _learn_resource(run: Run, step: Step, kind: Kind, found: Resource, request: Request) -> None:
+    email = (request.body or {}).get("email") if kind is member.KIND else None
     with run.mutex:
         if kind.in_lock_file:
             run.learned[step.address] = (
-                LockEntry(found.id, found.handle, sent(found.attrs.get("sent")))
-                if kind is member.KIND
-                else LockEntry(found.id)
+                invited(found.id, found.handle, str(email), found.attrs.get("sent")) if email else LockEntry(found.id)
             )
         run.late[step.address] = found.handle if kind is member.KIND else found.id
 

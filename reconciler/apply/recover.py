@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.apply import invitations
-from reconciler.apply.perform import sent as sent_on
+from reconciler.apply.perform import invited
 from reconciler.kinds import KINDS, logo
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
@@ -38,8 +38,8 @@ def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[
     not exactly one, nothing is guessed: the plan will refuse with `who-is-this`.
     """
     known = dict(lock)
-    for address, (user_id, handle) in earlier.invited.items():
-        known.setdefault(address, LockEntry(user_id, handle or None))
+    for address, (user_id, handle, email) in earlier.invited.items():
+        known.setdefault(address, invited(user_id, handle, email, None) if email else LockEntry(user_id))
     lines = []
     for request in earlier.in_flight:
         what = f"{request.action} {request.address} was in flight when the last apply ended: "
@@ -79,7 +79,8 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     role = str((request.body or {}).get("role"))
     new = invitations.new_invitations(client, place.org, invitations.Sought(role, actor, explained, by_handle))
     if len(new) == 1:
-        known[request.address] = LockEntry(new[0].id, new[0].handle, sent_on(new[0].attrs.get("sent")))
+        email = str((request.body or {}).get("email") or "")
+        known[request.address] = invited(new[0].id, new[0].handle, email, new[0].attrs.get("sent"))
         return f"it took effect, as {new[0].handle}"
     return (
         "it did not take effect and is planned again"

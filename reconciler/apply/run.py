@@ -13,7 +13,7 @@ from reconciler.apply.perform import perform
 from reconciler.apply.state import Run
 from reconciler.kinds import KINDS, logo, member, named_below, secret, workspace
 from reconciler.kinds.kind import Place
-from reconciler.lockfile.update import remembered
+from reconciler.lockfile.update import remembered, with_addresses
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
 from reconciler.model.result import Outcome, Result
@@ -107,7 +107,8 @@ def run_plan(
     notes: list[str] = []
     outcomes = _settled(wait, outcomes)
     outcomes = [o if options.stop.is_set() else _tested(state, o) for o in outcomes]
-    new_lock = {**lock, **{a: _with_former(entry, lock.get(a)) for a, entry in state.learned.items()}}
+    learned = with_addresses(state.learned, desired)
+    new_lock = {**lock, **{a: _with_former(entry, lock.get(a)) for a, entry in learned.items()}}
     if options.secrets is not None:
         configured = {
             o.address for o in outcomes if o.status in schedule.SUCCEEDED and o.wrote and _configured(state, o)

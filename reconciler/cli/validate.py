@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 def command(paths: tuple[Path, ...], day: datetime | None, output: common.Output) -> int:
     """Read the manifests at PATH (files or folders; by default orgs.yaml, else orgs/) and say all that is wrong with them.
 
-    Needs neither network nor token.
+    Needs neither network nor token. Where the lock file knows that two names are one person, it says so.
     """
-    from reconciler.plan.identity import spent
+    from reconciler.model.errors import ManifestError
+    from reconciler.plan.identity import spent, two_names
     from reconciler.report import Validation
 
     found = common.load(paths, day.date() if day else clock.today(), output=output)
-    warnings = (*found.desired.warnings, *found.desired.ended, *spent(found.desired, found.lock))
+    twice = tuple(two_names(found.desired, found.lock))
+    if any(one.severity == "error" for one in twice):
+        if output.format != "text":
+            output.write(Validation(twice, len(found.desired.files), len(found.desired.orgs)))
+        raise ManifestError(sorted(twice, key=lambda one: one.severity != "error"))
+    warnings = (*found.desired.warnings, *found.desired.ended, *spent(found.desired, found.lock), *twice)
     output.write(Validation(warnings, len(found.desired.files), len(found.desired.orgs)))
     return 0

@@ -21,7 +21,7 @@ from reconciler.manifest.document import shown
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import ManifestError
-from reconciler.model.live import INVITED_ON, ROTATED, SENT, UNTOLD, Lock, LockEntry
+from reconciler.model.live import ADDRESS, INVITED_ON, ROTATED, SENT, UNTOLD, Lock, LockEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,7 @@ _FIELDS = ("id", "handle")
 FIELDS = {
     "id": ("everything", "the id that Pipes gave it"),
     "handle": ("people who were invited by email", "what Pipes calls them"),
+    ADDRESS: ("the same", "a digest of the address that the invitation went to: the entry counts for no other one"),
     INVITED_ON: ("the same, while the invitation is pending", "the day (UTC) on which it was sent"),
     SENT: (
         "connections with secrets",

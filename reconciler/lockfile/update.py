@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from reconciler.kinds import KINDS, member, named_in
 from reconciler.model import address as addresses
-from reconciler.model.live import INVITED_ON, Lock, LockEntry, entry_of
+from reconciler.model.live import ADDRESS, INVITED_ON, Lock, LockEntry, address_digest, entry_of
 from reconciler.plan import diff, identity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from reconciler.model.desired import Desired, Node
+    from reconciler.model.desired import Desired, Node, Person
     from reconciler.model.diagnostic import Refusal
     from reconciler.model.live import Resource, Snapshot
-    from reconciler.safeguards.worksheet import OrgSheet
+    from reconciler.safeguards.worksheet import OrgSheet, Who
 
 # refusals that leave open who or what an address means; the others are about applying
 DOUBTS = frozenset(("rename", "who-is-this", "empty-read", "handle-taken", "looks-like-rename"))
@@ -52,8 +52,11 @@ def _of_org(sheet: OrgSheet, desired: Desired, live: Snapshot, lock: Lock, known
         address = addresses.join(sheet.address, member.KIND.name, name)
         if who.have is not None:
             by_email = desired.handle(name) is None
-            entry = entry_of(known, address, who.have.id, who.have.handle if by_email else None)
-            found[address] = _dated(entry, who.have) if by_email else entry
+            found[address] = (
+                _invited(known, address, desired.person(name), who)
+                if by_email
+                else entry_of(known, address, who.have.id)
+            )
         elif address in wanted and address in known:
             found[address] = known[address]
     found.update({address: entry_of(known, address, have.id) for address, have in sheet.named.items()})
@@ -64,11 +67,36 @@ def _of_org(sheet: OrgSheet, desired: Desired, live: Snapshot, lock: Lock, known
     return found
 
 
-def _dated(entry: LockEntry, have: Resource) -> LockEntry:
-    """The entry of somebody known by email, with the day of the invitation for as long as it is pending."""
-    more = {key: value for key, value in entry.more.items() if key != INVITED_ON}
-    sent = have.attrs.get("sent")
-    return replace(entry, more={**more, INVITED_ON: sent} if sent else more)
+def _invited(known: Lock, address: str, person: Person, who: Who) -> LockEntry:
+    """The entry of somebody known by email: with the digest of the address, and the day of an invitation that is pending.
+
+    An account that was invited at another address keeps that address's digest.
+    """
+    have = who.have
+    assert have is not None
+    before = known.get(address)
+    more = dict(before.more) if before is not None and before.id == have.id else {}
+    if not who.uncertain:
+        more[ADDRESS] = address_digest(person.email or "")
+    more.pop(INVITED_ON, None)
+    if sent := have.attrs.get("sent"):
+        more[INVITED_ON] = sent
+    return LockEntry(have.id, have.handle, more)
+
+
+def with_addresses(learned: Lock, desired: Desired) -> Lock:
+    """What an apply learned, with the digest of the address for people known by email whom it added by handle.
+
+    In a custom tenant people are added by the handle that the tenant's list has for their address.
+    """
+    found = dict(learned)
+    for address, entry in learned.items():
+        name = addresses.split(address)[-1][1]
+        if _is_person(address) and desired.handle(name) is None and entry.address is None:
+            found[address] = replace(
+                entry, more={**entry.more, ADDRESS: address_digest(desired.person(name).email or "")}
+            )
+    return found
 
 
 def _is_person(address: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +124,14 @@ UNTOLD = "untold"
 ROTATED = "rotated"
 # in the same place: the day (UTC) on which an invitation by email was sent, while it is pending
 INVITED_ON = "sent"
+# in the same place: the digest of the address that an invitation by email went to
+ADDRESS = "email"
+
+
+def address_digest(email: str) -> str:
+    """The digest by which the lock file knows an email address: SHA-256 of it in NFC and lower case, 128 bits in hex."""
+    normal = unicodedata.normalize("NFC", email.strip()).lower()
+    return hashlib.sha256(normal.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,12 @@ class LockEntry:
     id: str
     handle: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def address(self) -> str | None:
+        """The digest of the email address that this account was invited at; None where the entry does not say."""
+        found = self.more.get(ADDRESS)
+        return found if isinstance(found, str) else None
 
     def of(self, id: str, handle: str | None = None) -> LockEntry:  # noqa: A002
         """The entry as it is now; of another object, by its `id`, nothing of the old one holds."""

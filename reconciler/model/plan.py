@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from reconciler.model.request import Request
 
 
+# why a member changes whose invitation is cancelled and sent to the address that the manifests give now
+READDRESSED = "readdressed"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One action on one address; `before` is None for a create, `after` for a delete.
 
-    `reason` says why: `unlisted`, `absent`, `expired`, `renamed`, `parent-deleted`, or None where the difference says it
+    `reason` says why: `unlisted`, `absent`, `expired`, `renamed`, `readdressed`, `parent-deleted`, or None where the difference says it
     all. `stated` is True where a line of the manifest asks for exactly this loss. `requests` is what apply will send,
     in order. `id` and `version` are those of the live object, None for a create. `details` explains changed lists,
     attribute by attribute, in words.

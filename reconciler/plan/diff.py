@@ -50,6 +50,7 @@ def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSh
         elif match is not None:
             _org(sheet, match, desired, live, everything, name_of, lock)
         found.append(sheet)
+    identity.warn_of_two_names(found, desired)
     return found
 
 
@@ -123,6 +124,7 @@ def _org(
     for child in named_below(kind.name):
         if child.name in want.children:
             _named(sheet, child, sheet.address, place, match, desired, lock)
+    identity.leave_uncertain_alone(sheet, desired)
     folders.judge(sheet)
 
 
@@ -331,6 +333,10 @@ def _members(
         if who is None:
             continue
         listed.add(who.key)
+        if who.replaces is not None:
+            listed.add(who.replaces.handle)
+            sheet.drafts.append(identity.invite_at_new_address(sheet, place, node, who, desired))
+            continue
         _member(sheet, place, node, who, desired, tenant_read=emails is not None)
     expired_keys = {people.found[name].key: node for name, node in expired.items() if name in people.found}
     for row in live_members.values():
@@ -664,12 +670,14 @@ def _gone(sheet: OrgSheet, have: Resource) -> None:
 
 def _grants(sheet: OrgSheet, place: Place, address: str, match: identity.Match, desired: Desired) -> None:
     want, have = match.want, match.have
-    before = _roles(have)
+    replaced = {who.replaces.handle: who.key for who in sheet.people.values() if who.replaces is not None}
+    before = identity.under_new_keys(_roles(have), replaced)
     space = GrantSheet(
         have.handle if have else None,
         want.name,
         before,
-        dict(before) if before is not None else None,
+        identity.without_cancelled(before, replaced),
+        lost=dict.fromkeys(replaced.values(), "it goes with the cancelled invitation"),
         host=have.attrs.get("host") if have else None,
     )
     sheet.workspaces.append(space)
@@ -678,8 +686,8 @@ def _grants(sheet: OrgSheet, place: Place, address: str, match: identity.Match, 
         return
     org_expired = (sheet.want.expired or {}).get("member", {})
     live = have.of("grant") if have else {}
-    after = space.after = dict(before or {})
-    listed = set()
+    after = space.after = dict(space.after or {})
+    listed = set(replaced)
     for name, node in section.items():
         who = sheet.people.get(name)
         if who is None:

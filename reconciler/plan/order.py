@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import REFERRED, member, named_below, secret
-from reconciler.model.plan import Change, Step
+from reconciler.model.plan import READDRESSED, Change, Step
 from reconciler.safeguards.worksheet import loses
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def _requests(draft: Draft, attrs: dict[str, Any]) -> tuple[Request, ...]:
     if draft.action == "create":
         return kind.create(draft.place, draft.handle, attrs)
     assert have is not None
+    if draft.reason == READDRESSED:
+        return (*kind.delete(draft.place, have), *kind.create(draft.place, draft.handle, attrs))
     if draft.action == "delete":
         return kind.delete(draft.place, have)
     if draft.action == "rename":
@@ -59,6 +61,8 @@ def _pieces(draft: Draft, actor: str) -> Iterable[_Piece]:
     if draft.action == "delete":
         own = draft.kind is member.KIND and draft.handle == actor
         return [_Piece(draft, OWN if own else REMOVE, _requests(draft, {}))]
+    if draft.reason == READDRESSED:
+        return [_Piece(draft, RAISE, _requests(draft, draft.attrs))]
     if loses(draft):
         own = draft.kind is member.KIND and draft.handle == actor
         return [_Piece(draft, OWN if own else LOWER, _requests(draft, draft.attrs))]
@@ -148,7 +152,7 @@ def _needs(pieces: list[_Piece]) -> None:
             elif draft.person is not None:
                 leaving.setdefault(draft.person, []).append(piece.number)
         if draft.kind is member.KIND:
-            if draft.action == "create" and draft.person is not None:
+            if (draft.action == "create" or draft.reason == READDRESSED) and draft.person is not None:
                 joins[draft.person] = piece.number
             if piece.phase == RAISE and member.is_owner(draft.attrs):
                 raises.append(piece.number)

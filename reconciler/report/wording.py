@@ -33,6 +33,7 @@ REASONS = {
     "absent": "absent: true",
     "expired": "expired",
     "renamed": "renamed_from",
+    "readdressed": "its address changed: the invitation is cancelled and sent to the new one",
     "parent-deleted": "goes with what it belongs to",
 }
 # What a YAML reader would take for something else than a string, or that would be hard to tell from our own words.

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 
 class Who(msgspec.Struct, gc=False):
-    """A person of the manifest in one org. `key` is the live handle, or the name where only an email is known."""
+    """A person of the manifest in one org."""
 
     name: str
-    key: str
+    key: str  # the live handle, or the name where only an email is known
     have: Resource | None  # the live member row that can be changed
     inherited: Resource | None = None
-    by_email: bool = False
+    by_email: bool = False  # to be invited by email
+    replaces: Resource | None = None  # a pending invitation to a former address, to be cancelled for the new one
+    uncertain: bool = False  # the account was invited at another address: nothing of it may change
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ import yaml
 
 from reconciler.manifest import load_texts
 from reconciler.model.errors import ManifestError, UsageError
-from reconciler.model.live import LockEntry
+from reconciler.model.live import ADDRESS, LockEntry, address_digest
 from reconciler.pipes.client import Client
 from reconciler.pipes.reading import snapshot
 from reconciler.pipes.settings import Settings
@@ -60,11 +60,12 @@ class Case:
             self._token = store.default_token()
         self.names = self._names()
         ids = {name: identifier for identifier, name in self.names.items()}
+        people = (yaml.safe_load(self.manifest) or {}).get("people") or {}
         self.lock = {
             address: LockEntry(
-                ids[known["is"]] if known["is"] != "gone" else "u_gone0000000000000000",
+                ids[known["is"]] if known["is"] != "gone" else f"u_gone_{address.rpartition('.')[2]}",
                 known.get("as"),
-                {k: str(v) for k, v in known.get("more", {}).items()},
+                {**_address(address, known, people), **{k: str(v) for k, v in known.get("more", {}).items()}},
             )
             for address, known in (yaml.safe_load(found.get("lock", "")) or {}).items()
         }
@@ -103,6 +104,13 @@ class Case:
         for identifier, name in self.names.items():
             text = text.replace(identifier, f"<id of {name}>")
         return text
+
+
+def _address(address: str, known: dict[str, Any], people: dict[str, Any]) -> dict[str, str]:
+    """The digest that an entry has: of the address that it names, else of the manifest's for that name."""
+    name = address.partition("/member.")[2]
+    email = known.get("email", (people.get(name) or {}).get("email"))
+    return {ADDRESS: address_digest(email)} if email and email != "unknown" else {}
 
 
 def described(plan: Plan) -> Iterator[str]:

@@ -8,7 +8,7 @@ import msgspec
 
 from reconciler.kinds import grant, member, workspace
 from reconciler.model.address import join
-from reconciler.model.live import TenantMember
+from reconciler.model.live import TenantMember, address_digest
 from reconciler.pipes.errors import NotAuthorisedError, StatusError
 from reconciler.pipes.reading.pages import ListOf, is_plain, read_list
 from reconciler.pipes.reading.state import org_addresses, report_progress
@@ -51,8 +51,9 @@ def has_unknown_addresses(run: Run, node: Node, entry: LiveOrg | None) -> bool:
     sections = [node.children.get(member.KIND.name, {}), *(s.children.get(grant.KIND.name, {}) for s in spaces)]
     for name in {want.name for section in sections for want in section.values()}:
         if run.desired.handle(name) is None:
+            digest = address_digest(run.desired.person(name).email or "")
             known = (run.lock.get(join(above, member.KIND.name, name)) for above in org_addresses(node))
-            if not any(found is not None and found.id in ids for found in known):
+            if not any(found is not None and found.id in ids and found.address == digest for found in known):
                 return True
     return False
 

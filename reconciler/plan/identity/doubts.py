@@ -32,6 +32,22 @@ def who_is_this(
     )
 
 
+def second_name(org: str, person: Person, names: list[str], row: Resource | None) -> Refusal:
+    """`who-is-this` for one of several names that lead to one account."""
+    others = ", ".join(name for name in names if name != person.name)
+    account = f"the account {row.handle}" if row is not None else "one account"
+    known_by = "its handle" if person.handle is not None else f"the address {person.email}"
+    return Refusal(
+        "who-is-this",
+        addresses.join(org, "member", person.name),
+        f"{person.name} (by {known_by}) and {others} lead to {account} in {org.partition('.')[2]}: one person cannot have "
+        "two names there",
+        f"keep one of the names {', '.join(names)} there, and drop the others",
+        person.source,
+        liftable=False,
+    )
+
+
 def person_renamed(org: str, person: Person, known_as: Resource) -> Refusal:
     return Refusal(
         "rename",

@@ -79,3 +79,19 @@ def gone(people: People, scene: Scene, person: Person, entry: LockEntry, desired
         f"the lock file knows {person.name} as {entry.id}, and {what}",
         f", state a new invitation with `reinvite: {desired.day.isoformat()}` beside the email{later}, or drop the line",
     )
+
+
+def invited_again(scene: Scene, name: str) -> str:
+    """A note for somebody known by handle who was in the org, or invited to it, and is not there any more."""
+    return (
+        f"{name} was in {scene.place} or invited to it at an earlier apply, and is not there now: the invitation was declined "
+        f"or cancelled, has expired, or {name} left; this plan invites {name} again, as every plan does that lists {name}"
+    )
+
+
+def other_address(scene: Scene, person: Person, row: Resource) -> str:
+    """A note for an account that was invited at another address than the manifests give now."""
+    return (
+        f"{person.name} is {row.handle}'s account in {scene.place}, which was invited at another address than {person.email}; "
+        f"it stays as it is, and nothing of it is changed while the lock file has the other address"
+    )

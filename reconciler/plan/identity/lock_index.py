@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.kinds import named_below, named_in
 from reconciler.model import address as addresses
@@ -13,28 +13,42 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.model.desired import Desired, Node
-    from reconciler.model.live import Lock, Resource, Snapshot
+    from reconciler.model.live import Lock, LockEntry, Resource, Snapshot
+
+
+class Claim(NamedTuple):
+    """A lock entry of a person: whom it is about, and the account that it names."""
+
+    org: str  # the org's address
+    name: str  # as the manifest wrote it
+    entry: LockEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The lock file's entries, and the same by what people are looked up with: built once a plan."""
+    """The lock file's entries, indexed by what people are looked up with. Built once a plan."""
 
     entries: Lock
-    ids_of_name: dict[str, set[str]]  # a person's name -> the user ids it stands for, in any org
+    ids_of_name: dict[str, set[str]]  # a person's name -> the user ids that entries of that name hold, in any org
     names_in_org: dict[str, dict[str, str]]  # org address -> user id -> the name that the manifest used
+    of_address: dict[str, list[Claim]]  # digest of an email address -> the entries made for that address
+    claims: dict[str, list[Claim]]  # user id -> every entry that names this account
 
 
 def known(lock: Lock) -> Known:
     """Index a lock file by person."""
-    ids_of_name: dict[str, set[str]] = {}
-    names_in_org: dict[str, dict[str, str]] = {}
+    found = Known(lock, {}, {}, {}, {})
     for address, entry in lock.items():
         org, _, name = address.partition("/member.")
-        if name:
-            ids_of_name.setdefault(name, set()).add(entry.id)
-            names_in_org.setdefault(org, {})[entry.id] = name
-    return Known(lock, ids_of_name, names_in_org)
+        if not name:
+            continue
+        claim = Claim(org, name, entry)
+        found.ids_of_name.setdefault(name, set()).add(entry.id)
+        found.names_in_org.setdefault(org, {})[entry.id] = name
+        found.claims.setdefault(entry.id, []).append(claim)
+        if entry.address is not None:
+            found.of_address.setdefault(entry.address, []).append(claim)
+    return found
 
 
 def carried(lock: Lock, desired: Desired, live: Snapshot | None = None) -> Lock:
