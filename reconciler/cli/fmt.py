@@ -1,4 +1,4 @@
-"""`reconciler fmt`: manifests in their canonical form."""
+"""`reconciler fmt`: rewrites manifests in their canonical form."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
-@click.command(short_help="Lay manifests out in their canonical form.")
+@click.command(short_help="Format manifests.")
 @common.paths_argument
-@click.option("--check", is_flag=True, help="Write nothing; exit 2 when a manifest is not in its canonical form.")
-@click.option("--diff", is_flag=True, help="Write nothing; print what would change, as a patch.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 2 if a manifest is not formatted.")
+@click.option("--diff", is_flag=True, help="Write nothing; print the changes as a patch.")
 def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
-    """Lay out the manifests at PATH (files or folders; by default orgs.yaml, else orgs/) as `import` writes them.
+    """Format the manifests at PATH (files or folders; by default orgs.yaml, else orgs/) as `import` writes them.
 
-    Keys come in the order of the schema, names are sorted, quotes stand where they are needed, and comments stay with
-    what they belong to; what the manifests say is not changed. With - as the only PATH, standard input is laid out on
-    standard output. Nothing is written while one of the files is wrong. Needs neither network nor token.
+    Keys are put in the order of the schema and names are sorted; quotes stay only where they are needed, and comments stay
+    with their entries. The meaning does not change. With - as the only PATH, standard input is formatted to standard
+    output. If one file has an error, no file is written. Needs neither network nor token.
     """
     if STDIN in map(str, paths):
         return _standard_input(paths, check=check, diff=diff)
@@ -42,18 +42,18 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
     if diff:
         _print_diff({name: texts[name] for name in changed}, made)
     elif not changed:
-        click.echo(f"Nothing to change: {len(texts)} manifest{'s' * (len(texts) != 1)} in canonical form.")
+        click.echo(f"Nothing to change: {len(texts)} manifest{'s' * (len(texts) != 1)} formatted already.")
     for name in () if diff else changed:
         if not check:
             path = Path(name)
             common.write_file(path, made[name].decode(), mode=stat.S_IMODE(path.stat().st_mode))
-        click.echo(f"{escape(name)}: {'not in canonical form' if check else 'formatted'}.")
+        click.echo(f"{escape(name)}: {'not formatted' if check else 'formatted'}.")
     return CHANGES if check and changed else DONE
 
 
 def _standard_input(paths: tuple[Path, ...], *, check: bool, diff: bool) -> int:
     if len(paths) > 1:
-        raise UsageError("- is standard input, and stands alone")
+        raise UsageError("- stands for standard input and cannot be combined with other paths")
     texts = {STDIN: sys.stdin.buffer.read()}
     made = _made(texts, [])
     if diff:

@@ -1,4 +1,4 @@
-"""`reconciler offboard`: the patch to the manifests that takes one person out of everything."""
+"""`reconciler offboard`: a patch that removes one person from all manifests."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from reconciler.model.live import Lock
 
 
-@click.command(short_help="Print the patch that takes a person out of everything.")
+@click.command(short_help="Print a patch that removes a person everywhere.")
 @click.argument("person")
 @common.paths_argument
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Print to FILE instead.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE instead.")
 def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
-    """Print, as a patch to the manifests at PATH, what takes PERSON out of all teams, organizations and workspaces.
+    """Print a patch to the manifests at PATH that removes PERSON from all teams, organizations and workspaces.
 
-    PERSON is a name of the manifests, a Pipes handle, or the address of an invitation. `git apply` takes the patch; it
-    changes nothing by itself, and Pipes only once it is reviewed, merged and applied. Needs neither network nor token.
+    PERSON is a name from the manifests, a Pipes handle, or the address of an invitation. Apply the patch with `git apply`;
+    Pipes changes once it is merged and `reconciler apply` has run. Needs neither network nor token.
 
-    Exits 3 where they are the last owner of an organization, or where PERSON means two people.
+    Exits 3 if PERSON is the last owner of an organization, or could mean two people.
     """
     from reconciler.editing.in_place import CannotEditError
-    from reconciler.editing.offboard import leave
+    from reconciler.editing.offboard import take_out
     from reconciler.editing.unified_diff import unified
     from reconciler.manifest.files import read_all
     from reconciler.model.diagnostic import Refusal
@@ -44,9 +44,9 @@ def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
         return REFUSED
     texts, _ = read_all(paths)
     try:
-        made = leave(texts, found.desired, somebody)
+        made = take_out(texts, found.desired, somebody)
     except CannotEditError as error:
-        click.echo(f"Error: there is no patch: {escape(str(error))}", err=True)
+        click.echo(f"Error: no patch can be made: {escape(str(error))}", err=True)
         return ERROR
     if made.refusals:
         click.echo(render_refusals(made.refusals), nl=False, err=True)
@@ -58,7 +58,7 @@ def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
     else:
         click.echo(patch, nl=False)
     if not made.texts:
-        click.echo("Note: nothing is to be taken out; the manifests only state that they are absent", err=True)
+        click.echo("Note: there is nothing to remove; the manifests only state that they are absent", err=True)
     for note in made.notes:
         click.echo(f"Note: {escape(note)}", err=True)
     return DONE
@@ -68,12 +68,12 @@ def _who(person: str, desired: Desired, lock: Lock) -> Somebody | Refusal:
     """Whom the manifests mean. Raises UsageError, with near names, for nobody."""
     from difflib import get_close_matches
 
-    from reconciler.editing.offboard import everybody, who
+    from reconciler.editing.offboard import everyone, people_called
     from reconciler.model.diagnostic import Refusal
 
-    found = who(person, desired, lock)
+    found = people_called(person, desired, lock)
     if not found:
-        near = get_close_matches(person, sorted(everybody(desired)), n=3, cutoff=0.5)
+        near = get_close_matches(person, sorted(everyone(desired)), n=3, cutoff=0.5)
         meant = f"; did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""
         raise UsageError(f"{person} is nowhere in the manifests, by name, handle or address{meant}")
     if len(found) == 1:

@@ -1,4 +1,4 @@
-"""`reconciler import --from-terraform`: what a state says, as manifests and lock file, offline."""
+"""`reconciler import --from-terraform`: writes manifests and lock file from a state, offline."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
-    from reconciler.cli.writing import There
+    from reconciler.cli.writing import Existing
     from reconciler.importing.terraform_state import Org, Person, State
     from reconciler.model.live import Lock
 
 
-def take_over(path: Path, asked: Sequence[str], owner: str | None, there: There, *, suggest_teams: bool) -> None:
+def take_over(path: Path, asked: Sequence[str], owner: str | None, existing: Existing, *, suggest_teams: bool) -> None:
     """Write the organizations of a state (or of those, the `asked`) that no manifest has yet.
 
     Raises ManifestError for a state that is wrong, UsageError, RefusedError where the lock file knows otherwise, and
@@ -29,14 +29,13 @@ def take_over(path: Path, asked: Sequence[str], owner: str | None, there: There,
     chosen = _chosen(state, asked)
     if owner is not None:
         _check_owner(owner)
-    draft = Draft(there)
-    lock = dict(there.lock)
+    draft = Draft(existing)
+    lock = dict(existing.lock)
     for org in chosen:
-        if there.desired is not None and org.handle in there.desired.orgs:
-            place = there.desired.orgs[org.handle].source
+        if existing.desired is not None and org.handle in existing.desired.orgs:
+            place = existing.desired.orgs[org.handle].source
             raise UsageError(
-                f"org {org.handle} is in the manifests already ({place}); `reconciler import {org.handle}` takes over "
-                "what is live"
+                f"org {org.handle} is in the manifests already ({place}); `reconciler import {org.handle}` updates it from Pipes"
             )
         name_of = _names(draft, org, chosen)
         draft.orgs[org.handle] = _described(org, owner, draft, name_of)
@@ -61,10 +60,10 @@ def _chosen(state: State, asked: Sequence[str]) -> list[Org]:
 
 
 def _check_owner(owner: str) -> None:
-    from reconciler.manifest import json_schema as shape
+    from reconciler.manifest import json_schema
 
-    if not shape.matches(shape.schema()["$defs"]["handle"], owner):
-        raise UsageError(f"--owner {owner}: this is no handle")
+    if not json_schema.matches(json_schema.schema()["$defs"]["handle"], owner):
+        raise UsageError(f"--owner {owner}: this is not a handle")
 
 
 def _described(org: Org, owner: str | None, draft: Draft, name_of: Callable[[Person], str]) -> dict[str, Any]:
@@ -74,16 +73,13 @@ def _described(org: Org, owner: str | None, draft: Draft, name_of: Callable[[Per
     if roles and not org.owned:
         if owner is None:
             maker = f" ({org.maker} made it)" if org.maker else ""
-            raise UsageError(
-                f"the state names no owner of {org.handle}{maker}, and nobody else is to be taken for one; say who it is "
-                "with --owner HANDLE"
-            )
+            raise UsageError(f"the state has no owner of {org.handle}{maker}; name one with --owner HANDLE")
         roles[owner] = "owner"
-        draft.notes.append(f"org.{org.handle}/member.{owner}: an owner by --owner, not by the state")
+        draft.notes.append(f"org.{org.handle}/member.{owner}: owner because of --owner; the state does not say so")
     if roles:
         found["members"] = dict(sorted(roles.items()))
     else:
-        draft.notes.append(f"org.{org.handle}: the state has no members of it, so they are left out, and left alone")
+        draft.notes.append(f"org.{org.handle}: the state has no members of it, so the manifest does not manage them")
     if org.spaces:
         found["workspaces"] = {handle: _space(org, handle, roles, draft, name_of) for handle in sorted(org.spaces)}
     return found
@@ -108,7 +104,7 @@ def _space(
         found["members"] = dict(sorted(granted.items()))
     else:
         draft.notes.append(
-            f"org.{org.handle}/workspace.{handle}: the state has no grants in it, so they are left alone"
+            f"org.{org.handle}/workspace.{handle}: the state has no grants in it, so the manifest does not manage them"
         )
     return found
 
@@ -118,7 +114,7 @@ def _names(draft: Draft, org: Org, orgs: Collection[Org]) -> Callable[[Person], 
     from reconciler.model.live import Resource
 
     by_handle = draft.names(org.handle)
-    desired = draft.there.desired
+    desired = draft.existing.desired
     there = desired.people if desired is not None else {}
     handles = {person.handle for one in orgs for person in one.members.values()}
     handles |= {person.handle for one in orgs for space in one.spaces.values() for person in space.grants.values()}

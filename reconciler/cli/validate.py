@@ -1,4 +1,4 @@
-"""`reconciler validate`: the manifests alone, offline."""
+"""`reconciler validate`: checks the manifests, offline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @common.day_option
 @common.output_options
 def command(paths: tuple[Path, ...], day: datetime | None, output: common.Output) -> int:
-    """Read the manifests at PATH (files or folders; by default orgs.yaml, else orgs/) and say all that is wrong with them.
+    """Check the manifests at PATH (files or folders; by default orgs.yaml, else orgs/) and report every problem.
 
     Needs neither network nor token. Where the lock file knows that two names are one person, it says so.
     """

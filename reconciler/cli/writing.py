@@ -1,4 +1,4 @@
-"""Manifests that `import` writes: where they go, what is there already, and how both are kept or changed together."""
+"""Writes the manifests of an `import`: where they go, what exists already, and all of it or nothing."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ SCHEMA = Path("schemas/manifest.schema.json")  # where `reconciler schema` is ke
 
 
 class RefusedError(ReconcilerError):
-    """It is doubtful what is meant, or whether what was read is true (exit status 3)."""
+    """What is meant is ambiguous, or what was read may be incomplete (exit status 3)."""
 
 
 class LeftAloneError(ReconcilerError):
-    """What differs cannot be written (exit status 1)."""
+    """A difference cannot be written (exit status 1)."""
 
 
 # --- where ------------------------------------------------------------------------------------------------------------
@@ -42,8 +42,8 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class There:
-    """The manifests at the target and their lock file, as they are. `desired` is None where there are none."""
+class Existing:
+    """The manifests at the target, and their lock file, as they are now. `desired` is None if there are none."""
 
     target: Target
     texts: Mapping[str, bytes]
@@ -61,19 +61,19 @@ def target(out: Path | None, split: bool) -> Target:
             return Target(Path(DEFAULT_FOLDER), is_folder=True)
         if split:
             raise UsageError(
-                f"--split: {DEFAULT_FILE} is here, and commands without a PATH read nothing else; name a folder with --out"
+                f"--split: {DEFAULT_FILE} exists, and commands without a PATH read only that; name a folder with --out"
             )
         return Target(Path(DEFAULT_FILE), is_folder=False)
     if split and out.exists() and not out.is_dir():
         raise UsageError(f"--split: {out} is a file; name a folder with --out")
     is_folder = split or out.is_dir()
     if not is_folder and out.suffix not in (".yaml", ".yml"):
-        raise UsageError(f"--out {out}: a manifest is named *.yaml or *.yml; with --split it is a folder to be made")
+        raise UsageError(f"--out {out}: a manifest must be named *.yaml or *.yml; to create a folder, use --split")
     return Target(out, is_folder)
 
 
-def there(target: Target) -> There:
-    """Raises ManifestError for manifests or a lock file that are wrong: nothing can be merged into them."""
+def existing(target: Target) -> Existing:
+    """Read them. Raises ManifestError if they have errors: nothing can be merged into them."""
     from reconciler import manifest
     from reconciler.lockfile import file as lockfile
     from reconciler.manifest.files import LOCK_FILE, read_all
@@ -85,46 +85,46 @@ def there(target: Target) -> There:
         desired = manifest.load([target.path], today=day)
         texts, _ = read_all([target.path])
     lock_path = (target.path if target.is_folder else target.path.parent) / LOCK_FILE
-    return There(target, texts, desired, lockfile.read(lock_path), lock_path, day)
+    return Existing(target, texts, desired, lockfile.read(lock_path), lock_path, day)
 
 
-# --- what is to be there -----------------------------------------------------------------------------------------------
+# --- what to write -----------------------------------------------------------------------------------------------------
 
 
 class Draft:
-    """The manifests as they are to be; nothing is written before `save`.
+    """The manifests as they will be; nothing is written before `save`.
 
     `orgs`, `teams` and `people` are new: what a manifest says of each, by name. `compose` puts them into the texts.
     """
 
-    def __init__(self, there: There) -> None:
-        self.there = there
-        self.texts = dict(there.texts)
+    def __init__(self, existing: Existing) -> None:
+        self.existing = existing
+        self.texts = dict(existing.texts)
         self.notes: list[str] = []
         self.orgs: dict[str, dict[str, Any]] = {}
         self.teams: dict[str, Any] = {}
         self.people: dict[str, Any] = {}
 
     def desired(self) -> Desired:
-        """What the texts ask for. Raises LeftAloneError where they are wrong."""
+        """What the texts ask for. Raises LeftAloneError if they have errors."""
         from reconciler.manifest import load_texts
 
         try:
-            return load_texts(self.texts, today=self.there.day)
+            return load_texts(self.texts, today=self.existing.day)
         except ManifestError as error:
             first = error.diagnostics[0]
             where = f"{first.source}: " if first.source is not None else ""
-            raise LeftAloneError(f"what is to be written would be wrong: {where}{first.summary}") from None
+            raise LeftAloneError(f"the result would have an error: {where}{first.summary}") from None
 
     def compose(self, *, suggest_teams: bool) -> None:
-        """Put what is new into the texts: an org into the target's file, else into one of its own."""
+        """Put what is new into the texts: each org into the target file, or into a file of its own."""
         if suggest_teams:
             from reconciler.importing.suggested_teams import suggested
 
             known = self.desired().teams if self.texts else {}
             self.teams, self.orgs = suggested(self.orgs, known)
-            self.notes += [f"team/{name}: suggested; give it the name that you use" for name in self.teams]
-        target = self.there.target
+            self.notes += [f"team/{name}: a suggested team; rename it as you like" for name in self.teams]
+        target = self.existing.target
         for section, found in (("people", self.people), ("teams", self.teams)):
             if found:
                 file = (target.path / f"{section}.yaml" if target.is_folder else target.path).as_posix()
@@ -146,13 +146,13 @@ class Draft:
             for name, data in found.items():
                 self.insert(file, (section,), name, data)
         elif Path(file).exists():
-            raise LeftAloneError(f"{file} is there and is not read as a manifest")
+            raise LeftAloneError(f"{file} exists, but is not read as a manifest")
         else:
             schema = Path(os.path.relpath(SCHEMA, Path(file).parent)).as_posix()
             self.texts[file] = write.document({section: found}, schema)
 
     def insert(self, file: str, path: tuple[str, ...], name: str, data: Any) -> None:
-        """Add an entry to a text. Raises LeftAloneError where no edit in place does it."""
+        """Add an entry to a text. Raises LeftAloneError if that cannot be done in place."""
         from reconciler.editing.in_place import CannotEditError
         from reconciler.importing import write
 
@@ -162,12 +162,12 @@ class Draft:
             raise LeftAloneError(f"{file}: {'.'.join((*path, name))} cannot be added: {error}") from None
 
     def names(self, org: str) -> Callable[[Resource], str]:
-        """What the manifests call a person: by the name of their handle, or of the id that an invitation answered with."""
-        people = self.there.desired.people if self.there.desired is not None else {}
+        """What the manifests call a person: found by handle, or by the id that the invitation was answered with."""
+        people = self.existing.desired.people if self.existing.desired is not None else {}
         by_handle = {person.handle: person.name for person in reversed(people.values()) if person.handle}
         by_id = {
             entry.id: name
-            for address, entry in self.there.lock.items()
+            for address, entry in self.existing.lock.items()
             if (name := address.partition("/member.")[2]) in people and people[name].handle is None
         }
 
@@ -175,15 +175,15 @@ class Draft:
             name = by_handle.get(row.handle) or by_id.get(row.id) or row.handle
             if name == row.handle and name in people and people[name].handle != name:
                 raise LeftAloneError(
-                    f"org.{org}: the handle {name} is live, and `people:` uses that name for somebody else; "
-                    f"give {name} another name there first"
+                    f"org.{org}: {name} is a live handle, but `people:` uses that name for somebody else; "
+                    f"rename {name} there first"
                 )
             return name
 
         return name_of
 
     def fitting(self, name: str, data: dict[str, Any]) -> None:
-        """Take out the attributes whose live value no manifest can hold: what is left out is left alone."""
+        """Leave out attributes whose live value a manifest cannot hold."""
         if _problem({name: data}) is not None:
             self._fit(name, data, "org", lambda inner: {name: inner})
 
@@ -198,7 +198,7 @@ class Draft:
             if child is None:
                 why = _problem(around({key: part[key]}))
                 if why is not None:
-                    self.notes.append(f"{key} of {where} is left out, and left alone: {why}")
+                    self.notes.append(f"{key} of {where} is not written and not managed: {why}")
                     del part[key]
             elif not child.names_people and child.lists_handles_of is None:
                 for handle, inner in part[key].items():
@@ -216,23 +216,23 @@ class Draft:
         for note in self.notes:
             click.echo(f"Note: {escape(note)}", err=True)
         for file in sorted(self.texts):
-            before, data = self.there.texts.get(file), self.texts[file]
+            before, data = self.existing.texts.get(file), self.texts[file]
             if data != before:
                 path = Path(file)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
                 common.write_file(path, data.decode(), mode=mode)
                 click.echo(f"{escape(file)}: {'written' if before is None else 'changed'}.")
-        is_new = not self.there.lock_path.exists()
-        if is_new or lock != self.there.lock:
-            lockfile.write(self.there.lock_path, lock)
-            click.echo(f"{escape(str(self.there.lock_path))}: {'written' if is_new else 'changed'}.")
-        elif self.texts == self.there.texts:
-            click.echo("Nothing to change: the manifests say what is live.")
+        is_new = not self.existing.lock_path.exists()
+        if is_new or lock != self.existing.lock:
+            lockfile.write(self.existing.lock_path, lock)
+            click.echo(f"{escape(str(self.existing.lock_path))}: {'written' if is_new else 'changed'}.")
+        elif self.texts == self.existing.texts:
+            click.echo("Nothing to change: the manifests match Pipes.")
 
 
 def _problem(orgs: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """What is wrong with a manifest of these orgs; None where nothing is."""
+    """What is wrong with a manifest of these orgs; None if nothing is."""
     from reconciler.importing import write
     from reconciler.manifest import load_texts
 

@@ -1,10 +1,10 @@
-"""The canonical form of a manifest: one order, one way to quote and to indent, and every comment where it belongs.
+"""The canonical form of a manifest: one order, one way to quote and to indent, and every comment with its entry.
 
-libyaml's events give the places, and the comments are what lies between its tokens. ruamel.yaml's round trip is not used
-here: it hangs a comment on the token before it, so that sorting entries would move comments to their neighbours.
+libyaml's events give the places; comments are what lies between its tokens. ruamel.yaml's round trip is not used: it attaches
+a comment to the token before it, so that sorting entries would move comments to their neighbours.
 
-A comment line belongs to the entry below it, or, indented like the entries above it, to the end of their section; a
-comment beside something belongs to that. Nobody sees a result that has not been read again and found to say the same.
+A comment line belongs to the entry below it or, if it is indented like the entries above it, to the end of their section. A
+comment beside something belongs to that. The result is read again, and returned only if it means the same.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from reconciler.editing.in_place import WIDTH, scalar
-from reconciler.manifest import json_schema as shape
+from reconciler.manifest import json_schema
 from reconciler.manifest.check import Gaps, check
 from reconciler.manifest.document import BREAK, is_special, read
 from reconciler.model.diagnostic import Diagnostic, Source
@@ -27,7 +27,7 @@ from reconciler.model.errors import ManifestError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.manifest.json_schema import Path_
+    from reconciler.manifest.json_schema import KeyPath
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9:.]+(?:[Zz]|[+-][0-9]{2}:[0-9]{2}))?")
 _EDITOR = re.compile(r"#\s*yaml-language-server:")
@@ -40,21 +40,21 @@ def canonical(name: str, data: bytes) -> bytes:
     Raises ManifestError for a file that is wrong by itself. What other files say is not looked at: `name` is only what
     errors call it.
     """
-    data_before = _plain(_read(name, data))
+    data_before = _as_data(_read(name, data))
     text = data.decode().removeprefix("\ufeff")
     tree = _Tree(text)
     made = _Writer(tree, data_before).text()
     newline = "\r\n" if "\r\n" in text else "\n"
     result = made.replace("\n", newline).encode()
     try:
-        same = _meaning(_plain(_read(name, result))) == _meaning(data_before) and _Tree(made).told == tree.told
+        same = (
+            _meaning(_as_data(_read(name, result))) == _meaning(data_before) and _Tree(made).comments == tree.comments
+        )
     except ManifestError:
         same = False
     if not same:
-        fact = "this is left as it is: laid out anew it would not say the same, or lose a comment"
-        raise ManifestError(
-            [Diagnostic("error", fact, Source(name, 1), "write its aliases out, or lay it out by hand")]
-        )
+        fact = "this file is left as it is: formatting would change its meaning or lose a comment"
+        raise ManifestError([Diagnostic("error", fact, Source(name, 1), "write its aliases out, or format it by hand")])
     return result
 
 
@@ -73,10 +73,10 @@ def _meaning(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "teams": teams}
 
 
-def _plain(value: Any) -> Any:
+def _as_data(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+        return {key: _as_data(inner) for key, inner in value.items()}
+    return [_as_data(inner) for inner in value] if isinstance(value, list) else value
 
 
 # --- what stands where ------------------------------------------------------------------------------------------------
@@ -84,19 +84,25 @@ def _plain(value: Any) -> Any:
 
 @dataclass(slots=True, eq=False)
 class _Node:
-    """A value as it was written. `target` is what an alias repeats; `raw` are the lines of a `|` or `>` text."""
+    """A value as written."""
 
     kind: str  # scalar | map | list | alias
+
+    # Where it is, in characters of the text
     start: int
     end: int
-    line: int
-    value: str = ""
+    line: int  # from 0
+
+    # How it is written
+    value: str = ""  # of a scalar
     style: str = ""  # of a scalar; `{` for a collection in flow style
     anchor: str = ""
+    raw: tuple[str, ...] = ()  # the lines of a `|` or `>` text
+
+    # What is in it
     entries: list[_Entry] = field(default_factory=list)
-    tail: list[str] = field(default_factory=list)
-    target: _Node | None = None
-    raw: tuple[str, ...] = ()
+    tail: list[str] = field(default_factory=list)  # the comments at its end
+    target: _Node | None = None  # what an alias repeats
 
     @property
     def itself(self) -> _Node:
@@ -105,18 +111,23 @@ class _Node:
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A key with its value, or an item of a list, and its comments: `""` is an empty line."""
+    """A key with its value, or an item of a list, and its comments."""
 
-    key: _Node | None
+    # What it is
+    key: _Node | None  # None for an item
     value: _Node
-    inside: _Node
-    above: _Entry | None
-    start: int
-    line: int
+    inside: _Node  # the mapping or list that it is in
+    above: _Entry | None  # the entry whose value that is
+
+    # Where it begins: at its key or dash
+    start: int  # in characters of the text
+    line: int  # from 0
     column: int
-    depth: int
-    head: list[str] = field(default_factory=list)
-    side: list[str] = field(default_factory=list)
+    depth: int  # how many entries it is in
+
+    # Its comments; "" is an empty line
+    head: list[str] = field(default_factory=list)  # on the lines above it
+    side: list[str] = field(default_factory=list)  # beside it
 
     @property
     def end(self) -> int:
@@ -124,7 +135,7 @@ class _Entry:
 
 
 class _Tree:
-    """A document's nodes with its comments hung on them. `told` counts the comments."""
+    """A document's nodes with its comments attached to them; `comments` counts those."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -138,10 +149,10 @@ class _Tree:
         self._names: Counter[str] = Counter()
         self._events: Iterator[Any] = iter(yaml.parse(text, Loader=yaml.CBaseLoader))
         self.root = self._document()
-        comments = sorted([*self._comments(), *self.asides])
-        self.told = Counter(comment for _, comment in comments)
+        found = sorted([*self._comments(), *self.asides])
+        self.comments = Counter(comment for _, comment in found)
         self._gaps = {n for n in range(1, len(self.lines)) if not self.lines[n - 1].strip()}
-        own = self._hang(comments)
+        own = self._hang(found)
         self._empty_lines(own)
         self._tidy()
 
@@ -327,7 +338,7 @@ class _Writer:
         lines = [*self.tree.header, *self._block(self.tree.root, (), 0)]
         return "".join(f"{line}\n" for line in lines)
 
-    def _block(self, node: _Node, path: Path_, indent: int) -> Iterator[str]:
+    def _block(self, node: _Node, path: KeyPath, indent: int) -> Iterator[str]:
         """The lines of a collection, an entry after the other, with their comments and those at its end."""
         margin = " " * indent
         for n, (key, entry) in enumerate(_ordered(node, path)):
@@ -337,7 +348,7 @@ class _Writer:
             yield from self._entry(begun, entry, (*path, key), indent + 2)
         yield from (margin + line if line else "" for line in node.tail)
 
-    def _entry(self, begun: str, entry: _Entry, path: Path_, indent: int) -> Iterator[str]:
+    def _entry(self, begun: str, entry: _Entry, path: KeyPath, indent: int) -> Iterator[str]:
         side = f"  {entry.side[0]}" if entry.side else ""
         node = entry.value.itself
         before = set(self.written)
@@ -357,7 +368,7 @@ class _Writer:
             yield f"{begun}{side}"
             yield from self._block(node, path, indent)
 
-    def _inline(self, node: _Node, path: Path_) -> str | None:
+    def _inline(self, node: _Node, path: KeyPath) -> str | None:
         """A value in one line; None where comments, or a text of several lines, are in it."""
         if node in self.written:
             return f"*{node.anchor}"
@@ -376,19 +387,19 @@ class _Writer:
             parts.append(f"{scalar(key)}: {text}" if node.kind == "map" else text)
         return anchor + ("{%s}" if node.kind == "map" else "[%s]") % ", ".join(parts)
 
-    def _scalar(self, node: _Node, path: Path_) -> str:
+    def _scalar(self, node: _Node, path: KeyPath) -> str:
         value = self.data
         for step in path:
             value = value[step]
         if not node.style and is_special(node.value) and node.anchor:
             return node.value or "null"  # an alias may mean something else by it
         if isinstance(value, str):
-            dated = any(part.get("format", "").startswith("date") for part in shape.at(path))
+            dated = any(part.get("format", "").startswith("date") for part in json_schema.at(path))
             return value if dated and _MOMENT.fullmatch(value) else scalar(value)
         return scalar(value)
 
 
-def _ordered(node: _Node, path: Path_) -> list[tuple[Any, _Entry]]:
+def _ordered(node: _Node, path: KeyPath) -> list[tuple[Any, _Entry]]:
     """The entries with their keys: names sorted, our own words in the order of the schema, lists as they are.
 
     The order of a team's people means nothing, and is sorted.
@@ -397,8 +408,8 @@ def _ordered(node: _Node, path: Path_) -> list[tuple[Any, _Entry]]:
         items = list(enumerate(node.entries))
         return sorted(items, key=lambda item: item[1].value.itself.value) if path[0] == "teams" else items
     pairs = [(entry.key.itself.value, entry) for entry in node.entries if entry.key is not None]
-    parts = shape.at(path)
-    if any(shape.is_map(part) for part in parts):
+    parts = json_schema.at(path)
+    if any(json_schema.is_map(part) for part in parts):
         return sorted(pairs, key=lambda pair: pair[0])
     words = [word for part in parts for word in part.get("properties", ())]
     places = {word: n for n, word in enumerate(words)}
@@ -406,7 +417,7 @@ def _ordered(node: _Node, path: Path_) -> list[tuple[Any, _Entry]]:
     return sorted(pairs, key=lambda pair: places.get(pair[0], len(places)))
 
 
-def _is_short(node: _Node, path: Path_) -> bool:
+def _is_short(node: _Node, path: KeyPath) -> bool:
     """Whether a mapping stands in one line: who somebody is, what an entry says, or that something is absent."""
     if (
         not node.entries

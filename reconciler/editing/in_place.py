@@ -1,8 +1,8 @@
-"""Edits of a manifest's text in place: of only the lines that they concern.
+"""Edits a manifest's text in place: only the lines that an edit concerns change.
 
-The places come from libyaml's own nodes, and everything else keeps its bytes. (A round trip through ruamel.yaml keeps
-comments too, and yet lays out anew what nobody asked for: it wraps long lines, indents by its own measure and writes
-`null` as nothing.) Who edits proves the result: it is read again before anybody sees it.
+The places come from libyaml's nodes; everything else keeps its bytes. (A round trip through ruamel.yaml keeps comments too,
+but reformats lines that nobody edited: it wraps long ones, indents by its own measure and writes `null` as nothing.) Callers
+read the result again before anybody sees it.
 """
 
 from __future__ import annotations
@@ -27,21 +27,24 @@ _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 class CannotEditError(Exception):
-    """No edit does it; the text is the reason."""
+    """The edit cannot be made in place; the text is the reason."""
 
 
 @dataclass(slots=True)
 class Section:
-    """One mapping of a file, and what is to become of its entries. `colon` is the place behind its key's colon."""
+    """One mapping of a file, and the edits to make in it."""
 
+    # Where it is
     file: File
-    path: tuple[str, ...]
+    path: tuple[str, ...]  # the keys that lead to it
     node: yaml.MappingNode
-    colon: int | None
-    inserted: dict[str, str] = field(default_factory=dict)
+    colon: int | None  # the place after the colon of its own key; None for the whole file
+
+    # The edits, by key
+    inserted: dict[str, str] = field(default_factory=dict)  # the text of each new value
     removed: set[str] = field(default_factory=set)
-    replaced: dict[str, str] = field(default_factory=dict)
-    renamed: dict[str, str] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)  # the text of each changed value
+    renamed: dict[str, str] = field(default_factory=dict)  # the text of each changed key
 
     @property
     def keys(self) -> list[str]:
@@ -55,14 +58,14 @@ class Section:
         for k, v in self.node.value:
             if k.value == name:
                 return v
-        raise CannotEditError(f"`{name}` does not stand where it was read")
+        raise CannotEditError(f"`{name}` is not where it was read")
 
     def inside(self, name: str) -> Section:
         return self.file.section((*self.path, name))
 
     def insert(self, name: str, text: str) -> None:
         if name in self.keys and name not in self.removed:
-            raise CannotEditError(f"`{name}` is written there already")
+            raise CannotEditError(f"`{name}` is there already")
         self.inserted[name] = text
 
     def remove(self, name: str) -> None:
@@ -93,7 +96,7 @@ class Section:
         yield from self._in_flow(pairs) if self.node.flow_style else self._in_block(pairs)
 
     def _like(self, old: yaml.Node | None, text: str) -> str:
-        """A key in the quotes that its neighbours have: a manifest may be JSON."""
+        """A key in the quotes of its neighbours: a manifest may be JSON."""
         model = old if old is not None else (self.node.value[0][0] if self.node.value else None)
         quoted = getattr(model, "style", None) == '"' and not text.startswith('"')
         return json.dumps(text) if quoted else text
@@ -149,15 +152,18 @@ class Section:
 
 @dataclass(slots=True)
 class Items:
-    """One list of a file, and which of its texts are to go or to come. `colon` is the place behind its key's colon."""
+    """One list of texts in a file, and the edits to make in it."""
 
+    # Where it is
     file: File
-    path: tuple[str, ...]
+    path: tuple[str, ...]  # the keys that lead to it
     node: yaml.SequenceNode
-    colon: int
-    quoted: bool = False  # its key is: a manifest may be JSON
+    colon: int  # the place after the colon of its own key
+    quoted: bool = False  # whether its key is in quotes: a manifest may be JSON
+
+    # The edits
     removed: set[str] = field(default_factory=set)
-    inserted: dict[str, None] = field(default_factory=dict)
+    inserted: dict[str, None] = field(default_factory=dict)  # in order
 
     @property
     def values(self) -> list[str]:
@@ -169,12 +175,12 @@ class Items:
 
     def insert(self, value: str) -> None:
         if value in self.values and value not in self.removed:
-            raise CannotEditError(f"`{value}` is written there already")
+            raise CannotEditError(f"`{value}` is there already")
         self.inserted[value] = None
 
     def remove(self, value: str) -> None:
         if value not in self.values:
-            raise CannotEditError(f"`{value}` does not stand where it was read")
+            raise CannotEditError(f"`{value}` is not where it was read")
         if any(item.value == value and item.start_mark.index < self.colon for item in self.node.value):
             raise CannotEditError(f"`{value}` is written through an alias")
         self.removed.add(value)
@@ -209,7 +215,7 @@ class Items:
             yield start, end, ""
 
     def _like(self, value: str) -> str:
-        """A text in the quotes that its neighbours have: a manifest may be JSON."""
+        """A text in the quotes of its neighbours: a manifest may be JSON."""
         text = scalar(value)
         quoted = any(item.style == '"' for item in self.node.value) or self.quoted
         return json.dumps(value) if quoted and not text.startswith('"') else text
@@ -260,7 +266,7 @@ class File:
         return self.text.index(":", k.end_mark.index) + 1
 
     def section(self, path: tuple[str, ...]) -> Section:
-        """The mapping at a path. Raises CannotEditError where there is none, or where it stands elsewhere than it seems."""
+        """The mapping at a path. Raises CannotEditError if there is none, or if it is written elsewhere."""
         if path in self.sections:
             return self.sections[path]
         node, colon = self.root, None
@@ -286,7 +292,7 @@ class File:
         return found
 
     def items(self, path: tuple[str, ...]) -> Items:
-        """The list at a path. Raises CannotEditError where there is none, or where it stands elsewhere than it seems."""
+        """The list at a path. Raises CannotEditError if there is none, or if it is written elsewhere."""
         if path not in self.lists:
             section = self.section(path[:-1])
             node, k = section.value(path[-1]), next(k for k, _ in section.node.value if k.value == path[-1])

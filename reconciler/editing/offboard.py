@@ -48,12 +48,12 @@ class Leaving:
     notes: list[str] = field(default_factory=list)
 
 
-def who(asked: str, desired: Desired, lock: Lock) -> list[Somebody]:
+def people_called(asked: str, desired: Desired, lock: Lock) -> list[Somebody]:
     """Whom a name, a Pipes handle or an address can mean, as far as the manifests and the lock file know.
 
     None for nobody; more than one where it is one person's name and another one's handle.
     """
-    marks = {name: _marks(name, desired, lock) for name in everybody(desired)}
+    marks = {name: _marks(name, desired, lock) for name in everyone(desired)}
     found: list[Somebody] = []
     for first in ({f"name {asked}"}, {f"handle {asked}"}, {f"email {asked.lower()}"}):
         grown, names = set(first), set[str]()
@@ -81,7 +81,7 @@ def _marks(name: str, desired: Desired, lock: Lock) -> set[str]:
     return found | ({f"email {person.email.lower()}"} if person.email is not None else set())
 
 
-def everybody(desired: Desired) -> set[str]:
+def everyone(desired: Desired) -> set[str]:
     """Every name of a person that the manifests use anywhere."""
     found = set(desired.people) | {name for people in desired.teams.values() for name in people}
     for _, node in _people(desired):
@@ -109,7 +109,7 @@ def _people(desired: Desired) -> Iterator[tuple[str, Node]]:
 # --- leaving ----------------------------------------------------------------------------------------------------------
 
 
-def leave(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -> Leaving:
+def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -> Leaving:
     """Take somebody out of the manifests `texts`, which ask for `desired`.
 
     Raises CannotEditError where no edit in place does it, or where it would do anything else.

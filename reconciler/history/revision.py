@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from reconciler.lockfile import file as lockfile
-from reconciler.manifest import logos as picture
+from reconciler.manifest import logos
 from reconciler.manifest.document import shown
 from reconciler.manifest.files import DEFAULT_FILE, DEFAULT_FOLDER, LOCK_FILE, MAX_BYTES, lock_path, read_all
 from reconciler.model.diagnostic import Diagnostic, Source
@@ -87,10 +87,10 @@ def working(paths: Sequence[Path] = ()) -> dict[str, bytes]:
     return found
 
 
-def pictures(revision_or_folder: str) -> picture.Reader:
+def pictures(revision_or_folder: str) -> logos.Reader:
     """What reads the logos beside manifests that `texts` gave: as they stood there, and below their folders only."""
     if is_folder(revision_or_folder):
-        return picture.read
+        return logos.read
 
     def read(manifest: str, path: str) -> bytes:
         folder = Path(manifest).parent
@@ -98,14 +98,12 @@ def pictures(revision_or_folder: str) -> picture.Reader:
         with _tree(revision_or_folder) as tree:
             base, entry = tree.find(folder), tree.find(folder / path)
             if entry is None or base is None:
-                raise picture.PictureError(
-                    f"there is no such file at {shown(revision_or_folder)}, or it leads out of it"
-                )
+                raise logos.PictureError(f"there is no such file at {shown(revision_or_folder)}, or it leads out of it")
             if base.path and not entry.path.startswith(f"{base.path}/"):
-                raise picture.PictureError(picture.OUTSIDE)
+                raise logos.PictureError(logos.OUTSIDE)
             data = tree.read(path, entry, problems)
         if data is None:
-            raise picture.PictureError(problems[0].summary)
+            raise logos.PictureError(problems[0].summary)
         return data
 
     return read
@@ -198,15 +196,18 @@ class _CircleError(Exception):
 
 @dataclass(slots=True)
 class _Tree:
-    """A revision's tree, read object by object. `prefix` is the current folder below the top."""
+    """A revision's tree, read object by object."""
 
-    revision: str
-    root: str
-    top: Path
-    prefix: str
+    # Which tree
+    revision: str  # as asked for
+    root: str  # the id of the tree
+    top: Path  # the folder of the working tree
+    prefix: str  # the current folder, below that
+
+    # The running `git cat-file`
     ask: IO[bytes]
     answer: IO[bytes]
-    known: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    known: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)  # trees that were read, by id
 
     def default(self) -> tuple[Path, ...]:
         """What a run without paths is about."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LONGEST = 100  # characters of a variable's name
 
 
-class Noted(dict[str, Any]):
+class Commented(dict[str, Any]):
     """A mapping of a manifest with the lines of the comment above its key, and what is to be said of it."""
 
     def __init__(self, found: Mapping[str, Any], lines: Iterable[str] = (), note: str | None = None) -> None:
@@ -36,13 +36,13 @@ class Noted(dict[str, Any]):
 def notes_in(data: Mapping[str, Any]) -> Iterator[str]:
     """What is to be said of the mappings below `data`."""
     for value in data.values():
-        if isinstance(value, Noted) and value.note is not None:
+        if isinstance(value, Commented) and value.note is not None:
             yield value.note
         if isinstance(value, dict):
             yield from notes_in(value)
 
 
-class Unshown:
+class HiddenSecrets:
     """The references of one run. No two places get one variable: it would send one account's secret to another.
 
     `lock` says what was sent last, where this tool did it. `untold` gathers the addresses of what was written without
@@ -60,7 +60,7 @@ class Unshown:
 
     def config(
         self, address: str, have: Resource, names: tuple[str, ...], config: Any, folder: str
-    ) -> Noted | str | None:
+    ) -> Commented | str | None:
         """The `config` of the object at this address, below the handles `names`, in a manifest in `folder`.
 
         None where nothing is shown, and the reason where what is written could not be whole.
@@ -96,9 +96,9 @@ class Unshown:
             )
         made = dict(sorted({**made, **known}.items()))
         if told and not fresh:
-            return Noted(made)
+            return Commented(made)
         self.untold.add(address)
-        return Noted(made, (*_ask(fresh), *_DOUBT), _note(address, fresh) + _WAY_ON)
+        return Commented(made, (*_ask(fresh), *_DOUBT), _note(address, fresh) + _WAY_ON)
 
     def _known(self, address: str, id: str, folder: str) -> dict[str, str] | None:  # noqa: A002
         """Place -> reference, as it was sent last; None where the lock file does not tell of all."""

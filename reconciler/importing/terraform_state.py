@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.importing.write import DEEDS
+from reconciler.importing.write import ONE_TIME
 from reconciler.kinds import KINDS, grant, member
 from reconciler.kinds.kind import same_value
-from reconciler.manifest import json_schema as shape
+from reconciler.manifest import json_schema
 from reconciler.manifest.document import shown
 from reconciler.manifest.files import MAX_BYTES
 from reconciler.model.diagnostic import Diagnostic, Source
@@ -60,13 +60,15 @@ class Space:
 
 @dataclass(slots=True)
 class Org:
-    """An organization of the state, people by their handles or addresses; `place` is None where only others name it."""
+    """An organization of the state."""
 
     handle: str
     attrs: dict[str, Any] = field(default_factory=dict)
     id: str = ""
-    place: str | None = None
-    maker: str = ""
+    place: str | None = None  # where it is in the state; None if only other resources name it
+    maker: str = ""  # who created it
+
+    # What is in it; people by handle or address
     members: dict[str, Person] = field(default_factory=dict)
     spaces: dict[str, Space] = field(default_factory=dict)
 
@@ -247,10 +249,11 @@ class _Reader:
         value = one.attrs.get(attribute)
         if value in (None, "") and len(one.parts) > at:
             value = one.parts[at]
-        if isinstance(value, str) and shape.matches(shape.schema()["$defs"][definition], value):
+        if isinstance(value, str) and json_schema.matches(json_schema.schema()["$defs"][definition], value):
             return value
         self._wrong(
-            one, f"`{attribute}` is {shown(json.dumps(value))}, and no {shape.schema()['$defs'][definition]['title']}"
+            one,
+            f"`{attribute}` is {shown(json.dumps(value))}, and no {json_schema.schema()['$defs'][definition]['title']}",
         )
         return None
 
@@ -260,8 +263,8 @@ class _Reader:
         handle = self.handles.get(identifier) or self.handles.get(named)
         if handle is None:
             candidates = [named, *(one.parts[:1] if len(one.parts) > 1 else [])]
-            pattern = shape.schema()["$defs"]["handle"]
-            handle = next((name for name in candidates if name and shape.matches(pattern, name)), None)
+            pattern = json_schema.schema()["$defs"]["handle"]
+            handle = next((name for name in candidates if name and json_schema.matches(pattern, name)), None)
         if handle is None:
             self._wrong(one, "it does not say in which organization it is", "add its pipes_organization to the state")
             return None
@@ -273,14 +276,14 @@ class _Reader:
 
     def _person(self, one: _Instance, roles: str) -> Person | None:
         role = one.attrs.get("role")
-        if not isinstance(role, str) or role not in shape.ranks(roles):
-            known = ", ".join(shape.ranks(roles))
+        if not isinstance(role, str) or role not in json_schema.ranks(roles):
+            known = ", ".join(json_schema.ranks(roles))
             self._wrong(one, f"the role is {shown(json.dumps(role))}", f"the roles are {known}")
             return None
         handle, email = one.text("user_handle"), one.text("email")
         if not handle and email:
-            pattern = shape.schema()["$defs"]["person"]["properties"]["email"]
-            if not shape.matches({"maxLength": 254, **pattern}, email):
+            pattern = json_schema.schema()["$defs"]["person"]["properties"]["email"]
+            if not json_schema.matches({"maxLength": 254, **pattern}, email):
                 self._wrong(one, "`email` is no address that an invitation can go to")
                 return None
             return Person(role, one.text("user_id"), one.place, "", email)
@@ -309,7 +312,10 @@ def _attributes(kind: str, one: _Instance) -> dict[str, Any]:
     return {
         a.name: one.attrs[a.name]
         for a in KINDS[kind].attributes
-        if a.settable and a.name not in DEEDS and not same_value(one.attrs.get(a.name), None) and one.attrs[a.name] != 0
+        if a.settable
+        and a.name not in ONE_TIME
+        and not same_value(one.attrs.get(a.name), None)
+        and one.attrs[a.name] != 0
     }
 
 

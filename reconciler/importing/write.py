@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.editing.in_place import WIDTH, CannotEditError, File, last_line, scalar
 from reconciler.importing import folders
-from reconciler.importing.hidden_secrets import Noted
+from reconciler.importing.hidden_secrets import Commented
 from reconciler.kinds import children_of, grant, logo, member, named_below, org
 from reconciler.kinds.kind import same_value
 from reconciler.model import address as addresses
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from reconciler.editing.in_place import Section
-    from reconciler.importing.hidden_secrets import Unshown
+    from reconciler.importing.hidden_secrets import HiddenSecrets
     from reconciler.kinds.kind import Kind
     from reconciler.model.live import Resource
 
 # a deed, not a state: copied to another org, or to one that is made anew, it would end tokens that nobody meant
-DEEDS = frozenset({"token_min_issued_at"})
+ONE_TIME = frozenset({"token_min_issued_at"})
 
 
-class Scribe:
+class OrgWriter:
     """Describes one live org, which has its members, its workspaces and all that is below them.
 
     `name_of` gives the name that the manifests use for a person's row. `folder` is where the manifest will be. `notes` gathers
@@ -38,14 +38,14 @@ class Scribe:
         self,
         live: Resource,
         name_of: Callable[[Resource], str],
-        unshown: Unshown,
+        hidden_secrets: HiddenSecrets,
         folder: str,
         keys: Collection[str] = (),
     ) -> None:
         self.live = live
         self.notes: list[str] = []
         self._name_of = name_of
-        self._unshown = unshown
+        self._unshown = hidden_secrets
         self._folder = folder
         self._folders, self._unwritten = folders.writable(live, keys)
         self._address = addresses.join(None, org.KIND.name, live.handle)
@@ -155,7 +155,9 @@ def _attributes(kind: Kind, live: Resource) -> dict[str, Any]:
     return {
         attribute.name: live.attrs[attribute.name]
         for attribute in kind.attributes
-        if attribute.settable and attribute.name not in DEEDS and not same_value(live.attrs.get(attribute.name), None)
+        if attribute.settable
+        and attribute.name not in ONE_TIME
+        and not same_value(live.attrs.get(attribute.name), None)
     }
 
 
@@ -214,7 +216,7 @@ def _below(file: File, section: Section, name: str, value: Any) -> bytes:
 def _block(data: Mapping[str, Any], indent: int = 0, *, people: bool = False) -> Iterator[str]:
     """Lines as `canonical` would leave them; `indent` is where they will stand. `people`: who somebody is, in one line."""
     for key, value in data.items():
-        if isinstance(value, Noted):
+        if isinstance(value, Commented):
             yield from (f"# {line}" for line in value.lines)
         if people:
             yield f"{scalar(key)}: {_flow(value)}"

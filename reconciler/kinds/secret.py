@@ -1,10 +1,14 @@
-"""Secrets in what is sent: how a manifest refers to one, what looks like one, and how each is shown.
+"""Secrets in configurations: how a manifest refers to one, what may be one, and how each is shown.
 
 A manifest, a plan, a journal and a log hold the reference, never the value. Only `reconciler.apply.secrets` reads values.
+`may_be_secret` is the one judgement: validation refuses such a literal, `import` replaces it with a reference, and reports
+print `(sensitive)` in its place. It takes a harmless value for a secret rather than print a secret.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,33 +20,55 @@ SENSITIVE = "(sensitive)"
 FIELD = "config"
 
 REFERENCE = re.compile(r"\$\{(env|file):([^{}\x00-\x1f]+)\}")
-NAME = re.compile(r"(?i)secret|token|passw(?:or)?d|private_?key|access_?key|credential")
-# the id of an AWS access key (IAM User Guide, "Understanding unique ID prefixes")
-AWS_KEY = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])")
-# what would hand this tool's own credentials, or those of the job that it runs in, to whoever can read a connection
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# variables with this tool's own credentials, or those of its CI job: whoever can read a connection would get them
 OWN = frozenset(
     ("PIPES_TOKEN", "STEAMPIPE_CLOUD_TOKEN", "RECONCILER_FINGERPRINT_KEY", "GITHUB_TOKEN", "GH_TOKEN", "CI_JOB_TOKEN",
      "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 )  # fmt: skip
 
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
 Path = tuple[str | int, ...]
 
-# what `may_be_secret` goes by beyond that: words of names, and forms of values
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+# names of secrets, wherever in a key they stand
+_NAME = re.compile(
+    r"(?i)secret|token|passw(?:or)?d|private_?key|access_?key|credential|(?:api|app)[_-]?key|webhook|conn(?:ection)?_?str"
+)
+# the same as whole words of a key: `key` is in `ssh_key` and `apiKey`, not in `monkey`
 _WORDS = frozenset(
     ("apikey", "appkey", "auth", "authorization", "bearer", "cert", "certificate", "cookie", "dsn", "jwt", "key", "keys",
-     "otp", "pass", "passphrase", "pat", "pem", "pin", "pwd", "session", "signature")
+     "mnemonic", "otp", "pass", "passphrase", "passcode", "pat", "pem", "pin", "psk", "pwd", "sas", "session", "sig",
+     "signature")
 )  # fmt: skip
-_FORMS = re.compile(
-    r"-----BEGIN|://[^/\s@]*:[^/\s]*@|(?i:\b(?:password|pwd|secret|token|accountkey|sharedaccesskey|key)=)"
-    r"|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk[-_]|tpt_|AIza|ya29\.|eyJ|hvs\.|npm_|pypi-|SG\.|dop_v1_)"
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_NO_PASS = frozenset(("bypass", "compass", "encompass", "overpass", "surpass", "trespass", "underpass"))
+# what a key with such a word is about when it ends so: `token_path` is where a token is, `session_duration` how long
+_ABOUT = frozenset(
+    ("algorithm", "at", "count", "duration", "enabled", "expiry", "file", "filename", "format", "length", "method", "mode", "path",
+     "policy", "region", "size", "timeout", "ttl", "type", "version")
+)  # fmt: skip
+
+# Every pattern here meets text of any length from Pipes: none may look at a character more than a few times.
+# the id of an AWS access key (IAM User Guide, "Understanding unique ID prefixes")
+AWS_KEY = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])")
+# what services begin their tokens with, so that they can be found
+_ISSUED = re.compile(
+    r"-----BEGIN|AGE-SECRET-KEY-|(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|glptt-|xox[a-z]-|xapp-|tpt_|AIza|ya29\.|hv[bs]\."
+    r"|npm_|pypi-|SG\.|do[op]_v1_|hf_|shp(?:at|ss)_|dckr_pat_|lin_api_|ATATT|ATCTT|NRAK-|PMAK-|figd_|glsa_|whsec_|sbp_"
+    r"|dapi[0-9a-f])[A-Za-z0-9_-]{3}"
+    r"|(?<![A-Za-z0-9])(?:[sr]k[-_]|pk_live_|eyJ)[A-Za-z0-9_-]{10}"
 )
-_RANDOM = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/=_-]{20,}|[0-9a-fA-F]{32,}")
+_AUTHORIZATION = re.compile(r"(?i)(?<![a-z])(?:authorization\s*+[:=]|bearer\s++[a-z0-9+/=._~-]{3})")
+_BASIC = re.compile(r"(?i)(?<![a-z])basic\s++([a-z0-9+/_-]++={0,2})")
+_WEBHOOK = re.compile(
+    r"(?i)//hooks\.|/hooks?/|webhook|//api\.telegram\.org/bot|//chat\.googleapis\.com/v1/spaces|\.logic\.azure\.com"
+)
+# `Password=…;` of a connection string, `sig=…` of a URL's query, `X-Api-Key: …` of a header
+_ASSIGNED = re.compile(r"([\w.-]++)[\"']?(\s*+=\s*+|\s*+:(?:\s++|(?=[\"'])))?+[\"']?(?=([^\s&;,]?))")
+_RANDOM = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9+/=_-]{20,}|[0-9a-fA-F]{32,}")
 
 
 def is_reference(value: Any) -> bool:
+    """Whether a value is `${env:NAME}` or `${file:PATH}`, and nothing else."""
     return isinstance(value, str) and REFERENCE.fullmatch(value) is not None
 
 
@@ -52,7 +78,7 @@ def references(config: Any) -> dict[str, str]:
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every single value in nested mappings and lists, with where it stands."""
+    """Every single value in nested mappings and lists, with the keys that lead to it."""
     if hasattr(value, "items"):
         for key, inner in value.items():
             yield from leaves(inner, (*path, key))
@@ -64,55 +90,91 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 def shown(path: Path) -> str:
-    """`keys[0].secret`."""
+    """A path as text: `keys[0].secret`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
 
-def is_secret(path: Path, value: Any) -> bool:
-    """Whether a single value looks like a secret: by the names that lead to it, or as an AWS access key does."""
-    if value is None or value == "" or isinstance(value, bool):
-        return False
-    if isinstance(value, str) and AWS_KEY.search(value):
-        return True
-    return any(isinstance(part, str) and NAME.search(part) for part in path)
-
-
 def may_be_secret(path: Path, value: Any) -> bool:
-    """Whether a value that somebody else set is better not written down: one too many is asked for rather than shown."""
-    if value is None or value == "" or isinstance(value, bool):
+    """Whether one value of a configuration may be a secret: by the names that lead to it, or by its own form.
+
+    A reference is none, and neither is a boolean or an empty value.
+    """
+    if value is None or value == "" or isinstance(value, bool) or is_reference(value):
         return False
-    if is_secret(path, value) or any(_WORDS & _words(part) for part in path if isinstance(part, str)):
+    return is_named_secret(path) or (isinstance(value, str) and (is_secret_text(value) or is_random(value)))
+
+
+def is_named_secret(path: Path) -> bool:
+    """Whether one of the keys on the way to a value is a name of secrets."""
+    return any(isinstance(part, str) and _is_secret_name(part) for part in path)
+
+
+def _is_secret_name(name: str) -> bool:
+    words = [word.lower() for word in _WORD.findall(name)]
+    if len(words) > 1 and words[-1] in _ABOUT:
+        return False
+    if _NAME.search(name) or not _WORDS.isdisjoint(words):
         return True
-    if not isinstance(value, str) or is_reference(value):
+    return any(word.endswith(("pass", "pwd")) and word not in _NO_PASS for word in words)
+
+
+def is_secret_text(text: str) -> bool:
+    """Whether a text is, or holds, what may be a secret, whatever it is called."""
+    if text.startswith(SENSITIVE) or AWS_KEY.search(text) or _ISSUED.search(text) or _AUTHORIZATION.search(text):
+        return True
+    if any(map(_has_a_password, text.split())):
+        return True
+    if any(_is_userinfo(found[1]) for found in _BASIC.finditer(text)):
+        return True
+    return any(
+        sign and value and not text.startswith("${", end) and _is_secret_name(name)
+        for name, sign, value, end in ((m[1], m[2], m[3], m.end()) for m in _ASSIGNED.finditer(text))
+    )
+
+
+def is_random(text: str) -> bool:
+    """Whether a text as a whole looks like a key that a machine made."""
+    return _RANDOM.fullmatch("".join(text.split())) is not None
+
+
+def _has_a_password(word: str) -> bool:
+    """Whether a word is a URL that lets somebody in: with `user:password@`, or that of a webhook."""
+    start = word.find("://")
+    if start < 0:
         return False
-    text = "".join(value.split())
-    return value.startswith(SENSITIVE) or _FORMS.search(value) is not None or _RANDOM.fullmatch(text) is not None
+    return ":" in word[start + 3 : max(word.rfind("@"), start + 3)] or _WEBHOOK.search(word) is not None
 
 
-def _words(name: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(name)}
+def _is_userinfo(encoded: str) -> bool:
+    """Whether this is `user:password` in base64, as HTTP's Basic scheme has it."""
+    try:
+        return b":" in base64.b64decode(encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4))
+    except (binascii.Error, ValueError):
+        return False
 
 
 def masked(value: Any, path: Path = ()) -> Any:
-    """`value` without what looks like a secret, for all that comes from outside; references are no secrets."""
+    """`value` without what may be a secret, for all that comes from outside; references stay."""
     if hasattr(value, "items"):
         return {key: masked(inner, (*path, key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [masked(inner, (*path, index)) for index, inner in enumerate(value)]
-    return SENSITIVE if not is_reference(value) and is_secret(path, value) else value
+    return SENSITIVE if may_be_secret(path, value) else value
 
 
-def described(value: Any) -> Any:
+def described(value: Any, path: Path = ()) -> Any:
     """`value` as a report shows it: of a secret only where it comes from."""
     if hasattr(value, "items"):
-        return {key: described(inner) for key, inner in value.items()}
+        return {key: described(inner, (*path, key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [described(inner) for inner in value]
-    return f"{SENSITIVE} {value}" if is_reference(value) else value
+        return [described(inner, (*path, index)) for index, inner in enumerate(value)]
+    if is_reference(value):
+        return f"{SENSITIVE} {value}"
+    return SENSITIVE if may_be_secret(path, value) else value
 
 
 def hidden(have: Any, places: Iterable[str]) -> Any:
-    """`have` with what stands at `places` masked: Pipes may give back what a manifest refers to as a secret."""
+    """`have` with the values at `places` masked: Pipes may give back what a manifest refers to as a secret."""
     chosen = set(places)
 
     def hide(value: Any, path: Path) -> Any:
@@ -128,23 +190,22 @@ def hidden(have: Any, places: Iterable[str]) -> Any:
 
 
 def same_config(have: Mapping[str, Any] | None, want: Mapping[str, Any] | None) -> bool:
-    """Whether live has what is wanted, as far as Pipes tells: what is secret on either side is not compared.
+    """Whether live has what is wanted, as far as Pipes shows it. Empty values are none.
 
-    A configuration is replaced as a whole, so what live has beyond the wanted one is a difference. Empty values are none.
+    A configuration is replaced as a whole, so what live has beyond the wanted one is a difference. What a manifest refers to
+    as a secret is not compared, and neither is what only live has under a name of secrets. What may be a secret is masked
+    already where it was read, and then it is not what a manifest writes out: no literal there may be a secret.
     """
     one, other = (
-        {path: _told(value) for path, value in leaves(side) if value is not None and value != ""}
+        {path: _typed(value) for path, value in leaves(side) if value is not None and value != ""}
         for side in (have, want)
     )
-    untold = {path for side in (one, other) for path, (_, value) in side.items() if _is_untold(path, value)}
-    return {p: v for p, v in one.items() if p not in untold} == {p: v for p, v in other.items() if p not in untold}
+    unknown = {path for path, (_, value) in other.items() if is_reference(value)}
+    unknown |= {path for path, (_, value) in one.items() if is_reference(value)}
+    unknown |= {path for path in one if path not in other and any(isinstance(p, str) and _NAME.search(p) for p in path)}
+    return {p: v for p, v in one.items() if p not in unknown} == {p: v for p, v in other.items() if p not in unknown}
 
 
-def _told(value: Any) -> tuple[bool, Any]:
+def _typed(value: Any) -> tuple[bool, Any]:
     """A value and whether it is a boolean: for Python true is 1, for a plugin it is not."""
     return isinstance(value, bool), value
-
-
-def _is_untold(path: Path, value: Any) -> bool:
-    masked_already = isinstance(value, str) and value.startswith(SENSITIVE)
-    return masked_already or is_reference(value) or is_secret(path, value)

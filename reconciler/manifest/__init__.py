@@ -1,14 +1,19 @@
-"""YAML manifests -> Desired. The stages: `files`, `document`, `check`, `merge`, `resolve`; `lockfile` stands beside them."""
+"""Reads YAML manifests.
+
+In: paths of manifests, or their texts, and a day. Out: Desired, what they ask for on that day; or every problem in them.
+Open `resolve.py` first; the stages are `files`, `document`, `check` (with `explain`), `merge`, `resolve`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from reconciler.manifest import logos as picture
+from reconciler.manifest import logos
 from reconciler.manifest.files import lock_path, read_all
 from reconciler.manifest.json_schema import schema, schema_text
-from reconciler.model.diagnostic import Source
+from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -19,7 +24,6 @@ if TYPE_CHECKING:
     from reconciler.manifest.document import Document
     from reconciler.manifest.merge import Reporter
     from reconciler.model.desired import Desired
-    from reconciler.model.diagnostic import Diagnostic
 
 __all__ = ["load", "load_texts", "lock_path", "schema", "schema_text"]
 
@@ -27,8 +31,8 @@ __all__ = ["load", "load_texts", "lock_path", "schema", "schema_text"]
 def load(paths: Sequence[str | Path], *, today: date) -> Desired:
     """Read files, and folders of `*.yaml` and `*.yml`, into what they ask for on `today`.
 
-    Without paths: `orgs.yaml`, else `orgs/`, in the current folder. Raises ManifestError with every problem of every
-    file, warnings after errors.
+    Without paths: `orgs.yaml`, else `orgs/`, in the current folder. Raises ManifestError with the problems of all files,
+    errors before warnings.
     """
     texts, problems = read_all(paths)
     desired = _load(texts, today, problems)
@@ -36,16 +40,16 @@ def load(paths: Sequence[str | Path], *, today: date) -> Desired:
     return desired
 
 
-def load_texts(texts: Mapping[str, bytes], *, today: date, pictures: picture.Reader = picture.read) -> Desired:
-    """The same for manifests in memory, by name. No manifests ask for nothing. `pictures` reads the logos beside them."""
+def load_texts(texts: Mapping[str, bytes], *, today: date, pictures: logos.Reader = logos.read) -> Desired:
+    """Read manifests in memory, by name; none ask for nothing. `pictures` reads the logos beside them."""
     return _load(texts, today, [], pictures)
 
 
 def _load(
-    texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic], pictures: picture.Reader = picture.read
+    texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic], pictures: logos.Reader = logos.read
 ) -> Desired:
     from reconciler.manifest.check import Gaps, check
-    from reconciler.manifest.document import read
+    from reconciler.manifest.document import MAX_PROBLEMS, read
     from reconciler.manifest.merge import Reporter, merge
     from reconciler.manifest.resolve import ended, resolve
 
@@ -55,10 +59,10 @@ def _load(
         check(document, gaps)
     report = Reporter(documents)
     written = merge(documents, report, gaps)
-    picture.pin(written.orgs, pictures, report)
+    logos.pin(written.orgs, pictures, report)
     for name, data in texts.items():
-        _keys_of_aws(documents[name], data, report)
-    if report.found:
+        _aws_keys(documents[name], data, report)
+    if report.count:
         gaps.people = True  # of two lines about the same person only the first was taken
     desired = resolve(written, today, report, gaps)
     order = {name: place for place, name in enumerate(documents)}
@@ -66,33 +70,47 @@ def _load(
         [*problems, *(problem for document in documents.values() for problem in document.problems), *report.found],
         order,
     )
-    if any(diagnostic.severity == "error" for diagnostic in found):
-        raise ManifestError(found)
-    desired.warnings = found
+    more = Counter(report.more)
+    more["error"] += sum(document.more for document in documents.values())
+    errors = [diagnostic for diagnostic in found if diagnostic.severity == "error"]
+    warnings = [*(diagnostic for diagnostic in found if diagnostic.severity != "error"), *_more(more, "warning")]
+    if errors:
+        more["error"] += len(errors[MAX_PROBLEMS:])
+        raise ManifestError([*errors[:MAX_PROBLEMS], *_more(more, "error"), *warnings])
+    desired.warnings = tuple(warnings)
     desired.ended = in_order(ended(written, today, documents), order)
     desired.files = tuple(sorted((name, hashlib.sha256(data).hexdigest()) for name, data in texts.items()))
     return desired
 
 
-def _keys_of_aws(document: Document, data: bytes, report: Reporter) -> None:
-    """Refuse the id of an AWS access key wherever in a file it stands, comments included."""
+def _more(more: Mapping[str, int], severity: str) -> list[Diagnostic]:
+    """What was counted and not reported, as one last problem."""
+    number = more[severity]
+    if not number:
+        return []
+    fact = f"{number:,} more {severity}{'s are' if number > 1 else ' is'} not shown"
+    return [Diagnostic(severity, fact, hint="mend those above first, then run this again")]
+
+
+def _aws_keys(document: Document, data: bytes, report: Reporter) -> None:
+    """Refuse the id of an AWS access key anywhere in a file, comments included."""
     from reconciler.kinds import secret
 
     if b"AKIA" not in data and b"ASIA" not in data:
         return
-    told = {(found.source.file, found.source.line) for found in report.found if found.source is not None}
+    reported = {(found.source.file, found.source.line) for found in report.found if found.source is not None}
     for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
         found = secret.AWS_KEY.search(line)
-        if found is not None and (document.file, number) not in told:
+        if found is not None and (document.file, number) not in reported:
             report.error(
                 "this looks like the id of an AWS access key",
                 Source(document.file, number, found.start() + 1),
-                hint="take it out, and issue a new key: what was committed once is known",
+                hint="remove it and issue a new key: everyone who can read this file has seen this one",
             )
 
 
 def in_order(found: Sequence[Diagnostic], order: Mapping[str, int]) -> tuple[Diagnostic, ...]:
-    """Errors first, then by place; files that could not be read come first, as they were given."""
+    """Errors first, then by place. Files that could not be read come first, in the order given."""
 
     def key(diagnostic: Diagnostic) -> tuple[bool, int, int, int]:
         source = diagnostic.source

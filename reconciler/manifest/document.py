@@ -1,8 +1,8 @@
-"""One YAML file -> plain data with a place for every key and value. Strict, and never a traceback.
+"""Reads one YAML file into plain data, with a place for every key and value. Strict, and never a traceback.
 
-libyaml's events feed our own builder: positions and duplicate keys come for nothing, and every scalar stays the text that
-was written, so that the schema can say later what it means (`check.typed`). What YAML offers beyond plain data (tags,
-merge keys, several documents) is refused.
+Our own builder takes libyaml's events: they bring positions and show duplicate keys. Every scalar stays the text that was
+written, so that the schema can decide later what it means (`check.typed`). What YAML offers beyond plain data (tags, merge
+keys, several documents) is refused.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from reconciler.kinds import secret
 from reconciler.model.diagnostic import Diagnostic, Source
 
 if TYPE_CHECKING:
-    from reconciler.manifest.json_schema import Path_
+    from reconciler.manifest.json_schema import KeyPath
 
 MAX_DEPTH = 32  # a manifest needs 7
 MAX_SCALAR = 65_536  # characters
 MAX_ALIASED = 100_000  # nodes that all aliases of a file may add
-MAX_TEXT = 200  # characters of a line that a problem carries from its column on
-MAX_COLUMN = 2_000  # beyond it a problem carries no line: it would be one long line of JSON
+MAX_PROBLEMS = 100  # errors of a file, and of a run, that are reported; more are counted
+MAX_TEXT = 200  # characters that a problem quotes of its line, from its column on
+MAX_COLUMN = 2_000  # a problem further right quotes nothing: that would be one long line of JSON
 
 _TOO_DEEP = f"this is nested more than {MAX_DEPTH} levels deep"
 
@@ -41,11 +42,10 @@ _NUMBER = re.compile(
     r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
     r"|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
 )
-# a value behind a name of a secret, or what lines of keys look like
-_SECRET = re.compile(
-    r"(?i)(?:secret|token(?!_min_issued_at)|passw|private_?key|access_?key|credential)[\w-]*[\"']?\s*:\s*(?![\"']?\$\{)\S"
-    r"|-----BEGIN|^\s*[A-Za-z0-9+/=]{40,}\s*$"
-)
+# the key of a configuration, in which any value may be a secret
+_CONFIG = re.compile(r"""(?:^|[\s{,"'])config["']?\s*+:""")
+_LINES_ABOVE = 500  # in which that key is looked for
+_CONFLICT = re.compile(rb"^<{7}(?: |\r?$)", re.MULTILINE)  # where git marks that it could not merge
 _LONGEST_SPECIAL = 64  # longer text is neither a date nor a number that anything here accepts
 
 BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as the end of a line
@@ -67,12 +67,12 @@ _SYNTAX = (
     ("did not find expected ',' or", "a `[` or `{` before this place is not closed"),
     ("found unexpected end of stream", "a quote before this place is not closed"),
     ("found unknown escape character", "in double quotes `\\` begins an escape; use single quotes for a plain `\\`"),
-    ("undefined tag handle", "tags are not used in manifests"),
+    ("undefined tag handle", "manifests cannot have tags"),
 )
 
 
 class Map(dict[str, Any]):
-    """A mapping as it was written; `at[key]` is (line, column) of the key and then of the value, all from 1."""
+    """A mapping as written; `at[key]` is (line, column) of the key, then of the value, counted from 1."""
 
     __slots__ = ("at", "column", "line")
 
@@ -84,7 +84,7 @@ class Map(dict[str, Any]):
 
 
 class Seq(list[Any]):
-    """A list as it was written; `at[index]` is the line and column of the item."""
+    """A list as written; `at[index]` is the line and column of the item."""
 
     __slots__ = ("at", "column", "line")
 
@@ -97,18 +97,16 @@ class Seq(list[Any]):
 
 @dataclass(slots=True)
 class Document:
-    """One file: its data (`root`, None where nothing could be built) and what is wrong with its YAML.
-
-    `specials` are the paths of unquoted scalars that YAML reads as a null, boolean, number or date, with True where the
-    key is meant and not the value.
-    """
+    """One file: its data, and what is wrong with it."""
 
     file: str
     data: bytes
-    root: Any = None
-    specials: list[tuple[Path_, bool]] = field(default_factory=list)
-    problems: list[Diagnostic] = field(default_factory=list)
-    lines: list[str] | None = None
+    root: Any = None  # None where nothing could be built
+    # paths of unquoted scalars that YAML reads as a null, boolean, number or date; True where that is the key
+    specials: list[tuple[KeyPath, bool]] = field(default_factory=list)
+    problems: list[Diagnostic] = field(default_factory=list)  # the first MAX_PROBLEMS
+    more: int = 0  # how many there are beyond those
+    lines: list[str] | None = None  # of the text, once one was asked for
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1; empty beyond the end."""
@@ -126,42 +124,69 @@ class Document:
         hint: str | None = None,
         also: Source | None = None,
     ) -> Diagnostic:
-        """A problem at a place in this file, with the line and the length of the word there."""
+        """A problem at a place in this file. It quotes the line, unless that may show a secret."""
         text = self.line(line)
         found = _TOKEN.match(text, column - 1, column - 1 + MAX_TEXT)
         length = max(1, len(found.group().rstrip())) if found else 1
         # Never cut on the left: the caret is placed by the column.
-        excerpt = text[: column - 1 + MAX_TEXT] if column <= MAX_COLUMN and not _may_hold_a_secret(text) else None
+        excerpt = text[: column - 1 + MAX_TEXT] if column <= MAX_COLUMN else None
+        if excerpt is not None and self._may_show_a_secret(line, excerpt):
+            excerpt = None
         return Diagnostic(severity, summary, Source(self.file, line, column), hint, length, also, excerpt)
 
     def problem(
         self, summary: str, line: int, column: int, *, hint: str | None = None, also: Source | None = None
     ) -> None:
-        """Note an error."""
+        """Add an error; beyond MAX_PROBLEMS it is only counted."""
+        if len(self.problems) >= MAX_PROBLEMS:
+            self.more += 1
+            return
         self.problems.append(self.diagnostic("error", summary, line, column, hint=hint, also=also))
 
+    def _may_show_a_secret(self, number: int, excerpt: str) -> bool:
+        """Whether a quote goes too far: it ends up in logs, and in comments on pull requests."""
+        above = self.line(number - 1)[-MAX_COLUMN:]
+        return (
+            secret.is_secret_text(excerpt)
+            or secret.is_random(excerpt)
+            or (above.rstrip().endswith(":") and secret.is_secret_text(f"{above.strip()} {excerpt.strip()}"))
+            or self._is_in_config(number, excerpt)
+        )
 
-def _may_hold_a_secret(line: str) -> bool:
-    """Whether a line is better not shown: it goes to logs, and to comments on pull requests."""
-    return _SECRET.search(line) is not None or secret.AWS_KEY.search(line) is not None
+    def _is_in_config(self, number: int, text: str) -> bool:
+        """Whether a line is part of a `config:`, by the indentation of the lines above."""
+        indent = len(text) - len(text.lstrip())
+        for at in range(number, max(0, number - _LINES_ABOVE), -1):
+            line = text if at == number else self.line(at)[:MAX_COLUMN]
+            inner = line.lstrip()
+            if at < number and (not inner or inner[0] == "#" or len(line) - len(inner) >= indent):
+                continue
+            indent = min(indent, len(line) - len(inner))
+            if _CONFIG.search(line):
+                return True
+            if indent == 0:
+                break
+        return False
 
 
-class _StopReading(Exception):  # noqa: N818 - not an error for anyone else: the problem is noted before it is raised
+class _StopReading(Exception):  # noqa: N818 - ends the reading of a file, after its problem was added
     pass
 
 
 @dataclass(slots=True)
 class _Anchored:
-    """A node that an alias can repeat: where it stands in the tree, and its share of `specials`."""
+    """A node that an alias can repeat: its path in the tree, and its part of `specials`."""
 
     value: Any
-    path: Path_ | None
+    path: KeyPath | None
     first: int
     last: int
 
 
 def shown(text: str, longest: int = 60) -> str:
-    """Text from a manifest for use inside a message: on one line, control characters escaped, shortened."""
+    """Text from a manifest for use inside a message: on one line, control characters escaped, shortened, and no secret."""
+    if secret.is_secret_text(text[:MAX_COLUMN]):
+        return secret.SENSITIVE
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
 
@@ -185,7 +210,7 @@ def is_special(text: str) -> bool:
 
 
 def read(file: str, data: bytes) -> Document:
-    """Read one YAML file. Whatever is wrong is in `problems`; where it could be read to its end, `root` is there too."""
+    """Read one YAML file. `problems` has what is wrong; `root` is set if the file could be read to its end."""
     document = Document(file, data)
     if not _is_text(document):
         return document
@@ -229,6 +254,16 @@ def _place(text: str, end: int | None) -> tuple[int, int]:
 
 
 def _syntax(document: Document, error: yaml.MarkedYAMLError) -> None:
+    conflict = _CONFLICT.search(document.data)
+    if conflict is not None:
+        line = document.data.count(b"\n", 0, conflict.start()) + 1
+        document.problem(
+            "the file holds an unresolved merge conflict",
+            line,
+            1,
+            hint="keep one side, or both, and remove the markers",
+        )
+        return
     problem = error.problem or "this is not YAML"
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
@@ -243,7 +278,7 @@ def _syntax(document: Document, error: yaml.MarkedYAMLError) -> None:
 
 
 def _build(document: Document) -> None:
-    """Turn the events into `document.root`; one loop, since every row of every manifest goes through it."""
+    """Turn the events into `document.root`. It is one loop because every row of every manifest goes through it."""
     loader = yaml.CBaseLoader(document.data)
     next_event = loader.get_event
     problem = document.problem
@@ -258,7 +293,7 @@ def _build(document: Document) -> None:
     documents = 0
     aliased = 0
 
-    def path_to(last: Any) -> Path_ | None:
+    def path_to(last: Any) -> KeyPath | None:
         """The path of what is being read; None inside something that is dropped."""
         keys = [frame[1] if type(frame[0]) is Map else len(frame[0]) - 1 for frame in stack]
         keys.append(last)
@@ -286,13 +321,13 @@ def _build(document: Document) -> None:
             value = event.value
             if event.tag is not None:
                 problem(
-                    f"the tag `{shown(event.tag)}` is not used in manifests",
+                    f"manifests cannot have tags such as `{shown(event.tag)}`",
                     line,
                     column,
-                    hint="drop it; the schema says what a value is",
+                    hint="remove it; the schema says what a value is",
                 )
             if len(value) > MAX_SCALAR:
-                problem(f"a text of {len(value):,} characters; the bound is {MAX_SCALAR:,}", line, column)
+                problem(f"this text has {len(value):,} characters; at most {MAX_SCALAR:,} are allowed", line, column)
                 raise _StopReading
             # A tag does not make a plain scalar a quoted one; `implicit` would say so.
             special = not event.style and (
@@ -318,7 +353,7 @@ def _build(document: Document) -> None:
                         key = _DROP
                     elif value == "<<" and not event.style:
                         problem(
-                            "merge keys (`<<`) are not used in manifests",
+                            "manifests cannot have merge keys (`<<`)",
                             line,
                             column,
                             hint="write the keys out, or repeat the whole value with an alias",
@@ -353,14 +388,17 @@ def _build(document: Document) -> None:
             column = event.start_mark.column + 1
             if event.tag is not None:
                 problem(
-                    f"the tag `{shown(event.tag)}` is not used in manifests",
+                    f"manifests cannot have tags such as `{shown(event.tag)}`",
                     line,
                     column,
-                    hint="drop it; the schema says what a value is",
+                    hint="remove it; the schema says what a value is",
                 )
             if type(holder) is Map and key is None:
                 problem(
-                    "a key is a list or a mapping", line, column, hint="keys are names; was a `-` or a quote forgotten?"
+                    "a key cannot be a list or a mapping",
+                    line,
+                    column,
+                    hint="keys are names; is a `-` or a quote missing?",
                 )
                 raise _StopReading
             if len(stack) >= MAX_DEPTH:
@@ -391,12 +429,12 @@ def _build(document: Document) -> None:
             anchored = anchors.get(event.anchor)
             if anchored is None:
                 open_ = any(event.anchor == name for name in (holder_anchor, *(frame[4] for frame in stack)))
-                fact = "holds itself" if open_ else "has no anchor before it"
+                fact = "contains itself" if open_ else "has no anchor before it"
                 problem(f"the alias `*{shown(event.anchor)}` {fact}", line, column)
                 raise _StopReading
             if type(holder) is Map and key is None:
                 if not isinstance(anchored.value, str):
-                    problem("a key is a list or a mapping", line, column, hint="keys are names")
+                    problem("a key cannot be a list or a mapping", line, column, hint="keys are names")
                     raise _StopReading
                 key, key_line, key_column = anchored.value, line, column
                 if key in holder:
@@ -413,10 +451,10 @@ def _build(document: Document) -> None:
             copy, count = _copy(anchored.value, MAX_ALIASED - aliased, len(stack) + 1)
             if copy is None:
                 problem(
-                    f"the aliases of this file expand to more than {MAX_ALIASED:,} values, or too deep",
+                    f"the aliases of this file expand to more than {MAX_ALIASED:,} values, or nest too deep",
                     line,
                     column,
-                    hint="write it out; an anchor that repeats itself many times over is not taken",
+                    hint="write the values out",
                 )
                 raise _StopReading
             aliased += count
@@ -436,7 +474,7 @@ def _build(document: Document) -> None:
                     "a second YAML document begins here",
                     event.start_mark.line + 1,
                     event.start_mark.column + 1,
-                    hint="one document a file; files merge",
+                    hint="write one document per file; files are merged",
                 )
                 raise _StopReading
         elif kind is yaml.StreamEndEvent:

@@ -1,6 +1,6 @@
-"""The manifest's JSON Schema: the one place for keys, types, roles and patterns, and how to walk down it.
+"""The manifest's JSON Schema, the one place for keys, types, roles and patterns; and how to walk down it.
 
-`parts` everywhere are the subschemas that may describe one place, with `$ref` followed and `anyOf` taken apart.
+`parts` are the subschemas that may describe one place, with `$ref` followed and `anyOf` taken apart.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reconciler.model.errors import UsageError
 
 NAMES = ("manifest", "plan")
 Parts = tuple[dict[str, Any], ...]
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 _flat: dict[int, Parts] = {}
 
@@ -23,7 +23,7 @@ _flat: dict[int, Parts] = {}
 def schema_text(name: str) -> str:
     """The JSON text of the schema `manifest` or `plan`. Raises UsageError for another name."""
     if name not in NAMES:
-        raise UsageError(f"there is no schema `{name}`; there are {' and '.join(NAMES)}")
+        raise UsageError(f"there is no schema `{name}`; the schemas are {' and '.join(NAMES)}")
     package = Path(__file__).resolve().parents[1]
     # A wheel carries the schemas inside the package; a checkout keeps them beside it.
     for folder in (package / "schemas", package.parent / "schemas"):
@@ -84,7 +84,7 @@ def below(parts: Parts, key: str | int) -> Parts:
 
 
 @lru_cache(maxsize=1024)
-def at(path: Path_) -> Parts:
+def at(path: KeyPath) -> Parts:
     """The parts at `path` from the root of a manifest. Neighbours share the way down, so it is kept for a while."""
     return below(at(path[:-1]), path[-1]) if path else root()
 
@@ -92,6 +92,14 @@ def at(path: Path_) -> Parts:
 def key_names(parts: Parts) -> Parts:
     """The parts that the keys of a map of names (people, teams, orgs, members, workspaces) must match."""
     return tuple(leaf for part in parts if is_map(part) for leaf in leaves(part["propertyNames"]))
+
+
+def types(part: dict[str, Any]) -> tuple[str, ...]:
+    """The JSON types that `part` takes."""
+    if "const" in part:
+        return ("boolean",) if isinstance(part["const"], bool) else ("integer",)
+    found = part.get("type", ())
+    return (found,) if isinstance(found, str) else tuple(found)
 
 
 def is_map(part: dict[str, Any]) -> bool:

@@ -1,16 +1,18 @@
-"""Checked documents -> one set of written entries. Files merge; the same thing said twice is an error with both places."""
+"""Merges checked documents into one set of entries. Writing the same thing twice is an error that names both places."""
 
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import KINDS, SECTIONS, children_of, secret
-from reconciler.manifest import json_schema as shape
-from reconciler.manifest.document import Map, Seq, shown
+from reconciler.manifest import json_schema
+from reconciler.manifest.document import MAX_PROBLEMS, Map, Seq, shown
+from reconciler.manifest.spelling import Speller
 from reconciler.model.desired import Node, Person
 from reconciler.model.diagnostic import Source
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Section:
-    """A `members:` section: entries for people and for teams, as written, expired ones included."""
+    """A `members:` section as written: its entries for people and for teams, expired ones included."""
 
     source: Source
     direct: dict[str, Node] = field(default_factory=dict)
@@ -32,29 +34,35 @@ class Section:
 
 @dataclass(slots=True)
 class Written:
-    """Everything that the manifests say, merged and not yet resolved.
+    """Everything that the manifests say, merged and not yet resolved."""
 
-    `people_of` are the `members:` sections by place (`acme`, `acme/prod`), `named` the objects that carry handles of
-    their own by place and kind. `teams` are the entries of each team with their places.
-    """
-
+    # For the whole run, each with its place
     rules: dict[str, tuple[int, Source]] = field(default_factory=dict)
-    resend_after: tuple[int, Source] | None = None
+    resend_after: tuple[int, Source] | None = None  # in days
+
+    # By name
     people: dict[str, Person] = field(default_factory=dict)
-    teams: dict[str, tuple[Source, list[tuple[str, Source]]]] = field(default_factory=dict)
+    teams: dict[str, tuple[Source, list[tuple[str, Source]]]] = field(default_factory=dict)  # entries and their places
     orgs: dict[str, Node] = field(default_factory=dict)
-    people_of: dict[str, Section] = field(default_factory=dict)
-    named: dict[tuple[str, str], dict[str, Node]] = field(default_factory=dict)
+
+    # By place: `acme`, `acme/prod`
+    people_of: dict[str, Section] = field(default_factory=dict)  # the `members:` sections
+    named: dict[tuple[str, str], dict[str, Node]] = field(
+        default_factory=dict
+    )  # (place, kind): what has its own handle
 
 
 class Reporter:
-    """Collects what is wrong, with the lines of the documents that it is about."""
+    """Collects errors and warnings, with the lines that they are about. Beyond MAX_PROBLEMS of each it only counts."""
 
-    __slots__ = ("documents", "found")
+    __slots__ = ("count", "documents", "found", "more", "speller")
 
     def __init__(self, documents: dict[str, Document]) -> None:
         self.documents = documents
         self.found: list[Diagnostic] = []
+        self.count = 0
+        self.more: Counter[str] = Counter()
+        self.speller = Speller()
 
     def error(self, summary: str, source: Source, *, hint: str | None = None, also: Source | None = None) -> None:
         self._add("error", summary, source, hint, also)
@@ -62,7 +70,15 @@ class Reporter:
     def warning(self, summary: str, source: Source, *, hint: str | None = None, also: Source | None = None) -> None:
         self._add("warning", summary, source, hint, also)
 
+    def full(self, severity: str) -> bool:
+        """Whether another one would only be counted, so that nothing need be looked up for it."""
+        return self.more[severity] > 0 or sum(one.severity == severity for one in self.found) >= MAX_PROBLEMS
+
     def _add(self, severity: str, summary: str, source: Source, hint: str | None, also: Source | None) -> None:
+        self.count += 1
+        if self.full(severity):
+            self.more[severity] += 1
+            return
         document = self.documents[source.file]
         self.found.append(document.diagnostic(severity, summary, source.line, source.column, hint=hint, also=also))
 
@@ -161,7 +177,7 @@ def _org(document: Document, orgs: Map, handle: str, written: Written, report: R
 
 
 def _sections(document: Document, entry: Map, node: Node, place: str, written: Written, report: Reporter) -> None:
-    """Read what stands below an object; `place` is its handles: `acme`, `acme/prod`."""
+    """Read the sections of an object; `place` is its handles: `acme`, `acme/prod`."""
     for kind in children_of(node.kind):
         listed = entry.get(kind.section)
         if listed is None:
@@ -184,7 +200,7 @@ def _sections(document: Document, entry: Map, node: Node, place: str, written: W
 
 
 def _names(document: Document, listed: Seq, kind: str, where: Source, node: Node, place: str, report: Reporter) -> None:
-    """Read a list of handles, each of which is one object of `kind` below `node`."""
+    """Read a list of handles; each is one object of `kind` below `node`."""
     assert node.sources is not None
     first = node.sources[kind]
     if first is not where:
@@ -203,7 +219,7 @@ def _note(node: Node, key: str, source: Source) -> None:
 
 
 def _attributes(document: Document, entry: Map, node: Node, what: str, report: Reporter) -> bool:
-    """Read the attributes of an object that carries its own handle into `node`; False where one is wrong."""
+    """Read the attributes of an object that has its own handle into `node`; False if one is wrong."""
     assert node.sources is not None
     right = True
     for key, value in entry.items():
@@ -222,9 +238,9 @@ def _attributes(document: Document, entry: Map, node: Node, what: str, report: R
             node.renamed_from = value
             if value == node.name:
                 report.error(
-                    f"{what} is said to be renamed from itself",
+                    f"{what} has itself as `renamed_from`",
                     source,
-                    hint="write the handle that it had before, or drop the line",
+                    hint="write the handle that it had before, or remove the line",
                 )
         elif key == "rotate":
             node.rotate = _day(document, entry, key, value, report)
@@ -233,7 +249,7 @@ def _attributes(document: Document, entry: Map, node: Node, what: str, report: R
         elif key == "token_min_issued_at":
             moment = _moment(value)
             if moment is None:
-                report.error(f"`{shown(value)}` is not in the calendar", _value_source(document, entry, key))
+                report.error(f"`{shown(value)}` does not exist in the calendar", _value_source(document, entry, key))
                 right = False
             else:
                 node.attrs[key] = moment
@@ -243,12 +259,12 @@ def _attributes(document: Document, entry: Map, node: Node, what: str, report: R
 
 
 def _cleared(value: Any) -> Any:
-    """None for what clears an attribute."""
+    """An attribute's value; None where it clears the attribute."""
     return None if value is None or value in ("", []) else list(value) if isinstance(value, Seq) else value
 
 
 def _moment(text: str) -> str | None:
-    """A time with a zone -> the same moment in UTC as RFC 3339; None where there is no such moment."""
+    """A time with a zone as the same moment in UTC (RFC 3339); None if there is no such moment."""
     try:
         moment = datetime.fromisoformat(text.upper().replace(" ", "T")).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -261,7 +277,7 @@ def _value_source(document: Document, holder: Map, key: str) -> Source:
 
 
 def _entries(document: Document, listed: Map, kind: str, section: Section, report: Reporter) -> None:
-    """Read a `members:` section. The loop that every row of every manifest goes through."""
+    """Read a `members:` section: the loop that every row of every manifest goes through."""
     file = document.file
     direct = section.direct
     at = listed.at
@@ -289,7 +305,7 @@ def _day(document: Document, entry: Map, key: str, text: str, report: Reporter) 
         return date.fromisoformat(text)
     except ValueError:
         report.error(
-            f"`{shown(text)}` is not in the calendar",
+            f"`{shown(text)}` does not exist in the calendar",
             _value_source(document, entry, key),
             hint="write a day as YYYY-MM-DD",
         )
@@ -297,47 +313,52 @@ def _day(document: Document, entry: Map, key: str, text: str, report: Reporter) 
 
 
 def _config(document: Document, config: Map | None, what: str, source: Source, report: Reporter) -> Any:
-    """A configuration as plain values; references to files are seen from the current folder afterwards.
+    """A configuration as plain values, with references to files seen from the current folder.
 
-    What looks like a secret is an error, and so is a reference that could not be one. No value of either is shown.
+    A literal that may be a secret is an error, and so is a reference that names nothing. No message has a value in it.
     """
     folder = PurePosixPath(document.file).parent
 
-    def plain(value: Any, path: secret.Path, place: Source) -> Any:
+    def read(value: Any, path: secret.Path, place: Source) -> Any:
         if isinstance(value, Map):
-            return {
-                key: plain(inner, (*path, key), _value_source(document, value, key)) for key, inner in value.items()
-            }
+            return {key: read(inner, (*path, key), _value_source(document, value, key)) for key, inner in value.items()}
         if isinstance(value, Seq):
             return [
-                plain(inner, (*path, index), Source(document.file, *value.at[index]))
+                read(inner, (*path, index), Source(document.file, *value.at[index]))
                 for index, inner in enumerate(value)
             ]
-        where = f"`{shown(secret.shown((secret.FIELD, *path)))}` of {what}"
+        where = f"`{_readable(path)}` of {what}"
         if secret.is_reference(value):
             kind, _, name = value[2:-1].partition(":")
             if kind == "env" and not secret.VARIABLE.fullmatch(name):
-                report.error(f"{where} names no variable", place, hint="write ${env:NAME}, of letters, digits and _")
+                report.error(
+                    f"{where} does not name a variable", place, hint="write ${env:NAME}, with letters, digits and _"
+                )
             elif kind == "env" and name in secret.OWN:
                 report.error(
-                    f"{where} would hand ${{env:{name}}} to whoever can read the connection",
+                    f"{where} would show ${{env:{name}}} to everyone who can read the connection",
                     place,
-                    hint="that is a credential of this tool or of the job it runs in: give the connection one of its own",
+                    hint="it is a credential of this tool or of its CI job; use a variable of the connection's own",
                 )
             return f"${{file:{posixpath.normpath((folder / name).as_posix())}}}" if kind == "file" else value
         if isinstance(value, str) and "${" in value:
             report.error(
                 f"{where} has a `${{` in it", place, hint="a reference is a whole value: ${env:NAME} or ${file:PATH}"
             )
-        elif secret.is_secret(path, value):
+        elif secret.may_be_secret(path, value):
             report.error(
-                f"{where} looks like a secret, and stands here for everybody to read",
+                f"{where} may be a secret, and everyone who can read this file can read it",
                 place,
-                hint="put it into the environment or a file, write ${env:NAME} or ${file:PATH} here, and issue a new one",
+                hint="write ${env:NAME} or ${file:PATH} here; if it is a secret, issue a new one",
             )
         return value
 
-    return None if not config else plain(config, (), source)
+    return None if not config else read(config, (), source)
+
+
+def _readable(path: secret.Path) -> str:
+    """Where in a configuration a value stands; a key that looks like a secret itself is not shown."""
+    return secret.shown((secret.FIELD, *(shown(part) if isinstance(part, str) else part for part in path)))
 
 
 def _entry(document: Document, entry: Map, kind: str, name: str, source: Source, report: Reporter) -> Node:
@@ -353,17 +374,17 @@ def _entry(document: Document, entry: Map, kind: str, name: str, source: Source,
 
 
 def _then(document: Document, entry: Map, kind: str, report: Reporter) -> str | None:
-    """The role that an entry falls back to; one that is no weaker is an error: a rise on a day is nothing that expires."""
+    """The role that an entry falls back to. One that is no weaker is an error: an expiry never gives more."""
     then: str | None = entry.get("then")
     if then is None:
         return None
-    role, rank = entry["role"], shape.ranks("orgRole" if kind == "member" else "grantRole")
+    role, rank = entry["role"], json_schema.ranks("orgRole" if kind == "member" else "grantRole")
     if rank[then] < rank[role]:
         return then
     weaker = [name for name in rank if rank[name] < rank[role]]
     report.error(
-        f"`then: {then}` is no weaker than `role: {role}`",
+        f"`then: {then}` is not weaker than `role: {role}`",
         _value_source(document, entry, "then"),
-        hint=f"weaker than {role}: {', '.join(weaker)}" if weaker else f"nothing is weaker than {role}: drop `then`",
+        hint=f"weaker than {role}: {', '.join(weaker)}" if weaker else f"no role is weaker than {role}: remove `then`",
     )
     return None

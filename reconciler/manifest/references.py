@@ -1,11 +1,10 @@
-"""What refers to a sibling by its name: that there is one, that it stays, and that no chain of them is a circle."""
+"""Checks references to siblings: each names one that exists and stays, and no chain of them is a circle."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import KINDS, children_of
-from reconciler.manifest.check import near_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def check(org: Node, gaps: bool, report: Reporter) -> None:
-    """Refuse what refers to nothing, to what is stated absent, or to itself, and what two would be the same.
+    """Refuse references to nothing, to what is stated absent, or in a circle; and two keys for one object.
 
-    With `gaps`, something may be missing only because it is wrong elsewhere.
+    With `gaps`, a target may be missing only because it is wrong elsewhere.
     """
     for kind in children_of(org.kind):
         for attribute in kind.attributes:
@@ -51,15 +50,15 @@ def _one(
         return
     found, target = there.get(name), KINDS[attribute.refers_to or ""]
     if found is None and not gaps:
-        near = near_to(name, tuple(there))
+        near = report.speller.nearest(name, there)
         report.error(
-            f"{kind.noun} {node.name} is in `{name}`, and there is no such {target.noun}",
+            f"{kind.noun} {node.name} is in `{name}`, but there is no such {target.noun}",
             _source(node, attribute.name),
             hint=f"did you mean `{near}`?" if near else f"list it in `{target.section}:`",
         )
     elif found is not None and found.absent and not node.absent:
         report.error(
-            f"{kind.noun} {node.name} is in {name}, which is stated absent",
+            f"{kind.noun} {node.name} is in {name}, which is `absent: true`",
             _source(node, attribute.name),
             hint=f"give it another `{attribute.name}`, or null for the top level",
             also=(found.sources or {}).get("absent", found.source),
@@ -69,15 +68,16 @@ def _one(
 def _circles(key: str, there: Mapping[str, Node], report: Reporter) -> None:
     done: set[str] = set()
     for start in there:
-        trail: list[str] = []
+        trail: dict[str, None] = {}
         at: str | None = start
         while at is not None and at in there and at not in done and at not in trail:
-            trail.append(at)
+            trail[at] = None
             at = there[at].attrs.get(key)
-        if at in trail:
-            circle = [*trail[trail.index(at) :], at]
+        if at is not None and at in trail:
+            names = list(trail)
+            circle = [*names[names.index(at) :], at]
             report.error(
-                f"{KINDS[there[at].kind].noun}s are in each other in a circle: {' → '.join(circle)}",
+                f"{KINDS[there[at].kind].noun}s contain each other in a circle: {' → '.join(circle)}",
                 _source(there[at], key),
                 hint=f"one of them needs another `{key}`, or null for the top level",
             )
@@ -85,7 +85,7 @@ def _circles(key: str, there: Mapping[str, Node], report: Reporter) -> None:
 
 
 def _twins(kind: Kind, there: Mapping[str, Node], report: Reporter) -> None:
-    """Refuse two keys for what can only be one: all that a kind without handles is known by is the same."""
+    """Refuse two keys for one object: kinds without handles are known by the attributes that have defaults."""
     assert kind.defaults is not None
     first: dict[tuple[Any, ...], Node] = {}
     for node in there.values():
@@ -95,7 +95,7 @@ def _twins(kind: Kind, there: Mapping[str, Node], report: Reporter) -> None:
         other = first.setdefault(known_by, node)
         if other is not node:
             report.error(
-                f"{other.name} and {node.name} are one {kind.noun}: same title, same place",
+                f"{other.name} and {node.name} are the same {kind.noun}: same title, same place",
                 node.source,
                 hint="keep one of the keys, or give one of them another title",
                 also=other.source,

@@ -1,23 +1,22 @@
-"""Written entries -> Desired: teams expanded, expired entries set apart, and what cannot hold refused.
+"""Resolves written entries into Desired: expands teams, sets expired entries apart, refuses what contradicts itself.
 
-Order of precedence for one person in one section: a direct entry (`absent: true` included) before any team's; between
-teams the stronger role. An entry whose day has come counts as the role that its `then` names; without one as not
-written, so that the next one in that order applies.
+Precedence for one person in one section: a direct entry (`absent: true` included) before any team's; between teams the
+stronger role. An entry whose day has come counts as the role that its `then` names; without `then` as not written, so
+that the next entry in that order applies.
 """
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import KINDS, named_below
-from reconciler.manifest import json_schema as shape
-from reconciler.manifest import references
-from reconciler.manifest.check import near_to
+from reconciler.manifest import json_schema, references
 from reconciler.manifest.merge import Reporter
 from reconciler.model.desired import Desired, Node, Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import date
 
     from reconciler.manifest.check import Gaps
@@ -33,11 +32,11 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
     """What the manifests ask for on `today`."""
     rules = Rules(**{key: value for key, (value, _) in written.rules.items()})
     _one_name_a_person(written.people, report)
-    before = len(report.found)
+    before = report.count
     teams = flatten(written.teams, report)
     _entries_of_teams(teams, written, report, gaps)
-    if len(report.found) > before:
-        gaps.people = True  # a team in a circle, or with an unknown team in it, has fewer people than was meant
+    if report.count > before:
+        gaps.people = True  # a team in a circle, or with an unknown team in it, has fewer people than intended
     used: dict[str, Source] = {}
     for handle, org in written.orgs.items():
         if _stands_alone(org, f"org {handle}", report):
@@ -73,11 +72,14 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
 def flatten(
     teams: Mapping[str, tuple[Source, list[tuple[str, Source]]]], report: Reporter
 ) -> dict[str, dict[str, None]]:
-    """The people of each team, teams inside it included, in the order written. A team in a circle keeps its own people."""
+    """The people of each team, those of teams inside it included, in the order written.
+
+    A team in a circle keeps its own people.
+    """
     flat: dict[str, dict[str, None]] = {}
-    state: dict[str, int] = {}  # 1 while its teams are being looked at, 2 when done
+    state: dict[str, int] = {}  # 1 while its teams are being expanded, 2 when done
     for top in teams:
-        # A stack of our own: a long chain of teams is not a reason for a RecursionError.
+        # A stack of our own: a long chain of teams must not be a RecursionError.
         stack = [(top, iter(teams[top][1]))] if top not in state else []
         trail = [top]
         state.setdefault(top, 1)
@@ -89,13 +91,13 @@ def flatten(
                 if inner == item:
                     flat[name][item] = None
                 elif inner not in teams:
-                    pass  # said by `_entries_of_teams`
+                    pass  # `_entries_of_teams` reports it
                 elif state.get(inner) == 1:
                     circle = [*trail[trail.index(inner) :], inner]
                     report.error(
-                        f"teams hold each other in a circle: {' → '.join(circle)}",
+                        f"teams contain each other in a circle: {_chain(circle)}",
                         source,
-                        hint="a team cannot hold itself",
+                        hint="a team cannot contain itself",
                         also=teams[inner][0],
                     )
                 elif state.get(inner) == 2:
@@ -115,22 +117,21 @@ def flatten(
     return flat
 
 
-def _unknown_team(name: str, source: Source, teams: Iterable[str], report: Reporter, gaps: Gaps) -> None:
+def _unknown_team(name: str, source: Source, teams: Collection[str], report: Reporter, gaps: Gaps) -> None:
     if gaps.everything or gaps.teams:
         return
-    known = tuple(teams)
-    near = near_to(name.removeprefix("team/"), known)
+    near = None if report.full("error") else report.speller.nearest(name.removeprefix("team/"), teams)
     if near:
         hint = f"did you mean `team/{near}`?"
-    elif known:
-        hint = "the teams here are " + _some(sorted(known))
+    elif teams:
+        hint = f"the teams here are {_first(nsmallest(_MANY, teams), len(teams))}"
     else:
         hint = "no manifest has a `teams:` section"
     report.error(f"there is no team `{name}`", source, hint=hint)
     gaps.people = True
 
 
-def _entries_of_teams(teams: Iterable[str], written: Written, report: Reporter, gaps: Gaps) -> None:
+def _entries_of_teams(teams: Collection[str], written: Written, report: Reporter, gaps: Gaps) -> None:
     """Refuse unknown teams and people named twice in a team."""
     for name, (_, entries) in written.teams.items():
         first: dict[str, Source] = {}
@@ -147,7 +148,7 @@ def _entries_of_teams(teams: Iterable[str], written: Written, report: Reporter, 
 
 
 def _identity(name: str, people: Mapping[str, Person]) -> str:
-    """What tells people apart: the Pipes handle, else the address in lower case (which no handle can equal)."""
+    """What identifies a person: the Pipes handle, else the address in lower case (which no handle can equal)."""
     person = people.get(name)
     if person is None:
         return name
@@ -163,7 +164,7 @@ def _one_name_a_person(people: Mapping[str, Person], report: Reporter) -> None:
             if other is not person:
                 assert person.source is not None
                 report.warning(
-                    f"{other.name} and {person.name} are one person in Pipes ({key})",
+                    f"{other.name} and {person.name} are the same person in Pipes ({key})",
                     person.source,
                     hint="keep one name",
                     also=other.source,
@@ -174,14 +175,14 @@ def _one_name_a_person(people: Mapping[str, Person], report: Reporter) -> None:
 def _handle_of_a_name(used: Mapping[str, Source], people: Mapping[str, Person], report: Reporter) -> None:
     """Warn where someone who has a name in `people` is written by the handle as well."""
     refused = {found.source for found in report.found}
-    told: set[str] = set()
+    warned: set[str] = set()
     for person in people.values():
         handle = person.handle
-        if handle is None or handle in people or handle in told or handle not in used or used[handle] in refused:
+        if handle is None or handle in people or handle in warned or handle not in used or used[handle] in refused:
             continue
-        told.add(handle)
+        warned.add(handle)
         report.warning(
-            f"{handle} is the Pipes handle of {person.name}, who has a name here",
+            f"{handle} is the Pipes handle of {person.name}",
             used[handle],
             hint=f"write `{person.name}`",
             also=person.source,
@@ -204,9 +205,9 @@ def _same_person(entries: Mapping[str, Source], people: Mapping[str, Person], wh
                 (entries[other], entries[name]), key=lambda source: (source.file, source.line, source.column)
             )
             report.error(
-                f"{other} and {name} are one person in Pipes, and both are in {where}",
+                f"{other} and {name} are the same person in Pipes, and both are in {where}",
                 two,
-                hint="keep one of the names",
+                hint="keep one of the two names",
                 also=one,
             )
 
@@ -232,7 +233,7 @@ def _members(
             if node.then is not None:
                 children[name] = _afterwards(node)
     if section.teams:
-        _from_teams(section, kind, children, expired, shape.ranks(roles), teams, today, report, gaps)
+        _from_teams(section, kind, children, expired, json_schema.ranks(roles), teams, today, report, gaps)
     owner.children[kind] = children
     if expired:
         owner.expired = {kind: expired}
@@ -300,7 +301,7 @@ def _is_over(entry: Node, today: date) -> bool:
 
 
 def ended(written: Written, today: date, documents: dict[str, Document]) -> list[Diagnostic]:
-    """A warning for each entry whose day has come: once that is applied, its line says nothing any more."""
+    """A warning for each entry whose day has come: once that is applied, its line has no effect."""
     report = Reporter(documents)
     for place, section in written.people_of.items():
         for node in (*section.direct.values(), *section.teams.values()):
@@ -311,7 +312,8 @@ def ended(written: Written, today: date, documents: dict[str, Document]) -> list
                 f"the entry of {node.name} in {place} ended on {node.expires.isoformat()} and counts as "
                 + (node.then or "not written"),
                 node.source,
-                hint=(f"write `{node.name}: {node.then}`" if node.then else "drop the line") + " once that is applied",
+                hint=(f"write `{node.name}: {node.then}`" if node.then else "remove the line")
+                + " once that is applied",
             )
     return report.found
 
@@ -329,20 +331,20 @@ def _owners(org: Node, section: Section, rules: Rules, report: Reporter, gaps: G
         report.error(
             f"nobody would own {org.name}{why}",
             section.source,
-            hint="write at least one `NAME: owner` below `members:`",
+            hint="write at least one `NAME: owner` under `members:`",
         )
     elif owners < rules.min_owners:
         report.warning(
-            f"{org.name} would have {owners} owner(s), the floor is {rules.min_owners}",
+            f"{org.name} would have {owners} owner{'s' * (owners != 1)}, but safeguards.min_owners is {rules.min_owners}",
             section.source,
-            hint="name more owners, or lower safeguards.min_owners",
+            hint="add an owner, or lower safeguards.min_owners",
         )
 
 
 def _granted_to_members(
     org: Node, workspace: Node, where: str, people: Mapping[str, Person], report: Reporter, gaps: Gaps
 ) -> None:
-    """Refuse grants to people who will not be in the org; let those of expired members fall with them."""
+    """Refuse grants to people who will not be in the org; drop those of members who have expired."""
     members = org.children["member"]
     over = (org.expired or {}).get("member") or {}
     by_identity: dict[str, Node] | None = None
@@ -377,13 +379,15 @@ def _granted_to_members(
         if not via:
             for grant in found:
                 report.warning(
-                    f"{grant.name} owns {org.name} and reaches {where} in any case", grant.source, hint="drop the line"
+                    f"{grant.name} owns {org.name} and so has access to {where} already",
+                    grant.source,
+                    hint="remove the line",
                 )
         elif len(found) == through[via]:
             report.warning(
-                f"everyone of {via} owns {org.name} and reaches {where} in any case",
+                f"everyone in {via} owns {org.name} and so has access to {where} already",
                 found[0].source,
-                hint="drop the line",
+                hint="remove the line",
             )
     if fallen:
         workspace.children["grant"] = {name: grant for name, grant in grants.items() if name not in fallen}
@@ -409,28 +413,35 @@ def _strangers(
                 hint=f"add `{via}: member` to the members of {org}",
             )
         return
-    for grant in found:
-        member = members.get(grant.name)
-        if member is not None:
-            report.error(
-                f"{grant.name} has a role in {where}, but is `absent` in {org}",
-                grant.source,
-                hint="drop one of the two",
-                also=member.source,
-            )
-        elif not gaps.org(org):
-            report.error(
-                f"{grant.name} has a role in {where}, but will not be in {org}",
-                grant.source,
-                hint=f"add `{grant.name}: member` to the members of {org}",
-            )
+    absent = [grant for grant in found if grant.name in members]
+    strangers = [] if gaps.org(org) else [grant for grant in found if grant.name not in members]
+    for grant in absent:
+        report.error(
+            f"{grant.name} has a role in {where}, but is `absent` in {org}",
+            grant.source,
+            hint="remove one of the two",
+            also=members[grant.name].source,
+        )
+    if len(strangers) > _MANY:
+        report.error(
+            f"{len(strangers)} people have roles in {where}, but will not be in {org}: {_some(g.name for g in strangers)}",
+            strangers[0].source,
+            hint=f"add them to the members of {org}, such as `{strangers[0].name}: member`; are lines missing there?",
+        )
+        return
+    for grant in strangers:
+        report.error(
+            f"{grant.name} has a role in {where}, but will not be in {org}",
+            grant.source,
+            hint=f"add `{grant.name}: member` to the members of {org}",
+        )
 
 
-# --- orgs, and what carries a handle below them ---
+# --- orgs, and what has a handle of its own below them ---
 
 
 def _named(node: Node, place: str, written: Written, report: Reporter) -> dict[str, dict[str, Node]]:
-    """Fill `node`'s children that carry their own handles, at any depth; returns its children."""
+    """Fill in `node`'s children that have their own handles, at any depth; returns its children."""
     for kind in named_below(node.kind):
         listed = written.named.get((place, kind.name))
         if listed is None:
@@ -448,7 +459,7 @@ def _named(node: Node, place: str, written: Written, report: Reporter) -> dict[s
 
 
 def _stands_alone(node: Node, what: str, report: Reporter) -> bool:
-    """True for what is stated absent; what another file says about it is an error."""
+    """Whether the object is stated absent. Whatever else is written about it is an error."""
     if not node.absent:
         return False
     assert node.sources is not None
@@ -457,9 +468,9 @@ def _stands_alone(node: Node, what: str, report: Reporter) -> bool:
     for key, source in node.sources.items():
         if key not in ("absent", *beside):
             report.error(
-                f"{what} is `absent: true`, and described here",
+                f"{what} is `absent: true`, but also described here",
                 source,
-                hint=f"`absent: true` stands beside {' and '.join(f'`{one}`' for one in beside)} only",
+                hint=f"only {' and '.join(f'`{one}`' for one in beside)} may stand beside `absent: true`",
                 also=node.sources["absent"],
             )
     return True
@@ -475,13 +486,23 @@ def _one_rename_each(nodes: Mapping[str, Node], report: Reporter) -> None:
             assert node.sources is not None
             assert other.sources is not None
             report.error(
-                f"{other.name} and {node.name} are both said to be renamed from {node.renamed_from}", node.sources["renamed_from"],
-                hint="only one can be", also=other.sources["renamed_from"],
+                f"{other.name} and {node.name} both have `renamed_from: {node.renamed_from}`", node.sources["renamed_from"],
+                hint="remove one of them", also=other.sources["renamed_from"],
             )  # fmt: skip
 
 
 def _some(names: Iterable[str]) -> str:
     """A few names, and how many more."""
     listed = list(names)
-    words = ", ".join(listed[:_MANY])
-    return words if len(listed) <= _MANY else f"{words} and {len(listed) - _MANY} more"
+    return _first(listed[:_MANY], len(listed))
+
+
+def _first(names: list[str], number: int) -> str:
+    words = ", ".join(names)
+    return words if number <= len(names) else f"{words} and {number - len(names)} more"
+
+
+def _chain(names: list[str]) -> str:
+    """A circle of names; of a long one the beginning and the end."""
+    shown = names if len(names) <= 2 * _MANY else [*names[:_MANY], "…", *names[-_MANY:]]
+    return " → ".join(shown)

@@ -16,6 +16,7 @@ TRUE = frozenset(("true", "True", "TRUE"))
 FALSE = frozenset(("false", "False", "FALSE"))
 LARGEST = 2**53  # beyond it, JSON's readers with floats only take a number for its neighbour (RFC 8259, 6)
 
+INTEGER = re.compile(r"-?(?:0|[1-9][0-9_]{0,18})")  # where the schema asks for an integer
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?")
 _NONE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")

@@ -38,7 +38,7 @@ def in_turn(*steps):
     return do
 
 
-DEEDS = {
+ONE_TIME = {
     "a person is invited in the console": Deed(
         in_turn(("bob", "POST", "/org/acme/member/invite", {"handle": "mallory", "role": "member"})),
         "org.acme/member.mallory", "added", "bob", "org_member.invite", "members:", live="member",

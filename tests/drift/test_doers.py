@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from drift.deeds import DEEDS
+from drift.deeds import ONE_TIME
 from drift.golden import assert_golden
 from drift.scene import BLOCK, LAYOUTS
 
-every_deed = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+every_deed = pytest.mark.parametrize("deed", ONE_TIME.values(), ids=ONE_TIME)
 
 
 @every_deed
@@ -64,7 +64,7 @@ def test_the_fix_up_makes_it_official_and_touches_nothing_else(scene, deed, layo
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_fix_up_is_an_edit_of_the_lines_that_it_concerns(layout, scene):
     patches = []
-    for number, (name, deed) in enumerate(DEEDS.items()):
+    for number, (name, deed) in enumerate(ONE_TIME.items()):
         place = scene.elsewhere(str(number))
         place.in_sync(LAYOUTS[layout])
         deed.do(place)
@@ -73,4 +73,4 @@ def test_a_fix_up_is_an_edit_of_the_lines_that_it_concerns(layout, scene):
 
 
 def test_there_are_more_than_ten_kinds():
-    assert len({(deed.what, deed.address.count("/"), deed.attribute, deed.action) for deed in DEEDS.values()}) > 10
+    assert len({(deed.what, deed.address.count("/"), deed.attribute, deed.action) for deed in ONE_TIME.values()}) > 10

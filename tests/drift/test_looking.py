@@ -6,12 +6,12 @@ import socket
 
 import pytest
 
-from drift.deeds import DEEDS, in_turn
+from drift.deeds import ONE_TIME, in_turn
 from drift.scene import BLOCK, FILES
 from reconciler.pipes import retry
 
-DISPLAY = DEEDS["an org gets another name to show"]
-INVITED = DEEDS["a person is invited in the console"]
+DISPLAY = ONE_TIME["an org gets another name to show"]
+INVITED = ONE_TIME["a person is invited in the console"]
 TWO = "users: {mallory: {}}\norgs: {acme: {members: {alice: owner, bob: owner}}, beta: {members: {alice: owner, bob: owner}}}"
 BOTH = {"orgs.yaml": "version: 1\n" + TWO.partition("\n")[2] + "\n"}
 ADDED = ("POST", "{}/member/invite", {"handle": "mallory", "role": "member"})

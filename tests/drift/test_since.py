@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from drift.deeds import DEEDS, in_turn
+from drift.deeds import ONE_TIME, in_turn
 from drift.scene import BLOCK
 from reconciler.report import FORMATS
 
@@ -64,7 +64,7 @@ def test_one_object_may_have_changed_on_both_sides(based, body, old, new, mark):
 
 
 def test_drift_that_the_pull_request_makes_official_is_said(based):
-    DEEDS["a member becomes an owner"].do(based)
+    ONE_TIME["a member becomes an owner"].do(based)
     based.git("apply", "-", said=based.drift("--fix-up").out)
     ran = based.planned("--since", based.base)
     assert (marks(ran), ran.json["since"]["made_official"]) == ({}, ["org.acme/member.hugo"])

@@ -350,4 +350,4 @@ def test_an_import_over_what_differs_in_a_list_writes_nothing_wrong(here):
     here.client().ok("DELETE", "/org/acme/workspace/prod/schema/aws_prod")
     ran = here.run("import", *here.local, "acme")
     assert ran.status == 1
-    assert "attachment.prod differs, and cannot be written" in ran.err
+    assert "attachment.prod differs, but cannot be written" in ran.err

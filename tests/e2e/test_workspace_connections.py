@@ -358,7 +358,7 @@ def test_a_secret_in_a_manifest_is_an_error_that_does_not_show_it(bench):
     bench.sources.add(bench.manifest(HEAD + "          x: {plugin: p, config: {db_password: plain-to-see}}\n"))
     ran = bench.run("validate")
     assert ran.status == 1
-    assert "`config.db_password` of workspace connection acme/prod/x looks like a secret" in ran.err
+    assert "`config.db_password` of workspace connection acme/prod/x may be a secret" in ran.err
 
 
 def test_a_saved_plan_and_a_missing_variable(own, monkeypatch):

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from reconciler.editing.canonical import canonical
 from reconciler.importing import write
-from reconciler.importing.hidden_secrets import Noted, Unshown
+from reconciler.importing.hidden_secrets import Commented, HiddenSecrets
 from reconciler.kinds import secret
-from reconciler.manifest import load_texts
-from reconciler.manifest import scalars as plain
+from reconciler.manifest import load_texts, scalars
 from reconciler.model.live import Resource
 
 ECHOED = "echoed-by-a-server-2Zq8"
@@ -170,7 +169,7 @@ def test_another_connection_under_the_handle_is_not_held_for_the_one_that_was_im
 def test_a_second_import_changes_nothing(imported):
     before = imported.file.read_text(), imported.lock_text()
     ran = imported.run("import", *imported.local, "acme")
-    assert ran.out == "Nothing to change: the manifests say what is live.\n"
+    assert ran.out == "Nothing to change: the manifests match Pipes.\n"
     assert (imported.file.read_text(), imported.lock_text()) == before
 
 
@@ -259,7 +258,7 @@ def test_no_two_places_get_one_variable_and_none_is_this_tools_own(bench):
         for name in re.findall(r'"\$\{env:(\w+)\}"', file.read_text())
     ]
     assert len(found) == len(set(found)) == 9
-    unshown = Unshown({}, None)
+    unshown = HiddenSecrets({}, None)
     made = unshown.config(
         "org.ci/connection.job", Resource("connection", "job", "c_1", 1, {}), ("ci", "job"), {"token": "x"}, "."
     )
@@ -284,7 +283,7 @@ def test_what_no_manifest_can_hold_leaves_the_configuration_alone_and_says_so(be
     bench.client().ok("PATCH", "/org/acme/connection/x", {"config": {"big": 2**60, "a": "b"}})
     ran = bench.run("import", *bench.local, "acme")
     assert ran.status == 0
-    assert "config of acme/x is left out, and left alone" in ran.err
+    assert "config of acme/x is not written and not managed" in ran.err
     assert "config is written" not in ran.err
     assert yaml.safe_load((bench.folder / "orgs" / "acme.yaml").read_text())["orgs"]["acme"]["connections"] == {
         "x": {"plugin": "p", "workspaces": []}
@@ -360,7 +359,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6
     ["secret_key", "email", "a"]
 )
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-plain.LARGEST, plain.LARGEST) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none() | st.booleans() | st.integers(-scalars.LARGEST, scalars.LARGEST) | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(["${env:A}", "x" * 60]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
     max_leaves=12,
@@ -370,10 +369,10 @@ values = st.recursive(
 @given(st.dictionaries(names, values, min_size=1, max_size=4))
 def test_any_configuration_is_written_as_fmt_would_and_read_as_what_is_live(config):
     live = secret.masked(config)
-    made = Unshown({}, None).config(
+    made = HiddenSecrets({}, None).config(
         "org.acme/connection.x", Resource("connection", "x", "c_1", 1, {}), ("acme", "x"), live, "."
     )
-    assert isinstance(made, Noted)
+    assert isinstance(made, Commented)
     text = write.document({"orgs": {"acme": {"connections": {"x": {"plugin": "p", "config": made}}}}}, "x")
     read = load_texts({"a.yaml": text}, today=None).orgs["acme"].children["connection"]["x"].attrs["config"]
     assert secret.same_config(live, read)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from drift.deeds import DEEDS
+from drift.deeds import ONE_TIME
 from drift.scene import BLOCK, LAYOUTS, WORLD
 from e2e.bench import LOCK
 
@@ -113,13 +113,13 @@ def test_a_second_import_of_the_same_changes_no_file(bench):
     bench.pipes(ACME)
     imported(bench, "acme")
     before = {path: path.stat().st_mtime_ns for path in (bench.folder / "orgs").iterdir()}
-    assert imported(bench, "acme").out == "Nothing to change: the manifests say what is live.\n"
+    assert imported(bench, "acme").out == "Nothing to change: the manifests match Pipes.\n"
     assert {path: path.stat().st_mtime_ns for path in (bench.folder / "orgs").iterdir()} == before
 
 
 def test_a_reset_of_authentication_is_told_and_not_written(bench):
     bench.pipes(ACME)
-    assert "token_min_issued_at is a deed and not written" in imported(bench, "acme").err
+    assert "token_min_issued_at is an action, not a setting, and is not written" in imported(bench, "acme").err
     assert "token_min_issued_at" not in (bench.folder / "orgs/acme.yaml").read_text()
 
 
@@ -212,7 +212,7 @@ def test_a_value_that_no_manifest_can_hold_is_left_out_and_told(bench):
         "orgs: {acme: {url: https://acme.example, members: {alice: owner}, workspaces:"
         " {prod: {desired_state: disabled, search_path_prefix: ['']}}}}"
     )
-    assert "search_path_prefix of acme/prod is left out, and left alone" in imported(bench, "acme").err
+    assert "search_path_prefix of acme/prod is not written and not managed" in imported(bench, "acme").err
     text = (bench.folder / "orgs/acme.yaml").read_text()
     assert "search_path_prefix" not in text
     assert "    url: https://acme.example\n" in text
@@ -255,7 +255,7 @@ def test_an_object_that_the_lock_file_knows_as_another_one_is_refused_while_merg
     imported(bench, "acme")
     bench.lock(**{"org.acme": "org acme", address: "one that is gone"})
     (bench.folder / LOCK).rename(bench.folder / "orgs" / LOCK)
-    assert f"{address} differs, and cannot be written: it is another object" in refused(bench, "acme", status=3)
+    assert f"{address} differs, but cannot be written: it is another object" in refused(bench, "acme", status=3)
 
 
 def test_manifests_with_errors_are_not_merged_into(bench):
@@ -268,7 +268,7 @@ def test_manifests_with_errors_are_not_merged_into(bench):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+@pytest.mark.parametrize("deed", ONE_TIME.values(), ids=ONE_TIME)
 def test_what_changed_outside_is_taken_over_and_the_rest_of_the_files_stays(scene, deed, layout):
     scene.in_sync(layout)
     place = "orgs" if "orgs.yaml" not in layout else "orgs.yaml"
@@ -284,7 +284,7 @@ def test_what_changed_outside_is_taken_over_and_the_rest_of_the_files_stays(scen
     gone = [line for text in before.values() for line in text.splitlines() if line not in kept]
     # a workspace goes with all its lines, a renamed org is named in four files; else the lines that said otherwise
     assert len(gone) <= (9 if deed.address.startswith("org.acme/workspace") and deed.what == "removed" else 4)
-    assert imported(scene, "acme", "--out", place).out == "Nothing to change: the manifests say what is live.\n"
+    assert imported(scene, "acme", "--out", place).out == "Nothing to change: the manifests match Pipes.\n"
 
 
 def test_a_workspace_that_no_manifest_covers_is_added_below_the_others(scene):
@@ -314,7 +314,7 @@ def test_what_cannot_be_written_is_said_and_every_file_is_left_as_it_is(scene):
         "orgs:\n  acme:\n    display_name: Old\n    members:\n      alice: owner\n"
         "      bob: {role: member, expires: 2026-01-01}\n"
     )
-    assert "org.acme/member.bob differs, and cannot be written: its day has come" in refused(scene, "acme", status=1)
+    assert "org.acme/member.bob differs, but cannot be written: its day has come" in refused(scene, "acme", status=1)
 
 
 def test_an_org_that_was_renamed_outside_is_found_under_either_name(scene):

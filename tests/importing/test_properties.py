@@ -145,11 +145,11 @@ def test_an_import_into_manifests_that_say_otherwise_ends_in_sync_or_leaves_ever
         planned = place.planned("--detailed-exitcode", *options)
         assert planned.status == 0, planned.out + planned.err
         found = contents(place)
-        assert place.run("import", *place.local, *handles).out == "Nothing to change: the manifests say what is live.\n"
+        assert place.run("import", *place.local, *handles).out == "Nothing to change: the manifests match Pipes.\n"
         assert contents(place) == found
         formed = place.run("fmt")
         assert formed.status == 0, formed.err
         found = contents(place)
-        assert place.run("import", *place.local, *handles).out == "Nothing to change: the manifests say what is live.\n"
+        assert place.run("import", *place.local, *handles).out == "Nothing to change: the manifests match Pipes.\n"
         assert contents(place) == found
         assert place.planned("--detailed-exitcode", *options).status == 0

@@ -317,8 +317,8 @@ def test_what_is_not_taken_over_is_listed_with_the_reason(bench):
 def test_sections_that_the_state_has_nothing_of_are_left_alone_and_that_is_said(bench):
     in_state(bench, ACME[0], ACME[2])
     err = taken_over(bench).err
-    assert "the state has no members of it, so they are left out, and left alone" in err
-    assert "the state has no grants in it, so they are left alone" in err
+    assert "the state has no members of it, so the manifest does not manage them" in err
+    assert "the state has no grants in it, so the manifest does not manage them" in err
     assert "members" not in written(bench)
 
 
@@ -345,7 +345,7 @@ def test_a_value_that_no_manifest_can_hold_is_left_out_and_told(bench):
         *ACME[:2],
         resource("pipes_workspace", "p", [instance(state.space("acme", "prod", instance_type="db9.huge"))]),
     )
-    assert "instance_type of acme/prod is left out, and left alone" in taken_over(bench).err
+    assert "instance_type of acme/prod is not written and not managed" in taken_over(bench).err
     assert "instance_type" not in written(bench)
 
 

@@ -143,7 +143,7 @@ def test_files_are_laid_out_in_place_with_their_permissions(run, tmp_path):
     assert run() == (0, "orgs/a.yaml: formatted.\n", "")
     assert (folder / "a.yaml").read_text() == NEAT
     assert stat.S_IMODE((folder / "a.yaml").stat().st_mode) == 0o600
-    assert run() == (0, "Nothing to change: 2 manifests in canonical form.\n", "")
+    assert run() == (0, "Nothing to change: 2 manifests formatted already.\n", "")
     assert sorted(path.name for path in folder.iterdir()) == ["a.yaml", "b.yaml"]
 
 
@@ -166,11 +166,11 @@ def test_a_check_writes_nothing_and_says_by_its_status_what_is_so(run, tmp_path,
         assert out.startswith("--- a/orgs.yaml\n+++ b/orgs.yaml\n")
         assert "\n+    members:\n" in out
     else:
-        assert out == "orgs.yaml: not in canonical form.\n"
+        assert out == "orgs.yaml: not formatted.\n"
     file.write_text(NEAT)
     status, out, err = run(*options)
     assert (status, err) == (0, "")
-    assert out == ("" if "--diff" in options else "Nothing to change: 1 manifest in canonical form.\n")
+    assert out == ("" if "--diff" in options else "Nothing to change: 1 manifest formatted already.\n")
 
 
 def test_the_printed_patch_is_one_that_git_applies(run, tmp_path):

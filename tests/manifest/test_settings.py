@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.kinds import org, workspace
-from reconciler.manifest import json_schema as shape
+from reconciler.manifest import json_schema
 from sandbox import contract
 
 # the contract's name of a kind's row, of the requests that create and change it, and of its part of the manifest
@@ -19,7 +19,7 @@ def fields(name):
 @contract.needs_contract
 @pytest.mark.parametrize(("kind", "row", "written"), ROWS)
 def test_a_manifest_knows_what_can_be_set_and_refuses_with_reason_what_cannot(kind, row, written):
-    keys = set(shape.schema()["$defs"][written]["properties"])
+    keys = set(json_schema.schema()["$defs"][written]["properties"])
     changeable = fields(f"Update{row}Request") - {"handle"}
     assert changeable <= keys
     assert changeable == {a.name for a in kind.attributes if a.on_update}

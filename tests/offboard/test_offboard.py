@@ -118,7 +118,7 @@ def test_an_owners_removal_is_stated_and_inert_once_it_is_done(place, word):
     assert place.run("validate").status == 0
     again = place.run("offboard", "dave-acme")
     assert (again.status, again.out) == (0, "")
-    assert "nothing is to be taken out" in again.err
+    assert "there is nothing to remove" in again.err
     assert "dave" not in place.lock_text()
 
 
@@ -245,7 +245,7 @@ def test_what_no_edit_in_place_does_gives_no_patch(bench, manifest):
     bench.manifest(manifest)
     ran = bench.run("offboard", "bob")
     assert (ran.status, ran.out) == (1, "")
-    assert "there is no patch" in ran.err
+    assert "no patch can be made" in ran.err
 
 
 def test_the_patch_can_go_to_a_file(place):

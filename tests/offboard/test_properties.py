@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from layouts import rendered
 from reconciler.access.maps import of_desired
-from reconciler.editing.offboard import everybody, leave, who
+from reconciler.editing.offboard import everyone, people_called, take_out
 from reconciler.manifest import load_texts
 from worlds import TODAY, scenes
 
@@ -28,7 +28,7 @@ def cases(draw):
     document["people"].update({name: {"handle": handle} for handle, name in renamed.items()})
     text = draw(rendered(document, told=[])) + "\n"
     desired = load_texts({"orgs.yaml": text.encode()}, today=TODAY)
-    return text, desired, draw(st.sampled_from(sorted(everybody(desired)))), document
+    return text, desired, draw(st.sampled_from(sorted(everyone(desired)))), document
 
 
 def reaches(desired):
@@ -43,9 +43,9 @@ def test_whoever_leaves_is_nowhere_and_nobody_else_gains_or_loses_anything(case)
     text, before, name, document = case
     person = before.person(name)
     key = person.handle or person.email
-    (somebody,) = who(name, before, {})
-    assert who(key, before, {}) == [somebody]
-    made = leave({"orgs.yaml": text.encode()}, before, somebody)
+    (somebody,) = people_called(name, before, {})
+    assert people_called(key, before, {}) == [somebody]
+    made = take_out({"orgs.yaml": text.encode()}, before, somebody)
     held = reaches(before)
     alone = {
         place for who_, place, role, *_ in held
@@ -69,7 +69,7 @@ def test_whoever_leaves_is_nowhere_and_nobody_else_gains_or_loses_anything(case)
             if {key, *before.teams.get(key.removeprefix("team/"), ())} & somebody.names
         )
         assert [one.absent for one in theirs] == ([True] if needed else [])
-    again = leave({"orgs.yaml": made.texts.get("orgs.yaml", text.encode())}, after, somebody)
+    again = take_out({"orgs.yaml": made.texts.get("orgs.yaml", text.encode())}, after, somebody)
     assert again.texts == {}
 
 
