@@ -6,7 +6,7 @@ DEMO := .demo
 BENCH := .bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format accept docs bench clean
+.PHONY: help demo test days lint format accept docs bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -21,7 +21,11 @@ demo: $(VENV)/installed ## Plan, apply and plan again on the embedded Pipes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DEMO="$(DEMO)" sh examples/demo.sh
 
 test: $(VENV)/installed ## The whole suite
-	$(BIN)/python -m pytest -n auto
+	rm -f .days
+	RECONCILER_NOTE_DAYS="$(CURDIR)/.days" $(BIN)/python -m pytest -n auto
+
+days: $(VENV)/installed ## What could feel the day, on other days: 29 February, the end of the year
+	$(BIN)/python tests/shifted.py --noted .days
 
 lint: $(VENV)/installed ## Style and types
 	$(BIN)/ruff check
@@ -48,4 +52,4 @@ bench: $(VENV)/installed $(BENCH)/tried ## All benchmarks side by side, with oct
 	$(BIN)/python benchmarks/parts.py
 
 clean: ## Remove what the targets created
-	rm -rf $(VENV) $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days dist build

@@ -33,6 +33,10 @@ def _contract():
     app.create_app = made
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "unshifted(reason): it cannot run with a moved clock: `make days` skips it")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     with days.noted(item.nodeid):
@@ -45,3 +49,7 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item in items if item.nodeid not in only]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item.nodeid in only]
+    if days.is_moved():
+        for item in items:
+            if mark := item.get_closest_marker("unshifted"):
+                item.add_marker(pytest.mark.skip(reason=f"cannot be shifted: {mark.args[0]}"))

@@ -24,6 +24,9 @@ NOTE = "RECONCILER_NOTE_DAYS"
 ONLY = "RECONCILER_ONLY_DAYS"
 EVENTS = {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.fork", "os.system", "os.exec", "socket.connect"}
 
+# with these the clock of a process is moved; who builds an environment from nothing takes them along
+MOVES = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT")
+
 _felt = False
 
 
@@ -53,3 +56,13 @@ def chosen() -> set[str] | None:
     if ONLY not in os.environ:
         return None
     return {json.loads(line) for line in Path(os.environ[ONLY]).read_text(encoding="utf-8").splitlines()}
+
+
+def clock_variables() -> dict[str, str]:
+    """The variables that move the clock of this process, for an environment that is built from nothing."""
+    return {name: os.environ[name] for name in MOVES if name in os.environ}
+
+
+def is_moved() -> bool:
+    """Whether the clock of this process is moved."""
+    return "FAKETIME" in os.environ

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+import days
+import shifted
+from days import clock_variables
 from reconciler import clock
 from reconciler.sandbox import clock as pipes_clock
 from stopped.sitecustomize import CLOCKS, DAY, MOMENT, STOP
@@ -21,6 +25,8 @@ CLOCK_FILES = {ROOT / "reconciler" / "clock.py", ROOT / "reconciler" / "sandbox"
 FILES = sorted(
     path for folder in ("reconciler", "tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*")
 )
+# what moves the clock needs the real one, and this file shows what is found
+REAL = {ROOT / "tests" / "shifted.py", Path(__file__)}
 PYTHON = [path for path in FILES if path.suffix == ".py" and path not in CLOCK_FILES]
 OTHERS = [path for path in FILES if path.suffix in {".sql", ".sh", ".js", ".j2", ".html", ".yml", ".yaml"}]
 
@@ -76,9 +82,7 @@ def dotted(node: ast.expr, names: dict[str, str]) -> str:
     return ""
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in PYTHON if p != Path(__file__)], ids=lambda p: p.relative_to(ROOT).as_posix()
-)
+@pytest.mark.parametrize("path", [p for p in PYTHON if p not in REAL], ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_nothing_but_the_clocks_reads_the_time_of_day(path):
     assert readers(path.read_text(encoding="utf-8")) == []
 
@@ -138,6 +142,74 @@ def test_the_day_is_the_one_in_utc_wherever_the_machine_is(zone):
     code = "from reconciler import clock; print(clock.today())"
     before = datetime.now(UTC).date()
     done = subprocess.run(
-        [sys.executable, "-I", "-c", code], env={"TZ": zone}, capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-c", code],
+        env={**clock_variables(), "TZ": zone},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert before.isoformat() <= done.stdout.strip() <= datetime.now(UTC).date().isoformat()
+
+
+# --- on other days ----------------------------------------------------------------------------------------------------
+
+SHIFTS = shifted.shifts(MOMENT)
+needs_shifts = pytest.mark.skipif(
+    not shifted.takes(), reason="the clock cannot be moved: libfaketime is for Linux on x86-64"
+)
+MEETS_THE_DAY = f"""
+import subprocess
+
+def test_of_one_day():
+    said = subprocess.run(["date", "-u", "+%F"], capture_output=True, text=True).stdout
+    assert said == "{DAY}\\n"
+"""
+
+
+@needs_shifts
+@pytest.mark.unshifted("it moves the clock itself")
+@pytest.mark.parametrize(("name", "moment"), [("the same day", MOMENT), *SHIFTS.items()], ids=["the same day", *SHIFTS])
+def test_a_test_that_depends_on_the_day_is_caught(tmp_path, name, moment):
+    # what it meets is another program, so that a stopped clock in Python does not help
+    (tmp_path / "test_it.py").write_text(MEETS_THE_DAY)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, **shifted.moved(moment)},
+    )  # fmt: skip
+    assert done.returncode == (moment != MOMENT), done.stdout
+    assert ("AssertionError: assert '" in done.stdout) == (moment != MOMENT)
+
+
+@needs_shifts
+@pytest.mark.unshifted("it moves the clock itself")
+def test_a_moved_clock_leaves_timeouts_alone():
+    code = (
+        "import threading, time; t = time.monotonic(); threading.Event().wait(0.01); print(time.monotonic() - t < 3600)"
+    )
+    environ = {**os.environ, **shifted.moved(SHIFTS["500 days later"])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, timeout=60)
+    assert done.stdout == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("now", "leap_day"),
+    [
+        ("2026-11-26T00:00:00+00:00", "2028-02-29"),
+        ("2028-02-28T23:59:59+00:00", "2028-02-29"),
+        ("2028-02-29T12:00:00+00:00", "2032-02-29"),
+        ("2097-01-01T00:00:00+00:00", "2104-02-29"),
+    ],
+)
+def test_the_leap_day_of_the_shifts_is_the_next_one(now, leap_day):
+    assert shifted.shifts(datetime.fromisoformat(now))["29 February"].date().isoformat() == leap_day
+
+
+def test_a_test_that_meets_another_program_is_noted_and_chosen(tmp_path, monkeypatch):
+    code = (
+        "import days, subprocess\nwith days.noted('a'): pass\n"
+        "with days.noted('b [\\n]'): subprocess.run(['true'])\nwith days.noted('c'): pass\n"
+    )
+    environ = {**os.environ, days.NOTE: str(tmp_path / "noted"), "PYTHONPATH": str(ROOT / "tests")}
+    subprocess.run([sys.executable, "-c", code], env=environ, check=True)
+    monkeypatch.setenv(days.ONLY, str(tmp_path / "noted"))
+    assert days.chosen() == {"b [\n]"}

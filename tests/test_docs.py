@@ -38,6 +38,7 @@ import pytest
 import yaml
 
 import reconciler
+from days import clock_variables
 from reconciler import cli
 from reconciler.lockfile import file as lockfile
 from reconciler.manifest import load_texts
@@ -151,6 +152,7 @@ class Scratch:
         command.chmod(0o755)
         (self.bin / "activate").write_text(f"PATH={shlex.quote(str(self.bin))}:$PATH\n")
         self.environ = {
+            **clock_variables(),
             "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.home),
             "LC_ALL": "C.UTF-8",

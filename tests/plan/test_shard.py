@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from days import clock_variables
 from reconciler.cli.common import narrow
 from reconciler.model.errors import UsageError
 from reconciler.model.live import LockEntry
@@ -172,7 +173,11 @@ def test_the_division_depends_on_no_hash_seed():
     )
     said = {
         subprocess.run(
-            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", program],
+            env={**clock_variables(), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("0", "1", "2")
     }

@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from days import clock_variables
 from stopped.sitecustomize import STOP
 
 ROOT = Path(__file__).parents[2]
@@ -292,7 +293,7 @@ class GitHub:
         # as the runner calls it, with and without `shell: bash`
         flags = ["--noprofile", "--norc", "-eo", "pipefail"] if shell == "bash" else ["-e"]
         done = subprocess.run(
-            ["bash", *flags, str(script)], cwd=workspace, env=environ, stdin=subprocess.DEVNULL,
+            ["bash", *flags, str(script)], cwd=workspace, env={**clock_variables(), **environ}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
         )  # fmt: skip
         return done.returncode, done.stdout.decode(), read_outputs(output)

@@ -9,6 +9,7 @@ import sys
 import pytest
 import yaml
 
+from days import clock_variables
 from stopped.sitecustomize import STOP
 from workflows.conftest import MANIFEST, READ, WRITE
 from workflows.runner import ROOT
@@ -27,6 +28,7 @@ def job(work, tmp_path):
 
     def run(name, *, protected=True, **more):
         environ = {
+            **clock_variables(),
             "PATH": f"{program.parent}:{os.environ['PATH']}",
             "PIPES_HOST": work.bench.host,
             **{key: str(value) for key, value in JOBS["variables"].items()},
