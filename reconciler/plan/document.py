@@ -1,6 +1,6 @@
 """A plan as a JSON document: saved, reviewed, and read back for exactly that apply.
 
-The shape follows `terraform show -json` (HashiCorp's "JSON Output Format": `format_version`, `resource_changes`,
+The form follows `terraform show -json` (HashiCorp's "JSON Output Format": `format_version`, `resource_changes`,
 `resource_drift`, `applyable`, `complete`, `errored`), so that policy tools made for Terraform read it; what is ours
 stands beside it. `schemas/plan.schema.json` describes every field. The digest guards against mistakes (a truncated or
 hand-edited file), not against somebody who can compute one.
@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date  # noqa: TC003  (msgspec resolves the annotations below at run time)
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,6 +18,7 @@ from reconciler.model.diagnostic import Diagnostic, Refusal, Source
 from reconciler.model.errors import ReconcilerError, UsageError
 from reconciler.model.plan import Change, DnsChange, Effect, Plan, Shard, Step, Told
 from reconciler.model.request import Request
+from reconciler.plan import document_fields as fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,154 +31,6 @@ ACTIONS = {"create": ["create"], "update": ["update"], "rename": ["update"], "de
 
 class TamperedPlanError(ReconcilerError):
     """A saved plan that is not, byte for byte in meaning, what `plan -o` wrote (a `stale-plan`, exit status 3)."""
-
-
-_Action = Literal["create", "update", "rename", "delete"]
-
-
-class _Shape(msgspec.Struct, forbid_unknown_fields=True):
-    """A part of the document. Unknown fields are refused: apply must not pass over what it does not understand."""
-
-
-class _Source(_Shape):
-    file: str
-    line: int
-    column: int
-
-
-class _Request(_Shape):
-    method: str
-    path: str
-    body: dict[str, Any] | None
-    if_match: int | None
-    late: str | None
-
-
-class _Difference(_Shape):
-    actions: list[str]
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    details: list[str]
-
-
-class _Change(_Shape):
-    address: str
-    mode: Literal["managed"]
-    type: str
-    name: str
-    action: _Action
-    action_reason: str | None
-    previous_address: str | None
-    stated: bool
-    via: str | None
-    because: str | None
-    id: str | None
-    version: int | None
-    source: _Source | None
-    change: _Difference
-    requests: list[_Request]
-
-
-class _Step(_Shape):
-    number: int
-    address: str
-    action: _Action
-    org: str
-    change: int | None
-    requests: list[int]
-    needs: list[int]
-    accepted_owners: int | None
-
-
-class _Effect(_Shape):
-    person: str
-    object: str
-    before: str | None
-    after: str | None
-    why: str
-    invited: bool
-
-
-class _DnsChange(_Shape):
-    workspace: str
-    before: str
-    after: str | None
-
-
-class _Refusal(_Shape):
-    code: str
-    address: str
-    fact: str
-    fix: str
-    source: _Source | None
-    liftable: bool
-
-
-class _Safeguards(_Shape):
-    refusals: list[_Refusal]
-    lifted: list[_Refusal]
-
-
-class _Allowance(_Shape):
-    code: str
-    address: str
-
-
-class _Diagnostic(_Shape):
-    severity: Literal["error", "warning"]
-    summary: str
-    source: _Source | None
-    hint: str | None
-    length: int
-    also: _Source | None
-    text: str | None
-
-
-class _File(_Shape):
-    path: str
-    sha256: str
-
-
-class _Told(_Shape):
-    errors: int
-    warnings: int
-    notes: int
-
-
-class _Shard(_Shape):
-    number: int
-    of: int
-    estate: str
-    host: str
-    actor: str
-    told: dict[str, _Told]
-
-
-class _Document(_Shape):
-    format_version: str
-    day: date
-    orgs: list[str]
-    applyable: bool
-    complete: bool
-    errored: bool
-    resource_changes: list[_Change]
-    resource_drift: list[Any]
-    steps: list[_Step]
-    impact: list[_Effect]
-    dns: list[_DnsChange]
-    safeguards: _Safeguards
-    allowed: list[_Allowance]
-    confirm_delete: list[str]
-    errors: list[_Diagnostic]
-    warnings: list[_Diagnostic]
-    notes: list[str]
-    unmanaged: list[str]
-    files: list[_File]
-    paths: list[str]
-    reads: dict[str, str]
-    host: str = ""
-    shard: _Shard | None = None
-    digest: str | None = None
 
 
 def to_document(plan: Plan) -> dict[str, Any]:
@@ -238,12 +90,12 @@ def from_document(document: Mapping[str, Any]) -> Plan:
     """
     try:
         document = dict(document)
-        shape = msgspec.convert(document, _Document)
+        parsed = msgspec.convert(document, fields.Document)
     except (msgspec.ValidationError, TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"the plan is malformed: {_one_line(error)}") from None
-    if shape.format_version != FORMAT_VERSION:
+    if parsed.format_version != FORMAT_VERSION:
         raise UsageError(
-            f"the plan has format_version {_quoted(shape.format_version)}, this version reads `{FORMAT_VERSION}`"
+            f"the plan has format_version {_quoted(parsed.format_version)}, this version reads `{FORMAT_VERSION}`"
         )
     changes = tuple(
         Change(
@@ -263,28 +115,28 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             because=c.because,
             details=tuple(c.change.details),
         )
-        for c in shape.resource_changes
+        for c in parsed.resource_changes
     )
     plan = Plan(
         changes=changes,
-        steps=tuple(_to_step(changes, step) for step in shape.steps),
-        impact=tuple(Effect(e.person, e.object, e.before, e.after, e.why, e.invited) for e in shape.impact),
-        dns=tuple(DnsChange(d.workspace, d.before, d.after) for d in shape.dns),
-        refusals=tuple(_to_refusal(refusal) for refusal in shape.safeguards.refusals),
-        lifted=tuple(_to_refusal(refusal) for refusal in shape.safeguards.lifted),
-        allowed=tuple((a.code, a.address) for a in shape.allowed),
-        errors=tuple(_to_diagnostic(error) for error in shape.errors),
-        warnings=tuple(_to_diagnostic(warning) for warning in shape.warnings),
-        notes=tuple(shape.notes),
-        unmanaged=tuple(shape.unmanaged),
-        orgs=tuple(shape.orgs),
-        day=shape.day,
-        files=tuple((file.path, file.sha256) for file in shape.files),
-        paths=tuple(shape.paths),
-        reads=shape.reads,
-        confirm_delete=tuple(shape.confirm_delete),
-        shard=None if shape.shard is None else _to_shard(shape.shard),
-        host=shape.host,
+        steps=tuple(_to_step(changes, step) for step in parsed.steps),
+        impact=tuple(Effect(e.person, e.object, e.before, e.after, e.why, e.invited) for e in parsed.impact),
+        dns=tuple(DnsChange(d.workspace, d.before, d.after) for d in parsed.dns),
+        refusals=tuple(_to_refusal(refusal) for refusal in parsed.safeguards.refusals),
+        lifted=tuple(_to_refusal(refusal) for refusal in parsed.safeguards.lifted),
+        allowed=tuple((a.code, a.address) for a in parsed.allowed),
+        errors=tuple(_to_diagnostic(error) for error in parsed.errors),
+        warnings=tuple(_to_diagnostic(warning) for warning in parsed.warnings),
+        notes=tuple(parsed.notes),
+        unmanaged=tuple(parsed.unmanaged),
+        orgs=tuple(parsed.orgs),
+        day=parsed.day,
+        files=tuple((file.path, file.sha256) for file in parsed.files),
+        paths=tuple(parsed.paths),
+        reads=parsed.reads,
+        confirm_delete=tuple(parsed.confirm_delete),
+        shard=None if parsed.shard is None else _to_shard(parsed.shard),
+        host=parsed.host,
     )
     _check_that_it_says_the_same(plan, document)
     return plan
@@ -358,8 +210,10 @@ def _check_that_it_says_the_same(plan: Plan, document: Mapping[str, Any]) -> Non
             return
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(f"the plan is malformed: {_one_line(error)}") from None
-    fields = (key for key in again if key != "digest" and again[key] != document.get(key))
-    raise UsageError(f"the plan contradicts itself: `{next(fields, 'resource_changes')}` does not follow from the rest")
+    differing = (key for key in again if key != "digest" and again[key] != document.get(key))
+    raise UsageError(
+        f"the plan contradicts itself: `{next(differing, 'resource_changes')}` does not follow from the rest"
+    )
 
 
 def _sorted(value: Any) -> Any:
@@ -447,7 +301,7 @@ def _places(change: Change, free: Sequence[int], step: Step) -> list[int] | None
     return found
 
 
-def _to_step(changes: Sequence[Change], step: _Step) -> Step:
+def _to_step(changes: Sequence[Change], step: fields.Step) -> Step:
     requests: list[Request] = []
     for place in step.requests:
         if (
@@ -466,8 +320,8 @@ def _source(source: Source | None) -> dict[str, Any] | None:
     return None if source is None else {"file": source.file, "line": source.line, "column": source.column}
 
 
-def _to_source(shape: _Source | None) -> Source | None:
-    return None if shape is None else Source(shape.file, shape.line, shape.column)
+def _to_source(parsed: fields.Source | None) -> Source | None:
+    return None if parsed is None else Source(parsed.file, parsed.line, parsed.column)
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
@@ -481,8 +335,8 @@ def _refusal(refusal: Refusal) -> dict[str, Any]:
     }
 
 
-def _to_refusal(shape: _Refusal) -> Refusal:
-    return Refusal(shape.code, shape.address, shape.fact, shape.fix, _to_source(shape.source), shape.liftable)
+def _to_refusal(parsed: fields.Refusal) -> Refusal:
+    return Refusal(parsed.code, parsed.address, parsed.fact, parsed.fix, _to_source(parsed.source), parsed.liftable)
 
 
 def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -497,15 +351,15 @@ def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
     }
 
 
-def _to_diagnostic(shape: _Diagnostic) -> Diagnostic:
+def _to_diagnostic(parsed: fields.Diagnostic) -> Diagnostic:
     return Diagnostic(
-        shape.severity,
-        shape.summary,
-        _to_source(shape.source),
-        shape.hint,
-        shape.length,
-        _to_source(shape.also),
-        shape.text,
+        parsed.severity,
+        parsed.summary,
+        _to_source(parsed.source),
+        parsed.hint,
+        parsed.length,
+        _to_source(parsed.also),
+        parsed.text,
     )
 
 
@@ -523,9 +377,9 @@ def _shard(shard: Shard) -> dict[str, Any]:
     }
 
 
-def _to_shard(shape: _Shard) -> Shard:
-    told = {address: Told(found.errors, found.warnings, found.notes) for address, found in shape.told.items()}
-    return Shard(shape.number, shape.of, shape.estate, shape.host, shape.actor, told)
+def _to_shard(parsed: fields.Shard) -> Shard:
+    told = {address: Told(found.errors, found.warnings, found.notes) for address, found in parsed.told.items()}
+    return Shard(parsed.number, parsed.of, parsed.estate, parsed.host, parsed.actor, told)
 
 
 def _quoted(value: Any) -> str:

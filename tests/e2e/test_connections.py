@@ -169,7 +169,7 @@ def test_a_connection_cannot_be_used_in_a_workspace_that_is_not_there(aws):
     aws.manifest(HEAD + AWS.replace("[prod]", "[prod, nowhere]"))
     ran = aws.plan()
     assert ran.status == 1
-    assert "the workspace nowhere, which aws_prod is to be used in, is not there" in ran.out
+    assert "the workspace nowhere, in which aws_prod may be used, is not there" in ran.out
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def test_without_the_key_or_the_values_it_says_that_it_cannot_tell_and_leaves_th
     monkeypatch.delenv(gone)
     ran = aws.plan("--detailed-exitcode")
     assert ran.status == 0
-    assert "cannot be told" in ran.out
+    assert "whether Pipes has these secrets is unknown" in ran.out
     assert gone in ran.out
 
 
@@ -346,7 +346,7 @@ def test_a_configuration_that_drops_its_references_warns_that_secrets_are_lost(a
     aws.manifest(HEAD + AWS.replace(", access_key: '${env:AWS_ID}', secret_key: '${env:AWS_SECRET}'", ""))
     ran = aws.plan("--detailed-exitcode")
     assert ran.status == 2
-    assert "a secret that Pipes has and this does not refer to is lost" in ran.out
+    assert "secrets that Pipes has and this config does not refer to are lost" in ran.out
 
 
 # --- tests of a connection --------------------------------------------------------------------------------------------

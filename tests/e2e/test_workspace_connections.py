@@ -210,7 +210,7 @@ def test_a_connection_that_the_org_is_to_have_is_as_good_as_there(own):
     own.manifest(HEAD + OWN + "    connections: {aws_own: {plugin: aws}}\n")
     planned = own.planned()
     assert planned.codes == ["handle-taken"]
-    assert "acme itself is to have the connection aws_own" in planned.out
+    assert "acme itself will have the connection aws_own" in planned.out
 
 
 def test_stating_the_orgs_absent_in_a_workspace_detaches_nothing(own):
@@ -427,7 +427,7 @@ def test_one_that_was_renamed_outside_is_recognised_and_followed(own):
     own.manifest((HEAD + OWN).replace("aws_own:", "theirs:"))
     assert own.plan("--detailed-exitcode").status == 0
     assert own.apply().status == 0
-    assert "cannot be told" not in own.plan().out  # what was sent is known under the new handle
+    assert "is unknown" not in own.plan().out  # what was sent is known under the new handle
     assert NAME not in own.lock_text()
     assert "workspace_connection.theirs" in own.lock_text()
 

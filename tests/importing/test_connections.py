@@ -97,7 +97,7 @@ def test_what_pipes_shows_is_written_with_a_reference_for_each_secret_and_plan_a
     ran = imported.planned("--detailed-exitcode")
     assert (ran.status, ran.addresses) == (0, [])
     told = imported.plan().out
-    assert f"{DD}: whether Pipes has these secrets cannot be told, and they are left alone: they were imported" in told
+    assert f"{DD}: whether Pipes has these secrets is unknown, and they are left alone: they were imported" in told
     assert imported.apply().status == 0
     assert imported.database() == before
     assert imported.run("fmt", "--check").status == 0

@@ -188,17 +188,19 @@ def resembles(new: str, old: str) -> bool:
     return SequenceMatcher(None, new, old, autojunk=False).ratio() >= RESEMBLANCE
 
 
-def left_behind(
-    kind: Kind,
-    parent: str | None,
-    new: str,
-    wanted: Mapping[str, Node],
-    live: Mapping[str, Resource],
-    lock: Lock,
-) -> str | None:
+@dataclass(slots=True)
+class Siblings:
+    """The wanted and the live objects of one kind below one parent, for `left_behind`."""
+
+    wanted: Mapping[str, Node]
+    live: Mapping[str, Resource]
+
+
+def left_behind(kind: Kind, parent: str | None, new: str, siblings: Siblings, lock: Lock) -> str | None:
     """The live sibling that `new` may be the new name of: one that the lock file knows and the manifest has dropped,
     or an unlisted one with a similar handle. None where there is none.
     """
+    wanted, live = siblings.wanted, siblings.live
     spoken_for = set(wanted) | {node.renamed_from for node in wanted.values() if node.renamed_from}
     unlisted = [handle for handle in sorted(live) if handle not in spoken_for]
     for handle in unlisted:

@@ -1,0 +1,182 @@
+"""Who may do what in a workspace: the grants that the manifest wants, those that are there, and those that go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import grant, member
+from reconciler.model import address as addresses
+from reconciler.model.diagnostic import Diagnostic
+from reconciler.plan import identity
+from reconciler.plan.diff import drafts
+from reconciler.plan.diff.drafts import LOST, WEAKER_ROLE, Inputs, Target, warn
+from reconciler.safeguards.worksheet import GrantSheet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.kinds.kind import Place
+    from reconciler.model.address import Address
+    from reconciler.model.desired import Node
+    from reconciler.model.live import Resource
+    from reconciler.plan.identity import Match
+    from reconciler.safeguards.worksheet import Membership, OrgSheet, Who
+
+
+@dataclass(slots=True)
+class _Workspace:
+    """One workspace whose grants are compared."""
+
+    sheet: OrgSheet
+    want: Node
+    address: Address
+    place: Place
+    grants: GrantSheet
+    live: Mapping[str, Resource]  # its rows that can be changed, by handle
+    kept: set[str] = field(default_factory=set)  # handles that an entry of the section accounts for
+
+    def target(self, name: str, place: Place | None = None) -> Target:
+        """The grant of the person whom the manifest calls `name`."""
+        return Target(grant.KIND, addresses.join(self.address, "grant", name), self.address, place or self.place)
+
+
+def compare(sheet: OrgSheet, place: Place, address: Address, match: Match, inputs: Inputs) -> None:
+    """Plan the grants of one workspace, and leave in the sheet who has which before and after."""
+    want, have = match.want, match.have
+    replaced = {who.replaces.handle: who.key for who in sheet.people.values() if who.replaces is not None}
+    before = identity.under_new_keys(roles(have), replaced)
+    grants = GrantSheet(
+        have.handle if have else None,
+        want.name,
+        before,
+        identity.without_cancelled(before, replaced),
+        lost=dict.fromkeys(replaced.values(), "it goes with the cancelled invitation"),
+        host=have.attrs.get("host") if have else None,
+    )
+    sheet.workspaces.append(grants)
+    section = want.children.get("grant")
+    if section is None:
+        return
+    grants.after = dict(grants.after or {})
+    workspace = _Workspace(sheet, want, address, place, grants, have.of("grant") if have else {}, set(replaced))
+    for name, node in section.items():
+        who = sheet.people.get(name)
+        if who is not None:
+            _wanted(workspace, name, node, who, inputs)
+    _remove_the_rest(workspace)
+
+
+def of_deleted(sheet: OrgSheet, have: Resource) -> None:
+    """Note who loses the grants of a workspace that is deleted."""
+    before = roles(have)
+    lost = dict.fromkeys(before or (), "the workspace is deleted")
+    sheet.workspaces.append(GrantSheet(have.handle, None, before, {}, lost=lost, host=have.attrs.get("host")))
+
+
+def roles(have: Resource | None) -> dict[str, str] | None:
+    """The roles in a live workspace, by handle; None where they were not read."""
+    if have is None:
+        return {}
+    if not have.was_read("grant"):
+        return None
+    return {row.handle: str(row.attrs.get("role", "")) for row in have.of("grant").values()}
+
+
+def _wanted(workspace: _Workspace, name: str, node: Node, who: Who, inputs: Inputs) -> None:
+    """Plan one entry of the section."""
+    row = workspace.live.get(who.key)
+    if node.absent:
+        if row is not None:
+            workspace.kept.add(row.handle)
+            _remove(workspace, name, row, node, "absent")
+        return
+    workspace.kept.add(who.key)
+    sheet = workspace.sheet
+    entry = sheet.members.get(who.key)
+    if _will_own(entry) or (who.inherited is not None and member.is_owner(who.inherited.attrs)):
+        # `validate` warns where the owners are written down; a team may hold owners among others
+        if node.via is None and "member" not in sheet.want.children:
+            warn(
+                sheet,
+                node,
+                f"{name} owns {sheet.name} and can use {workspace.want.name} anyway: this grant is not sent",
+                "drop the entry",
+            )
+    elif (entry is None or entry.after is None) and who.inherited is None:
+        _not_a_member(workspace, name, node, who)
+    elif row is None:
+        _give(workspace, name, node, who, entry, inputs)
+    else:
+        _keep(workspace, name, node, who, row)
+
+
+def _will_own(entry: Membership | None) -> bool:
+    return entry is not None and entry.after is not None and member.is_owner(entry.after)
+
+
+def _not_a_member(workspace: _Workspace, name: str, node: Node, who: Who) -> None:
+    """A grant falls with a membership whose time is up; for anybody else who is not in the org, it is an error."""
+    sheet = workspace.sheet
+    if name in (sheet.want.expired or {}).get("member", {}):
+        workspace.kept.discard(who.key)
+    elif sheet.lists_read:
+        sheet.errors.append(
+            Diagnostic(
+                "error",
+                f"{name} has a grant on {workspace.want.name} but will not be a member of {sheet.name}",
+                node.source,
+                f"add {name} to the org's members, or drop the grant",
+            )
+        )
+
+
+def _give(workspace: _Workspace, name: str, node: Node, who: Who, entry: Membership | None, inputs: Inputs) -> None:
+    """Plan a grant to somebody who has none."""
+    _note(workspace, node, who)
+    invited = entry.address if who.by_email and entry is not None else None
+    place = replace(workspace.place, person=inputs.desired.person(name), late=invited)
+    workspace.sheet.drafts.append(drafts.create(workspace.target(name, place), node, who.key, person=who.key))
+
+
+def _keep(workspace: _Workspace, name: str, node: Node, who: Who, row: Resource) -> None:
+    """Plan a grant that is there and stays, perhaps with another role."""
+    _note(workspace, node, who)
+    draft = drafts.update(workspace.sheet, workspace.target(name), row, node, person=who.key)
+    if draft is not None and name in (workspace.want.expired or {}).get("grant", {}):
+        draft.reason, draft.stated = "expired", True
+    if row.attrs.get("role") != node.attrs.get("role", ""):
+        ended = draft is not None and draft.reason == "expired"
+        workspace.grants.lost[who.key] = node.via or (LOST["expired"] if ended else WEAKER_ROLE)
+
+
+def _note(workspace: _Workspace, node: Node, who: Who) -> None:
+    assert workspace.grants.after is not None
+    workspace.grants.via[who.key] = node.via
+    workspace.grants.after[who.key] = node.attrs.get("role", "")
+
+
+def _remove_the_rest(workspace: _Workspace) -> None:
+    """Remove the grants that no entry accounts for, but none of an owner and none that a refusal is about."""
+    sheet = workspace.sheet
+    expired = (workspace.want.expired or {}).get("grant", {})
+    ended = {sheet.people[name].key: node for name, node in expired.items() if name in sheet.people}
+    for row in workspace.live.values():
+        entry = sheet.members.get(row.handle)
+        if row.handle in workspace.kept or row.id in sheet.spared or _will_own(entry):
+            continue
+        node = ended.get(row.handle)
+        # a grant falls with its member: the reason of the one is the reason of the other
+        reason = "expired" if node else (entry.gone if entry is not None else None) or "unlisted"
+        _remove(workspace, _name(entry, row.handle), row, node, reason)
+
+
+def _name(entry: Membership | None, handle: str) -> str:
+    return entry.address.rpartition("/member.")[2] if entry is not None else handle
+
+
+def _remove(workspace: _Workspace, name: str, row: Resource, node: Node | None, reason: str) -> None:
+    if workspace.grants.after is not None:
+        workspace.grants.after.pop(row.handle, None)
+    workspace.grants.lost[row.handle] = LOST[reason]
+    workspace.sheet.drafts.append(drafts.delete(workspace.target(name), row, node, reason, person=row.handle))

@@ -1,0 +1,102 @@
+"""Lists of handles below an object, such as the `workspaces:` of a connection: which entries come, and which go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reconciler.kinds import children_of
+from reconciler.model import address as addresses
+from reconciler.model.diagnostic import Diagnostic
+from reconciler.plan.diff import drafts
+from reconciler.plan.diff.drafts import Target, warn
+
+if TYPE_CHECKING:
+    from reconciler.kinds.kind import Kind, Place
+    from reconciler.model.address import Address
+    from reconciler.model.desired import Node
+    from reconciler.plan.identity import Match
+    from reconciler.safeguards.worksheet import Draft, OrgSheet
+
+
+def compare(sheet: OrgSheet, place: Place, address: Address, match: Match) -> None:
+    """Plan the lists of handles of the object at `address`. What goes, goes in the reverse order of what comes."""
+    going: list[Draft] = []
+    for kind in children_of(match.want.kind):
+        wanted = match.want.children.get(kind.name)
+        if kind.lists_handles_of is None or wanted is None:
+            continue
+        if match.have is not None and match.have.inherited_of(kind.name) and kind.needs_sibling is None:
+            warn(
+                sheet,
+                match.want,
+                f"{match.want.name} is permitted in all of {sheet.name} as well, beyond the {kind.lists_handles_of}s listed",
+                "take that permission away in the console, if it is not meant",
+            )
+        handles = _handles_by_id(sheet, kind.lists_handles_of)
+        listed = _come(sheet, kind, place, address, match, {handle: one for one, handle in handles.items()})
+        going += _go(kind, place, address, match, listed, handles)
+    sheet.drafts.extend(reversed(going))
+
+
+def _handles_by_id(sheet: OrgSheet, kind: str) -> dict[str, str]:
+    """The handles that the org's live objects of `kind` have in the manifest, by id; unlisted ones under their own."""
+    live = sheet.have.of(kind) if sheet.have is not None else {}
+    handles = {one.id: handle for handle, one in live.items()}
+    for handle in sheet.want.children.get(kind, {}):
+        if (known := sheet.named.get(addresses.join(sheet.address, kind, handle))) is not None:
+            handles[known.id] = handle
+    return handles
+
+
+def _come(sheet: OrgSheet, kind: Kind, place: Place, address: Address, match: Match, ids: dict[str, str]) -> set[str]:
+    """Create what the list has and live does not; give back the ids that are listed."""
+    of = kind.lists_handles_of
+    assert of is not None
+    live = {row.id for row in match.have.of(kind.name).values()} if match.have is not None else set()
+    listed = set()
+    for handle, node in match.want.children[kind.name].items():
+        beside = sheet.want.children.get(of, {}).get(handle)
+        if (handle not in ids and beside is None) or (beside is not None and beside.absent):
+            _missing(sheet, of, handle, node, match.want, stated=beside is not None)
+            continue
+        identifier = ids.get(handle, "")
+        listed.add(identifier)
+        if identifier not in live:
+            needs = [addresses.join(sheet.address, of, handle)]
+            if kind.needs_sibling is not None:
+                needs.append(addresses.join(address, kind.needs_sibling, handle))
+            target = Target(kind, addresses.join(address, kind.name, handle), address, place)
+            sheet.drafts.append(drafts.create(target, node, handle, needs=tuple(needs)))
+    return listed
+
+
+def _missing(sheet: OrgSheet, kind: str, handle: str, node: Node, parent: Node, *, stated: bool) -> None:
+    found = Diagnostic(
+        "error",
+        f"the {kind} {handle}, in which {parent.name} may be used, {'is stated absent' if stated else 'is not there'}",
+        node.source,
+        f"drop it from the list, or list the {kind}",
+    )
+    if found not in sheet.errors:
+        sheet.errors.append(found)
+
+
+def _go(
+    kind: Kind, place: Place, address: Address, match: Match, listed: set[str], handles: dict[str, str]
+) -> list[Draft]:
+    """The drafts that delete what is live and not listed."""
+    if match.have is None:
+        return []
+    found = []
+    after = [k for k in children_of(match.want.kind) if k.needs_sibling == kind.name]
+    for row in match.have.of(kind.name).values():
+        if row.id in listed:
+            continue
+        handle = handles.get(row.id, row.handle)
+        target = Target(kind, addresses.join(address, kind.name, handle), address, place)
+        draft = drafts.delete(target, msgspec.structs.replace(row, handle=handle), None, "unlisted")
+        draft.needs = tuple(addresses.join(address, k.name, handle) for k in after)
+        found.append(draft)
+    return found

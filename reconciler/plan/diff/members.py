@@ -1,0 +1,165 @@
+"""Who is in an org: the people that the manifest wants, those who are there, and those who go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reconciler.kinds import member
+from reconciler.kinds.kind import weaker
+from reconciler.model import address as addresses
+from reconciler.plan import identity
+from reconciler.plan.diff import drafts
+from reconciler.plan.diff.drafts import LOST, WEAKER_ROLE, Inputs, Target, labelled, warn
+from reconciler.safeguards import unknown_user
+from reconciler.safeguards.worksheet import Membership
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.kinds.kind import Place
+    from reconciler.model.desired import Node
+    from reconciler.model.live import Resource, TenantMember
+    from reconciler.safeguards.worksheet import OrgSheet, Who
+
+ROLE = member.KIND.attribute("role")
+
+
+def compare(sheet: OrgSheet, place: Place, live_members: Mapping[str, Resource], inputs: Inputs) -> None:
+    """Plan the memberships, and leave in `sheet.members` everyone with what they are before and after."""
+    section = sheet.want.children.get("member")
+    emails = _emails_of_the_tenant(sheet, inputs)
+    _identify(sheet, live_members, emails, inputs)
+    _enter_the_live_rows(sheet, live_members, inputs)
+    if section is None:
+        return
+    listed = set()
+    for name, node in section.items():
+        who = sheet.people.get(name)
+        if who is None:
+            continue
+        listed.add(who.key)
+        if who.replaces is not None:
+            listed.add(who.replaces.handle)
+            sheet.drafts.append(identity.invite_at_new_address(sheet, place, node, who, inputs.desired))
+        else:
+            _wanted(sheet, place, node, who, inputs, tenant_read=emails is not None)
+    _remove_the_rest(sheet, place, [row for row in live_members.values() if row.handle not in listed])
+
+
+def _emails_of_the_tenant(sheet: OrgSheet, inputs: Inputs) -> Mapping[str, tuple[TenantMember, ...]] | None:
+    """Who has which email in the org's tenant; None where that was not read."""
+    tenant = sheet.have.attrs.get("tenant_id") if sheet.have is not None else inputs.live.actor.tenant_id
+    return inputs.live.tenants.get(str(tenant))
+
+
+def _identify(
+    sheet: OrgSheet,
+    live_members: Mapping[str, Resource],
+    emails: Mapping[str, tuple[TenantMember, ...]] | None,
+    inputs: Inputs,
+) -> None:
+    """Find out who each name of the org's members and grants is."""
+    listing = (sheet.want, *sheet.want.children.get("workspace", {}).values())
+    named = dict.fromkeys(sheet.want.children.get("member", ()))
+    for space in listing[1:]:
+        named.update(dict.fromkeys(space.children.get("grant", ())))
+    named.update(dict.fromkeys((sheet.want.expired or {}).get("member", {})))
+    wanted = {
+        node.name
+        for parent in listing
+        for kind in ("member", "grant")
+        for node in parent.children.get(kind, {}).values()
+        if not node.absent
+    }
+    scene = identity.Scene(
+        sheet.address,
+        live_members,
+        sheet.have.inherited_of("member") if sheet.have else {},
+        inputs.live.actor.id,
+        inputs.live.identities,
+        emails,
+        new=sheet.have is None,
+        unwanted=named.keys() - wanted,
+    )
+    people = identity.match_people(scene, named, inputs.desired, inputs.lock)
+    sheet.refusals.extend(people.refusals)
+    sheet.notes.extend(people.notes)
+    sheet.people, sheet.spared, sheet.waiting = people.found, people.spared, people.waiting
+
+
+def _enter_the_live_rows(sheet: OrgSheet, live_members: Mapping[str, Resource], inputs: Inputs) -> None:
+    """Note everyone who is in the org now, under the name that the manifest or the lock file has for them."""
+    by_row = {who.have.id: name for name, who in sheet.people.items() if who.have is not None}
+    locked = inputs.lock.names_in_org.get(sheet.address, {})
+    for row in live_members.values():
+        name = by_row.get(row.id) or locked.get(row.id) or inputs.names.get(row.handle) or row.handle
+        address = addresses.join(sheet.address, "member", name)
+        sheet.members[row.handle] = Membership(labelled(name, row.handle), address, row.attrs, row.attrs)
+
+
+def _wanted(sheet: OrgSheet, place: Place, node: Node, who: Who, inputs: Inputs, *, tenant_read: bool) -> None:
+    """Plan one entry of the section. `tenant_read`: the tenant's list, which has emails, could be read."""
+    if node.absent:
+        if who.have is not None:
+            _remove(sheet, place, who.have, node, "absent")
+        elif who.inherited is not None:
+            warn(sheet, node, f"{node.name} is in {sheet.name} through the tenant, which cannot be taken away here")
+    elif who.have is not None:
+        _keep(sheet, place, node, who, who.have)
+    else:
+        _let_in(sheet, place, node, who, inputs, tenant_read=tenant_read)
+
+
+def _keep(sheet: OrgSheet, place: Place, node: Node, who: Who, have: Resource) -> None:
+    """Plan somebody who is there and stays, perhaps with another role."""
+    target = Target(member.KIND, addresses.join(sheet.address, "member", node.name), sheet.address, place)
+    draft = drafts.update(sheet, target, have, node, person=who.key)
+    entry = sheet.members[who.key]
+    entry.via = node.via
+    if draft is None:
+        return
+    if node.name in (sheet.want.expired or {}).get("member", {}):
+        draft.reason, draft.stated = "expired", True  # a weaker entry takes over from the one whose time is up
+    entry.after = {**have.attrs, **node.attrs}
+    if entry.before != entry.after and weaker(ROLE, have.attrs.get("role"), node.attrs.get("role")):
+        entry.lost = node.via or (LOST["expired"] if draft.reason == "expired" else WEAKER_ROLE)
+
+
+def _let_in(sheet: OrgSheet, place: Place, node: Node, who: Who, inputs: Inputs, *, tenant_read: bool) -> None:
+    """Plan somebody who is not there yet: an invitation, or in a custom tenant an addition."""
+    if who.inherited is not None and who.inherited.attrs.get("role") == member.OWNER:
+        warn(sheet, node, f"{node.name} owns {sheet.name} through the tenant already")
+    person = inputs.desired.person(node.name)
+    if person.handle is None and not who.by_email:
+        person = msgspec.structs.replace(person, handle=who.key)
+    address = addresses.join(sheet.address, "member", node.name)
+    target = Target(member.KIND, address, sheet.address, replace(place, person=person))
+    sheet.drafts.append(drafts.create(target, node, who.key, person=who.key))
+    status = member.ACCEPTED if place.custom_tenant else member.INVITED
+    sheet.members[who.key] = Membership(
+        labelled(node.name, who.key), address, None, {**node.attrs, "status": status}, node.via
+    )
+    if place.custom_tenant and person.handle is None:
+        sheet.refusals.append(
+            unknown_user.by_email_only(sheet.name, address, node, person.email, tenant_read=tenant_read)
+        )
+
+
+def _remove_the_rest(sheet: OrgSheet, place: Place, rows: Iterable[Resource]) -> None:
+    """Remove whoever is there without an entry, unless a refusal is about them."""
+    expired = (sheet.want.expired or {}).get("member", {})
+    ended = {sheet.people[name].key: node for name, node in expired.items() if name in sheet.people}
+    for row in rows:
+        if row.id not in sheet.spared:
+            node = ended.get(row.handle)
+            _remove(sheet, place, row, node, "expired" if node else "unlisted")
+
+
+def _remove(sheet: OrgSheet, place: Place, row: Resource, node: Node | None, reason: str) -> None:
+    entry = sheet.members[row.handle]
+    entry.after, entry.gone, entry.lost = None, reason, LOST[reason]
+    target = Target(member.KIND, entry.address, sheet.address, place)
+    sheet.drafts.append(drafts.delete(target, row, node, reason, person=row.handle))

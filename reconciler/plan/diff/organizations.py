@@ -1,0 +1,204 @@
+"""One org against its live one: itself, then its members, and its workspaces, connections and folders."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from reconciler.kinds import logo, member, named_below
+from reconciler.kinds import org as org_kind
+from reconciler.kinds.kind import Place
+from reconciler.model import address as addresses
+from reconciler.model.diagnostic import Refusal
+from reconciler.model.live import Resource
+from reconciler.plan import folders, identity
+from reconciler.plan.diff import drafts, members, named
+from reconciler.plan.diff.drafts import Inputs, Target, labelled
+from reconciler.safeguards import empty_read, handle_taken, looks_like_rename
+from reconciler.safeguards.worksheet import GrantSheet, Membership, OrgSheet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model.desired import Desired, Node
+    from reconciler.model.live import Snapshot
+
+
+def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSheet]:
+    """Compare every managed org with live, in the order of their names."""
+    inputs = Inputs(
+        desired,
+        live,
+        lock,
+        {**live.others, **live.orgs},
+        {person.handle: person.name for person in desired.people.values() if person.handle},
+    )
+    wanted = dict(sorted(desired.orgs.items()))
+    siblings = {**desired.elsewhere, **wanted}
+    unreadable = {one.org: one for one in live.unreadable}
+    readable = {name: want for name, want in wanted.items() if name not in unreadable}
+    matches, refusals = identity.match_named(org_kind.KIND, None, readable, inputs.live_orgs, lock.entries, siblings)
+    found = []
+    for name, want in wanted.items():
+        address = addresses.join(None, "org", name)
+        match = matches.get(name)
+        sheet = OrgSheet(name, address, match.have if match else None, want)
+        sheet.refusals = [refusal for refusal in refusals if refusal.address == address]
+        blocked = unreadable.get(name) or (unreadable.get(want.renamed_from) if want.renamed_from else None)
+        if blocked is not None:
+            sheet.refusals.append(empty_read.refusal(address, blocked, want.source))
+        elif match is not None:
+            _compare(sheet, match, inputs)
+        found.append(sheet)
+    identity.warn_of_two_names(found, desired)
+    return found
+
+
+def _compare(sheet: OrgSheet, match: identity.Match, inputs: Inputs) -> None:
+    """Compare one org. Its worksheet takes everything that is found."""
+    want, have = match.want, match.have
+    live, entry = inputs.live, inputs.lock.entries.get(sheet.address)
+    if have is None and entry is not None and entry.id in live.hidden:
+        sheet.refusals.append(_closed(sheet, entry.id, live.actor.handle))
+        return
+    if have is not None and logo.MARK in want.attrs and not want.absent:
+        have = _with_logo(sheet, want, have, inputs.lock)
+    if want.absent:
+        if have is not None:
+            _delete(sheet, have, inputs.lock)
+        return
+    tenant = have.attrs.get("tenant_id") if have is not None else live.actor.tenant_id
+    place = Place(
+        org=sheet.name,
+        custom_tenant=tenant not in (None, org_kind.PRIMARY_TENANT),
+        org_id=have.id if have is not None else "",
+        sibling_ids=sheet.ids,
+    )
+    target = Target(org_kind.KIND, sheet.address, None, place)
+    if have is None or match.renamed:
+        _check_handle_free(sheet, live)
+    live_members = _create(sheet, target, want, inputs) if have is None else _change(sheet, target, have, match, live)
+    _note_reset(sheet, live, inputs.desired)
+    members.compare(sheet, place, live_members, inputs)
+    for child in named_below(org_kind.KIND.name):
+        if child.name in want.children:
+            named.compare(sheet, child, sheet.address, place, match, inputs)
+    identity.leave_uncertain_alone(sheet, inputs.desired)
+    folders.judge(sheet)
+
+
+def _create(sheet: OrgSheet, target: Target, want: Node, inputs: Inputs) -> Mapping[str, Resource]:
+    """Plan a new org; give back the members that it will have from the start."""
+    siblings = identity.Siblings({**inputs.desired.elsewhere, **inputs.desired.orgs}, inputs.live_orgs)
+    twin = identity.left_behind(target.kind, None, sheet.name, siblings, inputs.lock.entries)
+    if twin is not None:
+        sheet.refusals.append(looks_like_rename.refusal(target.kind, sheet.address, want, twin))
+    sheet.drafts.append(drafts.create(target, want, sheet.name))
+    # org_create makes the token's own user an accepted owner
+    actor = inputs.live.actor
+    creator = Resource("member", actor.handle, actor.id, None, {"role": member.OWNER, "status": member.ACCEPTED})
+    sheet.lists_read = True
+    return {creator.handle: creator}
+
+
+def _change(
+    sheet: OrgSheet, target: Target, have: Resource, match: identity.Match, live: Snapshot
+) -> Mapping[str, Resource]:
+    """Plan what differs in an org that is there; give back its live members."""
+    if match.renamed:
+        previous = addresses.join(None, "org", have.handle)
+        sheet.drafts.append(drafts.rename(target, have, match.want, previous))
+    drafts.update(sheet, target, have, match.want)
+    if not live.owned(have):
+        sheet.notes.append(
+            f"{live.actor.handle}, the user of this token, does not own {sheet.name}: workspaces that it has no grant in "
+            "look missing, and Pipes will refuse to apply"
+        )
+    sheet.lists_read = have.was_read("member")
+    return have.of("member")
+
+
+def _with_logo(sheet: OrgSheet, want: Node, have: Resource, lock: identity.Known) -> Resource:
+    """The live org with what is known of its logo: what the lock file says, or else no more than its URL."""
+    entry = lock.entries.get(sheet.address)
+    more = entry.more if entry is not None and entry.id == have.id else {}
+    url = have.attrs.get(logo.URL)
+    found = logo.known(more, url)
+    wanted = want.attrs[logo.MARK]
+    if found is None:
+        what = "the picture that Pipes generates" if wanted is None else wanted
+        sheet.notes.append(
+            f"the logo of {sheet.name} was changed outside: its URL is not the one that Pipes gave for what was uploaded"
+            if more.get(logo.URL)
+            else f"whether the logo of {sheet.name} is {what} already cannot be known: no upload of it is in the lock "
+            "file; it is sent once, and known from then on"
+        )
+    if wanted is not None and not logo.same(found, wanted) and logo.split(wanted)[1] is None:
+        sheet.notes.append(
+            f"the logo of {sheet.name} is fetched from {wanted} when this is applied, whatever is there then: nobody has "
+            f"reviewed the picture; {logo.PIN}… behind the URL pins it"
+        )
+    return msgspec.structs.replace(have, attrs={**have.attrs, logo.MARK: found or url or "unknown"})
+
+
+def _note_reset(sheet: OrgSheet, live: Snapshot, desired: Desired) -> None:
+    """Say what a reset of authentication does to whom: no line of impact does, since nobody's role changes."""
+    moment = next((m for d in sheet.drafts if (m := d.attrs.get("token_min_issued_at"))), None)
+    if moment is None:
+        return
+    issued = live.actor.token_issued_at
+    own = (
+        f"the one in use, issued at {issued:%Y-%m-%dT%H:%M:%SZ}, keeps working"
+        if issued is not None and issued > datetime.fromisoformat(moment)
+        else "the one in use too, as far as is known"
+        if issued is None
+        else "the one in use too"
+    )
+    note = (
+        f"resetting authentication of {sheet.name}: every temporary and user token that was not issued after {moment} "
+        f"stops working for it, whoever has it: people sign in again, scripts and CI need new tokens; {own}"
+    )
+    if moment[:10] > desired.day.isoformat():
+        note += "; that moment is still to come, so nobody can use a token there before it"
+    sheet.notes.append(note)
+
+
+def _closed(sheet: OrgSheet, identifier: str, actor: str) -> Refusal:
+    return Refusal(
+        "rename",
+        sheet.address,
+        f"{sheet.name} was renamed outside: the org that the lock file knows by it ({identifier}) is there, and "
+        f"{actor}, the user of this token, may not read it",
+        f"have one of its owners let {actor} in and say its handle; if {sheet.name} is to be another org, remove the entry "
+        f"{sheet.address} from the lock file",
+        sheet.want.source,
+        liftable=False,
+    )
+
+
+def _check_handle_free(sheet: OrgSheet, live: Snapshot) -> None:
+    holder = live.identities.get(sheet.name)
+    if holder is None and sheet.name not in live.forbidden:
+        return
+    what = "an organization that this token cannot read" if holder is None or holder.type == "org" else "a user"
+    sheet.refusals.append(handle_taken.of_org(sheet.address, sheet.name, what, sheet.want.source))
+
+
+def _delete(sheet: OrgSheet, have: Resource, lock: identity.Known) -> None:
+    """Plan the deletion of an org, and note everyone who loses it."""
+    sheet.deleted = True
+    target = Target(org_kind.KIND, sheet.address, None, Place(org=have.handle))
+    sheet.drafts.append(drafts.delete(target, have, sheet.want, "absent"))
+    for row in have.of("member").values():
+        name = lock.names_in_org.get(sheet.address, {}).get(row.id, row.handle)
+        sheet.members[row.handle] = Membership(
+            labelled(name, row.handle),
+            addresses.join(sheet.address, "member", name),
+            row.attrs,
+            None,
+            lost="the org is deleted",
+        )
+    for space in have.of("workspace").values():
+        sheet.workspaces.append(GrantSheet(space.handle, None, host=space.attrs.get("host")))
