@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,61 @@ def test_imports_point_down(name):
         allowed = ARROWS[name] | ({"sandbox"} if path.relative_to(PACKAGE).as_posix() in DOORS else set())
         wrong += [f"{path.relative_to(ROOT)}:{line}: {target}" for line, target in ours(path) if target not in allowed]
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", [name for name in ARROWS if (PACKAGE / name).is_dir()])
+def test_a_room_has_a_door_that_says_what_goes_in_what_comes_out_and_where_to_begin(name):
+    door = ast.get_docstring(ast.parse((PACKAGE / name / "__init__.py").read_text(encoding="utf-8"))) or ""
+    first, *rest = door.splitlines()
+    assert first.endswith(".")
+    assert [word for word in ("In: ", "Out: ", "Open `") if word not in "\n".join(rest)] == []
+    opened = re.findall(r"`([\w/]+(?:\.py|/))`", door)
+    assert [file for file in opened if not (PACKAGE / name / file).exists()] == []
+    assert len(door.splitlines()) <= 5
+
+
+def private_names_of_other_rooms(path):
+    """Names with a leading underscore that a file takes from another room, with their lines."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    foreign = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reconciler"):
+            parts = node.module.split(".")
+            for alias in node.names:
+                if (parts[1] if len(parts) > 1 else alias.name) == room(path):
+                    continue
+                foreign.add(alias.asname or alias.name)
+                if any(part.startswith("_") for part in (*parts, alias.name)):
+                    yield node.lineno, alias.name
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr.startswith("_")
+            and not node.attr.startswith("__")
+            and isinstance(node.value, ast.Name)
+            and node.value.id in foreign
+        ):
+            yield node.lineno, f"{node.value.id}.{node.attr}"
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_a_private_name_stays_in_its_room(name):
+    assert [(path, found) for path in FILES if room(path) == name for found in private_names_of_other_rooms(path)] == []
+
+
+LONGEST = 520  # lines of a module that can be read in one sitting
+TO_BE_DIVIDED = {"reconciler/access/review.py", "reconciler/sandbox/world.py"}
+
+
+@pytest.mark.parametrize("name", ARROWS)
+def test_a_module_is_short_or_its_first_line_says_why_not(name):
+    long = [
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        if room(path) == name and len(text := path.read_text(encoding="utf-8").splitlines()) > LONGEST
+        if "long because" not in text[0]
+    ]
+    assert [name for name in long if name not in TO_BE_DIVIDED] == []
 
 
 def test_the_doors_to_the_sandbox_are_used():

@@ -1,4 +1,8 @@
-"""The command line: one module a command, and here alone every ending becomes an exit status."""
+"""The command line: one module a command; every way to end becomes an exit status here.
+
+In: arguments and the environment. Out: reports, files, and one exit status (`run`).
+Open `common.py` first: what the commands share. A command module has options and calls, nothing else.
+"""
 
 from __future__ import annotations
 

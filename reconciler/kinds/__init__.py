@@ -1,4 +1,8 @@
-"""The kinds of resources, each declared once in a file of its own: pure data and functions, requests as data."""
+"""The kinds of resources, each declared once in a file of its own.
+
+In: rows of the API, and what must change. Out: resources, and requests as data; nothing is sent. Pure.
+Open `member.py` first; `kind.py` explains each field of a declaration, and `KINDS` lists them in the order of creation.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Reads YAML manifests.
 
-In: paths of manifests, or their texts, and a day. Out: Desired, what they ask for on that day; or every problem in them.
-Open `resolve.py` first; the stages are `files`, `document`, `check` (with `explain`), `merge`, `resolve`.
+In: paths or texts. Out: Desired (`load`), or a ManifestError with every problem that was found.
+Open `document.py` first; the stages are `files`, `document`, `check`, `merge` and `resolve`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,5 @@
-"""The nouns that every other room uses: values without I/O, importing nothing of ours."""
+"""The nouns that every other room uses.
+
+In: nothing of ours. Out: values without I/O: what is wanted, what is live, a plan, its steps, and what went wrong.
+Open `desired.py`, `live.py` and `plan.py` first.
+"""

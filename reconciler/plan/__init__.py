@@ -1,4 +1,8 @@
-"""Desired x Live -> Plan: a pure function without I/O, clock or chance; the same inputs give the same bytes."""
+"""What would change live into what the manifests want: a pure function.
+
+In: Desired, a Snapshot, the lock file and the allowances. Out: a Plan (`make_plan`); the same inputs give the same bytes.
+Open `diff/` first: it compares. `identity/` decides who a name means, `order.py` puts the steps in order.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Reports: a plan, a result or a validation as text, JSON, Markdown, HTML, workflow commands or JUnit. No I/O.
+"""Reports in every format. No I/O.
 
-A format is a module with `render(subject, ...)` and an escape function of its own; what they all say is in `words`.
+In: a plan, a result, a review or another subject. Out: its text in the format asked for (`render`).
+Open `wording.py` first: the sentences that all formats share. A format is a module with its own escape function.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """An embedded Pipes: a WSGI app over SQLite that answers as Turbot Pipes does.
 
-It stands alone: nothing here imports the rest of `reconciler`, so that it can contradict it. What it answers is taken
-from the API's contract (operation ids are named where they are implemented); where the contract is silent the choice
-is written beside the code that makes it.
+In: HTTP requests, and worlds to seed. Out: what the API's contract says; a choice where it is silent is noted in the code.
+Open `app.py` first. Nothing here imports the rest of `reconciler`, so that it can contradict it.
 """
 
 from pathlib import Path
