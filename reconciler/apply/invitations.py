@@ -1,18 +1,24 @@
-"""Looking at an org's people while an apply runs: who is there at this moment, and which invitation is ours."""
+"""The people of an org while an apply runs: who is there at this moment, and which invitation is ours."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import member
 from reconciler.kinds.kind import Place
+from reconciler.pipes.reading.tokens import moment
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import datetime
 
     from reconciler.model.live import Resource
     from reconciler.pipes.client import Client
+
+
+_SKEW = timedelta(minutes=5)  # by which this machine's clock may be ahead of Pipes'
 
 
 def members(client: Client, org: str) -> list[Resource]:
@@ -32,7 +38,7 @@ def _rows(client: Client, org: str) -> list[member.Row]:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """An invitation by email whose answer was lost: what it asked for, and what it cannot be.
+    """An invitation by email whose answer was lost: what it asked for, and whom it cannot have reached.
 
     `known` are user ids that had an invitation before, or that are somebody known; `handles` are the handles of
     people whom the manifests name by handle.
@@ -42,10 +48,11 @@ class Sought:
     actor: str  # the user id of whoever sent it
     known: Collection[str]
     handles: Collection[str]
+    since: datetime | None = None  # when it was about to be sent, by this machine's clock
 
 
 def new_invitations(client: Client, org: str, sought: Sought) -> list[Resource]:
-    """The open invitations that may be the one that is sought: ours, new, of that role, and nobody else's."""
+    """The open invitations that may be the one that is sought: sent by us, new, of that role, and nobody else's. Raises PipesError."""
     return [
         member.resource(row)
         for row in _rows(client, org)
@@ -54,4 +61,11 @@ def new_invitations(client: Client, org: str, sought: Sought) -> list[Resource]:
         and row.user_handle not in sought.handles
         and row.role == sought.role
         and row.created_by_id == sought.actor
+        and (sought.since is None or _not_before(row.created_at, sought.since))
     ]
+
+
+def _not_before(created_at: str | None, since: datetime) -> bool:
+    """Whether a row was made after a moment, as far as two clocks can tell."""
+    at = moment(created_at) if isinstance(created_at, str) else None
+    return at is not None and at >= since - _SKEW

@@ -1,30 +1,43 @@
-"""What an apply is about to do, and what came of it, on disk before it happens: so that a killed apply can be explained.
+"""The journal: what an apply is about to do and what came of it, on disk before it happens, so that a kill can be explained.
 
-One JSON object a line. An intent is durable before its request leaves. Ids, handles and attributes stand in it, and the
-email that an invitation goes to; no token ever does.
+One JSON object a line. An intent is on disk before its request is sent. The journal holds ids, handles and attributes, and
+the email address that an invitation goes to; it never holds a token.
+
+It is evidence, not authority: what it says of a person counts only where live confirms it (`recover`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Condition, Thread
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+import msgspec
 from filelock import FileLock, Timeout
 
+from reconciler import clock
+from reconciler.kinds import KINDS, member
+from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from reconciler.kinds.kind import Kind
     from reconciler.model.plan import Step
     from reconciler.model.request import Request
 
 FOLDER = ".reconciler"
 FILE = "journal.jsonl"
+
+
+class JournalError(UsageError):
+    """The journal has a line that this tool did not write, or cannot read any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +50,35 @@ class InFlight:
     path: str
     body: dict[str, Any] | None
     known: tuple[str, ...]  # for an invitation by email: the user ids that had an open invitation before it
+    at: datetime | None = None  # when it was about to be sent
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Whom an invitation by email reached, as the journal has it."""
+
+    user_id: str
+    handle: str
+    email: str  # the address that the invitation went to
+    role: str
+    at: datetime | None  # when it was about to be sent
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What a journal tells of an apply that did not end: its requests in flight, and the people that it invited."""
+    """What a journal says of an apply that did not end: its requests in flight, and the people that it invited."""
 
     in_flight: tuple[InFlight, ...]
-    # member address -> user id, handle, and the email address that the invitation went to
-    invited: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    invited: Mapping[str, Invited] = field(default_factory=dict)  # by member address
+    last_ticket: int = 0
+    length: int = 0  # bytes of whole lines
 
 
 class Journal:
     """An append-only file, written by one thread that gathers what is waiting into one flush to disk.
 
-    Raises UsageError where another apply holds the same folder. A context manager: leaving it ends the journal.
+    Raises UsageError where another apply holds the same folder, JournalError where the file is broken. A context manager:
+    leaving it closes the file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,13 +92,20 @@ class Journal:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise UsageError(f"another apply is at work in {folder}; wait for it to end") from None
-        self.earlier = read(self.path)
-        # what an earlier apply left open stays on record until one has come to its end
-        start = 0 if self.earlier.in_flight or self.earlier.invited else os.O_TRUNC
-        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | start, 0o600)
+        try:
+            self.earlier = read(self.path)
+            # what an earlier apply left open stays on record until one has come to its end
+            open_still = self.earlier.in_flight or self.earlier.invited
+            start = 0 if open_still else os.O_TRUNC
+            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | start, 0o600)
+            if open_still:
+                os.ftruncate(self._file, self.earlier.length)  # a line that was cut off would swallow the next one
+        except BaseException:
+            self._lock.release()
+            raise
         self._waiting: list[bytes] = []
         self._written = self._queued = 0
-        self._tickets = 0
+        self._tickets = self.earlier.last_ticket
         self._closing = False
         self._failure: OSError | None = None
         self._turn = Condition()
@@ -79,10 +113,10 @@ class Journal:
         self._writer.start()
 
     def intent(self, step: Step, request: Request, known: tuple[str, ...] = (), *, changes: bool = True) -> int:
-        """Write down what is about to be sent; returns when that is on disk. Raises OSError where it cannot be.
+        """Write down what is about to be sent, and return when that is on disk. Raises OSError.
 
         `known` are the user ids that have an open invitation before an invitation by email. `changes` is False for a
-        write that leaves everything as it is (see `live_checks`), of which nothing has to be found out later.
+        write that leaves everything as it is (see `live_checks`): nothing has to be found out about it later.
         """
         with self._turn:
             self._tickets += 1
@@ -98,13 +132,14 @@ class Journal:
                 "body": request.body,
                 "known": list(known),
                 "changes": changes,
+                "at": clock.now().isoformat(timespec="seconds"),
             },
             wait=True,
         )
         return ticket
 
     def outcome(self, ticket: int, status: str, body: Mapping[str, Any] | None = None) -> None:
-        """Write down what came of it. An answer that is lost to a crash here is looked for by the next apply."""
+        """Write down what came of it. If a crash loses this line, the next apply finds out on live."""
         kept = (
             {name: body[name] for name in ("id", "user_id", "user_handle", "version_id") if name in body}
             if body
@@ -113,15 +148,17 @@ class Journal:
         self._append({"outcome": ticket, "status": status, **kept}, wait=False)
 
     def end(self) -> None:
-        """The apply has come to its end: nothing is in flight, and the journal starts afresh next time."""
+        """Note that the apply has ended: nothing is in flight, and the next one starts an empty journal. Raises OSError."""
         self._append({"end": True}, wait=True)
 
     def close(self) -> None:
+        """Close the file, and let other applies have the folder."""
         with self._turn:
             self._closing = True
             self._turn.notify_all()
         self._writer.join()
-        os.close(self._file)
+        with suppress(OSError):
+            os.close(self._file)
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -150,15 +187,16 @@ class Journal:
                 if not self._waiting:
                     return
                 lines, self._waiting = self._waiting, []
-            failure = None
-            try:
-                _write_all(self._file, b"".join(lines))
-                os.fdatasync(self._file)
-            except OSError as error:
-                failure = error
+            failure = self._failure
+            if failure is None:  # a line behind one that was cut off could not be read
+                try:
+                    _write_all(self._file, b"".join(lines))
+                    os.fdatasync(self._file)
+                except OSError as error:
+                    failure = error
             with self._turn:
                 self._written += len(lines)
-                self._failure = self._failure or failure
+                self._failure = failure
                 self._turn.notify_all()
 
 
@@ -167,39 +205,113 @@ def _write_all(file: int, data: bytes) -> None:
         data = data[os.write(file, data) :]
 
 
-def read(path: Path) -> Earlier:
-    """What the journal at `path` tells of an apply that did not end; nothing where there is none or it ended.
+# --- reading it -------------------------------------------------------------------------------------------------------
 
-    A last line that was cut off is one that nothing was sent for, and is passed over.
+_LARGEST = 256 * 2**20  # bytes
+
+
+class _Intent(msgspec.Struct):
+    intent: int
+    address: str
+    action: str
+    method: Literal["POST", "PATCH", "DELETE"]
+    path: str
+    body: dict[str, Any] | None
+    known: list[str]
+    changes: bool
+    at: datetime | None = None  # missing in the journals of older versions
+
+
+class _Outcome(msgspec.Struct):
+    outcome: int
+    status: str
+    user_id: str | None = None
+    user_handle: str | None = None
+
+
+class _End(msgspec.Struct):
+    end: bool
+
+
+def read(path: Path) -> Earlier:
+    """What the journal at `path` says of an apply that did not end; nothing where there is none, or where it ended.
+
+    A last line that was cut off is passed over: nothing was sent for it. Raises JournalError for any other line that is
+    not one of a journal. The file is left as it is.
     """
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
     except FileNotFoundError:
         return Earlier(())
-    intents: dict[int, InFlight] = {}
-    invited: dict[str, tuple[str, str, str]] = {}
-    addresses: dict[int, InFlight] = {}
-    for line in text.split(b"\n"):
+    if len(data) > _LARGEST:
+        raise _broken(path, None)
+    *lines, cut = data.split(b"\n")
+    found = _Reading()
+    for number, line in enumerate(lines, 1):
         try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
+            found.take(line)
+        except (TypeError, ValueError, LookupError, msgspec.MsgspecError, RecursionError):
+            raise _broken(path, number) from None
+    return Earlier(tuple(found.open.values()), found.invited, found.last, len(data) - len(cut))
+
+
+def _broken(path: Path, line: int | None) -> JournalError:
+    where = f"{path}, line {line}," if line is not None else f"{path}"
+    return JournalError(
+        f"{where} is not what an apply writes, so what an earlier apply left unfinished is not known. Look at the file; "
+        f"then move it away and apply again: the plan shows what is still to be done. Nothing was sent, and the file is unchanged"
+    )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the lines so far say."""
+
+    sent: dict[int, InFlight] = field(default_factory=dict)
+    open: dict[int, InFlight] = field(default_factory=dict)
+    invited: dict[str, Invited] = field(default_factory=dict)
+    last: int = 0
+
+    def take(self, line: bytes) -> None:
+        entry = msgspec.json.decode(line)
+        if not isinstance(entry, dict):
+            raise TypeError(line)
         if "end" in entry:
-            intents.clear()
-            addresses.clear()
-            invited.clear()
+            msgspec.convert(entry, _End)
+            self.sent.clear()
+            self.open.clear()
+            self.invited.clear()
         elif "intent" in entry:
-            found = InFlight(
-                entry["address"], entry["action"], entry["method"], entry["path"], entry["body"], tuple(entry["known"])
+            self._intent(msgspec.convert(entry, _Intent))
+        else:
+            self._outcome(msgspec.convert(entry, _Outcome))
+
+    def _intent(self, one: _Intent) -> None:
+        parts = addresses.split(one.address)
+        kind = KINDS[parts[-1][0]]
+        if len(parts) != _depth(kind) or not one.path.startswith("/"):
+            raise ValueError(one.address)
+        at = one.at if one.at is None or one.at.tzinfo is not None else one.at.replace(tzinfo=UTC)
+        found = InFlight(one.address, one.action, one.method, one.path, one.body, tuple(one.known), at)
+        self.last = max(self.last, one.intent)
+        self.sent[one.intent] = found
+        if one.changes:
+            self.open[one.intent] = found
+
+    def _outcome(self, one: _Outcome) -> None:
+        intent = self.sent.get(one.outcome)
+        if one.status != "lost":
+            self.open.pop(one.outcome, None)
+        if intent is None or intent.method != "POST" or one.user_id is None:
+            return
+        body = intent.body or {}
+        if "email" in body and "handle" not in body and addresses.split(intent.address)[-1][0] == member.KIND.name:
+            self.invited[intent.address] = Invited(
+                one.user_id, one.user_handle or "", str(body["email"]), str(body.get("role")), intent.at
             )
-            addresses[entry["intent"]] = found
-            if entry["changes"]:
-                intents[entry["intent"]] = found
-        elif "outcome" in entry:
-            intent = addresses.get(entry["outcome"])
-            if entry["status"] != "lost":
-                intents.pop(entry["outcome"], None)
-            if intent is not None and intent.method == "POST" and "user_id" in entry and "/member." in intent.address:
-                email = str((intent.body or {}).get("email") or "")
-                invited[intent.address] = (entry["user_id"], entry.get("user_handle", ""), email)
-    return Earlier(tuple(intents.values()), invited)
+
+
+def _depth(kind: Kind) -> int:
+    """How many parts an address of this kind has."""
+    return 1 if kind.parent is None else 1 + _depth(KINDS[kind.parent])

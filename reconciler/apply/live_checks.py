@@ -1,7 +1,8 @@
-"""What a step must still be able to rely on, looked at on live in the moment before it.
+"""What must still be true of Pipes in the moment before a step.
 
-The owner floor, before an owner is demoted or removed: counting alone would not do: two applies could each count the other's victim. So the owners that are relied upon are
-written to first, unchanged, with `If-Match`: whoever meant to take one of them fails on its version, or makes us fail.
+Before an owner is demoted or removed, the owner floor is checked. Counting alone is not enough: two applies could each count
+the owner that the other one removes. So the owners that stay are written to first, unchanged, with `If-Match`: whoever
+meant to remove one of them fails on its version, or makes us fail.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from reconciler.kinds import children_of, member
 from reconciler.kinds.kind import Place
 from reconciler.model.errors import PipesError
 from reconciler.model.request import Request
+from reconciler.pipes.errors import StoppedError
 
 if TYPE_CHECKING:
     from reconciler.apply.state import Run
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def owner_floor(run: Run, step: Step, leaving: Resource) -> None:
-    """Raise StepFailed unless enough accepted owners stay without `leaving`, and hold on to them."""
+    """Make sure that enough accepted owners stay without `leaving`. Raises StepFailed."""
     floor = run.floors.get(step.org, 1)
     rows = invitations.members(run.client, step.org)
     staying = [r for r in rows if member.is_accepted_owner(r.attrs) and r.id != leaving.id]
@@ -47,7 +49,7 @@ def owner_floor(run: Run, step: Step, leaving: Resource) -> None:
 
 
 def nothing_inside(run: Run, step: Step, kind: Kind, going: Resource) -> None:
-    """Raise StepFailed where something is in what is to be deleted: what would become of it is not in the contract."""
+    """Make sure that what is to be deleted is empty: the contract does not say what becomes of its content. Raises StepFailed."""
     place = Place(org=step.org)
     for other in children_of(kind.parent or ""):
         for attribute in other.attributes:
@@ -56,21 +58,23 @@ def nothing_inside(run: Run, step: Step, kind: Kind, going: Resource) -> None:
             rows = (row for page in run.client.pages(other.list_path(place), row_type=other.row) for row in page)
             if any(other.resource(row).attrs.get(attribute.api_field) == going.id for row in rows):
                 raise StepFailed(
-                    f"a {other.noun} is in it that was not there, or did not leave, when this was planned; nothing is "
+                    f"it holds a {other.noun} that was not there when this was planned, or that should have left; nothing is "
                     "deleted along with it, plan again"
                 )
 
 
 def _hold(run: Run, step: Step, witness: Resource) -> None:
-    """Write the witness's role as it is. A server that does not take that leaves us with the count alone."""
+    """Write the role of an owner who stays, unchanged. If the server refuses that, the count alone must do."""
     path = member.KIND.object_path(Place(org=step.org), witness.handle)
     request = Request("PATCH", path, {"role": member.OWNER}, witness.version)
     ticket = run.journal.intent(step, request, changes=False)
     try:
         answer = run.client.send(request)
+    except StoppedError:
+        raise
     except PipesError as error:
         raise StepFailed(
-            f"owner-floor: whether {witness.handle} stays an owner could not be made sure of: {error}",
+            f"owner-floor: whether {witness.handle} stays an owner could not be checked: {error}",
             code="owner-floor",
         ) from None
     run.journal.outcome(ticket, str(answer.status))

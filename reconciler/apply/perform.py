@@ -23,7 +23,7 @@ from reconciler.model.live import ADDRESS, INVITED_ON, LockEntry, address_digest
 from reconciler.model.request import Request
 from reconciler.model.result import Outcome
 from reconciler.pipes import reading
-from reconciler.pipes.errors import LostAnswerError, NotSentError
+from reconciler.pipes.errors import LostAnswerError, NotSentError, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,9 +65,23 @@ def perform(run: Run, step: Step) -> Outcome:
 
 
 def _failure(step: Step, error: Exception, progress: _Progress) -> Outcome:
-    detail, wrote = str(error), progress.wrote or progress.unclear
+    detail, wrote, status = str(error), progress.wrote or progress.unclear, "failed"
     if isinstance(error, LostAnswerError):
-        detail, wrote = f"{error}; whether Pipes did it is not known, the next apply looks first", True
+        detail, wrote, status = (
+            f"{error}; whether Pipes did it is not known, the next apply looks first",
+            True,
+            "unconfirmed",
+        )
+    elif isinstance(error, StoppedError):
+        if progress.unclear:
+            detail, status = (
+                "stopped before it was known whether Pipes did it; the next apply looks first",
+                "unconfirmed",
+            )
+        elif progress.wrote:
+            detail = "stopped after a part of it was done; apply again to finish it"
+        else:
+            detail, status = "stopped before it was sent", "skipped"
     elif isinstance(error, StepFailed):
         wrote = wrote or error.wrote
     elif isinstance(error, OSError):
@@ -76,13 +90,13 @@ def _failure(step: Step, error: Exception, progress: _Progress) -> Outcome:
         step.number,
         step.address,
         step.action,
-        "failed",
+        status,
         detail,
         wrote,
         getattr(error, "status", None),
         getattr(error, "request_id", None),
         getattr(error, "code", None),
-        unreachable=isinstance(error, NotSentError),
+        unreachable=isinstance(error, NotSentError) and not isinstance(error, StoppedError),
     )
 
 

@@ -1,4 +1,4 @@
-"""After an apply that was killed: what was in flight, what became of it, and whom it had invited."""
+"""After an apply that was killed: what was in flight, what became of it, and who was invited."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from reconciler.kinds import KINDS, logo
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
-from reconciler.model.live import Lock, LockEntry
 from reconciler.model.request import Request
 from reconciler.pipes import reading
+from reconciler.pipes.errors import StatusError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from reconciler.apply.journal import Earlier, InFlight
-    from reconciler.model.live import Resource
+    from reconciler.apply.journal import Earlier, InFlight, Invited
+    from reconciler.model.live import Lock, Resource
     from reconciler.pipes.client import Client
 
 
@@ -33,21 +33,49 @@ class Me(msgspec.Struct):
 def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[str]) -> tuple[Lock, list[str]]:
     """The lock file's content with what the journal knows beyond it, and a line for each request that was in flight.
 
-    An invitation by email whose answer was lost is recognised as the one open invitation that this token's user made
-    and that was not there before; `by_handle` are handles that the manifests name, and so somebody else. Where that is
-    not exactly one, nothing is guessed: the plan will refuse with `who-is-this`.
+    The journal is evidence, not authority: anybody can write a line into it. It is believed that an address was invited
+    as a certain account only where live shows that invitation: pending, sent by this token's user, after the journal's
+    intent, with its role, and nobody whom the lock file or the manifests know under another name (`by_handle` are the
+    handles that the manifests name). Where that is not exactly one, the plan refuses with `who-is-this`. Raises PipesError.
     """
     known = dict(lock)
-    for address, (user_id, handle, email) in earlier.invited.items():
-        known.setdefault(address, invited(user_id, handle, email, None) if email else LockEntry(user_id))
     lines = []
+    for address, one in earlier.invited.items():
+        if address not in known and (row := _confirmed(client, address, one, known, by_handle)) is not None:
+            known[address] = invited(row.id, row.handle, one.email, row.attrs.get("sent"))
     for request in earlier.in_flight:
         what = f"{request.action} {request.address} was in flight when the last apply ended: "
         try:
             lines.append(what + _became(client, request, known, by_handle))
         except PipesError as error:
             lines.append(f"{what}what became of it could not be read ({error})")
+        except (LookupError, TypeError, ValueError, AttributeError):
+            lines.append(
+                f"{what}the journal does not say clearly what it was; it is planned again where it is still needed"
+            )
     return known, lines
+
+
+def _confirmed(client: Client, address: str, one: Invited, known: Lock, by_handle: Collection[str]) -> Resource | None:
+    """The pending invitation that the journal says was sent to an address, where live shows it."""
+    if one.at is None:
+        return None
+    explained = _others(known, address)
+    org = addresses.org_of(address)
+    try:
+        actor = client.get_json("/actor", Me).id
+        rows = invitations.new_invitations(
+            client, org, invitations.Sought(one.role, actor, explained, by_handle, one.at)
+        )
+    except StatusError:
+        return None  # the org is not there any more, or not ours to read
+    return next((row for row in rows if row.id == one.user_id), None)
+
+
+def _others(known: Lock, address: str) -> set[str]:
+    """The user ids that the lock file knows under another name than that of `address`, in whatever org."""
+    name = addresses.split(address)[-1]
+    return {entry.id for at, entry in known.items() if addresses.split(at)[-1] != name}
 
 
 def _became(client: Client, request: InFlight, known: Lock, by_handle: Collection[str]) -> str:
@@ -75,9 +103,11 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     if request.address in known:
         return "it took effect"
     actor = client.get_json("/actor", Me).id
-    explained = {*request.known, *(entry.id for entry in known.values())}
+    explained = {*request.known, *_others(known, request.address)}
     role = str((request.body or {}).get("role"))
-    new = invitations.new_invitations(client, place.org, invitations.Sought(role, actor, explained, by_handle))
+    new = invitations.new_invitations(
+        client, place.org, invitations.Sought(role, actor, explained, by_handle, request.at)
+    )
     if len(new) == 1:
         email = str((request.body or {}).get("email") or "")
         known[request.address] = invited(new[0].id, new[0].handle, email, new[0].attrs.get("sent"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.apply import schedule, secrets, workspace_wait
 from reconciler.apply.perform import perform
 from reconciler.apply.state import Run
+from reconciler.apply.verify import Reread, Verified, unread, verify
 from reconciler.kinds import KINDS, logo, member, named_below, secret, workspace
 from reconciler.kinds.kind import Place
 from reconciler.lockfile.update import remembered, with_addresses
@@ -18,6 +19,7 @@ from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
 from reconciler.model.result import Outcome, Result
 from reconciler.pipes import reading
+from reconciler.pipes.errors import NotAuthorisedError
 from reconciler.plan import make_plan
 
 if TYPE_CHECKING:
@@ -104,8 +106,7 @@ def run_plan(
         fail_fast=options.fail_fast,
         ended=options.ended,
     )
-    notes: list[str] = []
-    outcomes = _settled(wait, outcomes)
+    outcomes = _with_late_workspaces(wait, outcomes)
     outcomes = [o if options.stop.is_set() else _tested(state, o) for o in outcomes]
     learned = with_addresses(state.learned, desired)
     new_lock = {**lock, **{a: _with_former(entry, lock.get(a)) for a, entry in learned.items()}}
@@ -116,26 +117,45 @@ def run_plan(
         new_lock = secrets.sent(desired, new_lock, options.secrets, configured)
         secrets.judge(desired, new_lock, options.secrets, configured)
     touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
+    found = Verified(outcomes)
     if touched and not options.stop.is_set():
-        try:
-            fresh = reading.snapshot(client, desired, new_lock, only_orgs=touched)
-        except PipesError as error:
-            notes.append(f"what was applied could not be read again: {error}")
-        else:
-            unseen = {handle for handle, org in fresh.orgs.items() if not fresh.owned(org)}
-            outcomes, more = _verified(outcomes, make_plan(desired, fresh, new_lock), unseen)
-            notes.extend(more)
-            new_lock = remembered(desired, fresh, new_lock, only=touched)
+        found, new_lock = _read_again(state, desired, live, new_lock, outcomes)
     new_lock = remembered(desired, live, new_lock, only={o for o in _org_names(plan) if o not in touched})
     if options.complete and len(desired.orgs) == len(plan.orgs):
         new_lock = {a: entry for a, entry in new_lock.items() if addresses.org_of(a) in desired.orgs}
     result = Result(
         plan,
-        tuple(outcomes),
-        tuple(notes),
-        interrupted=options.stop.is_set() and any(o.status == "skipped" for o in outcomes),
+        tuple(found.outcomes),
+        tuple(found.notes),
+        interrupted=options.stop.is_set() and any(o.status in ("skipped", "unconfirmed") for o in found.outcomes),
+        remaining=tuple(found.remaining),
     )
     return Applied(result, new_lock)
+
+
+def _read_again(
+    state: Run, desired: Desired, live: Snapshot, lock: Lock, outcomes: list[Outcome]
+) -> tuple[Verified, Lock]:
+    """Read the orgs again that were written to, and judge the outcomes by that. The lock file's content goes with it."""
+    touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
+    steps = {step.number: step for step in state.plan.steps}
+    left = {
+        addresses.org_of(o.address)
+        for o in outcomes
+        if o.wrote and o.status == "done" and _ends_access(steps[o.number], state.plan, state.actor)
+    }
+    written = replace(
+        desired,
+        orgs={name: node for name, node in desired.orgs.items() if name in touched},
+        elsewhere={**desired.elsewhere, **{n: node for n, node in desired.orgs.items() if n not in touched}},
+    )
+    try:
+        fresh = reading.snapshot(state.client, written, lock)
+    except PipesError as error:
+        ended = touched if left and isinstance(error, NotAuthorisedError) else left
+        return unread(outcomes, touched, str(error), ended), lock
+    again = Reread(written, live, fresh, make_plan(written, fresh, lock), lock, left, state.plan.allowed)
+    return verify(outcomes, again), remembered(desired, fresh, lock, only=touched)
 
 
 def _configured(state: Run, outcome: Outcome) -> dict[str, Any] | None:
@@ -214,43 +234,14 @@ def _moves(address: str, action: str) -> bool:
     return action != "delete" and addresses.split(address)[-1][0] == workspace.KIND.name
 
 
-def _settled(wait: workspace_wait.WorkspaceWait, outcomes: list[Outcome]) -> list[Outcome]:
-    """Turn workspaces that did not come to rest in time into failures."""
+def _with_late_workspaces(wait: workspace_wait.WorkspaceWait, outcomes: list[Outcome]) -> list[Outcome]:
+    """The outcomes, with the workspaces that did not reach their state in time as not confirmed."""
     wait.wait_for(
         o.address for o in outcomes if o.status in schedule.SUCCEEDED and o.wrote and _moves(o.address, o.action)
     )
     return [
-        replace(o, status="failed", detail=f"accepted, and still `{wait.late[o.address]}` when the waiting ended")
+        replace(o, status="unconfirmed", detail=f"accepted, and still `{wait.late[o.address]}` when the waiting ended")
         if o.address in wait.late and o.status in schedule.SUCCEEDED
         else o
         for o in outcomes
     ]
-
-
-def _verified(outcomes: list[Outcome], fresh: Plan, unseen: set[str]) -> tuple[list[Outcome], list[str]]:
-    """Compare what was done with a plan made from a fresh reading, and say what is new in it.
-
-    What Pipes answered with success and did not take is a failure. An org that this apply has left (`unseen`), or that
-    cannot be read whole now, is not judged.
-    """
-    unseen |= {addresses.org_of(refusal.address) for refusal in fresh.refusals if refusal.address in fresh.orgs}
-    left = {c.address: c for c in fresh.changes if addresses.org_of(c.address) not in unseen}
-    mine = {outcome.address for outcome in outcomes}
-    judged = [
-        replace(
-            o,
-            status="failed",
-            detail="Pipes answered with success, and reading it again shows it undone: "
-            f"{left[o.address].action} is still needed",
-        )
-        if o.status == "done" and o.address in left
-        else o
-        for o in outcomes
-    ]
-    notes = [
-        f"{org} cannot be read whole by this token now, so what was done there was not looked at again"
-        for org in sorted(unseen)
-    ]
-    if new := sorted(address for address in left if address not in mine):
-        notes.append(f"changed by somebody else meanwhile, plan again: {', '.join(new[:10])}")
-    return judged, notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, common
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from reconciler.apply.journal import Journal
     from reconciler.model.live import Lock, Snapshot
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Make live what the manifests say.")
-@common.paths_argument
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PLAN] [PATH]...")
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option(
     "--confirm-delete",
@@ -75,10 +76,11 @@ def command(
     pipes: common.PipesOptions,
     output: common.Output,
 ) -> int:
-    """Plan, ask, and do it. With a plan that `plan -o FILE` saved: do that plan and no other, without asking.
+    """Plan, ask, and do it. With PLAN, which `plan -o FILE` saved: do that plan and no other, without asking.
 
-    Nothing at all is written while a safeguard refuses any org of the plan (but see --keep-going). What was started is
-    always finished and reported; running apply again finishes what was left.
+    The manifests are those at PATH, or the default ones, also with PLAN: a plan that was made from others is refused.
+    Nothing is written while a safeguard refuses any org of the plan (but see --keep-going). After an interruption,
+    running apply again finishes what was left.
     """
     from reconciler.apply import Options, run_plan
     from reconciler.apply.journal import FOLDER
@@ -87,16 +89,15 @@ def command(
     from reconciler.cli.progress import Progress
     from reconciler.plan import make_plan
 
-    saved = saved_plan(paths)
+    saved, paths = saved_plan(paths)
     if saved is not None and (allow or orgs):
         raise UsageError(
             f"{'--allow' if allow else '--org'} does not go with a saved plan: what it may do is in the plan"
         )
     allowances = common.allowances(allow)
-    if saved is None:
-        found = common.load(paths, clock.today(), orgs, output)
-    else:
-        found = _as_saved(saved, common.load([Path(p) for p in saved.paths], clock.today(), (), output))
+    found = common.load(paths, clock.today(), orgs, output)
+    if saved is not None:
+        found = _as_saved(saved, found)
     settings = pipes.settings()
     stop = Event()
     with (
@@ -136,12 +137,16 @@ def command(
             complete=not found.narrowed,
             secrets=following,
         )
-        with _signals(stop) as received, pipes.client(settings, read_only=False, secrets=following) as client, progress:
+        with (
+            pipes.client(settings, read_only=False, secrets=following) as client,
+            _signals(stop, client) as received,
+            progress,
+        ):
             unless_ended()
             applied = run_plan(plan, found.desired, live, lock, client, journal, options)
         result, kept = _keep_lock(applied.result, applied.lock, found)
         if kept:
-            journal.end()
+            result = _end(journal, result)
         status = apply_status(result, held_back, received)
         if not plan.steps and output.format == "text":
             return status
@@ -167,14 +172,19 @@ def _as_saved(saved: Plan, found: common.Manifests) -> common.Manifests:
 _PRINTED = b"Compared "  # a plan as text; Terraform's `-out` saves one
 
 
-def saved_plan(paths: Collection[Path]) -> Plan | None:
-    """The plan in the one file that was named, None where manifests were.
+def saved_plan(paths: Sequence[Path]) -> tuple[Plan | None, tuple[Path, ...]]:
+    """The plan in the first file that was named, None where manifests were; and the paths of the manifests.
 
-    Raises TamperedPlanError for a changed one, and UsageError for what `plan --out` printed.
+    Raises TamperedPlanError for a changed plan, and UsageError for what `plan --out` printed or a plan at another place.
     """
-    if len(paths) != 1:
-        return None
-    path = next(iter(paths))
+    plan = _plan_in(paths[0]) if paths else None
+    for path in paths[1:]:
+        if _plan_in(path) is not None:
+            raise UsageError(f"{path} is a saved plan: name one plan, before the paths of the manifests")
+    return plan, tuple(paths if plan is None else paths[1:])
+
+
+def _plan_in(path: Path) -> Plan | None:
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -229,15 +239,20 @@ def _terminable() -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def _signals(stop: Event) -> Iterator[list[int]]:
+def _signals(stop: Event, client: Client) -> Iterator[list[int]]:
     """Turn a first Ctrl-C or SIGTERM into an orderly stop; a second one ends the process at once."""
     received: list[int] = []
+
+    def end() -> None:
+        stop.set()
+        client.stop()
 
     def note(number: int, _: Any) -> None:
         if received:
             os._exit(128 + number)
         received.append(number)
-        stop.set()
+        # in a thread, without a lock of Python's: the main thread may hold the very lock that an Event needs
+        _thread.start_new_thread(end, ())
         os.write(2, b"\nStopping: requests in flight are finished, no more are started. Once more to stop at once.\n")
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -260,14 +275,14 @@ def _unless_stale(saved: Plan, found: common.Manifests, live: Snapshot, lock: Lo
     """The saved plan, made again from what is live now, and refused as `stale-plan` where that is not the same."""
     from reconciler.apply.last_change import LastChange
     from reconciler.plan import make_plan
-    from reconciler.plan.stale import elsewhere, stale
+    from reconciler.plan.stale import elsewhere, of_others, stale
 
     try:
         fresh = make_plan(found.desired, live, lock, saved.allowed, saved.shard)
     except UsageError:
         # what an allowance was given for is not part of the plan any more: compare without it
         fresh = make_plan(found.desired, live, lock, (), saved.shard)
-    away = elsewhere(saved, pipes)
+    away = elsewhere(saved, pipes) or of_others(saved, fresh)
     if away is not None:  # whatever differs there says nothing about the plan
         return replace(fresh, refusals=(away,))
     return replace(fresh, refusals=(*fresh.refusals, *stale(saved, fresh, LastChange(saved, reader).described)))
@@ -297,6 +312,7 @@ def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
             continue
         typed = None
         if sys.stdin.isatty() and not plan.refusals and not plan.errors:
+            _drop_typed_ahead()
             typed = click.prompt(
                 f"Deleting {handle} cannot be undone. Type its handle to confirm",
                 err=True,
@@ -317,12 +333,27 @@ def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
     return replace(plan, refusals=tuple(refusals))
 
 
+def _drop_typed_ahead() -> None:
+    """Forget what was typed before the question was asked: it cannot be the answer to it."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        import msvcrt
+
+        while msvcrt.kbhit():  # type: ignore[attr-defined, unused-ignore]
+            msvcrt.getwch()  # type: ignore[attr-defined, unused-ignore]
+        return
+    with suppress(termios.error, OSError, ValueError):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
 def _ask() -> None:
     """Ask on the terminal. Raises UsageError where there is none: an answer that is piped in is nobody's."""
     if not sys.stdin.isatty():
         raise UsageError(
             "there is no terminal to ask on: --auto-approve applies without asking, and so does a saved plan"
         )
+    _drop_typed_ahead()
     answer = click.prompt("Apply these changes? Only `yes` applies them", err=True, default="", show_default=False)
     if answer != "yes":
         raise UsageError("not applied: the answer was not `yes`")
@@ -345,11 +376,21 @@ def _keep_lock(result: Result, lock: Lock, found: common.Manifests) -> tuple[Res
     return result, True
 
 
+def _end(journal: Journal, result: Result) -> Result:
+    """Close the journal's record of this apply; that it cannot be written is said, and undoes nothing that was done."""
+    try:
+        journal.end()
+    except OSError as error:
+        note = f"the journal {journal.path} cannot be written ({error.strerror}); the next apply looks at the last steps again"
+        return replace(result, notes=(*result.notes, note))
+    return result
+
+
 def apply_status(result: Result, held_back: int, received: list[int]) -> int:
     """The exit status of an apply; `held_back` is the status of what --keep-going left out, `received` the signals."""
-    bad = [o for o in result.outcomes if o.status in ("failed", "skipped") or o.test_failed]
+    bad = [o for o in result.outcomes if o.status in ("unconfirmed", "failed", "skipped") or o.test_failed]
     failed = [o for o in bad if o.status == "failed"]
-    if not bad:
+    if not bad and not result.remaining:
         return held_back
     if any(o.wrote for o in result.outcomes):
         return PARTLY

@@ -96,7 +96,7 @@ def command(
         what = (
             "it is refused, so it can be shown and not applied"
             if result.refusals or result.errors
-            else (f"`reconciler apply {save}` does this and nothing else")
+            else f"`{' '.join(('reconciler apply', str(save), *map(str, paths)))}` does this and nothing else"
         )
         click.echo(f"Saved as {save}; {what}.", err=True)
     return common.plan_status(result, detailed=detailed_exitcode)

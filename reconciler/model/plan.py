@@ -133,7 +133,7 @@ class Plan:
     day: date
     files: tuple[tuple[str, str], ...]
     reads: Mapping[str, str]
-    paths: tuple[str, ...] = ()  # the files and folders that the manifests were read from, for reading them again
+    paths: tuple[str, ...] = ()  # the files and folders that were named; shown, and never read from a saved plan
     confirm_delete: tuple[str, ...] = ()  # handles of orgs that apply wants typed
     shard: Shard | None = None
     host: str = ""  # where Pipes is; `sandbox` for an embedded one; empty where nobody said it

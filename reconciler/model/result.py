@@ -11,12 +11,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One step's end: `done`, `already` (it was as wanted), `failed`, or `skipped` because of another."""
+    """How one step ended.
+
+    `already`: it was as wanted when its turn came. `unconfirmed`: it was sent, and whether it took effect is not known.
+    `skipped`: nothing was sent for it.
+    """
 
     number: int
     address: str
     action: str
-    status: str  # done | already | failed | skipped
+    status: str  # done | already | unconfirmed | failed | skipped
     detail: str = ""  # Pipes' own words, or why it was skipped
     wrote: bool = False  # something was, or may have been, changed
     status_code: int | None = None  # the HTTP status of a failure, where there was one
@@ -28,16 +32,21 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The whole apply: an outcome for each step of `plan`, in order."""
+    """The whole apply: an outcome for each step of `plan`, in order.
+
+    `remaining` are addresses that are neither done nor part of this apply, and that a plan made afterwards would change.
+    Where somebody else changed them during the apply, they are in a note instead.
+    """
 
     plan: Plan
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...] = ()  # such as: the lock file was not kept
     interrupted: bool = False
+    remaining: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
-        found = dict.fromkeys(("done", "already", "failed", "skipped"), 0)
+        found = dict.fromkeys(("done", "already", "unconfirmed", "failed", "skipped"), 0)
         for outcome in self.outcomes:
             found[outcome.status] += 1
         return found

@@ -115,6 +115,13 @@ class Client:
         """Close all connections. Whoever waits before a repetition gives up at once."""
         self._connection.close()
 
+    def stop(self) -> None:
+        """Send no write any more, and end all waiting: whatever is not under way raises StoppedError.
+
+        Reads that need no waiting still work, to find out what became of a write.
+        """
+        self._connection.stop()
+
     def __enter__(self) -> Self:
         return self
 
@@ -251,11 +258,11 @@ class Client:
         return Answer(raw.status, body, raw.request_id, self._clean(problem(raw)), raw.retry_after)
 
     def pause(self, attempt: int, asked: float | None = None) -> None:
-        """Wait before looking at what became of a write, after its `attempt` (from 1) was unclear.
+        """Wait before looking at what became of a write, after its `attempt` (from 1) was unclear. A stop ends the wait.
 
         `asked` is how many seconds Pipes asked to wait.
         """
-        self._connection.sleep(retry.backoff(attempt, asked))
+        self._connection.wait(retry.backoff(attempt, asked))
 
     # -- what went wrong, in words
 

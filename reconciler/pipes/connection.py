@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import reconciler.clock
 from reconciler.pipes import retry, transport
 from reconciler.pipes.answers import RawAnswer, shown
-from reconciler.pipes.errors import LostAnswerError, NotSentError
+from reconciler.pipes.errors import LostAnswerError, NotSentError, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,8 +91,8 @@ class Connection:
         self.clock = clock
         self._observers = observers
         self._secrets = secrets
-        self._closed = threading.Event()
-        self.sleep = clock.sleep if clock.sleep is not None else self._closed.wait
+        self._closed = self._stopped = False
+        self._awake = threading.Event()  # set once nobody is to wait any more
         self._gate = retry.Gate(clock.now, self.sleep)
         self.requests_sent = 0
         self._lock = threading.Lock()
@@ -100,8 +100,28 @@ class Connection:
 
     def close(self) -> None:
         """Close all connections. Whoever waits before a repetition gives up at once."""
-        self._closed.set()
+        self._closed = True
+        self._awake.set()
         self.session.close()
+
+    def stop(self) -> None:
+        """Send no write any more, and end all waiting. Requests that are under way are answered; reads may follow."""
+        self._stopped = True
+        self._awake.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for `seconds`, or until this is closed or stopped."""
+        if self.clock.sleep is not None:
+            self.clock.sleep(seconds)
+        else:
+            self._awake.wait(seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait before a request is sent (again). Raises StoppedError where it is not to be sent any more."""
+        if not self._stopped:
+            self.wait(seconds)
+        if self._stopped:
+            raise StoppedError("stopped while waiting to send a request")
 
     def exchange(self, outgoing: Outgoing, attempt: int) -> RawAnswer:
         """Send a request once, and return whatever Pipes answered.
@@ -110,9 +130,11 @@ class Connection:
         LostAnswerError where no answer came.
         """
         url = self._url(outgoing.path)
-        if self._closed.is_set():
+        if self._closed:
             raise NotSentError("the connection to Pipes was closed", repeatable=False)
         sent = self._gate.pass_through()
+        if self._stopped and outgoing.method != "GET":
+            raise StoppedError("stopped before it was sent")
         with self._lock:
             self.requests_sent += 1
         problem: PipesError | None = None

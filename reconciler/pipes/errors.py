@@ -1,4 +1,4 @@
-"""What can go wrong between us and Pipes. Every text is one line that names the host, what was got, and the way on.
+"""What can go wrong with a request. Every text is one line that names the host, what came back, and what to do.
 
 None of these carries the exception of the HTTP library that caused it: that one holds the request, and so the token.
 """
@@ -9,7 +9,7 @@ from reconciler.model.errors import PipesError
 
 
 class NotSentError(PipesError):
-    """The request surely did not reach Pipes: no such host, nothing listens, a refused certificate.
+    """The request surely did not reach Pipes: an unknown host, nothing listening, a refused certificate.
 
     `repeatable` is False where trying again cannot help.
     """
@@ -17,6 +17,13 @@ class NotSentError(PipesError):
     def __init__(self, message: str, *, repeatable: bool = True) -> None:
         super().__init__(message)
         self.repeatable = repeatable
+
+
+class StoppedError(NotSentError):
+    """The request was not sent, or not sent again, because the run was stopped."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, repeatable=False)
 
 
 class LostAnswerError(PipesError):
@@ -32,7 +39,7 @@ class ContentError(PipesError):
 
 
 class StatusError(PipesError):
-    """Pipes answered a GET with something else than success. `problem` is its own text, shortened."""
+    """Pipes answered a GET with something other than success. `problem` is its own text, shortened."""
 
     def __init__(self, message: str, status: int, problem: str = "", retry_after: float | None = None) -> None:
         super().__init__(message)

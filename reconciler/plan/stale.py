@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.diagnostic import Refusal
+from reconciler.model.diagnostic import Diagnostic, Refusal
+from reconciler.model.plan import DnsChange, Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from reconciler.model.plan import Plan
 
 FIX = "plan again, and have the new plan reviewed"
 
 
-def stale(saved: Plan, fresh: Plan, told: Callable[[str], str] = lambda _: "") -> Iterator[Refusal]:
-    """A `stale-plan` for each thing that the saved plan rests on and that is not so any more.
+# what a reviewer sees of a plan beside its changes, and what each is called
+_SHOWN: tuple[tuple[str, str], ...] = (
+    ("orgs", "the organizations that were compared"),
+    ("impact", "who gains or loses access"),
+    ("dns", "the DNS names that change"),
+    ("warnings", "the warnings"),
+    ("notes", "the notes"),
+    ("unmanaged", "what is not managed"),
+    ("lifted", "the safeguards that it lifts"),
+    ("allowed", "the allowances"),
+    ("confirm_delete", "the organizations that it deletes"),
+    ("shard", "which share of the organizations it is about"),
+)
 
-    `told(address)` gives the words for who changed an object and when, or nothing. A change elsewhere, which would
-    give the same plan, is none.
+
+def stale(saved: Plan, fresh: Plan, last_change: Callable[[str], str] = lambda _: "") -> Iterator[Refusal]:
+    """A `stale-plan` for each thing that the saved plan rests on, or says, and that is no longer so.
+
+    `last_change(address)` says who changed an object and when, or nothing. A change elsewhere that gives the same plan
+    is no reason.
     """
     if saved.day > fresh.day and (saved.changes, saved.steps) != (fresh.changes, fresh.steps):
         yield Refusal(
@@ -32,24 +48,35 @@ def stale(saved: Plan, fresh: Plan, told: Callable[[str], str] = lambda _: "") -
     was, now = dict(saved.files), dict(fresh.files)
     for path in sorted(was.keys() | now.keys()):
         if was.get(path) != now.get(path):
-            what = "was added" if path not in was else "is gone" if path not in now else "was changed"
-            yield _refusal(
-                saved.orgs[0] if saved.orgs else "plan", f"the manifest {path} {what} since the plan was made"
-            )
+            what = "was changed since the plan was made"
+            if path not in was:
+                what = "is read now, and the plan was made without it"
+            elif path not in now:
+                what = "is not read now, and the plan was made from it"
+            yield _refusal(saved.orgs[0] if saved.orgs else "plan", f"the manifest {path} {what}")
     changed = set()
     for address in sorted(saved.reads):
         if fresh.reads.get(address) != saved.reads[address] and address in _live(saved, fresh):
             changed.add(address)
-            yield _refusal(address.removesuffix("/members"), _words(address, saved, fresh) + told(address))
+            yield _refusal(address.removesuffix("/members"), _words(address, saved, fresh) + last_change(address))
     if changed or was != now:
         return  # what follows from them needs no words of its own
     before = {change.address: change for change in saved.changes}
     after = {change.address: change for change in fresh.changes}
     for address in sorted(before.keys() | after.keys()):
         if before.get(address) != after.get(address):
-            yield _refusal(address, _difference(address, saved, fresh) + told(address))
-    if before == after and saved.steps != fresh.steps:
-        yield _refusal(saved.orgs[0], "the order in which it would be applied differs now")
+            yield _refusal(address, _difference(address, saved, fresh) + last_change(address))
+    if before != after:
+        return  # what follows from them needs no words of its own
+    where = saved.orgs[0] if saved.orgs else "plan"
+    if saved.steps != fresh.steps or saved.changes != fresh.changes:
+        yield _refusal(where, "the order in which it would be applied differs now")
+    for name, what in _SHOWN:
+        if getattr(saved, name) != getattr(fresh, name):
+            yield _refusal(
+                where,
+                f"what the plan shows is not what a plan made now shows: {what} differ{_first(saved, fresh, name)}",
+            )
 
 
 def elsewhere(saved: Plan, pipes: str) -> Refusal | None:
@@ -67,6 +94,52 @@ def elsewhere(saved: Plan, pipes: str) -> Refusal | None:
         (f"apply it with `--host {saved.host}`, or " if saved.host else "") + "plan again here",
         liftable=False,
     )
+
+
+def of_others(saved: Plan, fresh: Plan) -> Refusal | None:
+    """A `stale-plan` for a plan that was made from other manifests than those that are to be applied.
+
+    The paths of `fresh` are the command line's: the plan's own are shown, and never read.
+    """
+    was, now = {path for path, _ in saved.files}, {path for path, _ in fresh.files}
+    if was & now or was == now:
+        return None  # what was added, removed or changed among them is told one by one
+    return Refusal(
+        "stale-plan",
+        saved.orgs[0] if saved.orgs else "plan",
+        f"the plan was made from {_some(was)}, and this apply reads {_some(now)}",
+        "name the manifests behind the plan, as in `apply PLAN PATH`, if those are the ones to apply; else plan again",
+        liftable=False,
+    )
+
+
+def _some(paths: Iterable[str]) -> str:
+    found = sorted(paths)
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "") if found else "no manifest"
+
+
+def _first(saved: Plan, fresh: Plan, name: str) -> str:
+    """The first entry that only one of two plans has, in words, for a reader who looks for the difference."""
+    was, now = getattr(saved, name), getattr(fresh, name)
+    if not isinstance(was, tuple) or not isinstance(now, tuple):
+        return ""
+    for found, other, where in ((was, now, "only the saved plan has"), (now, was, "the saved plan lacks")):
+        for one in found:
+            if one not in other:
+                return f" ({where}: {_entry(one)})"
+    return " (in their order)"
+
+
+def _entry(one: object) -> str:
+    if isinstance(one, Effect):
+        return f"{one.person} on {one.object}, {one.before or 'nothing'} to {one.after or 'nothing'}"
+    if isinstance(one, DnsChange):
+        return f"{one.before} to {one.after or 'nothing'}"
+    if isinstance(one, Diagnostic):
+        return one.summary
+    if isinstance(one, Refusal):
+        return f"{one.code} for {one.address}"
+    return one if isinstance(one, str) else "=".join(str(part) for part in one) if isinstance(one, tuple) else str(one)
 
 
 def _refusal(address: str, fact: str) -> Refusal:

@@ -136,7 +136,7 @@ def _change(change: Change) -> str:
 
 def _result(result: Result) -> Iterator[str]:
     sources = {change.address: change.source for change in result.plan.changes}
-    for status, level in (("failed", "error"), ("skipped", "warning")):
+    for status, level in (("failed", "error"), ("unconfirmed", "error"), ("skipped", "warning")):
         for outcome in result.outcomes:
             if outcome.status == status:
                 title = f"{status}: {outcome.action} {outcome.address}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Plan
 
 GAINS = {"gain": "create", "lose": "delete", "change": "update"}
-OUTCOMES = {"done": "create", "already": "", "failed": "delete", "skipped": "update"}
+OUTCOMES = {"done": "create", "already": "", "unconfirmed": "update", "failed": "delete", "skipped": "update"}
 
 
 def escape(raw: Any) -> Any:

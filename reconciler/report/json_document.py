@@ -40,6 +40,7 @@ def _result(result: Result) -> dict[str, Any]:
         ],
         "outcome_notes": list(result.notes),
         "interrupted": result.interrupted,
+        "remaining": list(result.remaining),
     }
 
 

@@ -135,7 +135,7 @@ def _plan_output(plan: Plan) -> list[str]:
 
 def _result(cases: _Cases, result: Result) -> None:
     cases.name = "reconciler.apply"
-    ends = {"failed": "failure", "skipped": "skipped"}
+    ends = {"failed": "failure", "unconfirmed": "failure", "skipped": "skipped"}
     for outcome in result.outcomes:
         cases.add(
             "step",

@@ -176,7 +176,7 @@ def _plan(plan: Plan, level: int) -> _Parts:
 
 def _result(result: Result, level: int) -> _Parts:
     parts = _Parts([f"### {escape(wording.result_summary(result))}"])
-    for status, title in (("failed", "Failed"), ("skipped", "Skipped")):
+    for status, title in (("failed", "Failed"), ("unconfirmed", "Not confirmed"), ("skipped", "Skipped")):
         found = [outcome for outcome in result.outcomes if outcome.status == status]
         if not found:
             continue

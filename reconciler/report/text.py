@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "alarm": "1;31"}
 BY_ACTION = {"create": "green", "update": "yellow", "rename": "cyan", "delete": "red"}
 BY_DIRECTION = {"gain": ("+", "green"), "lose": ("-", "red"), "change": ("~", "yellow")}
-BY_STATUS = {"done": "green", "already": "dim", "failed": "alarm", "skipped": "yellow"}
+BY_STATUS = {"done": "green", "already": "dim", "unconfirmed": "yellow", "failed": "alarm", "skipped": "yellow"}
 WIDEST = 60  # a column grows no wider than this; one long name should not push the others off the screen
 SHORT = 40  # attributes that together are no longer stand on the line of their change
 TALL = frozenset({"org", "workspace"})  # kinds whose attributes always stand below, one a line

@@ -345,8 +345,12 @@ def result_summary(result: Result) -> str:
     parts = [f"{count(counts['done'], 'step')} done"]
     if counts["already"]:
         parts.append(f"{counts['already']} already as wanted")
+    if counts["unconfirmed"]:
+        parts.append(f"{counts['unconfirmed']} not confirmed")
     parts += [f"{counts['failed']} failed", f"{counts['skipped']} skipped"]
-    whole = not (counts["failed"] or counts["skipped"] or result.interrupted)
+    whole = not (
+        counts["unconfirmed"] or counts["failed"] or counts["skipped"] or result.interrupted or result.remaining
+    )
     wrote = any(outcome.wrote or outcome.status == "done" for outcome in result.outcomes)
     word = "Applied" if whole else "Applied in part" if wrote else "Not applied"
     return f"{'Interrupted. ' if result.interrupted else ''}{word}: {', '.join(parts)}."

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.terminal import on_a_terminal
 from reconciler.apply.journal import Journal
 
 MANY = [f"p{n:02}" for n in range(12)]
@@ -267,16 +268,10 @@ def test_a_file_in_a_folder_that_is_not_there_leaves_nothing_behind(acme):
     assert {path.name for path in acme.folder.iterdir()} == names
 
 
-def test_a_terminal_that_says_no_applies_nothing(acme):
-    import pty
-
+@pytest.mark.parametrize("ahead", [b"", b"yes\n", b"y\nyes\nyes\n"])
+def test_a_terminal_that_says_no_applies_nothing(acme, ahead):
     before = acme.database()
-    master, slave = pty.openpty()
-    process = acme.start("apply", *acme.local, stdin=slave, stderr=subprocess.STDOUT)
-    os.close(slave)
-    os.write(master, b"y\n")
-    out, _ = process.communicate(timeout=60)
-    os.close(master)
-    assert process.returncode == 1
+    status, out = on_a_terminal(acme, [b"y\n"], ahead=ahead)
+    assert status == 1
     assert "the answer was not `yes`" in out
     assert acme.database() == before

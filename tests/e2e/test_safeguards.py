@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import subprocess
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from e2e.bench import LOCK, PROGRAM
+from e2e.bench import LOCK
+from e2e.terminal import on_a_terminal
 from reconciler.kinds import connection, workspace, workspace_connection
 from reconciler.kinds.kind import Place
 from reconciler.lockfile import file as lockfile
@@ -599,33 +598,15 @@ def test_a_handle_that_is_piped_in_confirms_nothing(bench):
     assert bench.database() == before
 
 
-def on_a_terminal(bench, typed, *args):
-    """Run apply with a terminal as standard input, on which `typed` is typed; returns the exit status."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [*PROGRAM, "apply", *bench.local, *args],
-        cwd=bench.folder,
-        stdin=slave,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    os.close(slave)
-    os.write(master, typed)
-    out, _ = process.communicate(timeout=60)
-    os.close(master)
-    assert b"Traceback" not in out
-    return process.returncode, out.decode()
-
-
 @pytest.mark.parametrize(
     ("typed", "status", "left"),
     [
-        pytest.param(b"oldco\nyes\n", 0, [], id="the handle and yes"),
-        pytest.param(b"oldco\nno\n", 1, ["oldco"], id="the handle and no"),
-        pytest.param(b"acme\nyes\n", 3, ["oldco"], id="another handle"),
-        pytest.param(b"\nyes\n", 3, ["oldco"], id="nothing"),
-        pytest.param(b"yes\nyes\n", 3, ["oldco"], id="yes"),
-        pytest.param(b"\x04", 130, ["oldco"], id="the end of the input"),
+        pytest.param([b"oldco\n", b"yes\n"], 0, [], id="the handle and yes"),
+        pytest.param([b"oldco\n", b"no\n"], 1, ["oldco"], id="the handle and no"),
+        pytest.param([b"acme\n", b"yes\n"], 3, ["oldco"], id="another handle"),
+        pytest.param([b"\n", b"yes\n"], 3, ["oldco"], id="nothing"),
+        pytest.param([b"yes\n", b"yes\n"], 3, ["oldco"], id="yes"),
+        pytest.param([b"\x04"], 130, ["oldco"], id="the end of the input"),
     ],
 )
 def test_the_handle_is_typed_on_a_terminal(bench, typed, status, left):
@@ -633,6 +614,15 @@ def test_the_handle_is_typed_on_a_terminal(bench, typed, status, left):
     bench.manifest(GONE)
     assert on_a_terminal(bench, typed)[0] == status
     assert handles(bench) == left
+
+
+@pytest.mark.parametrize("ahead", [b"oldco\nyes\n", b"oldco\n" * 20, b"oldco\nyes\n" * 5 + b"yes"])
+def test_what_was_typed_ahead_answers_no_question(bench, ahead):
+    bench.pipes(OLDCO)
+    bench.manifest(GONE)
+    status, out = on_a_terminal(bench, [b"no\n"], ahead=ahead)
+    assert (status, handles(bench)) == (3, ["oldco"])
+    assert "Nothing was applied" in out
 
 
 # --- stale-plan -------------------------------------------------------------------------------------------------------
