@@ -37,7 +37,7 @@ EDITING = {"editing", *MANIFEST}
 IMPORTING = {"importing", *EDITING}
 HISTORY = {"history", *LOCKFILE}
 PIPES = {"pipes", *KINDS_ROOM}
-APPLY = {"apply", *PIPES, *LOCKFILE}
+APPLY = {"apply", "clock", *PIPES, *LOCKFILE}
 REPORT = {"report", *DRIFT, *ACCESS, *LOCKFILE}
 ARROWS = {
     "model": MODEL,
