@@ -25,7 +25,6 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -277,7 +276,7 @@ def generated(what: str) -> str:
         "file": lambda: f"```yaml\n{read(rest)}```\n",
         "commands": command_table,
         "help": help_pages,
-        "shared options": shared_options_table,
+        "shared options": shared_options_list,
         "safeguards": safeguard_table,
         "safeguard-pages": safeguard_pages,
         "manifest": manifest_reference,
@@ -322,15 +321,13 @@ SHARED = 4  # an option that as many commands have, with the same help, is descr
 
 
 @cache
-def shared_options() -> dict[str, str]:
-    """The help of each option that several commands share, by how it is written."""
-    seen = Counter(
-        record
-        for _, command in every_command()
-        if not isinstance(command, click.Group)
-        for record in option_records(command)
-    )
-    return dict(record for record, count in seen.items() if count >= SHARED)
+def shared_options() -> dict[tuple[str, str], list[str]]:
+    """The commands that share an option, by how the option is written and its help."""
+    users: dict[tuple[str, str], list[str]] = {}
+    for name, command in every_command():
+        for record in [] if isinstance(command, click.Group) else option_records(command):
+            users.setdefault(record, []).append(name)
+    return {record: names for record, names in users.items() if len(names) >= SHARED}
 
 
 def option_records(command: click.Command) -> list[tuple[str, str]]:
@@ -352,23 +349,26 @@ def help_pages() -> str:
         formatter = context.make_formatter()
         command.format_usage(context, formatter)
         command.format_help_text(context, formatter)
-        own, shared = [], []
-        for written, words in option_records(command):
-            if shared_options().get(written) == words:
-                shared.append(written.split(" ")[0].rstrip(","))
-            else:
-                own.append((written, words))
+        own = [record for record in option_records(command) if record not in shared_options()]
         if own:
             with formatter.section("Options"):
                 formatter.write_dl(own)
-        also = f"\nAlso: {', '.join(f'`{option}`' for option in shared if option != '-h')}.\n" if shared[1:] else ""
-        pages.append(f"## reconciler {name}\n\n```text\n{formatter.getvalue().rstrip()}\n```\n{also}")
+        pages.append(f"## reconciler {name}\n\n```text\n{formatter.getvalue().rstrip()}\n```\n")
     return "\n" + "\n".join(pages) + "\n"
 
 
-def shared_options_table() -> str:
-    rows = [f"| `{written.replace('|', chr(92) + '|')}` | {words} |" for written, words in shared_options().items()]
-    return "\n".join(["| option | what it does |", "|-|-|", *rows]) + "\n"
+def shared_options_list() -> str:
+    """Each option that several commands share; those of the same commands together."""
+    groups: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for record, names in shared_options().items():
+        groups.setdefault(tuple(names), []).append(record)
+    lines = []
+    for names, records in groups.items():
+        every = len(names) == sum(not isinstance(command, click.Group) for _, command in every_command())
+        lines.append(f"{'Every command' if every else ', '.join(f'`{name}`' for name in names)}:\n")
+        lines += [f"- `{written}`: {words}" for written, words in records]
+        lines.append("")
+    return "\n".join(lines)
 
 
 def safeguard_table() -> str:
@@ -421,25 +421,23 @@ def resolved(part: dict[str, Any]) -> dict[str, Any]:
 def manifest_reference() -> str:
     sections: list[str] = []
     _section("", schema(), sections, {})
-    rows = ["### Names and handles\n", "| what | rule |", "|-|-|"]
+    rows = ["### Names and handles\n"]
     for key in ("handle", "workspaceHandle", "connectionHandle", "name", "nameOrTeam"):
         part = schema()["$defs"][key]
-        rows.append(f"| {part['title']}{' or team' if key == 'nameOrTeam' else ''} | {part['description']} |")
+        rows.append(f"- {part['title']}{' or team' if key == 'nameOrTeam' else ''}: {part['description']}")
     return "\n" + "\n".join([*sections, *rows]) + "\n\n"
 
 
 def _section(path: str, part: dict[str, Any], sections: list[str], told: dict[str, str]) -> None:
-    """A table of the keys that a mapping has, and after it those of the mappings in it. `told` has the rows so far."""
+    """The keys that a mapping has, and after it those of the mappings in it. `told` has the lines so far, by key."""
     rows = [f"### {f'`{path}`' if path else 'The file'}\n"]
     if part.get("description") and part["description"] not in "".join(told.values()):
         rows.append(f"{part['description']}\n")
-    rows += ["| key | value | what it means |", "|-|-|-|"]
     below, again = [], []
     for key, raw in part["properties"].items():
         value = resolved(raw)
-        needed = " (required)" if key in part.get("required", ()) else ""
-        example = f" Example: `{_flow(value['examples'][0])}`." if value.get("examples") else ""
-        row = f"| `{key}`{needed} | {_words(value)} | {value.get('description', '')}{example} |"
+        needed = ", required" if key in part.get("required", ()) else ""
+        row = f"- `{key}` ({_words(value)}{needed}): {value.get('description', '')}"
         if told.get(key) == row:
             again.append(f"`{key}`")
         else:
@@ -453,7 +451,7 @@ def _section(path: str, part: dict[str, Any], sections: list[str], told: dict[st
             forms = _alternatives(resolved(value["additionalProperties"]))
             below.extend((f"{where}.{name}", form) for form in forms if "properties" in form)
     if again:
-        rows.append(f"\nAlso, as above: {', '.join(again)}.")
+        rows.append(f"- as above: {', '.join(again)}")
     sections.append("\n".join(rows) + "\n")
     for where, value in below:
         _section(where, value, sections, told)
@@ -463,12 +461,6 @@ def _alternatives(part: dict[str, Any]) -> list[dict[str, Any]]:
     """The forms that a value can have. The description of the whole goes along with each."""
     told = {key: part[key] for key in ("title", "description") if key in part}
     return [{**resolved(one), **told} for one in part["anyOf"]] if "anyOf" in part else [part]
-
-
-def _flow(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000).strip().removesuffix("\n...")
 
 
 def _words(part: dict[str, Any]) -> str:
