@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.model.expiring import until
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -16,21 +18,18 @@ OWNS = "implicit as owner"
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What one person may do on one object.
+    """What one person may do on one object."""
 
-    `key` tells people apart whatever they are called: the Pipes handle, else the address that is invited, in lower case.
-    `object` is `acme` for the membership and `acme/prod` for a workspace. `why` is `direct`, a team's entry (`team/sre`),
-    `implicit as owner`, or where a live row comes from; `path` holds the teams from that entry down to the one that names
-    the person. `pending` is `invited` where live says so, and `by email` where no handle is known yet.
-    """
-
+    # Who may do what
     person: str
-    key: str
-    object: str
+    key: str  # tells people apart whatever they are called: the Pipes handle, else the invited address in lower case
+    object: str  # `acme` for the membership, `acme/prod` for a workspace
     role: str
-    why: str
-    path: tuple[str, ...] = ()
-    pending: str = ""
+
+    # Why, and for how long
+    why: str  # `direct`, a team's entry (`team/sre`), `implicit as owner`, or where a live row comes from
+    path: tuple[str, ...] = ()  # the teams from that entry down to the one that names the person
+    pending: str = ""  # `invited` where live says so, `by email` where no handle is known yet
     expires: date | None = None
     source: Source | None = None
     then: str | None = None  # the role from `expires` on, where the entry itself says so
@@ -38,9 +37,7 @@ class Reach:
     @property
     def until(self) -> str:
         """`until 2027-01-31, then member`; empty for what does not end."""
-        if self.expires is None:
-            return ""
-        return f"until {self.expires.isoformat()}" + (f", then {self.then}" if self.then else "")
+        return until(self.expires, self.then)
 
     @property
     def who(self) -> str:
@@ -68,18 +65,15 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A map of who reaches what, by person and object.
+    """A map of who reaches what, by person and object."""
 
-    `source` is `manifests` or `live`. `objects` are all orgs and workspaces that were looked at; of those in `open` it is
-    not known, or not whole, who is in them, since the manifests do not manage their members. `routes` are the connections
-    that are reached through workspaces; of those in `unrouted` it is not known where they are.
-    """
-
-    source: str
+    source: str  # `manifests` or `live`
     day: date
     reaches: tuple[Reach, ...]
-    objects: tuple[str, ...]
-    open: tuple[str, ...] = ()
+    objects: tuple[str, ...]  # all orgs and workspaces that were looked at
+    open: tuple[
+        str, ...
+    ] = ()  # those of them whose people are unknown, or only in part: the manifests do not manage them
     notes: tuple[str, ...] = ()
-    routes: tuple[Route, ...] = ()
-    unrouted: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()  # the connections that are reached through workspaces
+    unrouted: tuple[str, ...] = ()  # connections whose workspaces are unknown

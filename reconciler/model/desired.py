@@ -33,53 +33,56 @@ class Rules:
 
 
 class Node(msgspec.Struct, gc=False):
-    """One wanted object (an org, a member, a workspace, a grant), or with `absent` one that must not be.
+    """One wanted object (an org, a member, a workspace, a grant), or with `absent` one that must not be."""
 
-    `attrs` holds only what is written; None in it means "clear". `sources` gives the line of each attribute where it
-    differs from the object's own. `children[kind]` is there only where the manifest has that section: a missing kind is
-    not managed. `via` is the team (`team/sre`) that the entry came from, None for a direct one. `then` is the weaker role
-    that the entry counts as from `expires` on, None where it then counts as not written.
-    """
-
+    # What it is
     kind: str
     name: str  # the handle or the person's name, as the manifest writes it
-    attrs: dict[str, Any]
+    attrs: dict[str, Any]  # only what is written; None means "clear"
     source: Source
+
+    # What the manifest states about it
     absent: bool = False
     renamed_from: str | None = None
-    via: str | None = None
-    expires: date | None = None
-    then: str | None = None
+    via: str | None = None  # the team (`team/sre`) that the entry came from; None for a direct entry
+    expires: date | None = None  # the first day on which the entry no longer counts
+    then: str | None = None  # the weaker role that it counts as from that day on; None: it counts as not written
     reason: str | None = None
-    sources: dict[str, Source] | None = None
-    children: dict[str, dict[str, Node]] = msgspec.field(default_factory=dict)
-    expired: dict[str, dict[str, Node]] | None = None  # entries whose time is up: they state a removal
-    rotate: date | None = None  # what refers to secrets is to be sent again once, from that day on
-    rewrite: str | None = None  # why it is sent although live does not tell a difference (`reconciler.apply.secrets`)
-    unknown: str | None = None  # why it cannot be told whether live has the secrets
+
+    # Where that is written, and what is below it
+    sources: dict[str, Source] | None = None  # the line of each attribute where it differs from the object's own
+    children: dict[str, dict[str, Node]] = msgspec.field(default_factory=dict)  # by kind; a missing kind is not managed
+    expired: dict[str, dict[str, Node]] | None = None  # entries whose time is up, by kind: they state a removal
+
+    # Secrets in a configuration (`reconciler.apply.secrets`)
+    rotate: date | None = None  # what refers to secrets is sent again once, from that day on
+    rewrite: str | None = None  # why it is sent although live shows no difference
+    unknown: str | None = None  # why it is unknown whether live has the secrets
 
 
 @dataclass(slots=True)
 class Desired:
-    """All manifests of one run, merged.
+    """All manifests of one run, merged."""
 
-    `people` holds every name that `people:` defines; any other name is its own handle. `files` is the path and the
-    SHA-256 of each manifest that was read, sorted by path, for binding a saved plan to them; `paths` are the files and
-    folders that were asked for.
-    """
-
+    # What is wanted
     orgs: dict[str, Node]
-    people: dict[str, Person]
+    people: dict[str, Person]  # every name that `people:` defines; any other name is its own handle
     rules: Rules
-    day: date
-    files: tuple[tuple[str, str], ...] = ()
-    paths: tuple[str, ...] = ()
+    day: date  # decides what has expired
+
+    # What it was read from
+    files: tuple[tuple[str, str], ...] = ()  # path and SHA-256 of each manifest, sorted by path
+    paths: tuple[str, ...] = ()  # the files and folders that were asked for
+
+    # What to tell the reader
     warnings: tuple[Diagnostic, ...] = ()
-    resend_after: int | None = None  # days after which a gone invitation by email is sent again
     ended: tuple[Diagnostic, ...] = ()  # entries whose day has come, for whoever looks after the manifests
+
+    # Rules and names beyond the orgs of this run
+    resend_after: int | None = None  # days after which an invitation by email that is gone is sent again
     teams: dict[str, tuple[str, ...]] = field(default_factory=dict)  # flattened: team -> names, sorted
-    elsewhere: dict[str, Node] = field(default_factory=dict)  # orgs of the manifests that this run was narrowed past
     nested: dict[str, tuple[str, ...]] = field(default_factory=dict)  # as written: team -> names and `team/…`
+    elsewhere: dict[str, Node] = field(default_factory=dict)  # orgs of the manifests that this run leaves out
 
     def person(self, name: str) -> Person:
         """Who `name` is: as `people:` says, else the Pipes user of that handle."""

@@ -1,4 +1,4 @@
-"""What is wrong, where, and the way on; formatted last, by the reports."""
+"""What is wrong, where, and how to fix it; formatted last, by the reports."""
 
 from __future__ import annotations
 
@@ -20,28 +20,26 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One problem: the fact (`summary`), its place, and what was probably meant or helps (`hint`).
-
-    `length` is how many characters the caret line underlines, `also` a second place (the other of two definitions),
-    `text` the manifest's own line, for showing it without reading the file again.
-    """
+    """One problem: a fact, its place, and what helps."""
 
     severity: str  # error | warning
-    summary: str
+    summary: str  # the fact
     source: Source | None = None
-    hint: str | None = None
-    length: int = 1
-    also: Source | None = None
-    text: str | None = None
+    hint: str | None = None  # what was probably meant, or what helps
+
+    # How the place is shown
+    length: int = 1  # how many characters the caret line underlines
+    also: Source | None = None  # a second place: the other of two definitions
+    text: str | None = None  # the manifest's own line, to show it without reading the file again
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A safeguard's no: which (`code`), for what (`address`), the fact with its limit, and the way on."""
+    """A safeguard's no."""
 
-    code: str
-    address: str
-    fact: str
-    fix: str
+    code: str  # of the safeguard
+    address: str  # what it is about
+    fact: str  # with the limit, where there is one
+    fix: str  # what to do instead
     source: Source | None = None
     liftable: bool = True  # by --allow CODE=ADDRESS

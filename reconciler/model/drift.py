@@ -54,35 +54,36 @@ class Doer:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is live otherwise than the manifests say; an object's attributes are differences of their own.
+    """One thing that is live otherwise than the manifests say; an object's attributes are differences of their own."""
 
-    `what` is what happened seen from the manifests: `added` (live, and not wanted), `removed` (wanted, and not live),
-    `changed` (one `attribute`), `renamed` (live under `live`), `replaced` (another object under the same handle).
-    `wanted` and `live` are the values: a role, an attribute's value, a handle; None where that side has none. `source`
-    is the line that says otherwise. `reason` is why the manifests do not want it: `unlisted`, `absent`, `expired`, or
-    None. `standing` is `outside`, or `not-applied` where the manifests that were applied last did not say so yet.
-    `follows` is the address whose difference brings this one along. `below` counts what is missing together with the
-    object. `why_unknown` says why `by` is None.
-    """
-
-    what: str  # added | removed | changed | renamed | replaced
+    # What differs, seen from the manifests
+    what: str  # added (live, not wanted) | removed (wanted, not live) | changed (one attribute) | renamed | replaced
+    # (another object under the same handle)
     kind: str
     address: str
-    wanted: Any = None
-    live: Any = None
-    attribute: str | None = None
-    source: Source | None = None
-    reason: str | None = None
+    wanted: Any = None  # a role, an attribute's value, a handle; None where the manifests have none
+    live: Any = None  # the same on the other side
+    attribute: str | None = None  # for `changed`
+
+    # Why the manifests want it otherwise
+    source: Source | None = None  # the line that says so
+    reason: str | None = None  # unlisted | absent | expired
     via: str | None = None
+
+    # The live object
     id: str | None = None  # of the live object, or as the lock file knows it; a person's user id
     handle: str = ""  # what Pipes calls it: a person's handle where the manifests use another name
     status: str | None = None  # of a live member or grant: invited | accepted
-    standing: str = OUTSIDE
-    follows: str | None = None
-    below: int = 0
+
+    # How it counts
+    standing: str = OUTSIDE  # or `not-applied`: the manifests that were applied last did not say so yet
+    follows: str | None = None  # the address whose difference brings this one along
+    below: int = 0  # how many objects are missing together with this one
     note: str = ""
+
+    # Who did it
     by: Doer | None = None
-    why_unknown: str = ""
+    why_unknown: str = ""  # why `by` is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +97,17 @@ class Unmanaged:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What one look at Pipes found, for `day`. `orgs` are the addresses that were compared.
-
-    `refusals` are orgs and objects that could not be compared, `forbidden` the addresses of orgs that the token may not
-    read. `applied` is the revision that was applied last, None where it was not told. `unmanaged` is None where nobody
-    asked for it.
-    """
+    """What one look at Pipes found."""
 
     differences: tuple[Difference, ...]
-    orgs: tuple[str, ...]
+    orgs: tuple[str, ...]  # the addresses that were compared
     day: date
-    applied: str | None = None
-    refusals: tuple[Refusal, ...] = ()
-    forbidden: tuple[str, ...] = ()
+    applied: str | None = None  # the revision that was applied last; None where it was not given
+    refusals: tuple[Refusal, ...] = ()  # orgs and objects that could not be compared
+    forbidden: tuple[str, ...] = ()  # addresses of orgs that the token may not read
     notes: tuple[str, ...] = ()
     expiring: tuple[Expiring, ...] = ()
-    unmanaged: tuple[Unmanaged, ...] | None = None
+    unmanaged: tuple[Unmanaged, ...] | None = None  # None where nobody asked for it
 
     @property
     def outside(self) -> tuple[Difference, ...]:

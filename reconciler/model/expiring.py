@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 UNKNOWN = "?"
 
 
+def until(expires: date | None, then: str | None) -> str:
+    """`until 2027-01-31, then member`; empty for what does not end."""
+    if expires is None:
+        return ""
+    return f"until {expires.isoformat()}" + (f", then {then}" if then else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Expiring:
     """An entry that ends soon: of one person, or with `team/…` in `name` of the `people` of a team.

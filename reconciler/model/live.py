@@ -17,20 +17,19 @@ if TYPE_CHECKING:
 
 
 class Resource(msgspec.Struct, gc=False):
-    """One live object.
+    """One live object."""
 
-    `id` is what never changes: the object's own id, and for members and grants the user's id. `version` is its
-    `version_id`. A kind that is missing in `children` was not read, which is not the same as empty. `inherited` holds
-    rows of a child kind that another level owns (contract: `scope`), by handle; they cannot be changed here.
-    """
-
+    # Which one
     kind: str
     handle: str
-    id: str
-    version: int | None
+    id: str  # what never changes: the object's own id; for members and grants the user's
+    version: int | None  # its `version_id`
+
+    # What it holds
     attrs: dict[str, Any]
-    children: dict[str, dict[str, Resource]] | None = None
-    inherited: dict[str, dict[str, Resource]] | None = None
+    children: dict[str, dict[str, Resource]] | None = None  # by kind and handle; a kind that is missing was not read
+    inherited: dict[str, dict[str, Resource]] | None = None  # the same for rows that another level owns (contract:
+    # `scope`): they cannot be changed here
 
     def of(self, kind: str) -> dict[str, Resource]:
         """The changeable children of `kind` by handle; empty where there are none or they were not read."""
@@ -84,26 +83,26 @@ class Unreadable:
 
 @dataclass(slots=True)
 class Snapshot:
-    """One reading of Pipes, as far as a plan needs it.
+    """One reading of Pipes, as far as a plan needs it."""
 
-    `orgs` holds the managed orgs by their live handle, `others` the actor's remaining orgs without children.
-    `identities` answers the look-ups made for new handles: None where the handle is free. `near` gives look-alikes of
-    unknown ones. `workspace_limits` holds the orgs whose constraint was found (org_listConstraints). `forbidden` are
-    org handles that exist but are not ours to read (403), `hidden` the ids of orgs that the lock file knows, of which the
-    same is true under whatever handle they have now. `tenants` holds by tenant id who has which email, in lower case;
-    None where the token may not see it. It is read only where an email must be told.
-    """
-
+    # The organizations
     actor: Actor
-    orgs: dict[str, Resource]
-    others: dict[str, Resource] = field(default_factory=dict)
-    identities: dict[str, Identity | None] = field(default_factory=dict)
-    near: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    workspace_limits: dict[str, int] = field(default_factory=dict)
-    forbidden: frozenset[str] = frozenset()
+    orgs: dict[str, Resource]  # the managed orgs, by their live handle
+    others: dict[str, Resource] = field(default_factory=dict)  # the actor's remaining orgs, without children
+    workspace_limits: dict[str, int] = field(default_factory=dict)  # by org, where one was found (org_listConstraints)
+
+    # Who has a handle or an email
+    identities: dict[str, Identity | None] = field(default_factory=dict)  # looked-up new handles; None: nobody has it
+    near: dict[str, tuple[str, ...]] = field(default_factory=dict)  # handles that resemble an unknown one
+    tenants: dict[str, dict[str, tuple[TenantMember, ...]] | None] = field(
+        default_factory=dict
+    )  # by tenant id and email
+    # in lower case; None where the token may not see it; read only where an email must be matched
+
+    # What could not be read
+    forbidden: frozenset[str] = frozenset()  # org handles that exist and answer 403
+    hidden: frozenset[str] = frozenset()  # ids of orgs of the lock file that answer 403, whatever their handle is now
     unreadable: tuple[Unreadable, ...] = ()
-    tenants: dict[str, dict[str, tuple[TenantMember, ...]] | None] = field(default_factory=dict)
-    hidden: frozenset[str] = frozenset()
 
     def owned(self, org: Resource) -> bool:
         """Whether the token's user owns `org`, by itself or through the tenant; True where the members were not read.

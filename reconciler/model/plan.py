@@ -19,58 +19,67 @@ READDRESSED = "readdressed"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One action on one address; `before` is None for a create, `after` for a delete.
+    """One action on one address."""
 
-    `reason` says why: `unlisted`, `absent`, `expired`, `renamed`, `readdressed`, `parent-deleted`, or None where the difference says it
-    all. `stated` is True where a line of the manifest asks for exactly this loss. `requests` is what apply will send,
-    in order. `id` and `version` are those of the live object, None for a create. `details` explains changed lists,
-    attribute by attribute, in words.
-    """
-
+    # What happens
     action: str  # create | update | rename | delete
     kind: str
     address: str
-    before: Mapping[str, Any] | None
-    after: Mapping[str, Any] | None
-    requests: tuple[Request, ...]
-    source: Source | None = None
-    reason: str | None = None
-    stated: bool = False
-    previous_address: str | None = None
+    before: Mapping[str, Any] | None  # None for a create
+    after: Mapping[str, Any] | None  # None for a delete
+    requests: tuple[Request, ...]  # exactly what apply will send, in order
+
+    # Why
+    source: Source | None = None  # the manifest line behind it
+    reason: str | None = (
+        None  # unlisted | absent | expired | renamed | readdressed | parent-deleted; None: what differs says it
+    )
+    stated: bool = False  # a line of the manifest asks for exactly this loss
+
+    # The live object; None for a create
+    previous_address: str | None = None  # before a rename
     id: str | None = None
     version: int | None = None
-    via: str | None = None
-    details: tuple[str, ...] = ()
+
+    # For the reader
+    via: str | None = None  # the team that the entry came from, such as `team/sre`
+    details: tuple[str, ...] = ()  # how long lists differ, attribute by attribute, in words
     because: str | None = None  # the manifest's own `reason:`, as its author wrote it
+    expires: date | None = None  # the first day on which the entry no longer counts
+    then: str | None = None  # the role that the entry names from that day on
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What apply does as one unit: some requests of one change, after the steps in `needs` have succeeded.
-
-    `accepted_owners` is how many accepted owners the org has after this step, given only where the step lowers the
-    number: the owner floor is checked there, in the plan and again on live just before it is sent.
-    """
+    """What apply does as one unit: some requests of one change."""
 
     number: int  # from 1, in the order of a sequential apply
     address: str
     action: str
     org: str  # the org's handle while the step runs
     requests: tuple[Request, ...]
-    needs: tuple[int, ...] = ()
-    accepted_owners: int | None = None
+    needs: tuple[int, ...] = ()  # numbers of the steps that must have succeeded before
+    accepted_owners: int | None = (
+        None  # how many the org has after this step, only where it lowers the number: the owner
+    )
+    # floor is checked there, in the plan and again on live just before it is sent
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
     """One line of impact: what `person` may do on `object` before and after. None is no access at all."""
 
+    # Who may do what
     person: str
     object: str  # `acme` for the membership, `acme/prod` for a workspace, `acme/connection.aws_prod`: `reached` or not
     before: str | None
     after: str | None
+
+    # Why, and for how long
     why: str  # direct, team/sre, implicit as owner, no longer listed, ...
     invited: bool = False  # comes into force when the invitation is accepted
+    expires: date | None = None  # the first day on which `after` no longer counts
+    then: str | None = None  # the role that the entry names from that day on
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ class DnsChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MessageCounts:
     """How many of a plan's errors, warnings and notes are about one org: they carry no address of their own."""
 
     errors: int = 0
@@ -93,49 +102,47 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Which part of the manifests' orgs a plan is about, where several runs share them.
-
-    `estate` is a fingerprint of the whole division and of the lock file: shards with another one do not fit together.
-    `host` is where Pipes is, `actor` the id of the token's own user. `told` is by org address, and has what there is.
-    """
+    """Which part of the manifests' orgs a plan is about, where several runs share them."""
 
     number: int  # from 1
     of: int
-    estate: str
-    host: str = ""
-    actor: str = ""
-    told: Mapping[str, Told] = field(default_factory=dict)
+    estate: str  # a fingerprint of the whole division and of the lock file: shards fit together only if it is the same
+    host: str = ""  # where Pipes is
+    actor: str = ""  # the id of the token's own user
+    messages: Mapping[str, MessageCounts] = field(default_factory=dict)  # by org address; without orgs that have none
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would change, in what order, for whom, and what speaks against it.
+    """What would change, in what order, for whom, and what speaks against it."""
 
-    `refusals` still stand; `lifted` are those that `allowed` (code, address) lifted. `errors` are problems that only the
-    live organization could show. `outside` are objects that were renamed outside. `unmanaged` are addresses of live
-    workspaces that no manifest lists. `orgs` are the org addresses that were compared. `reads` are the ids and versions
-    that the plan rests on, by address, and one fingerprint for each org's member list. `shard` is None for a plan of
-    everything.
-    """
-
+    # What happens
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
     impact: tuple[Effect, ...]
     dns: tuple[DnsChange, ...]
-    refusals: tuple[Refusal, ...]
-    lifted: tuple[Refusal, ...]
-    allowed: tuple[tuple[str, str], ...]
-    errors: tuple[Diagnostic, ...]
+
+    # What speaks against it
+    refusals: tuple[Refusal, ...]  # those that still stand
+    lifted: tuple[Refusal, ...]  # those that `allowed` lifted
+    allowed: tuple[tuple[str, str], ...]  # code and address
+    errors: tuple[Diagnostic, ...]  # problems that only the live organization could show
+
+    # What else to say
     warnings: tuple[Diagnostic, ...]
     notes: tuple[str, ...]
-    unmanaged: tuple[str, ...]
-    orgs: tuple[str, ...]
+    unmanaged: tuple[str, ...]  # addresses of live objects that no manifest lists
+
+    # What it was made from
+    orgs: tuple[str, ...]  # the org addresses that were compared
     day: date
-    files: tuple[tuple[str, str], ...]
-    reads: Mapping[str, str]
-    paths: tuple[str, ...] = ()  # the files and folders that were named; shown, and never read from a saved plan
-    confirm_delete: tuple[str, ...] = ()  # handles of orgs that apply wants typed
-    shard: Shard | None = None
+    files: tuple[tuple[str, str], ...]  # path and SHA-256 of each manifest
+    reads: Mapping[
+        str, str
+    ]  # ids and versions that it rests on, by address, and a fingerprint of each org's member list
+    paths: tuple[str, ...] = ()  # the files and folders that the manifests were read from, for reading them again
+    confirm_delete: tuple[str, ...] = ()  # handles of orgs that apply asks for before it deletes them
+    shard: Shard | None = None  # None for a plan of everything
     host: str = ""  # where Pipes is; `sandbox` for an embedded one; empty where nobody said it
 
     @property

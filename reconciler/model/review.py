@@ -16,20 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccessChange:
-    """What one person may do on one object, before and after; None is no access at all.
-
-    `why` says how it is gained, or why it is lost. `unknown` is `before` or `after` where that side is not in the
-    manifests: there, whoever is in stays in. `invited` is True where the person comes into the org by it.
-    """
+    """What one person may do on one object, before and after; None is no access at all."""
 
     person: str  # with the Pipes handle or address in parentheses, where the name is another one
     key: str
     object: str
     before: Reach | None
     after: Reach | None
-    why: str
-    unknown: str = ""
-    invited: bool = False
+
+    why: str  # how it is gained, or why it is lost
+    unknown: str = ""  # `before` or `after`, where that side is not in the manifests: there, whoever is in stays in
+    invited: bool = False  # the person comes into the org by it
     source: Source | None = None
 
     @property
@@ -48,21 +45,14 @@ class AccessChange:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Something dangerous, lasting or odd that the pull request states; its report says in words what it means.
+    """Something dangerous, lasting or odd that the pull request states; its report says what it means."""
 
-    `kind` is one of `rename`, `absent`, `expires`, `expired`, `tokens`, `managed`, `unmanaged`, `left-alone`,
-    `safeguard`, `resend`, `reinvite`, `person`, `lock`, `attached`, `detached`, `opened`, `closed`, `usable`,
-    `unusable`, `reads`, `rotate`. `before` and `after` are
-    values, `names` who or what it concerns; `day` is set for
-    `expires`, where `after` is the role that remains (None: none, `?`: not known).
-    """
-
-    kind: str
+    kind: str  # a key of `reconciler.report.review_statements.SAYINGS`
     address: str
     before: str | None = None
-    after: str | None = None
-    names: tuple[str, ...] = ()
-    day: date | None = None
+    after: str | None = None  # for `expires`, the role that remains (None: none, `?`: unknown)
+    names: tuple[str, ...] = ()  # who or what it concerns
+    day: date | None = None  # for `expires`
     reason: str | None = None
     source: Source | None = None
 
@@ -78,28 +68,29 @@ class TeamChange:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Everything that HEAD changes over BASE.
+    """Everything that HEAD changes over BASE."""
 
-    `access` holds each change of a role on an object; `rerouted` what stays the same for another reason. `changes` are
-    the manifests' own, without requests. `errors` are HEAD's, of which `inherited` stood in BASE already; with errors
-    nothing was compared. `base_errors` is set where BASE could not be read: then all of HEAD is shown as new.
-    `expiring` is what ends soon in HEAD, whoever wrote it.
-    """
-
+    # What was compared
     base: str
     head: str
     day: date
-    access: tuple[AccessChange, ...] = ()
-    rerouted: tuple[AccessChange, ...] = ()
+
+    # What changes
+    access: tuple[AccessChange, ...] = ()  # each change of a role on an object
+    rerouted: tuple[AccessChange, ...] = ()  # what stays the same for another reason
     statements: tuple[Statement, ...] = ()
     teams: tuple[TeamChange, ...] = ()
-    changes: tuple[Change, ...] = ()
-    errors: tuple[Diagnostic, ...] = ()
-    inherited: tuple[Diagnostic, ...] = ()
+    changes: tuple[Change, ...] = ()  # the manifests' own, without requests
+
+    # What is wrong; with errors in HEAD nothing was compared
+    errors: tuple[Diagnostic, ...] = ()  # HEAD's
+    inherited: tuple[Diagnostic, ...] = ()  # those of them that stood in BASE already
     warnings: tuple[Diagnostic, ...] = ()
-    base_errors: tuple[Diagnostic, ...] = ()
+    base_errors: tuple[Diagnostic, ...] = ()  # why BASE could not be read: then all of HEAD is shown as new
+
+    # What else to say
     notes: tuple[str, ...] = ()
-    expiring: tuple[Expiring, ...] = ()
+    expiring: tuple[Expiring, ...] = ()  # what ends soon in HEAD, whoever wrote it
 
     @property
     def is_empty(self) -> bool:

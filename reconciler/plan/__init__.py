@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.model.plan import Change, DnsChange, Effect, Plan, Shard, Step, Told
+from reconciler.model.plan import Change, DnsChange, Effect, MessageCounts, Plan, Shard, Step
 from reconciler.plan import connection_impact as reach
 from reconciler.plan import diff, identity, impact, order
 from reconciler.safeguards import SAFEGUARDS
@@ -92,13 +92,13 @@ def make_plan(
         paths=desired.paths,
         reads=reads,
         confirm_delete=tuple(sheet.have.handle for sheet in sheets if sheet.deleted and sheet.have is not None),
-        shard=None if shard is None else replace(shard, actor=live.actor.id, told=_told(sheets)),
+        shard=None if shard is None else replace(shard, actor=live.actor.id, messages=_message_counts(sheets)),
     )
 
 
-def _told(sheets: Sequence[OrgSheet]) -> dict[str, Told]:
-    told = {s.address: Told(len(s.errors), len(s.warnings), len(s.notes)) for s in sheets}
-    return {address: found for address, found in told.items() if found != Told()}
+def _message_counts(sheets: Sequence[OrgSheet]) -> dict[str, MessageCounts]:
+    counts = {s.address: MessageCounts(len(s.errors), len(s.warnings), len(s.notes)) for s in sheets}
+    return {address: count for address, count in counts.items() if count != MessageCounts()}
 
 
 def _reads(sheet: OrgSheet, changes: list[Change]) -> dict[str, str]:

@@ -16,12 +16,13 @@ import msgspec
 
 from reconciler.model.diagnostic import Diagnostic, Refusal, Source
 from reconciler.model.errors import ReconcilerError, UsageError
-from reconciler.model.plan import Change, DnsChange, Effect, Plan, Shard, Step, Told
+from reconciler.model.plan import Change, DnsChange, Effect, MessageCounts, Plan, Shard, Step
 from reconciler.model.request import Request
 from reconciler.plan import document_fields as fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
 FORMAT_VERSION = "1.0"
 
@@ -58,6 +59,8 @@ def to_document(plan: Plan) -> dict[str, Any]:
                 "after": e.after,
                 "why": e.why,
                 "invited": e.invited,
+                "expires": _day(e.expires),
+                "then": e.then,
             }
             for e in plan.impact
         ],
@@ -113,6 +116,8 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             version=c.version,
             via=c.via,
             because=c.because,
+            expires=c.expires,
+            then=c.then,
             details=tuple(c.change.details),
         )
         for c in parsed.resource_changes
@@ -120,7 +125,9 @@ def from_document(document: Mapping[str, Any]) -> Plan:
     plan = Plan(
         changes=changes,
         steps=tuple(_to_step(changes, step) for step in parsed.steps),
-        impact=tuple(Effect(e.person, e.object, e.before, e.after, e.why, e.invited) for e in parsed.impact),
+        impact=tuple(
+            Effect(e.person, e.object, e.before, e.after, e.why, e.invited, e.expires, e.then) for e in parsed.impact
+        ),
         dns=tuple(DnsChange(d.workspace, d.before, d.after) for d in parsed.dns),
         refusals=tuple(_to_refusal(refusal) for refusal in parsed.safeguards.refusals),
         lifted=tuple(_to_refusal(refusal) for refusal in parsed.safeguards.lifted),
@@ -237,6 +244,8 @@ def _change(change: Change) -> dict[str, Any]:
         "stated": change.stated,
         "via": change.via,
         "because": change.because,
+        "expires": _day(change.expires),
+        "then": change.then,
         "id": change.id,
         "version": change.version,
         "source": _source(change.source),
@@ -316,6 +325,10 @@ def _to_step(changes: Sequence[Change], step: fields.Step) -> Step:
     )
 
 
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
 def _source(source: Source | None) -> dict[str, Any] | None:
     return None if source is None else {"file": source.file, "line": source.line, "column": source.column}
 
@@ -370,16 +383,18 @@ def _shard(shard: Shard) -> dict[str, Any]:
         "estate": shard.estate,
         "host": shard.host,
         "actor": shard.actor,
-        "told": {
-            address: {"errors": told.errors, "warnings": told.warnings, "notes": told.notes}
-            for address, told in sorted(shard.told.items())
+        "messages": {
+            address: {"errors": count.errors, "warnings": count.warnings, "notes": count.notes}
+            for address, count in sorted(shard.messages.items())
         },
     }
 
 
 def _to_shard(parsed: fields.Shard) -> Shard:
-    told = {address: Told(found.errors, found.warnings, found.notes) for address, found in parsed.told.items()}
-    return Shard(parsed.number, parsed.of, parsed.estate, parsed.host, parsed.actor, told)
+    messages = {
+        address: MessageCounts(count.errors, count.warnings, count.notes) for address, count in parsed.messages.items()
+    }
+    return Shard(parsed.number, parsed.of, parsed.estate, parsed.host, parsed.actor, messages)
 
 
 def _quoted(value: Any) -> str:

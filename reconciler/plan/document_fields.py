@@ -46,6 +46,8 @@ class Change(Part):
     stated: bool
     via: str | None
     because: str | None
+    expires: date | None
+    then: str | None
     id: str | None
     version: int | None
     source: Source | None
@@ -71,6 +73,8 @@ class Effect(Part):
     after: str | None
     why: str
     invited: bool
+    expires: date | None
+    then: str | None
 
 
 class DnsChange(Part):
@@ -113,7 +117,7 @@ class File(Part):
     sha256: str
 
 
-class Told(Part):
+class MessageCounts(Part):
     errors: int
     warnings: int
     notes: int
@@ -125,7 +129,7 @@ class Shard(Part):
     estate: str
     host: str
     actor: str
-    told: dict[str, Told]
+    messages: dict[str, MessageCounts]
 
 
 class Document(Part):

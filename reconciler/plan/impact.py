@@ -10,7 +10,9 @@ from reconciler.model.plan import DnsChange, Effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import date
 
+    from reconciler.model.desired import Node
     from reconciler.safeguards.worksheet import GrantSheet, Membership, OrgSheet
 
 UNREAD = "; with every grant in workspaces that are not managed"
@@ -34,7 +36,8 @@ def effects(sheet: OrgSheet) -> Iterator[Effect]:
             )
             if after is None and _some_unread(sheet):
                 why += UNREAD
-            yield Effect(person.label, sheet.name, before, after, why, _invited(person))
+            ends = _ends(person.entry) if after is not None else (None, None)
+            yield Effect(person.label, sheet.name, before, after, why, _invited(person), *ends)
     for space in sorted(sheet.workspaces, key=lambda s: s.name_after or s.name_before or ""):
         yield from _in_workspace(sheet, space, ordered)
 
@@ -76,8 +79,20 @@ def _in_workspace(sheet: OrgSheet, space: GrantSheet, ordered: list[tuple[str, M
             if space.name_after is None:
                 why = "the org is deleted" if sheet.deleted else "the workspace is deleted"
         else:
-            why = OWNS if owns else space.via.get(key) or "direct"
-        yield Effect(person.label, place, had, has, why, _invited(person))
+            why = OWNS if owns else _via(space.entries.get(key)) or "direct"
+        ends: tuple[date | None, str | None] = (None, None)
+        if has is not None:
+            ends = (_ends(person.entry)[0], None) if owns else _ends(space.entries.get(key))
+        yield Effect(person.label, place, had, has, why, _invited(person), *ends)
+
+
+def _via(entry: Node | None) -> str | None:
+    return None if entry is None else entry.via
+
+
+def _ends(entry: Node | None) -> tuple[date | None, str | None]:
+    """The day from which an entry no longer counts, and the role that it names from then on."""
+    return (None, None) if entry is None else (entry.expires, entry.then)
 
 
 def dns(sheet: OrgSheet) -> Iterator[DnsChange]:

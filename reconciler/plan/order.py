@@ -207,6 +207,7 @@ def _change(address: str, pieces: list[_Piece]) -> Change:
     source = want.source if want is not None else None
     if want is not None and want.sources and len(attrs) == 1:
         source = want.sources.get(next(iter(attrs)), source)
+    lasting = want if main.action != "delete" else None
     return Change(
         action=main.action,
         kind=kind.name,
@@ -222,6 +223,8 @@ def _change(address: str, pieces: list[_Piece]) -> Change:
         version=have.version if have is not None else None,
         via=want.via if want is not None else None,
         because=want.reason if want is not None else None,
+        expires=lasting.expires if lasting is not None else None,
+        then=lasting.then if lasting is not None else None,
         details=(*explain(before or {}, after or {}), *_words(main.want, attrs), *_taken_along(main)),
     )
 

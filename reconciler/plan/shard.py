@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
-from reconciler.model.plan import Plan, Shard, Step, Told
+from reconciler.model.plan import MessageCounts, Plan, Shard, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -205,7 +205,7 @@ def _parts(plan: Plan) -> dict[str, dict[str, list[Any]]]:
         place = len(getattr(plan, field)) - sum(own.values())
         if place < 0 or own.keys() - parts.keys() or (place and field != "warnings"):
             raise UsageError(
-                f"the plan of shard {plan.shard.number} contradicts itself: `told` does not fit its {field}"
+                f"the plan of shard {plan.shard.number} contradicts itself: `messages` does not fit its {field}"
             )
         for org in plan.orgs:
             parts[org][field] += getattr(plan, field)[place : place + own.get(org, 0)]
@@ -213,14 +213,14 @@ def _parts(plan: Plan) -> dict[str, dict[str, list[Any]]]:
     return parts
 
 
-_TOLD = ("errors", "warnings", "notes")
-_FIELDS = ("changes", "steps", "refusals", "lifted", "unmanaged", "impact", "dns", *_TOLD)
+_MESSAGES = ("errors", "warnings", "notes")
+_FIELDS = ("changes", "steps", "refusals", "lifted", "unmanaged", "impact", "dns", *_MESSAGES)
 
 
 def _own(plan: Plan) -> dict[str, Mapping[str, int]]:
     """For errors, warnings and notes how many of them each org has."""
-    told: Mapping[str, Told] = plan.shard.told if plan.shard is not None else {}
-    return {field: {org: max(0, getattr(found, field)) for org, found in told.items()} for field in _TOLD}
+    counts: Mapping[str, MessageCounts] = plan.shard.messages if plan.shard is not None else {}
+    return {field: {org: max(0, getattr(found, field)) for org, found in counts.items()} for field in _MESSAGES}
 
 
 def _of_all(plan: Plan) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.expiring import until
 from reconciler.model.result import Result
 from reconciler.report import Validation, markdown, wording
 from reconciler.report.escaping import visible
@@ -128,6 +129,7 @@ def _change(change: Change) -> str:
         attributes,
         reason,
         change.via and f"via {change.via}",
+        until(change.expires, change.then),
     ]
     return _command(
         "notice", f"{change.action} {change.address}", "; ".join(part for part in parts if part), change.source

@@ -160,7 +160,7 @@ TEMPLATE = """
 <tbody>
 {% for effect in found %}
 {% set direction = wording.direction(effect) %}
-<tr><td data-label="Who"><span><span class="symbol {{ gains[direction] }}">{{ {"gain": "+", "lose": "-", "change": "~"}[direction] }}</span>{{ name(effect.person) }}</span></td><td data-label="What">{{ name(effect.object) }}</td><td data-label="Before"><span>{{ role(effect.before) }}</span></td><td data-label="After"><span>{{ role(effect.after) }}</span></td><td data-label="Why"><span>{{ plain(effect.why) }}{% if effect.invited %}; once the invitation is accepted{% endif %}</span></td></tr>
+<tr><td data-label="Who"><span><span class="symbol {{ gains[direction] }}">{{ {"gain": "+", "lose": "-", "change": "~"}[direction] }}</span>{{ name(effect.person) }}</span></td><td data-label="What">{{ name(effect.object) }}</td><td data-label="Before"><span>{{ role(effect.before) }}</span></td><td data-label="After"><span>{{ role(effect.after) }}</span></td><td data-label="Why"><span>{{ plain(effect.why) }}{% if effect.expires %}, {{ wording.until(effect.expires, effect.then) }}{% endif %}{% if effect.invited %}; once the invitation is accepted{% endif %}</span></td></tr>
 {% endfor %}
 </tbody>
 </table>

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.drift import BEFORE, BOTH, HERE, UNKNOWN
+from reconciler.model.expiring import until
 from reconciler.report import wording
 from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
 
@@ -113,6 +114,8 @@ def _change(change: Change) -> Item:
         why.append(wording.REASONS.get(change.reason, change.reason))
     if change.via:
         why.append(f"via {change.via}")
+    if change.expires:
+        why.append(until(change.expires, change.then))
     place, _, name = change.address.rpartition("/")
     return Item(
         (Name(wording.title(change)), *((": ", attributes) if attributes else ())),

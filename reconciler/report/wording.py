@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.expiring import until
 from reconciler.model.request import LATE_ID
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ def why(change: Change) -> str:
         parts.append(place(change.source))
     if change.via:
         parts.append(f"via {change.via}")
+    if change.expires:
+        parts.append(until(change.expires, change.then))
     return ", ".join(parts)
 
 
@@ -218,7 +221,8 @@ def direction(effect: Effect) -> str:
 
 def effect(effect: Effect, *, name: Write = str, text: Write = str) -> str:
     """`carol gains reader on acme/prod (direct)`; `name` and `text` write what comes from outside, if it is to be marked."""
-    later = "; once the invitation is accepted" if effect.invited else ""
+    later = f", {until(effect.expires, effect.then)}" if effect.expires else ""
+    later += "; once the invitation is accepted" if effect.invited else ""
     org, _, connection = effect.object.partition(CONNECTION)
     if connection:
         what = "gains" if effect.before is None else "loses"

@@ -30,19 +30,24 @@ class Who(msgspec.Struct, gc=False):
 
 @dataclass(slots=True)
 class Draft:
-    """One difference. `attrs` are the attributes to set; `place` holds the handles its requests will be sent under."""
+    """One difference, before it is put in order."""
 
+    # The object
     action: str  # create | update | rename | delete
     kind: Kind
     address: str
     parent: str | None
-    place: Place
+    place: Place  # the handles under which its requests are sent
     handle: str  # the live handle where there is one, else the one to create
-    attrs: dict[str, Any]
+    attrs: dict[str, Any]  # the attributes to set
     have: Resource | None = None
     want: Node | None = None
-    reason: str | None = None
-    stated: bool = False
+
+    # Why
+    reason: str | None = None  # as `Change.reason`
+    stated: bool = False  # a line of the manifest asks for exactly this loss
+
+    # What it is connected with
     previous_address: str | None = None
     person: str | None = None  # who it is about, for kinds that name people: a key of OrgSheet.members
     needs: tuple[str, ...] = ()  # addresses whose own steps, if there are any, must have succeeded before
@@ -55,56 +60,60 @@ class Membership(msgspec.Struct, gc=False):
     address: str
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
-    via: str | None = None
-    gone: str | None = None  # unlisted | absent | expired, where the membership is to be deleted
-    lost: str = "no longer listed"
+    via: str | None = None  # the team that the entry came from
+    gone: str | None = None  # unlisted | absent | expired, where the membership is deleted
+    lost: str = "no longer listed"  # why something is lost, for the impact
+    entry: Node | None = None  # the manifest's entry, where it has one
 
 
 @dataclass(slots=True)
 class GrantSheet:
-    """The grants of one workspace before and after: person key -> role. None: they were not read."""
+    """The grants of one workspace before and after. A person's key is that of `OrgSheet.members`."""
 
     name_before: str | None
     name_after: str | None
-    before: dict[str, str] | None = None
+    before: dict[str, str] | None = None  # the role of each person; None: they were not read
     after: dict[str, str] | None = None
-    via: dict[str, str | None] = field(default_factory=dict)
-    lost: dict[str, str] = field(default_factory=dict)
-    host: str | None = None
+    lost: dict[str, str] = field(default_factory=dict)  # why each person loses something, for the impact
+    host: str | None = None  # the DNS name
+    entries: dict[str, Node] = field(default_factory=dict)  # the manifest's entry of each person, where it has one
 
 
 @dataclass(slots=True)
 class OrgSheet:
-    """Everything that planning one org found.
+    """Everything that planning one org found."""
 
-    `members` and the grant sheets use one key a person: the live handle, or for someone who is invited by email the
-    manifest's name. `lists_read` tells whether live's member list was read (or is known, for an org to be created).
-    """
-
+    # The org
     name: str  # the manifest's handle
     address: str
     have: Resource | None
     want: Node
+    deleted: bool = False
+
+    # What is planned
     drafts: list[Draft] = field(default_factory=list)
+    unmanaged: list[str] = field(default_factory=list)  # addresses of live objects that no manifest lists
+
+    # Its people. One key a person: the live handle, or the manifest's name for who is invited by email
+    lists_read: bool = False  # live's member list was read, or is known because the org is yet to be created
     people: dict[str, Who] = field(default_factory=dict)  # by the manifest's name
-    members: dict[str, Membership] = field(default_factory=dict)
+    members: dict[str, Membership] = field(default_factory=dict)  # by key
     spared: set[str] = field(default_factory=set)  # ids of people whom a refusal is about: nothing of theirs is planned
-    waiting: set[str] = field(default_factory=set)  # whom nothing is planned for until a day to come, by name
-    named: dict[str, Resource] = field(
-        default_factory=dict
-    )  # address -> the live object that it is, where there is one
-    ids: dict[str, str] = field(default_factory=dict)  # address -> the id of what carries a name of its own
+    waiting: set[str] = field(default_factory=set)  # names for which nothing is planned before a day to come
+    workspaces: list[GrantSheet] = field(default_factory=list)
+
+    # Its objects with names of their own
+    named: dict[str, Resource] = field(default_factory=dict)  # address -> the live object, where there is one
+    ids: dict[str, str] = field(default_factory=dict)  # address -> its id
     detached: dict[str, set[str]] = field(
         default_factory=dict
-    )  # connection -> workspaces' ids that a move takes it from
-    workspaces: list[GrantSheet] = field(default_factory=list)
+    )  # connection -> ids of workspaces that a move takes it from
+
+    # What speaks against it, and what to tell the reader
     refusals: list[Refusal] = field(default_factory=list)
     errors: list[Diagnostic] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    unmanaged: list[str] = field(default_factory=list)
-    lists_read: bool = False
-    deleted: bool = False
 
 
 def loses(draft: Draft) -> bool:

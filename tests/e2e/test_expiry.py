@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from reconciler.cli import common
+from reconciler import clock
 
 TODAY, EVE, DAY = "2026-11-24", "2027-01-30", "2027-01-31"
 WORLD = "users: {bob: {}}\norgs: {acme: {members: {alice: owner, erin: member}, workspaces: {prod: {members: {erin: reader}}}}}"
@@ -26,7 +26,7 @@ def on(monkeypatch):
     """Let the command's day be another one."""
 
     def day(text):
-        monkeypatch.setattr(common, "today", lambda: date.fromisoformat(text))
+        monkeypatch.setattr(clock, "today", lambda: date.fromisoformat(text))
 
     day(TODAY)
     return day
@@ -172,3 +172,51 @@ def test_a_hostile_reason_stays_text_in_every_report(bench, on):
         assert form in ("text", "github") or "<b>@all" not in ran.out
         assert "INC" not in ran.out
         assert "until 2027-01-31" in ran.out
+
+
+FORMATS = ("text", "json", "markdown", "html", "github", "junit")
+ENDING = {
+    "a temporary owner": (
+        "orgs: {acme: {members: {alice: owner, bob: {role: owner, expires: 2099-01-31, then: member}}}}",
+        "until 2099-01-31, then member",
+    ),
+    "a grant by way of a team": (
+        ("teams: {sre: [bob]}\n"
+        "orgs: {acme: {members: {alice: owner, bob: member}, workspaces: "
+        "{prod: {members: {team/sre: {role: operator, expires: 2099-02-28}}}}}}"),
+        "until 2099-02-28",
+    ),
+    "an invitation": (
+        "orgs: {acme: {members: {alice: owner, bob: member, zoe: {role: member, expires: 2099-03-31}}}}",
+        "until 2099-03-31",
+    ),
+}
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize(("manifest", "words"), ENDING.values(), ids=list(ENDING))
+def test_a_plan_says_in_every_format_when_what_it_gives_ends(bench, manifest, words, fmt):
+    bench.pipes("orgs: {acme: {members: {alice: owner, bob: member}, workspaces: {prod: {}}}}\nusers: {zoe: {}}")
+    bench.manifest(manifest)
+    ran = bench.plan("--format", fmt)
+    assert ran.status == 0
+    if fmt != "json":
+        assert words in ran.out
+        return
+    day, _, then = words.removeprefix("until ").partition(", then ")
+    (change,) = ran.json["resource_changes"]
+    assert (change["expires"], change["then"]) == (day, then or None)
+    assert {effect["expires"] for effect in ran.json["impact"]} == {day}
+
+
+def test_an_apply_says_before_it_asks_when_what_it_gives_ends(bench):
+    bench.pipes("orgs: {acme: {members: {alice: owner, bob: member}}}")
+    bench.manifest(ENDING["a temporary owner"][0])
+    assert "until 2099-01-31, then member" in bench.apply().out
+
+
+def test_a_saved_plan_keeps_when_what_it_gives_ends(bench):
+    bench.pipes("orgs: {acme: {members: {alice: owner, bob: member}}}")
+    bench.manifest(ENDING["a temporary owner"][0])
+    bench.plan("-o", "plan.json")
+    assert bench.run("show", "plan.json").out.count("until 2099-01-31, then member") == 2

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from e2e.bench import LOCK
-from reconciler.cli import common
+from reconciler import clock
 from reconciler.sandbox.store import Store
 
 WORLD = """
@@ -32,7 +32,7 @@ orgs: {acme: {members: {alice: owner, bob: owner}, workspaces: {prod: {}}}}
 @pytest.fixture
 def on(monkeypatch):
     """Let the command's day be another one."""
-    return lambda text: monkeypatch.setattr(common, "today", lambda: date.fromisoformat(text))
+    return lambda text: monkeypatch.setattr(clock, "today", lambda: date.fromisoformat(text))
 
 
 def invited(bench, org="acme"):

@@ -15,7 +15,7 @@ from days import clock_variables
 from reconciler.cli.common import narrow
 from reconciler.model.errors import UsageError
 from reconciler.model.live import LockEntry
-from reconciler.model.plan import Told
+from reconciler.model.plan import MessageCounts
 from reconciler.pipes.reading import snapshot
 from reconciler.plan import make_plan
 from reconciler.plan.document import dumps, loads
@@ -144,7 +144,7 @@ MISFITS = {
     "one is of everything": (lambda s, _: [*s[:2], ("3.json", replace(s[2][1], shard=None))], "3.json is no plan of a shard"),
     "an org is in two": (lambda s, _: edited(s, 1, orgs=(*s[1][1].orgs, *s[0][1].orgs[:1])), "stands in two shards"),
     "an org is lost": (lambda s, _: edited(s, next(i for i, (_, p) in enumerate(s) if "org.acme" in p.orgs), orgs=()), "contradicts itself"),
-    "more is told than there is": (lambda s, _: edited(s, 1, told={s[1][1].orgs[0]: Told(notes=99)}), "contradicts itself: `told`"),
+    "more messages are counted than there are": (lambda s, _: edited(s, 1, messages={s[1][1].orgs[0]: MessageCounts(notes=99)}), "contradicts itself: `messages`"),
 }  # fmt: skip
 
 

@@ -152,7 +152,7 @@ def _keep(workspace: _Workspace, name: str, node: Node, who: Who, row: Resource)
 
 def _note(workspace: _Workspace, node: Node, who: Who) -> None:
     assert workspace.grants.after is not None
-    workspace.grants.via[who.key] = node.via
+    workspace.grants.entries[who.key] = node
     workspace.grants.after[who.key] = node.attrs.get("role", "")
 
 

@@ -118,7 +118,7 @@ def _keep(sheet: OrgSheet, place: Place, node: Node, who: Who, have: Resource) -
     target = Target(member.KIND, addresses.join(sheet.address, "member", node.name), sheet.address, place)
     draft = drafts.update(sheet, target, have, node, person=who.key)
     entry = sheet.members[who.key]
-    entry.via = node.via
+    entry.via, entry.entry = node.via, node
     if draft is None:
         return
     if node.name in (sheet.want.expired or {}).get("member", {}):
@@ -140,7 +140,7 @@ def _let_in(sheet: OrgSheet, place: Place, node: Node, who: Who, inputs: Inputs,
     sheet.drafts.append(drafts.create(target, node, who.key, person=who.key))
     status = member.ACCEPTED if place.custom_tenant else member.INVITED
     sheet.members[who.key] = Membership(
-        labelled(node.name, who.key), address, None, {**node.attrs, "status": status}, node.via
+        labelled(node.name, who.key), address, None, {**node.attrs, "status": status}, node.via, entry=node
     )
     if place.custom_tenant and person.handle is None:
         sheet.refusals.append(

@@ -30,7 +30,7 @@ def invite_at_new_address(sheet: OrgSheet, place: Place, node: Node, who: Who, d
     address = addresses.join(sheet.address, member.KIND.name, node.name)
     sheet.members.pop(row.handle, None)
     after = {**node.attrs, "status": member.INVITED}
-    sheet.members[who.key] = Membership(node.name, address, row.attrs, after, node.via)
+    sheet.members[who.key] = Membership(node.name, address, row.attrs, after, node.via, entry=node)
     return Draft(
         "update",
         member.KIND,
