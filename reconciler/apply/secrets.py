@@ -1,17 +1,18 @@
-"""Secrets, in memory only: references are followed here and nowhere else, just before a request leaves.
+"""Secrets, in memory only: references are followed here and nowhere else, just before a request is sent.
 
-What Pipes does not give back is known again by a keyed fingerprint in the lock file, where the user holds a key.
+Pipes does not give secrets back. Where the user holds a key, a keyed fingerprint in the lock file tells whether one changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
+import os.path
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.apply.redaction import spellings
 from reconciler.kinds import KINDS, named_in, secret
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 KEY = "RECONCILER_FINGERPRINT_KEY"
 _SHORTEST_KEY = 16  # characters
 _LARGEST = 65_536  # bytes of a file
+_SHORTEST_OWN = 8  # characters of a credential that is looked for in values: a shorter one may be part of anything
+_SYSTEM = ("/proc", "/dev", "/sys")  # what is no file of anybody's: environments and memory of processes, devices
 
 
 @dataclass(slots=True)
 class Secrets:
-    """Follows references to `environ` and to files; `own` are values that must never leave, such as the token."""
+    """Follows references to `environ` and to files; `own` are values that must never be sent, such as the token."""
 
     environ: Mapping[str, str] = field(repr=False)
     own: tuple[str, ...] = field(default=(), repr=False)
@@ -43,10 +46,27 @@ class Secrets:
         if found is None:
             kind, _, name = reference[2:-1].partition(":")
             found = self._of_environment(name) if kind == "env" else _of_file(reference, name)
-            if any(one and one in found for one in self.own):
-                raise UsageError(f"{reference} holds the token that this tool works with, which is not sent to anybody")
+            self._check(reference, found)
             self._values[reference] = found
         return found
+
+    def _check(self, reference: str, value: str) -> None:
+        """Raise UsageError for a value that is not to be sent, whatever the name is that it was found under."""
+        try:
+            content = value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{reference} holds bytes that are not UTF-8 text") from None
+        if "\0" in value:
+            raise UsageError(f"{reference} holds a NUL character, which no configuration has")
+        held = {name: self.environ.get(name, "") for name in sorted(secret.OWN)}
+        for name, own in (("the token that this tool works with", one) for one in self.own):
+            if own and spellings(own).within(content):
+                raise UsageError(f"{reference} holds {name}, which is not sent to anybody")
+        for name, own in held.items():
+            if len(own) >= _SHORTEST_OWN and spellings(own).within(content):
+                raise UsageError(
+                    f"{reference} holds the value of {name}, a credential of this tool or its job, which is not sent to anybody"
+                )
 
     def _of_environment(self, name: str) -> str:
         if name in secret.OWN:
@@ -72,10 +92,9 @@ class Secrets:
         return self.value(value) if secret.is_reference(value) else value
 
     def redacted(self, content: bytes) -> bytes:
-        """`content` without any value that was followed, as it is or as JSON writes it."""
+        """`content` without any value that was followed, in whatever spelling (see `redaction`)."""
         for value in sorted(self._values.values(), key=len, reverse=True):
-            for form in {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
-                content = content.replace(form.encode(), secret.SENSITIVE.encode())
+            content = spellings(value).replaced(content, secret.SENSITIVE.encode())
         return content
 
     def check_key(self) -> None:
@@ -94,7 +113,13 @@ class Secrets:
 
 
 def _of_file(reference: str, name: str) -> str:
-    path = Path(name)
+    if "\0" in name:
+        raise UsageError("a reference names a file with a NUL character in its name")
+    path = Path(os.path.realpath(name))
+    if any(path == Path(one) or Path(one) in path.parents for one in _SYSTEM):
+        raise UsageError(
+            f"{reference} leads to {path.parts[1]}, where the system shows processes and devices, not files"
+        )
     try:
         if not path.is_file():
             raise UsageError(f"{reference} names no regular file")

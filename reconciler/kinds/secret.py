@@ -24,7 +24,7 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # variables with this tool's own credentials, or those of its CI job: whoever can read a connection would get them
 OWN = frozenset(
     ("PIPES_TOKEN", "STEAMPIPE_CLOUD_TOKEN", "RECONCILER_FINGERPRINT_KEY", "GITHUB_TOKEN", "GH_TOKEN", "CI_JOB_TOKEN",
-     "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+     "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "CI_JOB_JWT", "CI_JOB_JWT_V1", "CI_JOB_JWT_V2", "SYSTEM_ACCESSTOKEN")
 )  # fmt: skip
 
 Path = tuple[str | int, ...]

@@ -1,8 +1,8 @@
 """A file from somebody's web server: https only, from public addresses only, and no more and no longer than said.
 
-A manifest names the URL, so whoever can change a manifest chooses what this machine connects to. It must not become a way
-into the network that it runs in: each name is resolved once, every address must be public, and the connection goes to the
-very address that was looked at, whatever DNS says a moment later. Proxies of the environment are not used: one would do
+A manifest names the URL, so whoever can change a manifest chooses what this machine connects to. That must not
+open the network that this machine is in: each name is resolved once, every address must be public, and the connection goes to
+the very address that was checked, whatever DNS says a moment later. Proxies of the environment are not used: one would do
 the resolving.
 """
 
@@ -20,7 +20,7 @@ from urllib.parse import urljoin, urlsplit
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -36,18 +36,48 @@ class FetchError(Exception):
 def is_public(address: Address) -> bool:
     """Whether an address is one of the internet's: not private, loopback, link-local, shared, reserved or multicast.
 
-    An IPv6 address that carries an IPv4 one (mapped, 6to4, NAT64, Teredo) is no way around that.
+    An IPv6 address that carries IPv4 ones (6to4, Teredo, NAT64, ISATAP) is public where all of those are.
     """
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not address.is_multicast and not any(address in one for one in _NOT_PUBLIC_4)
+    inner = [*_carried(address)]
+    if address in _NAT64:
+        return all(is_public(one) for one in inner)
+    # all that IANA has given out to hosts of the internet; this leaves out mapped, compatible and translated IPv4 addresses
+    # and whatever will be reserved elsewhere
+    if address not in _UNICAST or any(address in one for one in _NOT_PUBLIC_6):
+        return False
+    tunnel = address.sixtofour is not None or address.teredo is not None
+    return (tunnel or address.is_global) and all(is_public(one) for one in inner)
 
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+def _carried(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """The IPv4 addresses that an IPv6 address leads to."""
+    number = int(address)
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    if address.teredo is not None:
+        yield from address.teredo
+    if address in _NAT64 or (number >> 32) & 0xFCFFFFFF == _ISATAP:
+        yield ipaddress.IPv4Address(number & 0xFFFFFFFF)
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052; the local one, 64:ff9b:1::/48 (RFC 8215), is not public
+_ISATAP = 0x00005EFE  # RFC 5214: the interface identifier's upper half, two of its bits aside
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+# what `ipaddress` calls global, in some of the Python versions that we run on, and is not a host of the internet
+_NOT_PUBLIC_6 = (
+    ipaddress.IPv6Network("2001:db8::/32"),  # documentation
+    ipaddress.IPv6Network("3fff::/20"),  # documentation (RFC 9637)
+    ipaddress.IPv6Network("2001:2::/48"),  # benchmarking
+    ipaddress.IPv6Network("2001:10::/28"),  # ORCHID
+    ipaddress.IPv6Network("2001:20::/28"),  # ORCHIDv2
+)
+_NOT_PUBLIC_4 = (
+    ipaddress.IPv4Network("192.0.0.0/24"),  # IETF protocol assignments; 192.0.0.192 is a cloud's metadata service
+    ipaddress.IPv4Network("192.88.99.0/24"),  # 6to4 relays (RFC 7526)
+    ipaddress.IPv4Network("168.63.129.16/32"),  # Azure's own services, as every virtual machine there sees them
+)
 
 
 def resolve(host: str, port: int) -> list[str]:

@@ -1,9 +1,9 @@
-"""Threads that read side by side, and take what they bring one after the other.
+"""Threads that read side by side, and hand over their results one after the other.
 
-A callback is run by the thread that has something for it, not by one that would have to be woken for each answer: with
-thousands of short answers, waking cost more than what was done with them. Callbacks still run one at a time, and only
-while `run` waits, so what they touch needs no lock. The threads are daemons: a read that is abandoned (Ctrl-C, or an
-error elsewhere) leaves nothing half done and must not hold up the end of the process.
+A callback runs in the thread that has a result for it, not in one that would have to be woken for each answer: with
+thousands of short answers, waking cost more than the callbacks did. Callbacks still run one at a time, and only while `run`
+waits, so what they touch needs no lock. The threads are daemons: a read that is abandoned (Ctrl-C, or an error elsewhere)
+leaves nothing half done and must not hold up the end of the process.
 """
 
 from __future__ import annotations
@@ -49,15 +49,19 @@ class Workers:
         self._jobs.put((work, then))
 
     def run(self) -> None:
-        """Wait until nothing is under way. An error that is not a PipesError is raised here, and ends all of it."""
+        """Wait until nothing is under way. Raises an error that is not a PipesError, which ends all of it."""
         if self._open and self._failed is None:
             self._settled.clear()
+            # so that a thread looks at what ended before now. This thread takes no lock that an interruption could leave
+            # locked: Ctrl-C is raised here, between any two instructions
+            self.submit(_nothing, _ignored)
             self._taking.release()
             try:
-                self._take()
                 self._settled.wait()
-            finally:
-                self._taking.acquire()
+            except BaseException as error:
+                self._failed = error
+                raise
+            self._taking.acquire()
         if self._failed is not None:
             raise self._failed
 
@@ -104,3 +108,11 @@ class Workers:
         self._stopped = True
         for _thread in range(self._started):
             self._jobs.put(None)
+
+
+def _nothing() -> None:
+    return None
+
+
+def _ignored(_: object) -> None:
+    return None

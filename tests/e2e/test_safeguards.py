@@ -775,3 +775,39 @@ def test_no_safeguard_is_forgotten_here():
 
 def test_what_allow_lifts_is_lifted_by_some_row():
     assert {row.code for row in ROWS.values() if row.allowed} == {code for code, lifted in LIFTED.items() if lifted}
+
+
+WITH_GRANTS = {
+    "users": {"bob": {}, "carol": {}},
+    "orgs": {
+        "acme": {
+            "members": {"alice": "owner", "bob": "member", "carol": "member"},
+            "workspaces": {
+                "prod": {"members": {"bob": "reader", "carol": "operator"}},
+                "dev": {"members": {"bob": "reader"}},
+            },
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("space", ["prod", "dev"])
+@pytest.mark.parametrize("command", ["plan", "apply", "import", "drift", "access"])
+def test_a_workspaces_member_list_without_an_owner_of_the_org_is_not_believed(bench, space, command):
+    bench.pipes(WITH_GRANTS)
+    bench.manifest(
+        "orgs: {acme: {members: {alice: owner, bob: member, carol: member},"
+        " workspaces: {prod: {members: {bob: reader, carol: operator}}, dev: {members: {bob: reader, carol: reader}}}}}"
+    )
+    before = bench.database()
+    args = {
+        "plan": (), "apply": ("--auto-approve",), "import": ("acme", "--out", "new.yaml"), "drift": (),
+        "access": ("--live",),
+    }[command]  # fmt: skip
+    with bench.served({"kind": "empty-members", "path": f"/workspace/{space}/member"}):
+        ran = bench.run(command, *bench.local, *args)
+    assert ran.status in (1, 3, 4), ran.out + ran.err
+    assert f"acme/{space} has no owner of acme" in ran.out + ran.err
+    assert bench.database() == before
+    assert not (bench.folder / "new.yaml").exists()
+    assert not (bench.folder / "orgs" / "acme.yaml").exists()

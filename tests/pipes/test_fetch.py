@@ -136,6 +136,45 @@ def test_only_addresses_of_the_internet_are_public(text, public):
 
 @given(st.ip_addresses(v=4))
 def test_an_ipv4_address_is_no_more_public_inside_an_ipv6_one(address):
-    mapped = ipaddress.IPv6Address(b"\0" * 10 + b"\xff\xff" + address.packed)
-    translated = ipaddress.IPv6Address(ipaddress.ip_address("64:ff9b::").packed[:12] + address.packed)
-    assert is_public(mapped) == is_public(translated) == is_public(address)
+    def inside(prefix, low=0):
+        start = int(ipaddress.IPv6Address(prefix))
+        return ipaddress.IPv6Address(start | int(address) << low)
+
+    assert is_public(inside("64:ff9b::")) == is_public(address)  # NAT64
+    assert is_public(inside("2002::", 80)) == is_public(address)  # 6to4
+    assert is_public(inside("2600::5efe:0:0")) == is_public(address)  # ISATAP
+    assert is_public(inside("2600::200:5efe:0:0")) == is_public(address)
+    # mapped, compatible and translated ones, and NAT64 with a prefix of the network's own, are no host of the internet
+    for prefix in ("::ffff:0:0", "::", "::ffff:0:0:0", "64:ff9b:1::"):
+        assert not is_public(inside(prefix))
+
+
+NOT_PUBLIC = [
+    "0.0.0.0", "10.0.0.1", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254", "168.63.129.16", "169.254.169.254",
+    "172.16.0.1", "192.0.0.1", "192.0.0.9", "192.0.0.192", "192.0.2.1", "192.88.99.1", "192.168.0.1", "198.18.0.1",
+    "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
+    "::", "::1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::ffff:0:127.0.0.1", "::ffff:0:8.8.8.8",
+    "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "64:ff9b:1::808:808", "64:ff9b:1:ffff::1", "100::1", "100:0:0:1::1",
+    "2001::1", "2001:0:7f00:1::1", "2001:2::1", "2001:10::1", "2001:20::1", "2001:db8::1", "2002:7f00:1::1",
+    "2002:a9fe:a9fe::1", "2600::5efe:7f00:1", "3fff::1", "3fff:fff::1", "4000::1", "5f00::1", "8000::1", "fc00::1",
+    "fd00:ec2::254", "fe80::1", "fec0::1", "feff::1", "ff02::1",
+]  # fmt: skip
+PUBLIC = [
+    "1.1.1.1",
+    "8.8.8.8",
+    "192.31.196.1",
+    "2600::1",
+    "2606:4700:4700::1111",
+    "2a00:1450:4001::1",
+    "64:ff9b::808:808",
+]
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_what_is_no_host_of_the_internet_is_not_public(address):
+    assert not is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_a_host_of_the_internet_is_public(address):
+    assert is_public(ipaddress.ip_address(address))

@@ -1,5 +1,6 @@
 """Threads that read side by side: callbacks one at a time, nothing lost, nothing after the end."""
 
+import sys
 import threading
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.errors import PipesError
+from reconciler.pipes import workers as workers_module
 from reconciler.pipes.workers import Workers
 
 # how many jobs each job asks for, level by level
@@ -109,3 +111,48 @@ def test_nothing_is_taken_once_the_reading_was_left():
             thread.join(20)
     assert taken == []
     assert not ended.is_set()
+
+
+class Interrupted:
+    """Raises KeyboardInterrupt in this thread at the nth instruction inside `workers.py`."""
+
+    def __init__(self, at):
+        self.left = at
+
+    def __call__(self, frame, event, _arg):
+        if frame.f_code.co_filename != workers_module.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self
+
+
+def read_until_interrupted(at, ended):
+    taken = []
+    sys.settrace(Interrupted(at))
+    try:
+        with Workers(2) as workers:
+            for number in range(3):
+                workers.submit(lambda n=number: n, taken.append)
+            workers.run()
+        ended.append(sorted(taken) == [0, 1, 2])
+    except KeyboardInterrupt:
+        ended.append(None)
+    finally:
+        sys.settrace(None)
+
+
+def test_an_interruption_at_any_instruction_ends_the_reading():
+    at, outcomes = 1, []
+    while True not in outcomes:
+        thread = threading.Thread(target=read_until_interrupted, args=(at, outcomes), daemon=True)
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive(), f"it hangs when it is interrupted at instruction {at}"
+        at += 1
+    assert outcomes[-1] is True
+    assert outcomes.count(None) > 50

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import KINDS, member, org
+from reconciler.kinds import KINDS, grant, member, org, workspace
 from reconciler.model.live import Snapshot, Unreadable
 from reconciler.pipes.reading.identities import find_near_matches, new_people, read_identities
 from reconciler.pipes.reading.limits import creates_workspaces, read_limit
@@ -121,7 +121,7 @@ def _snapshot_of(run: Run) -> Snapshot:
 
 
 def _unbelievable(live: Resource, actor: Actor) -> str | None:
-    """Why a member list cannot be what Pipes holds: whoever may read it is in it."""
+    """Why a member list cannot be all that Pipes holds: whoever may read it is in it, and so are the owners of the org."""
     if not live.was_read(member.KIND.name):
         return None
     rows = [*live.of(member.KIND.name).values(), *live.inherited_of(member.KIND.name).values()]
@@ -129,4 +129,18 @@ def _unbelievable(live: Resource, actor: Actor) -> str | None:
         return f"the member list of {live.handle} came back empty"
     if all(row.id != actor.id for row in rows):
         return f"the member list of {live.handle} ({len(rows)} rows) lacks the token's own user {actor.handle}"
+    owners = {row.id for row in rows if member.is_accepted_owner(row.attrs)}
+    for space in live.of(workspace.KIND.name).values():
+        if owners and space.was_read(grant.KIND.name) and not owners & _people_of(space):
+            return (
+                f"the member list of the workspace {live.handle}/{space.handle} has no owner of {live.handle}, all of whom "
+                "Pipes shows there, so it is not whole"
+            )
     return None
+
+
+def _people_of(space: Resource) -> set[str]:
+    """The user ids in a workspace's member list, inherited rows included."""
+    return {
+        row.id for rows in (space.of(grant.KIND.name), space.inherited_of(grant.KIND.name)) for row in rows.values()
+    }
