@@ -173,10 +173,13 @@ class Scratch:
         )
         return done.stdout.decode()
 
+    def served_place(self, number: int) -> Path:
+        return self.folder.parent / f"served{number}"
+
     @contextmanager
     def served(self, number: int, seed: str, rules: str | None) -> Iterator[str]:
-        """A served sandbox; its URL. The token goes where the docs keep it."""
-        place = self.folder.parent / f"served{number}"
+        """A served sandbox; its URL. Its token is in the file `token` of `served_place`."""
+        place = self.served_place(number)
         place.mkdir()
         (place / "world.yaml").write_text(seed)
         options = ["--port", "0"]
@@ -193,7 +196,7 @@ class Scratch:
             try:
                 url = server.stdout.readline().split()[1]
                 token = server.stdout.readline().split()[1]
-                (self.home / ".pipes-token").write_text(token + "\n")
+                (place / "token").write_text(token + "\n")
                 yield url
             finally:
                 server.terminate()
@@ -247,7 +250,8 @@ def tell(text: str, scratch: Scratch) -> list[Told]:
                 served = scratch.served(number, content(seed), content(rules[0]) if rules else None)
                 url = running.enter_context(served)
                 ports[url.removeprefix("http://")] = PORT
-                script.append(f"export PIPES_HOST={url}")
+                # each world has a token of its own; the docs keep it in the home folder
+                script.append(f"export PIPES_HOST={url}; cp '{scratch.served_place(number)}/token' ~/.pipes-token")
             else:
                 script.append("unset PIPES_HOST")
             for start, end, command in commands(block, lines):
@@ -397,7 +401,7 @@ def served_words() -> str:
     """What `sandbox serve` prints, for the port that it takes unless told otherwise."""
     from reconciler.cli.sandbox import _how_to
 
-    words = _how_to(f"http://{PORT}", "tpt_demo_not_a_secret_0000000000", None)
+    words = _how_to(f"http://{PORT}", "tpt_made_by_sandbox_seed", None)
     return f"```text\n{words}\n```\n"
 
 

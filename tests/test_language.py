@@ -72,7 +72,6 @@ NOT_YET = frozenset(
         "reconciler/cli/common.py",
         "reconciler/cli/drift.py",
         "reconciler/cli/lock.py",
-        "reconciler/cli/sandbox.py",
         "reconciler/cli/show.py",
         "reconciler/drift/audit_search.py",
         "reconciler/drift/compare.py",
@@ -134,10 +133,6 @@ NOT_YET = frozenset(
         "reconciler/safeguards/unknown_user.py",
         "reconciler/safeguards/who_is_this.py",
         "reconciler/safeguards/worksheet.py",
-        "reconciler/sandbox/connections.py",
-        "reconciler/sandbox/page.py",
-        "reconciler/sandbox/serve.py",
-        "reconciler/sandbox/world.py",
     }
 )
 

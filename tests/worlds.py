@@ -195,9 +195,11 @@ def scenes(draw, max_people: int = 30) -> Scene:
     if custom:
         boss = draw(st.sampled_from(PEOPLE))
         world["tenant"] = {"handle": "acme-tenant", "members": {**dict.fromkeys(PEOPLE, "member"), boss: "owner"}}
+    # only a custom tenant's owners create organizations in it
+    fates = ["managed"] * 4 + ["renamed", "absent"] + ([] if custom and boss != ACTOR else ["created"])
     expected = Expected()
     for name in draw(st.sampled_from([["acme"], ["acme", "beta"], ["acme", "beta", "zulu"]])):
-        fate = draw(st.sampled_from(["managed", "managed", "managed", "managed", "renamed", "created", "absent"]))
+        fate = draw(st.sampled_from(fates))
         if fate != "created":
             live_name = f"{name}-before" if fate == "renamed" else name
             world["orgs"][live_name] = draw(live_orgs(people, custom))
@@ -206,7 +208,7 @@ def scenes(draw, max_people: int = 30) -> Scene:
             expected.gone.add(name)
             continue
         live = None if fate == "created" else world["orgs"][live_name]
-        document["orgs"][name] = draw(wanted_orgs(name, people, flat, live, expected, [] if custom else EMAILS))
+        document["orgs"][name] = draw(wanted_orgs(name, people, flat, live, expected, custom))
         if fate == "renamed":
             document["orgs"][name]["renamed_from"] = live_name
     if custom:
@@ -268,15 +270,15 @@ def live_orgs(draw, people, custom) -> dict[str, Any]:
 
 
 @st.composite
-def wanted_orgs(draw, name, people, flat, live, expected, emails) -> dict[str, Any]:
+def wanted_orgs(draw, name, people, flat, live, expected, custom) -> dict[str, Any]:
     org: dict[str, Any] = {}
     if draw(st.booleans()):
         org["display_name"] = draw(st.sampled_from(["New name", None]))
-    if draw(st.booleans()):
+    if draw(st.booleans()) and not custom:  # there the tenant pays, and has the thresholds
         org["usage_user_threshold"] = draw(st.integers(0, 5))
     managed = live is None or draw(st.integers(0, 5)) > 0
     if managed:
-        org["members"], will_be = draw(member_sections(people, flat, emails))
+        org["members"], will_be = draw(member_sections(people, flat, [] if custom else EMAILS))
         expected.members[name] = will_be
     else:
         will_be = {p: r if isinstance(r, str) else r["role"] for p, r in live["members"].items()}

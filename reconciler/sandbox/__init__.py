@@ -1,13 +1,13 @@
-"""An embedded Pipes: a WSGI app over SQLite that answers as Turbot Pipes does.
+"""A local Turbot Pipes: a WSGI app over SQLite. It imports nothing of the rest, so that the two can contradict each other.
 
-In: HTTP requests, and worlds to seed. Out: what the API's contract says; a choice where it is silent is noted in the code.
-Open `app.py` first. Nothing here imports the rest of `reconciler`, so that it can contradict it.
+In: requests of the Pipes API, and a store that a world was seeded in. Out: the answers that the API's contract asks for.
+Open `app.py` first; `operations/` has a module for each noun of the contract, and `world/` fills a store.
 """
 
 from pathlib import Path
 
 DEFAULT_PATH = Path(".reconciler") / "sandbox.sqlite3"
-"""Where the commands keep the store unless told otherwise, below the current folder."""
+"""Where the commands keep the store by default, below the current folder."""
 
 BASE_PATH = "/api/v0"
-"""What every path of the contract stands below."""
+"""Every path of the contract is below it."""

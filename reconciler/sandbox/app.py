@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import falcon
 import msgspec
 
-from reconciler.sandbox import BASE_PATH, operations
+from reconciler.sandbox import BASE_PATH, operations, tokens
 from reconciler.sandbox.call import OPERATIONS, Actor, Call, NeedsWriteError, Operation
 from reconciler.sandbox.faults import Faults, FaultyApp
+from reconciler.sandbox.not_offered import is_offered_by_pipes
 from reconciler.sandbox.page import Avatar, Page
 from reconciler.sandbox.problems import Problem, problem_body
-from reconciler.sandbox.store import PRIMARY_TENANT_ID
+from reconciler.sandbox.store import PRIMARY_TENANT_ID, next_moment, timestamp
 
 if TYPE_CHECKING:
     import sqlite3
@@ -79,7 +80,7 @@ def _responder(
     settle_reads: int,
 ) -> Callable[..., None]:
     def answer(request: falcon.Request, db: sqlite3.Connection, params: dict[str, str], *, writing: bool) -> Any:
-        actor = _NOBODY if operation.public else _actor(request, db)
+        actor = _NOBODY if operation.public else _actor(request, db, clock)
         body = {}
         if operation.body is not None:
             body = operation.body.read(request.bounded_stream.read(), request.content_type)
@@ -107,18 +108,12 @@ def _responder(
     return respond
 
 
-def _actor(request: falcon.Request, db: sqlite3.Connection) -> Actor:
-    scheme, _, secret = (request.get_header("Authorization") or "").partition(" ")
-    row = None
-    if scheme.lower() == "bearer":
-        row = db.execute(
-            "SELECT u.id, u.handle, u.display_name, u.tenant_id, u.service, t.issued_at FROM token t"
-            " JOIN user u ON u.id = t.user_id WHERE t.secret = ? AND t.status = 'active' AND t.issued_at >= u.token_min",
-            (secret.strip(),),
-        ).fetchone()
-    if row is None:
-        raise Problem(401, "no valid token", headers={"WWW-Authenticate": "Bearer"})
-    return Actor(row[0], row[1], row[2], row[3], service=bool(row[4]), issued_at=row[5])
+def _actor(request: falcon.Request, db: sqlite3.Connection, clock: Callable[[], datetime] | None) -> Actor:
+    now = timestamp(clock() if clock else next_moment(db, tick=False))
+    id_, handle, display_name, tenant_id, service, issued_at = tokens.holder(
+        db, request.get_header("Authorization") or "", now
+    )
+    return Actor(id_, handle, display_name, tenant_id, service=bool(service), issued_at=issued_at)
 
 
 def _write(response: falcon.Response, request: falcon.Request, problem: Problem) -> None:
@@ -137,6 +132,8 @@ def _problem(request: falcon.Request, response: falcon.Response, problem: Proble
 def _http_error(request: falcon.Request, response: falcon.Response, error: falcon.HTTPError, _params: Any) -> None:
     status = falcon.http_status_to_code(error.status)
     detail = error.description or (f"no such path: {request.path}" if status == 404 else error.title or "")
+    if status == 404 and is_offered_by_pipes(request.path.removeprefix(BASE_PATH)):
+        status, detail = 501, f"{request.path} is not offered by the sandbox"
     headers = dict(error.headers or {})
     _write(response, request, Problem(status, detail, headers=headers))
 

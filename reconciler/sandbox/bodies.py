@@ -1,10 +1,13 @@
-"""What the request bodies may hold, as JSON Schemas (contract: the schemas Create…Request, Update…Request, Invite…Request).
+"""What request bodies may hold, as JSON Schemas (contract: the schemas Create…Request, Update…Request, Invite…Request).
 
-Stricter than the contract where its text or the API's behaviour is: unknown fields are refused, roles are the known
-ones, `desired_state: paused` is refused since the contract calls it "not yet supported for Workspace"; a folder's title
-keeps its form when it is changed, since it names a schema. Its formats for `handle` in member requests ask for an id;
-handles are what every client sends, so both are taken. Those for attaching a schema admit no underscore, which handles
-of connections and every id have; they are left out.
+Stricter than the contract where its text or the API's behaviour is:
+- unknown fields are refused, and roles are the known ones;
+- `desired_state: paused` is refused: the contract calls it "not yet supported for Workspace".
+
+Looser where its formats contradict what clients send:
+- `handle` in member requests may be a handle, where the format asks for an id;
+- a folder's title is any text, where the format asks for a handle (observed);
+- what is attached may have an underscore in its handle or id.
 """
 
 from __future__ import annotations
@@ -23,20 +26,29 @@ HANDLE = r"^[a-z0-9]{1,2}(?:[a-z0-9]{1,2}|-[a-z0-9]){0,18}[a-z0-9]?$"
 WORKSPACE_HANDLE = r"^[a-z0-9]{1,23}$"
 """Contract: CreateWorkspaceRequest.handle."""
 CONNECTION_HANDLE = r"^[a-z](?:[a-z0-9]|_(?=[a-z0-9])){0,38}$"
-"""Contract: CreateConnectionRequest.handle, and the title of a folder in CreateConnectionFolderRequest."""
+"""Contract: CreateConnectionRequest.handle."""
 
 ORG_ROLES = ("owner", "member")
 TENANT_ROLES = ("owner", "member")
 WORKSPACE_ROLES = ("reader", "operator", "admin", "owner")
 """`admin` is the older name that the Terraform provider's page still gives."""
 
+MAX_EXPIRATION = 100 * 365 * 86400
+"""Seconds that a token may be asked to last; the contract gives no bound."""
+
 _TEXT: Schema = {"type": "string"}
 _HANDLE: Schema = {"type": "string", "pattern": HANDLE}
 _WORKSPACE_HANDLE: Schema = {"type": "string", "pattern": WORKSPACE_HANDLE}
 _CONNECTION_HANDLE: Schema = {"type": "string", "pattern": CONNECTION_HANDLE}
 _OBJECT: Schema = {"type": "object"}
-_WHO: Schema = {"type": "string", "minLength": 1}
-_EMAIL: Schema = {"type": "string", "pattern": r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "maxLength": 254}
+_SOMETHING: Schema = {"type": "string", "minLength": 1}
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_EMAIL: Schema = {
+    "type": "string",
+    "pattern": rf"^{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+$",
+    "maxLength": 254,
+}
 _INT64: Schema = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _VOLUME: Schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 _ACTION: Schema = {"type": "string", "enum": ["warn", "cap_and_warn"]}
@@ -95,8 +107,8 @@ def _body(required: tuple[str, ...] = (), /, **properties: Schema) -> Body:
 
 CREATE_ORG = _body(("handle",), handle=_HANDLE, display_name=_TEXT, url=_TEXT, plan_id=_TEXT)
 UPDATE_ORG = _body(handle=_HANDLE, display_name=_TEXT, url=_TEXT, token_min_issued_at=_TEXT, **_USAGE, **_USER_USAGE)
-CREATE_ORG_USER = _body(("handle", "role"), handle=_WHO, role=_ORG_ROLE)
-INVITE_ORG_USER = _body(("role",), email=_EMAIL, handle=_WHO, role=_ORG_ROLE)
+CREATE_ORG_USER = _body(("handle", "role"), handle=_SOMETHING, role=_ORG_ROLE)
+INVITE_ORG_USER = _body(("role",), email=_EMAIL, handle=_SOMETHING, role=_ORG_ROLE)
 UPDATE_ORG_USER = _body(("role",), role=_ORG_ROLE)
 CREATE_WORKSPACE = _body(
     ("handle",),
@@ -112,9 +124,11 @@ UPDATE_WORKSPACE = _body(
     db_volume_size_bytes=_VOLUME,
     search_path_prefix={"type": "array", "items": _TEXT},
 )
-CREATE_WORKSPACE_USER = _body(("handle", "role"), handle=_WHO, role=_WORKSPACE_ROLE)
+CREATE_WORKSPACE_USER = _body(("handle", "role"), handle=_SOMETHING, role=_WORKSPACE_ROLE)
 UPDATE_WORKSPACE_USER = _body(("role",), role=_WORKSPACE_ROLE)
-CREATE_CONNECTION = _body(("handle", "plugin"), handle=_CONNECTION_HANDLE, plugin=_WHO, config=_OBJECT, parent_id=_TEXT)
+CREATE_CONNECTION = _body(
+    ("handle", "plugin"), handle=_CONNECTION_HANDLE, plugin=_SOMETHING, config=_OBJECT, parent_id=_TEXT
+)
 UPDATE_CONNECTION = _body(
     handle=_CONNECTION_HANDLE,
     config=_OBJECT,
@@ -122,9 +136,9 @@ UPDATE_CONNECTION = _body(
     config_source={"type": "string", "enum": ["self", "inherited"]},
     credential_source={"type": "string", "enum": ["self", "inherited", "temporary"]},
 )
-TEST_CONNECTION = _body(("plugin",), plugin=_WHO, config=_OBJECT)
-CREATE_CONNECTION_FOLDER = _body(("title",), title=_CONNECTION_HANDLE, parent_id=_TEXT)
-UPDATE_CONNECTION_FOLDER = _body(title=_CONNECTION_HANDLE, parent_id=_TEXT)
+TEST_CONNECTION = _body(("plugin",), plugin=_SOMETHING, config=_OBJECT)
+CREATE_CONNECTION_FOLDER = _body(("title",), title=_SOMETHING, parent_id=_TEXT)
+UPDATE_CONNECTION_FOLDER = _body(title=_SOMETHING, parent_id=_TEXT)
 PERMISSION = _body(identity_handle=_TEXT, tenant_handle=_TEXT, workspace_handle=_TEXT)
 """For creating and for changing one: the contract has the same fields for both."""
 ATTACH_SCHEMA = _body(aggregator_handle=_TEXT, connection_folder=_TEXT, connection_handle=_TEXT)
@@ -136,3 +150,8 @@ UPDATE_USER = _body(handle=_HANDLE, display_name=_TEXT, url=_TEXT, token_min_iss
 UPDATE_TOKEN = _body(
     ("status",), status={"type": "string", "enum": ["active", "inactive"]}, title=_TEXT, description=_TEXT
 )
+CREATE_TOKEN = _body(
+    title=_TEXT, description=_TEXT, expiration={"type": "integer", "minimum": 0, "maximum": MAX_EXPIRATION}
+)
+CREATE_SERVICE_ACCOUNT = _body(title=_TEXT, description=_TEXT)
+UPDATE_SERVICE_ACCOUNT = _body(title=_TEXT, description=_TEXT, token_min_issued_at=_TEXT)

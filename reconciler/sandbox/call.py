@@ -27,6 +27,9 @@ Reply = tuple[int, str | None]
 """Status and JSON text; None for no content."""
 
 _FIRST = -(2**62)
+_ALL = 2**62
+_KEPT_EMPTY = {"parent_id"}
+"""Attributes that every object of their kind has: an empty text does not take them away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ class Call:
         doc = document(text)
         self.expect_version(doc["version_id"])
         for key, value in changes.items():
-            if value in ("", []):
+            if value in ("", []) and key not in _KEPT_EMPTY:
                 doc.pop(key, None)
             else:
                 doc[key] = value
@@ -141,26 +144,38 @@ class Call:
 
     # -- pages
 
-    def page(self, sql: str, **params: Any) -> Reply:
-        """One page of a list. `sql` yields (k, JSON text) for keys above `:after`, in order, at most `:limit`."""
+    def page(self, sql: str, *more: str, **params: Any) -> Reply:
+        """One page of a list. `sql` yields (k, JSON text) for keys above `:after`, in order, at most `:limit`.
+
+        `more` are queries of the same kind whose keys are all greater: their rows come behind.
+        """
         limit = self._limit()
         after = self._cursor()
         if self.request.env.get("sandbox.empty"):
             return 200, '{"items":[]}'
+        queries = (sql, *more)
         skip = 0
         shift = self.request.env.get("sandbox.shift", 0) if after != _FIRST else 0
         if shift > 0:
             skip = shift
         elif shift < 0:
-            keys = [row[0] for row in self.db.execute(sql, {**params, "after": _FIRST, "limit": -1}) if row[0] <= after]
+            keys = [row[0] for row in self._rows(queries, params, _FIRST, _ALL) if row[0] <= after]
             after = keys[shift - 1] if len(keys) > -shift else _FIRST
-        rows = self.db.execute(sql, {**params, "after": after, "limit": limit + 1 + skip}).fetchall()[skip:]
+        rows = self._rows(queries, params, after, limit + 1 + skip)[skip:]
         items = ",".join([row[1] for row in rows[:limit]])
         if len(rows) <= limit:
             return 200, f'{{"items":[{items}]}}'
         cursor = msgspec.json.encode([self.name, rows[limit - 1][0]])
         token = base64.urlsafe_b64encode(cursor).decode().rstrip("=")
         return 200, f'{{"items":[{items}],"next_token":"{token}"}}'
+
+    def _rows(self, queries: tuple[str, ...], params: dict[str, Any], after: int, limit: int) -> list[Any]:
+        rows: list[Any] = []
+        for sql in queries:
+            rows += self.db.execute(sql, {**params, "after": after, "limit": limit - len(rows)})
+            if len(rows) >= limit:
+                break
+        return rows
 
     def list_of(self, items: list[dict[str, Any]]) -> Reply:
         """One page of a list that is made rather than stored; the cursor counts."""
@@ -205,8 +220,9 @@ class Call:
     def org(self, need: str = "member", *, missing: int = 403) -> Org:
         """The org of the path, for an actor with the role `need` in it.
 
-        Answers `missing` (the contract has 404 for the org itself, and 403 for whatever is in it) where there is no
-        such org, 403 for an outsider or a lower role, 401 for a token older than the org's `token_min_issued_at`.
+        Raises Problem: `missing` where there is no such org (observed of deleted ones: 404 for the org itself and for
+        its connections, folders, permissions and schemas, 403 for its members), 403 for an outsider or a lower role,
+        401 for a token older than the org's `token_min_issued_at`.
         """
         asked = self.params["org_handle"]
         row = self.db.execute(_ORG, {"user": self.actor.id, "asked": asked}).fetchone()
@@ -221,12 +237,13 @@ class Call:
             raise forbidden(f"only an owner of {asked} can do this")
         return found
 
-    def workspace(self, need: str = "reader") -> tuple[Org, Workspace]:
-        """The workspace of the path, for an actor who reaches it (`owner`: who may change it).
+    def workspace(self, need: str = "reader", *, missing: int = 403) -> tuple[Org, Workspace]:
+        """The workspace of the path, for an actor who has access (`owner`: who may change it; `org owner`: an owner of
+        the org). `missing` is the answer where there is no such org.
 
-        An org's owners own all its workspaces; a member reaches those that were granted to it.
+        An org's owners own all its workspaces; a member has access to those that were granted.
         """
-        org = self.org()
+        org = self.org("owner" if need == "org owner" else "member", missing=missing)
         asked = self.params["workspace_handle"]
         row = self.db.execute(
             "SELECT w.id, w.handle, w.state, w.steps, w.head, g.role FROM workspace w"
@@ -253,17 +270,6 @@ class Call:
 
     def handle_of(self, user_id: str) -> str:
         return str(self.db.execute("SELECT handle FROM user WHERE id = ?", (user_id,)).fetchone()[0])
-
-    def publish(self, doc: dict[str, Any], type_: str) -> None:
-        """Show a user or an org as an identity, under its handle in the namespace that both share.
-
-        Raises Problem (409) when another identity has the handle. The contract documents a 409 for creating only; a
-        rename to a taken handle is answered alike.
-        """
-        handle = doc["handle"]
-        if self.db.execute("SELECT 1 FROM identity WHERE handle = ? AND id <> ?", (handle, doc["id"])).fetchone():
-            raise Problem(409, f"the handle {handle} is taken", [("body.handle", "is taken")])
-        self.db.execute(PUBLISH, identity_values(doc, type_))
 
     def moment(self, key: str) -> str | None:
         """A time of the body in the form that the store compares; empty clears it, None when it was not given."""
@@ -314,73 +320,6 @@ class Call:
             data=data,
         )
         self.db.execute("INSERT INTO audit (org_id, workspace_id, row) VALUES (?, ?, ?)", (org.id, workspace_id, row))
-
-    def new_user(self, handle: str, address: str, tenant_id: str) -> str:
-        """A user that exists because it was invited by email: pending, with a token that it would get by signing up."""
-        id_ = self.new_id("u")
-        user = objects.user(id_, handle, tenant_id=tenant_id, at=self.now, status="pending")
-        self.publish(user, "user")
-        self.db.execute(
-            "INSERT INTO user (id, handle, tenant_id, display_name, head) VALUES (?, ?, ?, '', ?)",
-            (id_, handle, tenant_id, head(user)),
-        )
-        doc = objects.email(self.new_id("up"), address, tenant_id=tenant_id, at=self.now, status="pending")
-        self.db.execute("INSERT INTO email (user_id, email, head) VALUES (?, ?, ?)", (id_, address, head(doc)))
-        self.new_token(id_, by=id_)
-        return id_
-
-    def invited_by_email(self, address: str, tenant_id: str) -> str:
-        """The id of the user behind an address; a new user, with a handle made from the address, where there is none."""
-        row = self.db.execute("SELECT user_id FROM email WHERE email = ?", (address,)).fetchone()
-        if row:
-            return str(row[0])
-        stem = (
-            re.sub(r"[^a-z0-9]+", "-", address.split("@", maxsplit=1)[0].lower()).strip("-")[:20].strip("-") or "user"
-        )
-        handle, number = stem, 1
-        while self.db.execute("SELECT 1 FROM identity WHERE handle = ?", (handle,)).fetchone():
-            number += 1
-            handle = f"{stem}-{number}"
-        return self.new_user(handle, address, tenant_id)
-
-    def accepted_invitation(self, user_id: str) -> None:
-        """Whoever answers an invitation has shown that user and address are real."""
-        user, address = self.db.execute(
-            "SELECT u.head, e.head FROM user u LEFT JOIN email e ON e.user_id = u.id WHERE u.id = ?", (user_id,)
-        ).fetchone()
-        doc = document(user)
-        if doc["status"] == "accepted":
-            return
-        doc.update(status="accepted", version_id=doc["version_id"] + 1, updated_at=self.now)
-        self.db.execute("UPDATE user SET head = ? WHERE id = ?", (head(doc), user_id))
-        if address:
-            doc = document(address)
-            doc.update(status="verified", version_id=doc["version_id"] + 1, updated_at=self.now)
-            self.db.execute("UPDATE email SET head = ? WHERE user_id = ?", (head(doc), user_id))
-
-    def new_token(self, user_id: str, *, by: str) -> tuple[str, str]:
-        """A token for a user: its id and its secret."""
-        id_ = self.new_id("k")
-        secret = f"tpt_{next_opaque(self.db, 40)}"
-        doc = objects.token(id_, user_id, secret, by=by, at=self.now)
-        self.db.execute(
-            "INSERT INTO token (id, user_id, secret, issued_at, status, created_by, updated_by, head)"
-            " VALUES (?, ?, ?, ?, 'active', ?, ?, ?)",
-            (id_, user_id, secret, self.now, by, by, head(doc)),
-        )
-        return id_, secret
-
-
-PUBLISH = (
-    "INSERT INTO identity (id, handle, type, display_name, row) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT (id) DO UPDATE SET handle = excluded.handle, display_name = excluded.display_name, row = excluded.row"
-)
-
-
-def identity_values(doc: dict[str, Any], type_: str) -> tuple[str, str, str, str, str]:
-    """The values of `PUBLISH` for a user or an org."""
-    row = msgspec.json.encode(objects.identity(doc, type_)).decode()
-    return doc["id"], doc["handle"], type_, doc.get("display_name", ""), row
 
 
 @dataclass(frozen=True, slots=True)

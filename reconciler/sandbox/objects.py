@@ -1,8 +1,8 @@
-"""New objects as the contract shapes them, before they are stored (schemas User, Org, OrgUser, Workspace, …).
+"""New objects in the contract's form, before they are stored (schemas User, Org, OrgUser, Workspace, …).
 
-Each function gives the object without what the store's views join in: embedded users, `status`, `scope`, handles of
-other objects, a workspace's `state` and `host`. Optional attributes that are empty are left out, as no property of the
-contract's objects may be null.
+Each function gives the object without what the store's views add: embedded users, `status`, `scope`, handles of other
+objects, a workspace's `state` and `host`. Optional attributes that are empty are left out: in the contract no property
+may be null.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ INSTANCE_TYPES = ("db1.shared", "db1.small", "db1.medium")
 DEFAULT_VOLUME_BYTES = {"db1.shared": 10 * GIB, "db1.small": 20 * GIB, "db1.medium": 40 * GIB}
 WORKSPACE_LIMIT = 10
 """Workspaces per org unless support raised it (contract: orgWorkspace_create)."""
+
+ASLEEP = "Disabled due to inactivity"
+"""The `state_reason` of a workspace that nobody used for four days (manual: it is put to sleep; its words are not known)."""
 
 Doc = dict[str, Any]
 
@@ -44,19 +47,26 @@ def unknown_email(handle: str) -> str:
     return f"{handle}@users.invalid"
 
 
-def user(id_: str, handle: str, *, tenant_id: str, at: str, display_name: str = "", url: str = "",
-         status: str = "accepted", version: int = 1) -> Doc:  # fmt: skip
+USER = "user"
+SERVICE_ACCOUNT = "service_account"
+"""The contract's User.type."""
+
+
+def user(id_: str, handle: str, *, tenant_id: str, at: str, type_: str = USER, display_name: str = "", url: str = "",
+         status: str = "accepted", version: int = 1, org_id: str = "", title: str = "",
+         description: str = "") -> Doc:  # fmt: skip
+    """A person or a service account. `org_id`, `title` and `description` are a service account's."""
     return {
         "id": id_,
         "handle": handle,
-        "type": "user",
+        "type": type_,
         "avatar_url": generated_avatar(id_),
         "status": status,
         "tenant_id": tenant_id,
         "created_at": at,
         "updated_at": at,
         "version_id": version,
-        **_present(display_name=display_name, url=url),
+        **_present(display_name=display_name, url=url, identity_id=org_id, title=title, description=description),
     }
 
 
@@ -78,13 +88,16 @@ def email(id_: str, address: str, *, tenant_id: str, at: str, status: str) -> Do
     }
 
 
-def token(id_: str, user_id: str, secret: str, *, by: str, at: str) -> Doc:
+def token(id_: str, user_id: str, secret: str, *, by: str, at: str, expires_at: str = "", title: str = "",
+          description: str = "", status: str = "active") -> Doc:  # fmt: skip
+    """A token without its value. One that never ends has no `expires_at`."""
     return {
         **_signed(id_, by, at),
         "user_id": user_id,
-        "status": "active",
+        "status": status,
         "token_type": "user",
         "last4": secret[-4:],
+        **_present(expires_at=expires_at, title=title, description=description),
     }
 
 
@@ -93,14 +106,22 @@ def tenant(id_: str, handle: str, *, by: str, at: str, display_name: str = "") -
         **_signed(id_, by, at),
         "handle": handle,
         "avatar_url": generated_avatar(id_),
-        "state": "enabled",
+        "state": "created",
         "deleted_by_id": "",
         **_present(display_name=display_name),
     }
 
 
-def tenant_member(id_: str, tenant_id: str, user_id: str, *, address: str, role: str, by: str, at: str) -> Doc:
-    return {**_signed(id_, by, at), "tenant_id": tenant_id, "user_id": user_id, "email": address, "role": role}
+def tenant_member(id_: str, tenant_id: str, user_id: str, *, address: str, role: str, by: str, at: str,
+                  last_activity_at: str = "") -> Doc:  # fmt: skip
+    return {
+        **_signed(id_, by, at),
+        "tenant_id": tenant_id,
+        "user_id": user_id,
+        "email": address,
+        "role": role,
+        **_present(last_activity_at=last_activity_at),
+    }
 
 
 def org(id_: str, handle: str, *, tenant_id: str, by: str, at: str, display_name: str = "", url: str = "",
@@ -116,13 +137,19 @@ def org(id_: str, handle: str, *, tenant_id: str, by: str, at: str, display_name
     }
 
 
-def member(id_: str, org_id: str, user_id: str, *, role: str, by: str, at: str) -> Doc:
-    return {**_signed(id_, by, at), "org_id": org_id, "user_id": user_id, "role": role}
+def member(id_: str, org_id: str, user_id: str, *, role: str, by: str, at: str, last_activity_at: str = "") -> Doc:
+    return {
+        **_signed(id_, by, at),
+        "org_id": org_id,
+        "user_id": user_id,
+        "role": role,
+        **_present(last_activity_at=last_activity_at),
+    }
 
 
 def workspace(id_: str, handle: str, *, org_id: str, by: str, at: str, instance_type: str = "db1.shared",
               desired_state: str = "enabled", volume_bytes: int | None = None,
-              search_path_prefix: list[str] | None = None) -> Doc:  # fmt: skip
+              search_path_prefix: list[str] | None = None, asleep: bool = False) -> Doc:  # fmt: skip
     return {
         **_signed(id_, by, at),
         "handle": handle,
@@ -139,16 +166,19 @@ def workspace(id_: str, handle: str, *, org_id: str, by: str, at: str, instance_
         "deleted_by_id": "",
         "search_path": [*(search_path_prefix or []), "public"],
         **({"search_path_prefix": search_path_prefix} if search_path_prefix else {}),
+        **({"state_reason": ASLEEP} if asleep else {}),
     }
 
 
-def workspace_member(id_: str, org_id: str, workspace_id: str, user_id: str, *, role: str, by: str, at: str) -> Doc:
+def workspace_member(id_: str, org_id: str, workspace_id: str, user_id: str, *, role: str, by: str, at: str,
+                     last_activity_at: str = "") -> Doc:  # fmt: skip
     return {
         **_signed(id_, by, at),
         "org_id": org_id,
         "workspace_id": workspace_id,
         "user_id": user_id,
         "role": role,
+        **_present(last_activity_at=last_activity_at),
     }
 
 

@@ -68,7 +68,7 @@ td { overflow-wrap: anywhere } code { font-size: .9em } .empty { color: #666 }
 </table>
 {% else %}
 <h1>Sandbox</h1>
-<p>An imitation of Turbot Pipes. Nothing here is real; the API is below <code>/api/v0</code>.</p>
+<p>A local Turbot Pipes. Nothing here is real; the API is below <code>/api/v0</code>.</p>
 <table><tr><th>Organization</th><th>Name</th><th>Members</th><th>Workspaces</th></tr>
 {% for row in orgs %}<tr><td><a href="/?org={{ row.handle|urlencode }}">{{ row.handle }}</a></td><td>{{ row.name }}</td>
 <td>{{ row.members }}</td><td>{{ row.workspaces }}</td></tr>

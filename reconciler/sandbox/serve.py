@@ -35,7 +35,7 @@ class _Gateway(wsgi.Gateway_10):
         try:
             super().respond()
         except ConnectionDropped as error:
-            # The server closes a connection without a word when the socket says that the other side is gone.
+            # The server silently closes a connection when the socket says that the other side is gone.
             raise ConnectionAbortedError(errno.ECONNABORTED, "a fault dropped it") from error
 
 

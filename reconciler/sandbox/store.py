@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x50697065
 """Stands in the file's header, so that another program's database is never taken for a sandbox."""
 
-SCRIPTS = ("schema.sql", "connections.sql")
+SCRIPTS = ("schema.sql", "connections.sql", "accounts.sql")
 """What makes a store, in order. A store knows how many it has seen; those that came later are run when it is opened."""
 
 PRIMARY_TENANT_ID = "t_00000000000000000000"

@@ -57,7 +57,7 @@ def test_resetting_empties_it(run):
         (("reset",), 1, "no sandbox at"),
         (("seed", "missing.yaml"), 1, "missing.yaml: No such file or directory"),
         (("seed", "bad.yaml"), 1, "bad.yaml: the world: unknown key 'x'"),
-        (("seed", "world.yaml", "--orgs", "2"), 2, "exclude each other"),
+        (("seed", "world.yaml", "--orgs", "2"), 2, "not both"),
         (("seed", "--db", "world.yaml"), 1, "world.yaml is not a sandbox"),
         (("seed", "--db", "x"), 2, "is a directory"),
         (("serve", "--db", "world.yaml"), 1, "world.yaml is not a sandbox"),

@@ -50,7 +50,8 @@ def test_a_connection_is_created_read_changed_and_deleted(acme):
     alice = acme.client()
     made = alice.ok("POST", "/org/acme/connection", AWS)
     assert (made["handle"], made["plugin"], made["type"], made["version_id"]) == ("aws", "aws", "connection", 1)
-    assert made["parent_id"] == made["identity_id"] == alice.ok("GET", "/org/acme")["id"]
+    assert (made["parent_id"], made["trunk"]) == ("", [])
+    assert made["identity_id"] == alice.ok("GET", "/org/acme")["id"]
     assert alice.ok("GET", "/org/acme/connection/aws") == alice.ok("GET", f"/org/acme/connection/{made['id']}") == made
     assert alice.all("/org/acme/connection") == [made]
     renamed = alice.ok("PATCH", "/org/acme/connection/aws", {"handle": "aws_2", "config": {"regions": ["*"]}})
@@ -205,16 +206,16 @@ def test_folders_make_a_tree_and_everything_says_where_it_is(pipes):
     alice = pipes(cloudy()).client()
     ids = folders(alice)
     [aws] = [row for row in alice.all("/org/acme/connection") if row["handle"] == "aws_emea"]
-    assert (aws["parent_id"], [item["title"] for item in aws["trunk"]]) == (ids["emea"], ["acme", "cloud", "emea"])
+    assert (aws["parent_id"], [item["title"] for item in aws["trunk"]]) == (ids["emea"], ["cloud", "emea"])
     alice.ok("PATCH", f"/org/acme/connection_folder/{ids['cloud']}", {"title": "clouds"})
-    assert alice.ok("GET", "/org/acme/connection/aws_emea")["trunk"][1] == {
+    assert alice.ok("GET", "/org/acme/connection/aws_emea")["trunk"][0] == {
         "id": ids["cloud"],
         "title": "clouds",
         "type": "connection-folder",
     }
     moved = alice.ok("PATCH", f"/org/acme/connection_folder/{ids['emea']}", {"parent_id": ""})
-    assert moved["parent_id"] == moved["identity_id"]
-    assert [item["title"] for item in alice.ok("GET", "/org/acme/connection/aws_emea")["trunk"]] == ["acme", "emea"]
+    assert (moved["parent_id"], moved["trunk"]) == ("", [])
+    assert [item["title"] for item in alice.ok("GET", "/org/acme/connection/aws_emea")["trunk"]] == ["emea"]
     assert alice.ok("GET", "/org/acme/connection/aws_emea")["version_id"] == 1, "it was not changed itself"
 
 
@@ -248,7 +249,7 @@ def test_a_title_is_taken_once_in_its_folder(pipes):
     path = f"/org/acme/connection_folder/{twin['id']}"
     assert alice.refused("PATCH", path, {"parent_id": ids["cloud"]}) == (409, ["body.parent_id"])
     other = alice.ok("POST", "/org/acme/connection_folder?mode=available", {"title": "cloud"})
-    assert other["title"] == "cloud_2"
+    assert other["title"] == "cloud 2"
     assert alice.ok("PATCH", path, {"title": "apac", "parent_id": ids["cloud"]})["parent_id"] == ids["cloud"]
 
 
@@ -407,8 +408,8 @@ def test_a_workspace_has_connections_of_its_own(pipes):
     alice, bob = acme.client(), acme.client("bob")
     path = "/org/acme/workspace/prod/connection"
     made = alice.ok("POST", path, AWS)
-    assert made["parent_id"] == made["workspace_id"] == alice.ok("GET", "/org/acme/workspace/prod")["id"]
-    assert [item["type"] for item in made["trunk"]] == ["org", "workspace"]
+    assert (made["parent_id"], made["trunk"]) == ("", [])
+    assert made["workspace_id"] == alice.ok("GET", "/org/acme/workspace/prod")["id"]
     [row] = bob.all(path)
     assert (row["connection"], row["connection_id"]) == (made, made["id"])
     assert "association" not in bob.ok("GET", f"{path}/aws")
@@ -464,3 +465,106 @@ def test_faults_reach_the_new_paths(sandboxes):
     assert alice.status("GET", "/org/acme/connection/aws") == 200, "it took effect all the same"
     rows = alice.all("/org/acme/workspace/prod/schema", limit=2)
     assert [row["name"] for row in rows] == ["c0", "c1", "c3"], "a list that is computed can skip a row too"
+
+
+# -- what the provider's tests observed, and the manual's rules
+
+
+@pytest.mark.parametrize("title", ["DevOps", "EMEA accounts", "Überwachung / Ost", "c", "a" * 200])
+@pytest.mark.parametrize("where", ["/org/acme", "/org/acme/workspace/prod"])
+def test_a_folders_title_is_any_text(pipes, title, where):
+    alice = pipes().client()
+    made = alice.ok("POST", f"{where}/connection_folder", {"title": title})
+    assert (made["title"], made["parent_id"], made["trunk"]) == (title, "", [])
+    path = f"{where}/connection_folder/{made['id']}"
+    assert alice.ok("PATCH", path, {"title": f"{title}!"})["title"] == f"{title}!"
+    assert alice.refused("PATCH", path, {"title": ""}) == (400, ["body.title"])
+
+
+def test_folders_of_a_workspace_are_its_own(pipes):
+    acme = pipes(cloudy())
+    alice, bob = acme.client(), acme.client("bob")
+    path = "/org/acme/workspace/prod/connection_folder"
+    top = alice.ok("POST", path, {"title": "Lab"})
+    inner = alice.ok("POST", path, {"title": "Lab", "parent_id": top["id"]})
+    assert (top["workspace_id"], inner["parent_id"]) == (alice.ok("GET", "/org/acme/workspace/prod")["id"], top["id"])
+    assert [item["id"] for item in inner["trunk"]] == [top["id"]]
+    assert bob.all(path) == [alice.ok("GET", f"{path}/{one['id']}") for one in (top, inner)]
+    assert alice.all("/org/acme/workspace/dev/connection_folder") == []
+    assert len(alice.all("/org/acme/connection_folder")) == 2, "the org's"
+    for other in (f"/org/acme/connection_folder/{top['id']}", f"/org/acme/workspace/dev/connection_folder/{top['id']}"):
+        assert alice.status("GET", other) == alice.status("DELETE", other) == 404
+    made = alice.ok("POST", "/org/acme/workspace/prod/connection", {**AWS, "parent_id": inner["id"]})
+    assert [item["id"] for item in made["trunk"]] == [top["id"], inner["id"]]
+    assert bob.all("/org/acme/workspace/prod/connection")[0]["connection"] == made
+    alice.ok("PATCH", f"{path}/{top['id']}", {"title": "Laboratory"})
+    assert alice.ok("GET", "/org/acme/workspace/prod/connection/aws")["trunk"][0]["title"] == "Laboratory"
+    assert alice.refused("DELETE", f"{path}/{inner['id']}") == (409, [])
+    assert alice.refused("PATCH", f"{path}/{top['id']}", {"parent_id": inner["id"]}) == (400, ["body.parent_id"])
+    foreign = folders(alice)["cloud"]
+    for place, body in ((path, {"title": "x"}), ("/org/acme/workspace/prod/connection", {**AWS, "handle": "x"})):
+        refused = alice.refused("POST", place, {**body, "parent_id": foreign})
+        assert refused == (400, ["body.parent_id"]), "a folder of the org holds nothing of a workspace"
+    assert alice.refused("PATCH", "/org/acme/connection/github", {"parent_id": top["id"]}) == (400, ["body.parent_id"])
+    moved = alice.ok("PATCH", "/org/acme/workspace/prod/connection/aws", {"parent_id": ""})
+    assert (moved["parent_id"], moved["trunk"]) == ("", [])
+    for one in (inner, top):
+        alice.ok("DELETE", f"{path}/{one['id']}")
+    assert alice.all(path) == []
+    assert actions(alice)[0] == "workspace_connection_folder.delete"
+
+
+def test_what_is_permitted_in_a_workspace_is_readable_there_attached_or_not(pipes):
+    acme = pipes(cloudy())
+    alice, bob = acme.client(), acme.client("bob")
+    ids = folders(alice)
+    space = "/org/acme/workspace/prod"
+    paths = [f"{space}/connection_folder/{ids['emea']}", f"{space}/connection/aws_emea"]
+    assert [bob.status("GET", path) for path in paths] == [404, 404]
+    permit(alice, f"/org/acme/connection_folder/{ids['cloud']}", workspace_handle="prod")
+    assert [bob.ok("GET", path) for path in paths] == [
+        alice.ok("GET", f"/org/acme/connection_folder/{ids['emea']}"),
+        alice.ok("GET", "/org/acme/connection/aws_emea"),
+    ]
+    assert [alice.status("GET", path.replace("prod", "dev")) for path in paths] == [404, 404]
+    assert alice.status("DELETE", paths[0]) == alice.status("DELETE", paths[1]) == 404, "nothing is attached"
+    assert bob.all(f"{space}/connection") == bob.all(f"{space}/connection_folder") == []
+
+
+def test_a_workspaces_owner_attaches_and_adds_nothing(pipes):
+    acme = pipes(cloudy())
+    alice, bob = acme.client(), acme.client("bob")
+    alice.ok("PATCH", "/org/acme/workspace/prod/member/bob", {"role": "owner"})
+    permit(alice, workspace_handle="prod")
+    alice.ok("POST", "/org/acme/workspace/prod/connection", AWS)
+    folder = alice.ok("POST", "/org/acme/workspace/prod/connection_folder", {"title": "x"})["id"]
+    for method, path, body in [
+        ("POST", "connection", {**AWS, "handle": "other"}),
+        ("PATCH", "connection/aws", {"handle": "other"}),
+        ("DELETE", "connection/aws", None),
+        ("POST", "connection_folder", {"title": "y"}),
+        ("PATCH", f"connection_folder/{folder}", {"title": "y"}),
+        ("DELETE", f"connection_folder/{folder}", None),
+    ]:
+        assert bob.status(method, f"/org/acme/workspace/prod/{path}", body) == 403, f"{method} {path}"
+    bob.ok("POST", "/org/acme/workspace/prod/schema", {"connection_handle": "github"})
+    bob.ok("DELETE", "/org/acme/workspace/prod/connection/github")
+
+
+def test_after_an_org_is_deleted_its_connections_are_missing_and_its_members_forbidden(pipes):
+    acme = pipes(cloudy())
+    alice = acme.client()
+    permission = permit(alice, workspace_handle="prod")["id"]
+    attach(alice, connection_handle="github")
+    folder = folders(alice)["cloud"]
+    alice.ok("DELETE", "/org/acme")
+    space = "/org/acme/workspace/prod"
+    missing = [
+        *("/org/acme", "/org/acme/connection", "/org/acme/connection/github", f"/org/acme/connection_folder/{folder}"),
+        *(f"/org/acme/connection/github/permission{more}" for more in ("", f"/{permission}")),
+        *(f"/org/acme/connection_folder/{folder}/permission", f"{space}/connection", f"{space}/connection/github"),
+        *(f"{space}/connection_folder/{folder}", f"{space}/schema", f"{space}/schema/github"),
+    ]
+    assert {path: alice.status("GET", path) for path in missing} == dict.fromkeys(missing, 404)
+    for path in ("/org/acme/member", "/org/acme/member/bob", f"{space}/member", f"{space}/member/bob"):
+        assert alice.status("GET", path) == 403, path

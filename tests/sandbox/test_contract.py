@@ -16,7 +16,7 @@ pytestmark = contract.needs_contract
 def test_every_operation_of_the_contract_is_there_and_no_other():
     asked = {(one.method, one.path, one.name) for one in contract.operations()}
     assert {(one.method, one.path, one.name) for one in OPERATIONS.values()} == asked
-    assert len({path for _, path, _ in asked}) == 48
+    assert len({path for _, path, _ in asked}) == 55
 
 
 def test_bodies_take_exactly_the_fields_that_the_contract_names():
@@ -31,7 +31,7 @@ def test_bodies_take_exactly_the_fields_that_the_contract_names():
 
 USER = {
     "id": "u_" + "0" * 20, "handle": "a", "created_at": "", "status": "accepted", "version_id": 1,
-    "tenant_id": "t_" + "0" * 20,
+    "tenant_id": "t_" + "0" * 20, "type": "user",
 }  # fmt: skip
 
 

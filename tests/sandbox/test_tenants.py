@@ -62,9 +62,10 @@ def test_a_tenants_owners_control_its_orgs_and_show_with_their_scope(custom):
 
 
 def test_an_org_is_created_in_its_creators_tenant(custom):
-    made = custom.client("bob").ok("POST", "/org", {"handle": "birch"})
+    made = custom.client("tess").ok("POST", "/org", {"handle": "birch"})
     assert made["tenant_id"] == custom.client("alice").ok("GET", "/org/acme")["tenant_id"]
-    assert custom.client("ivy").status("POST", "/org", {"handle": "ivory"}) == 403
+    for somebody in ("bob", "ivy"):
+        assert custom.client(somebody).status("POST", "/org", {"handle": "ivory"}) == 403, "only owners of the tenant"
 
 
 def test_a_tenants_members_carry_their_email_for_its_owners_only(custom):
@@ -127,6 +128,39 @@ def test_resetting_a_tenants_authentication_ends_older_tokens_for_all_its_orgs(c
 def test_everybody_is_in_the_primary_tenant_and_nobody_owns_it(acme):
     alice = acme.client()
     assert [tenant["handle"] for tenant in alice.all("/tenant")] == ["turbot-pipes"]
-    assert alice.ok("GET", "/tenant/turbot-pipes")["id"] == "t_00000000000000000000"
+    primary = alice.ok("GET", "/tenant/turbot-pipes")
+    assert (primary["id"], primary["state"]) == ("t_00000000000000000000", "created")
     assert alice.status("GET", "/tenant/turbot-pipes/member") == 403
     assert alice.status("DELETE", "/tenant/turbot-pipes") == 403
+
+
+def test_usage_thresholds_belong_to_whoever_pays(custom):
+    tess, alice = custom.client("tess"), custom.client("alice")
+    body = {"usage_compute_threshold": 5, "usage_compute_action": "warn"}
+    assert tess.refused("PATCH", "/org/acme", body) == (400, ["body.usage_compute_action"])
+    assert tess.ok("PATCH", "/tenant/acme-tenant", body)["usage_compute_threshold"] == 5
+    assert alice.ok("PATCH", "/org/oak", body)["usage_compute_action"] == "warn", "it pays for itself"
+
+
+def test_last_activity_stands_in_every_list_of_members(pipes):
+    at = "2026-11-20T08:00:00Z"
+    world = {
+        "actor": "tess",
+        "tenant": {"handle": "t", "members": {"tess": {"role": "owner", "last_activity_at": at}, "ann": "member"}},
+        "orgs": {
+            "acme": {
+                "members": {"ann": {"role": "member", "last_activity_at": at}},
+                "workspaces": {"prod": {"members": {"ann": {"role": "reader", "last_activity_at": at}}}},
+            }
+        },
+    }
+    tess = pipes(world).client()
+    seen = {
+        path: [row.get("last_activity_at") for row in tess.all(path)]
+        for path in ("/tenant/t/member", "/org/acme/member", "/org/acme/workspace/prod/member")
+    }
+    assert seen == {
+        "/tenant/t/member": [at, None],
+        "/org/acme/member": [at, at],
+        "/org/acme/workspace/prod/member": [at],
+    }

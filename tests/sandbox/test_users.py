@@ -68,7 +68,9 @@ def test_tokens_are_made_switched_off_and_deleted(acme):
     made = alice.ok("POST", "/user/alice/token")
     other = acme.connect(made["token"])
     assert other.ok("GET", "/actor")["handle"] == "alice"
-    assert alice.status("POST", "/user/alice/token") == 402
+    for _ in range(3):
+        alice.ok("POST", "/user/alice/token")
+    assert alice.status("POST", "/user/alice/token") == 402, "five are the limit"
     path = f"/user/alice/token/{made['id']}"
     assert alice.ok("PATCH", path, {"status": "inactive", "title": "old"})["title"] == "old"
     assert other.status("GET", "/actor") == 401

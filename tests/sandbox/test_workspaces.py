@@ -159,3 +159,34 @@ def test_an_owner_of_a_workspace_grants_and_changes_it_but_cannot_delete_it(acme
 )
 def test_a_grant_that_cannot_be_is_refused(acme, body, places):
     assert acme.client().refused("POST", "/org/acme/workspace/prod/member", body) == (400, places)
+
+
+def test_a_volume_only_grows_and_a_shared_instance_has_none(acme):
+    alice = acme.client()
+    path = "/org/acme/workspace/prod"
+    have = alice.ok("GET", path)["db_volume_size_bytes"]
+    assert alice.refused("PATCH", path, {"db_volume_size_bytes": have - 1}) == (400, ["body.db_volume_size_bytes"])
+    assert alice.ok("PATCH", path, {"db_volume_size_bytes": have})["db_volume_size_bytes"] == have
+    assert alice.ok("PATCH", path, {"db_volume_size_bytes": have + 1})["db_volume_size_bytes"] == have + 1
+    shared = {"handle": "shared", "instance_type": "db1.shared"}
+    body = {**shared, "db_volume_size_bytes": have}
+    assert alice.refused("POST", "/org/acme/workspace", body) == (400, ["body.db_volume_size_bytes"])
+    alice.ok("POST", "/org/acme/workspace", shared)
+    body = {"db_volume_size_bytes": 10 * have}
+    assert alice.refused("PATCH", "/org/acme/workspace/shared", body) == (400, ["body.db_volume_size_bytes"])
+    both = {**body, "instance_type": "db1.small"}
+    assert alice.ok("PATCH", "/org/acme/workspace/shared", both)["db_volume_size_bytes"] == 10 * have
+
+
+@pytest.mark.parametrize("desired", ["enabled", "disabled"])
+def test_a_workspace_falls_asleep_and_wakes_when_it_is_asked_to_be_enabled(sandboxes, desired):
+    asleep = {"asleep": True, "desired_state": desired}
+    alice = sandboxes({"orgs": {"acme": {"members": {"alice": "owner"}, "workspaces": {"prod": asleep}}}}).client()
+    path = "/org/acme/workspace/prod"
+    found = alice.ok("GET", path)
+    assert (found["state"], found["desired_state"]) == ("disabled", desired)
+    assert "inactivity" in found["state_reason"]
+    assert alice.ok("PATCH", path, {"search_path_prefix": ["aws"]})["state"] == "disabled", "only enabling wakes it"
+    woken = alice.ok("PATCH", path, {"desired_state": "enabled"})
+    assert (woken["state"], "state_reason" in woken) == ("enabling", False)
+    assert [alice.ok("GET", path)["state"] for _ in range(2)][-1] == "enabled"

@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from reconciler.sandbox import clock, world
-from reconciler.sandbox.world import WorldError
+from reconciler.sandbox.world import WorldError, checking, fields
 
 if TYPE_CHECKING:
     from reconciler.sandbox.store import Store
 
-DOCUMENTED = re.search(r"```yaml\n(.*?)```", world.__doc__ or "", re.DOTALL)
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "sandbox.md"
+DOCUMENTED = re.search(r"```yaml\n(actor:.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
 def dump(store: Store) -> list[str]:
@@ -22,33 +23,65 @@ def dump(store: Store) -> list[str]:
         return list(db.iterdump())
 
 
-def test_the_documented_world_is_one(sandboxes):
+def without_tokens(lines: list[str]) -> list[str]:
+    """A dump without the values of tokens, which nobody can foresee, and their last four characters."""
+    return [re.sub(r'tpt_[0-9a-v]{40}|"last4":"[0-9a-v]{4}"', "", line) for line in lines]
+
+
+def keys(value: object) -> set[str]:
+    """Every key of a world, wherever it is. Names of users, orgs and so on are among them."""
+    if isinstance(value, dict):
+        return {str(key) for key in value}.union(*map(keys, value.values()))
+    return set().union(*map(keys, value)) if isinstance(value, list) else set()
+
+
+def test_the_documented_world_has_every_key_and_says_what_it_promises(sandboxes):
     assert DOCUMENTED is not None
-    text = DOCUMENTED[1].replace("tpt_…", "tpt_1").replace("{…}", "{}").replace(": …", ": 2026-11-23T08:00:00Z")
-    box = sandboxes(yaml.safe_load(text))
+    content = yaml.safe_load(DOCUMENTED[1])
+    known = set().union(
+        *(
+            value
+            for name, value in {**vars(checking), **vars(fields)}.items()
+            if name.isupper() and isinstance(value, set)
+        )
+    )
+    assert known - keys(content) == {"org_limit", "handle", "state"}
+    box = sandboxes(content)
     alice = box.client()
-    assert box.store.default_token() == "tpt_1"
-    assert alice.ok("GET", "/org/acme")["token_min_issued_at"] == "2026-01-01T00:00:00Z"
-    assert alice.handles("/org/acme/member") == [("alice", "owner", "org"), ("carol", "member", "org")]
-    workspace = alice.ok("GET", "/org/acme/workspace/prod")
-    assert (workspace["search_path_prefix"], workspace["db_volume_size_bytes"]) == (["aws"], 21474836480)
-    [entry] = alice.all("/org/acme/audit_log")
-    assert entry["created_at"] == "2026-11-23T08:00:00Z"
-    assert (entry["actor_ip"], entry["target_id"][:2]) == ("192.0.2.1", "u_")
-    assert alice.all("/org/acme/workspace/prod/audit_log") == [entry]
-    assert alice.ok("GET", "/identity/deploy")["type"] == "user"
-    schemas = {row["name"]: row["state"] for row in alice.all("/org/acme/workspace/prod/schema")}
-    assert schemas == {"aws_prod": "direct", "cloud": "direct"}
-    assert [row["connection"]["handle"] for row in alice.all("/org/acme/workspace/prod/connection")] == [
-        "local",
-        "aws_prod",
+    assert box.store.default_token() == "tpt_example_0000000000"
+    acme = alice.ok("GET", "/org/acme")
+    assert acme["token_min_issued_at"] == "2026-01-01T00:00:00Z"
+    assert alice.handles("/org/acme/member") == [
+        ("alice", "owner", "org"),
+        ("carol", "member", "org"),
+        ("dave", "member", "org"),
+        ("sa-ci", "owner", "org"),
     ]
+    ci = alice.ok("GET", "/org/acme/member/sa-ci")["user"]
+    assert (ci["type"], ci["title"], ci["identity_id"]) == ("service_account", "CI pipelines", acme["id"])
+    dave = alice.ok("GET", "/org/acme/member/dave")
+    assert (dave["created_at"], dave["last_activity_at"]) == ("2026-10-01T00:00:00Z", "2026-11-20T08:00:00Z")
+    prod, scratch = (alice.ok("GET", f"/org/acme/workspace/{name}") for name in ("prod", "scratch"))
+    assert (prod["search_path_prefix"], prod["db_volume_size_bytes"]) == (["aws"], 21474836480)
+    assert (scratch["state"], scratch["desired_state"]) == ("disabled", "enabled")
+    assert "inactivity" in scratch["state_reason"]
+    [entry] = alice.all("/org/acme/audit_log")
+    assert (entry["created_at"], entry["actor_ip"]) == ("2026-11-01T10:00:00Z", "192.0.2.1")
+    assert entry["target_id"] == alice.ok("GET", "/identity/carol")["id"]
+    assert alice.all("/org/acme/workspace/prod/audit_log") == [entry]
+    schemas = {row["name"]: row["state"] for row in alice.all("/org/acme/workspace/prod/schema")}
+    assert schemas == {"aws_prod": "direct", "Cloud accounts": "direct"}
+    own = alice.all("/org/acme/workspace/prod/connection")[0]["connection"]
+    assert (own["handle"], [item["title"] for item in own["trunk"]]) == ("local", ["Experiments"])
     aws = alice.ok("GET", "/org/acme/connection/aws_prod")
     assert (aws["config"], [item["title"] for item in aws["trunk"]]) == (
         {"regions": ["us-east-1"]},
-        ["acme", "cloud", "emea"],
+        ["Cloud accounts", "EMEA"],
     )
     assert alice.ok("POST", "/org/acme/connection/aws_prod/test", {"plugin": "aws"})["status"] == "error"
+    tokens = alice.all("/org/acme/service_account/sa-ci/token")
+    assert [(token["title"], token.get("expires_at")) for token in tokens] == [("nightly", "2027-03-01T00:00:00Z")]
+    assert alice.status("GET", "/org/acme/workspace/prod/member/carol") == 200
 
 
 @pytest.mark.parametrize(
@@ -75,15 +108,20 @@ def test_the_same_world_and_the_same_writes_give_the_same_store(sandboxes):
         alice = box.client()
         alice.ok("POST", "/org/acme/member/invite", {"email": "dan@example.com", "role": "member"})
         alice.ok("POST", "/org/acme/workspace", {"handle": "dev"})
-        return dump(box.store)
+        return without_tokens(dump(box.store))
 
     assert written() == written()
 
 
-def test_another_seed_gives_other_ids_and_tokens(sandboxes):
+def test_another_seed_gives_other_ids(sandboxes):
     one, other = (sandboxes({"seed": seed, "users": {"alice": {}}}) for seed in ("one", "other"))
-    assert one.store.default_token() != other.store.default_token()
     assert one.client().ok("GET", "/actor")["id"] != other.client().ok("GET", "/actor")["id"]
+
+
+def test_a_token_that_the_world_does_not_give_cannot_be_guessed(sandboxes):
+    made = {sandboxes({"seed": "demo", "users": {"alice": {}}}).store.default_token() for _ in range(3)}
+    assert len(made) == 3
+    assert all(re.fullmatch("tpt_[0-9a-v]{40}", token) for token in made)
 
 
 def test_a_fixed_clock_moves_a_second_with_every_write(sandboxes):
@@ -154,6 +192,14 @@ def test_an_unknown_role_is_shown_as_it_is(sandboxes):
         ("{users: {alice: {}}, tokens: [{user: alice, token: 'a b'}]}", "tokens[1]: token is 'a b'"),
         ("{users: {alice: {email: e@x.y}, bob: {email: E@x.y}}}", "E@x.y is the address of alice too"),
         ("now: soon", "now: 'soon' is not an ISO 8601 time"),
+        ("orgs: {acme: {service_accounts: {ci: {colour: red}}}}", "acme.service_accounts.ci: unknown key 'colour'"),
+        (
+            "orgs: {acme: {members: {ci: owner}, service_accounts: {ci: {}}}}",
+            "ci: its role, owner or member, stands here",
+        ),
+        ("{tenant: {handle: t}, orgs: {acme: {service_accounts: {ci: {}}}}}", "ci: acme is in a custom tenant"),
+        ("orgs: {acme: {members: {a: {role: owner, last_activity_at: x}}}}", "a.last_activity_at: 'x' is not an ISO"),
+        ("orgs: {acme: {connection_folders: {1: {}}}}", "connection_folders.1: the title 1 is not a text"),
         ("tenant: acme-tenant", "write {handle: acme-tenant"),
     ],
 )

@@ -20,14 +20,14 @@ def org_connection_list(call: Call) -> Reply:
     return call.page(
         "SELECT k, j FROM connection_row WHERE org_id = :org AND folder = 0 AND workspace_id IS NULL AND k > :after"
         " ORDER BY k LIMIT :limit",
-        org=call.org().id,
+        org=call.org(missing=404).id,
     )
 
 
 @operation("POST", CONNECTIONS, "orgConnection_create", body=bodies.CREATE_CONNECTION)
 def org_connection_create(call: Call) -> Reply:
     """Usable nowhere until it is permitted somewhere."""
-    org = call.org("owner")
+    org = call.org("owner", missing=404)
     connections.within_limit(call, org)
     handle = connections.available(call, "handle", lambda name: connections.by_name(call, org, name) is not None)
     id_ = connections.create(call, org, handle)
@@ -39,14 +39,14 @@ def org_connection_create(call: Call) -> Reply:
 
 @operation("GET", CONNECTION, "orgConnection_get")
 def org_connection_get(call: Call) -> Reply:
-    org = call.org()
+    org = call.org(missing=404)
     return 200, connections.row(call, connections.connection(call, org).id)
 
 
 @operation("PATCH", CONNECTION, "orgConnection_update", body=bodies.UPDATE_CONNECTION)
 def org_connection_update(call: Call) -> Reply:
     """A new handle renames, and its schemas with it. A configuration is replaced as a whole."""
-    org = call.org("owner")
+    org = call.org("owner", missing=404)
     found = connections.connection(call, org)
 
     def taken(name: str) -> bool:
@@ -62,7 +62,7 @@ def org_connection_update(call: Call) -> Reply:
 @operation("DELETE", CONNECTION, "orgConnection_delete")
 def org_connection_delete(call: Call) -> Reply:
     """Its permissions go, and its schemas in all workspaces."""
-    org = call.org("owner")
+    org = call.org("owner", missing=404)
     found = connections.connection(call, org)
     deleted = connections.delete(call, found)
     call.audit("connection.delete", org, (found.id, found.name), {})
@@ -72,7 +72,7 @@ def org_connection_delete(call: Call) -> Reply:
 @operation("POST", CONNECTION + "/test", "orgConnection_test", body=bodies.TEST_CONNECTION, writes=False)
 def org_connection_test(call: Call) -> Reply:
     """Nothing is reached from here: `ok`, unless the world says otherwise of this handle. It need not exist yet."""
-    org = call.org("owner")
+    org = call.org("owner", missing=404)
     asked = call.params["connection_handle"]
     found = connections.by_name(call, org, asked)
     if found is None and not re.fullmatch(bodies.CONNECTION_HANDLE, asked):
@@ -83,7 +83,7 @@ def org_connection_test(call: Call) -> Reply:
 @operation("GET", CONNECTION + "/workspace", "orgConnection_listWorkspaces")
 def org_connection_list_workspaces(call: Call) -> Reply:
     """Where it is attached itself; where a folder brings it along is asked of the folder."""
-    org = call.org()
+    org = call.org(missing=404)
     return associations(call, connections.connection(call, org).id)
 
 

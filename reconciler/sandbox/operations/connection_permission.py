@@ -1,4 +1,4 @@
-"""Where connections and folders may be used (contract: the permissions of orgConnection_* and orgConnectionFolder_*)."""
+"""Where connections and folders may be used (contract: orgConnection_*Permission, orgConnectionFolder_*Permission)."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ def _register(owner: str, prefix: str, find: Finder) -> None:
         return call.page(
             "SELECT k, j FROM connection_permission_row WHERE connection_id = :connection AND k > :after"
             " ORDER BY k LIMIT :limit",
-            connection=find(call, call.org()).id,
+            connection=find(call, call.org(missing=404)).id,
         )
 
     @operation("POST", many, f"{prefix}_createPermission", body=bodies.PERMISSION)
     def create(call: Call) -> Reply:
-        org = call.org("owner")
+        org = call.org("owner", missing=404)
         found = find(call, org)
         workspace_id, handle = _target(call, org)
         _refuse_second(call, found.id, workspace_id)
@@ -105,12 +105,12 @@ def _register(owner: str, prefix: str, find: Finder) -> None:
 
     @operation("GET", one, f"{prefix}_getPermission")
     def get(call: Call) -> Reply:
-        return 200, _row(call, _permission(call, find(call, call.org()))[0])
+        return 200, _row(call, _permission(call, find(call, call.org(missing=404)))[0])
 
     @operation("PATCH", one, f"{prefix}_updatePermission", body=bodies.PERMISSION)
     def update(call: Call) -> Reply:
         """Another place; what may no longer be used where it is attached is detached."""
-        org = call.org("owner")
+        org = call.org("owner", missing=404)
         found = find(call, org)
         id_, _, text = _permission(call, found)
         workspace_id, handle = _target(call, org)
@@ -121,20 +121,20 @@ def _register(owner: str, prefix: str, find: Finder) -> None:
             (workspace_id, call.actor.id, edited, id_),
         )
         _audit(call, "update", org, id_, found, handle)
-        connections.detach_unpermitted(call, org)
+        connections.detach_unpermitted(call, org, found.id)
         return 200, _row(call, id_)
 
     @operation("DELETE", one, f"{prefix}_deletePermission")
     def delete(call: Call) -> Reply:
         """What may no longer be used where it is attached is detached."""
-        org = call.org("owner")
+        org = call.org("owner", missing=404)
         found = find(call, org)
         id_, workspace_id, text = _permission(call, found)
         call.edited(text)
         removed = _row(call, id_)
         call.db.execute("DELETE FROM connection_permission WHERE id = ?", (id_,))
         _audit(call, "delete", org, id_, found, _handle(call, workspace_id))
-        connections.detach_unpermitted(call, org)
+        connections.detach_unpermitted(call, org, found.id)
         return 200, removed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.sandbox import bodies, objects
+from reconciler.sandbox import bodies, objects, users
 from reconciler.sandbox.call import Call, Org, Reply, operation
 from reconciler.sandbox.problems import bad_request, forbidden, not_found
 from reconciler.sandbox.store import PRIMARY_TENANT_ID, head, next_opaque
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MEMBERS = "/org/{org_handle}/member"
 INVITE = MEMBERS + "/invite"
 MEMBER = MEMBERS + "/{user_handle}"
+_FOUND = "AND (handle LIKE :q ESCAPE '\\' OR display_name LIKE :q ESCAPE '\\')"
 
 
 def _row(call: Call, org_id: str, user_id: str) -> str:
@@ -47,13 +48,11 @@ def _refuse_present(call: Call, org: Org, user_id: str, location: str) -> None:
 def org_member_list(call: Call) -> Reply:
     """The org's own rows in the order in which they came, then the tenant's owners (scope `tenant`)."""
     org = call.org()
-    if not call.request.get_param("q"):
-        return call.page(
-            "SELECT k, j FROM member_row WHERE org_id = :org AND k > :after ORDER BY k LIMIT :limit", org=org.id
-        )
+    found = "" if not call.request.get_param("q") else _FOUND
+    rest = f"WHERE org_id = :org AND k > :after {found} ORDER BY k LIMIT :limit"
     return call.page(
-        "SELECT k, j FROM member_row WHERE org_id = :org AND k > :after"
-        " AND (handle LIKE :q ESCAPE '\\' OR display_name LIKE :q ESCAPE '\\') ORDER BY k LIMIT :limit",
+        f"SELECT k, j FROM member_own_row {rest}",  # noqa: S608 -- constants
+        f"SELECT k, j FROM member_inherited_row {rest}",  # noqa: S608 -- constants
         org=org.id,
         q=call.query(),
     )
@@ -99,7 +98,7 @@ def org_member_invite(call: Call) -> Reply:
             raise bad_request("body.handle", f"there is no user {handle}")
         user_id = found
     else:
-        user_id = call.invited_by_email(str(email), org.tenant_id)
+        user_id = users.invited_by_email(call, str(email), org.tenant_id)
     _refuse_present(call, org, user_id, "body.email" if handle is None else "body.handle")
     _insert(call, org, user_id, status="invited", invite=next_opaque(call.db, 40))
     call.audit("org_member.invite", org, (user_id, call.handle_of(user_id)), call.body)
@@ -132,7 +131,7 @@ def org_member_confirm_invite(call: Call) -> Reply:
         "UPDATE member SET status = 'accepted', invite = NULL, updated_by = ?, head = ? WHERE id = ?",
         (call.actor.id, edited, id_),
     )
-    call.accepted_invitation(call.actor.id)
+    users.accepted_invitation(call, call.actor.id)
     call.audit("org_member.confirm", org, (call.actor.id, call.actor.handle), {"status": "accepted"})
     return 201, None
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from reconciler.sandbox import bodies, connections, objects
+from reconciler.sandbox import bodies, connections, objects, users
 from reconciler.sandbox.call import Call, Org, Reply, operation
 from reconciler.sandbox.operations.where import where
-from reconciler.sandbox.problems import Problem, bad_request, not_found
+from reconciler.sandbox.problems import Problem, bad_request, forbidden, not_found
 from reconciler.sandbox.store import PRIMARY_TENANT_ID, document, head
 
 ORG = "/org/{org_handle}"
@@ -41,14 +41,16 @@ def org_create(call: Call) -> Reply:
     ).fetchone()
     if limit is not None and owned >= limit:
         raise Problem(402, f"{call.actor.handle} can own {limit} organizations and owns {owned}")
+    if call.actor.service:
+        raise forbidden("a service account cannot create organizations")
     if (
         call.actor.tenant_id != PRIMARY_TENANT_ID
         and not call.db.execute(
-            "SELECT 1 FROM tenant_member WHERE tenant_id = ? AND user_id = ? AND status = 'accepted'",
+            "SELECT 1 FROM tenant_member WHERE tenant_id = ? AND user_id = ? AND status = 'accepted' AND role = 'owner'",
             (call.actor.tenant_id, call.actor.id),
         ).fetchone()
     ):
-        raise Problem(403, "only accepted members of a tenant create organizations in it")
+        raise forbidden("only owners of a custom tenant create organizations in it")
     by, at = call.actor.id, call.now
     doc = objects.org(
         call.new_id("o"),
@@ -59,7 +61,7 @@ def org_create(call: Call) -> Reply:
         display_name=call.body.get("display_name", ""),
         url=call.body.get("url", ""),
     )
-    call.publish(doc, "org")
+    users.publish(call, doc, "org")
     call.db.execute(
         "INSERT INTO org (id, handle, tenant_id, workspace_limit, created_by, updated_by, head)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -83,14 +85,20 @@ def org_get(call: Call) -> Reply:
 
 @operation("PATCH", ORG, "org_update", body=bodies.UPDATE_ORG)
 def org_update(call: Call) -> Reply:
-    """A new handle renames: the id stays, the `host` of every workspace follows."""
+    """A new handle renames: the id stays, the `host` of every workspace follows.
+
+    Usage thresholds belong to whoever is billed (manual): in a custom tenant that is the tenant.
+    """
     org = call.org("owner", missing=404)
     changes = dict(call.body)
+    thresholds = sorted(key for key in changes if key.startswith("usage_"))
+    if thresholds and org.tenant_id != PRIMARY_TENANT_ID:
+        raise bad_request(f"body.{thresholds[0]}", f"the tenant pays for {org.handle}: set it there")
     token_min = call.moment("token_min_issued_at")
     if token_min is not None:
         changes["token_min_issued_at"] = token_min
     doc, text = call.edited(org.head, **changes)
-    call.publish(doc, "org")
+    users.publish(call, doc, "org")
     call.db.execute(
         "UPDATE org SET handle = ?, token_min = coalesce(?, token_min), updated_by = ?, head = ? WHERE id = ?",
         (doc["handle"], token_min, call.actor.id, text, org.id),
@@ -101,11 +109,12 @@ def org_update(call: Call) -> Reply:
 
 @operation("DELETE", ORG, "org_delete")
 def org_delete(call: Call) -> Reply:
-    """Takes workspaces, members and grants with it; the handle is free again."""
+    """Takes workspaces, members, grants and service accounts with it; the handle is free again."""
     org = call.org("owner", missing=404)
     doc, _ = call.edited(org.head)
     doc.update(deleted_at=call.now, deleted_by_id=call.actor.id)
     call.audit("org.delete", org, (org.id, org.handle), {})
+    users.delete_service_accounts(call, org)
     call.db.execute("DELETE FROM org WHERE id = ?", (org.id,))
     call.db.execute("DELETE FROM identity WHERE id = ?", (org.id,))
     return 200, msgspec.json.encode(doc).decode()
@@ -229,7 +238,7 @@ def _picture(call: Call) -> bytes:
 
 def _set_avatar(call: Call, org: Org, url: str) -> Reply:
     doc, text = call.edited(org.head, avatar_url=url)
-    call.publish(doc, "org")
+    users.publish(call, doc, "org")
     call.db.execute("UPDATE org SET updated_by = ?, head = ? WHERE id = ?", (call.actor.id, text, org.id))
     call.audit("org.update", org, (org.id, org.handle), call.difference(org.head, {"avatar_url": url}))
     return 201, msgspec.json.encode({"avatar_url": url}).decode()

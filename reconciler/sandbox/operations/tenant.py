@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from reconciler.sandbox import bodies, objects
+from reconciler.sandbox import bodies, objects, users
 from reconciler.sandbox.call import Call, Reply, operation
 from reconciler.sandbox.problems import Problem, bad_request, forbidden, not_found
 from reconciler.sandbox.store import PRIMARY_TENANT_ID, head, next_opaque
@@ -207,7 +207,7 @@ def tenant_member_invite(call: Call) -> Reply:
     tenant = _tenant(call, "owner")
     if tenant.id == PRIMARY_TENANT_ID:
         raise forbidden("nobody is invited to the primary tenant")
-    user_id = call.invited_by_email(call.body["email"], tenant.id)
+    user_id = users.invited_by_email(call, call.body["email"], tenant.id)
     if call.db.execute(
         "SELECT 1 FROM tenant_member WHERE tenant_id = ? AND user_id = ?", (tenant.id, user_id)
     ).fetchone():
@@ -241,7 +241,7 @@ def tenant_member_confirm_invite(call: Call) -> Reply:
         " head = ? WHERE id = ?",
         (doc["version_id"], doc["updated_at"], call.actor.id, edited, id_),
     )
-    call.accepted_invitation(call.actor.id)
+    users.accepted_invitation(call, call.actor.id)
     return 201, None
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from reconciler.sandbox import bodies, objects
 from reconciler.sandbox.call import Call, Reply, operation
-from reconciler.sandbox.problems import Problem, not_found
+from reconciler.sandbox.problems import Problem, bad_request, not_found
 from reconciler.sandbox.store import document, head
 
 WORKSPACES = "/org/{org_handle}/workspace"
 WORKSPACE = WORKSPACES + "/{workspace_handle}"
+SHARED = "db1.shared"
 _TOWARDS = {"enabled": "enabling", "disabled": "disabling"}
 
 
@@ -35,6 +38,17 @@ def _steps(call: Call, *states: str) -> tuple[str, str]:
     while len(others) < call.settle_reads:
         others.insert(0, others[0] if len(others) > 1 else first)
     return first, ",".join(others)
+
+
+def _check_volume(have: int, wanted: dict[str, Any], asked: dict[str, Any]) -> None:
+    """A volume only grows, and a shared instance has none of its own (manual). Raises Problem (400)."""
+    size = asked.get("db_volume_size_bytes", have)
+    if size == have:
+        return
+    if wanted["instance_type"] == SHARED:
+        raise bad_request("body.db_volume_size_bytes", f"{SHARED} has no volume of its own")
+    if size < have:
+        raise bad_request("body.db_volume_size_bytes", f"a volume cannot shrink: it has {have} bytes")
 
 
 @operation("GET", WORKSPACES, "orgWorkspace_list")
@@ -63,13 +77,16 @@ def org_workspace_create(call: Call) -> Reply:
     if there >= org.workspace_limit:
         raise Problem(402, f"{org.handle} can have {org.workspace_limit} workspaces and has {there}")
     by = call.actor.id
+    instance_type = call.body.get("instance_type", SHARED)
+    if instance_type == SHARED and "db_volume_size_bytes" in call.body:
+        raise bad_request("body.db_volume_size_bytes", f"{SHARED} has no volume of its own")
     doc = objects.workspace(
         call.new_id("w"),
         call.body["handle"],
         org_id=org.id,
         by=by,
         at=call.now,
-        instance_type=call.body.get("instance_type", "db1.shared"),
+        instance_type=instance_type,
         desired_state=call.body.get("desired_state", "enabled"),
         volume_bytes=call.body.get("db_volume_size_bytes"),
     )
@@ -92,7 +109,10 @@ def org_workspace_get(call: Call) -> Reply:
 
 @operation("PATCH", WORKSPACE, "orgWorkspace_update", body=bodies.UPDATE_WORKSPACE)
 def org_workspace_update(call: Call) -> Reply:
-    """A new handle renames, the id stays. Another instance type or desired state is reached through its states."""
+    """A new handle renames, the id stays. Another instance type or desired state is reached through its states.
+
+    Asking for `enabled` wakes a workspace that fell asleep.
+    """
     org, workspace = call.workspace("owner")
     changes = dict(call.body)
     if "handle" in changes:
@@ -100,9 +120,13 @@ def org_workspace_update(call: Call) -> Reply:
     if "search_path_prefix" in changes:
         changes["search_path"] = [*changes["search_path_prefix"], "public"]
     before = document(workspace.head)
+    _check_volume(before["db_volume_size_bytes"], {**before, **changes}, changes)
+    wakes = "state_reason" in before and changes.get("desired_state") == "enabled"
+    if wakes:
+        changes["state_reason"] = ""
     doc, text = call.edited(workspace.head, **changes)
     state, steps = workspace.state, workspace.steps
-    if doc["desired_state"] != before["desired_state"]:
+    if wakes or doc["desired_state"] != before["desired_state"]:
         state, steps = _steps(call, _TOWARDS[doc["desired_state"]], doc["desired_state"])
     elif doc["instance_type"] != before["instance_type"] and doc["desired_state"] == "enabled":
         state, steps = _steps(call, "enabling", "enabled")

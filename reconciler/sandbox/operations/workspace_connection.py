@@ -1,4 +1,8 @@
-"""A workspace's own connections, and those of its org that are attached to it (contract: orgWorkspaceConnection_*)."""
+"""A workspace's own connections, and those of its org that it may use (contract: orgWorkspaceConnection_*).
+
+Only owners of the org add, change and delete a workspace's own (manual: "a workspace owner cannot add connections"); a
+workspace's owner may attach and detach.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import msgspec
 from reconciler.sandbox import bodies, connections
 from reconciler.sandbox.call import Call, Org, Reply, Workspace, operation
 from reconciler.sandbox.operations.workspace import WORKSPACE
-from reconciler.sandbox.problems import Problem, bad_request, not_found
+from reconciler.sandbox.problems import Problem, bad_request, forbidden, not_found
 from reconciler.sandbox.store import document
 
 CONNECTIONS = WORKSPACE + "/connection"
@@ -19,11 +23,11 @@ CONNECTION = CONNECTIONS + "/{connection_handle}"
 @operation("GET", CONNECTIONS, "orgWorkspaceConnection_list")
 def org_workspace_connection_list(call: Call) -> Reply:
     """The workspace's own first, then those of the org that are attached themselves (contract: WorkspaceConn)."""
-    org, workspace = call.workspace()
+    org, workspace = call.workspace(missing=404)
     own = [
         _conn(org, workspace, msgspec.json.decode(text))
         for (text,) in call.db.execute(
-            "SELECT j FROM connection_row WHERE workspace_id = ? ORDER BY k", (workspace.id,)
+            "SELECT j FROM connection_row WHERE workspace_id = ? AND folder = 0 ORDER BY k", (workspace.id,)
         )
     ]
     attached = [
@@ -50,7 +54,7 @@ def _conn(org: Org, workspace: Workspace, connection: dict[str, Any]) -> dict[st
 @operation("POST", CONNECTIONS, "orgWorkspaceConnection_create", body=bodies.CREATE_CONNECTION)
 def org_workspace_connection_create(call: Call) -> Reply:
     """A new one, or, with the handle of one of the org and no configuration, that one is attached."""
-    org, workspace = call.workspace("owner")
+    org, workspace = call.workspace("owner", missing=404)
     handle = call.body["handle"]
     shared = connections.by_name(call, org, handle)
     if shared is not None and not call.body.get("config"):
@@ -58,6 +62,7 @@ def org_workspace_connection_create(call: Call) -> Reply:
             raise bad_request("body.plugin", f"{handle} is a connection of another plugin in {org.handle}")
         connections.attach(call, org, (workspace.id, workspace.handle), shared)
         return 201, connections.row(call, shared.id)
+    _owner(org)
     connections.within_limit(call, org)
     if _taken(call, org, workspace, handle):
         raise Problem(409, f"there is {handle} already", [("body.handle", "is taken")])
@@ -77,40 +82,52 @@ def _taken(call: Call, org: Org, workspace: Workspace, handle: str, own_id: str 
     )
 
 
-def _attached(call: Call, org: Org, workspace: Workspace) -> tuple[connections.Connection, str]:
-    """A connection of the org that is attached itself, and the association. Raises Problem (404)."""
-    found = connections.connection(call, org)
+def _owner(org: Org) -> None:
+    if org.role != "owner":
+        raise forbidden(f"only an owner of {org.handle} can do this")
+
+
+def _permitted(call: Call, org: Org, workspace: Workspace) -> tuple[connections.Connection, str | None]:
+    """A connection of the org that may be used in the workspace, and its association where it is attached itself.
+
+    Raises Problem (404).
+    """
+    asked = call.params["connection_handle"]
+    found = connections.by_name(call, org, asked)
+    if found is None or not connections.permitted(call, found.id, workspace.id):
+        raise not_found(f"no connection {asked} in the workspace {workspace.handle}")
     text = call.db.execute(
         "SELECT j FROM association_row WHERE workspace_id = ? AND connection_id = ?", (workspace.id, found.id)
     ).fetchone()
-    if text is None:
-        raise not_found(f"{found.name} is not attached to the workspace {workspace.handle}")
-    return found, text[0]
+    return found, None if text is None else str(text[0])
 
 
-def _row(call: Call, org: Org, workspace: Workspace) -> str:
-    """Contract: WorkspaceConnection, with the association where the connection is the org's."""
-    own = connections.by_name(call, org, call.params["connection_handle"], workspace.id)
-    if own is not None:
-        return connections.row(call, own.id)
-    found, association = _attached(call, org, workspace)
-    return connections.row(call, found.id)[:-1] + f',"association":{association}}}'
+def _row(call: Call, connection_id: str, association: str | None) -> str:
+    """Contract: WorkspaceConnection, with the association where the org's connection is attached."""
+    text = connections.row(call, connection_id)
+    return text if association is None else f'{text[:-1]},"association":{association}}}'
 
 
 @operation("GET", CONNECTION, "orgWorkspaceConnection_get")
 def org_workspace_connection_get(call: Call) -> Reply:
-    org, workspace = call.workspace()
-    return 200, _row(call, org, workspace)
+    """The workspace's own, or one of the org that is permitted here, attached or not (observed)."""
+    org, workspace = call.workspace(missing=404)
+    own = connections.by_name(call, org, call.params["connection_handle"], workspace.id)
+    if own is not None:
+        return 200, connections.row(call, own.id)
+    found, association = _permitted(call, org, workspace)
+    return 200, _row(call, found.id, association)
 
 
 @operation("PATCH", CONNECTION, "orgWorkspaceConnection_update", body=bodies.UPDATE_CONNECTION)
 def org_workspace_connection_update(call: Call) -> Reply:
-    """The workspace's own only: what is the org's is changed there."""
-    org, workspace = call.workspace("owner")
+    """The workspace's own only: one of the org is changed there."""
+    org, workspace = call.workspace("owner", missing=404)
     own = connections.by_name(call, org, call.params["connection_handle"], workspace.id)
     if own is None:
-        found, _ = _attached(call, org, workspace)
-        raise bad_request("path.connection_handle", f"{found.name} belongs to {org.handle}, and is changed there")
+        found, _ = _permitted(call, org, workspace)
+        raise bad_request("path.connection_handle", f"{found.name} belongs to {org.handle}: change it there")
+    _owner(org)
     id_ = own.id
     name = own.name
     if "handle" in call.body:
@@ -122,17 +139,20 @@ def org_workspace_connection_update(call: Call) -> Reply:
 
 @operation("DELETE", CONNECTION, "orgWorkspaceConnection_delete")
 def org_workspace_connection_delete(call: Call) -> Reply:
-    """Deletes the workspace's own; of the org's, only the attachment goes."""
-    org, workspace = call.workspace("owner")
+    """Deletes the workspace's own; of one of the org, only the attachment goes."""
+    org, workspace = call.workspace("owner", missing=404)
     own = connections.by_name(call, org, call.params["connection_handle"], workspace.id)
     if own is not None:
+        _owner(org)
         deleted = connections.delete(call, own)
         _audit(call, "delete", org, workspace, (own.id, own.name), {})
         return 200, deleted
-    found, association = _attached(call, org, workspace)
+    found, association = _permitted(call, org, workspace)
+    if association is None:
+        raise not_found(f"{found.name} is not attached to the workspace {workspace.handle}")
     given = msgspec.json.decode(association)
     call.expect_version(given["version_id"])
-    answer = _row(call, org, workspace)
+    answer = _row(call, found.id, association)
     connections.detach(call, org, (workspace.id, workspace.handle), (given["id"], found.name))
     return 200, answer
 

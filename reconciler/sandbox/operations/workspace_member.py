@@ -10,6 +10,7 @@ from reconciler.sandbox.store import head
 
 GRANTS = WORKSPACE + "/member"
 GRANT = GRANTS + "/{user_handle}"
+_FOUND = "AND (handle LIKE :q ESCAPE '\\' OR display_name LIKE :q ESCAPE '\\')"
 
 
 def _row(call: Call, workspace: Workspace, user_id: str) -> str:
@@ -48,15 +49,11 @@ def _grant(call: Call, workspace: Workspace, user_id: str) -> tuple[str, str, st
 def org_workspace_member_list(call: Call) -> Reply:
     """The workspace's own rows, then the org's accepted owners (scope `org`); an owner with a grant has both."""
     _, workspace = call.workspace()
-    if not call.request.get_param("q"):
-        return call.page(
-            "SELECT k, j FROM workspace_member_row WHERE workspace_id = :workspace AND k > :after"
-            " ORDER BY k LIMIT :limit",
-            workspace=workspace.id,
-        )
+    found = "" if not call.request.get_param("q") else _FOUND
+    rest = f"WHERE workspace_id = :workspace AND k > :after {found} ORDER BY k LIMIT :limit"
     return call.page(
-        "SELECT k, j FROM workspace_member_row WHERE workspace_id = :workspace AND k > :after"
-        " AND (handle LIKE :q ESCAPE '\\' OR display_name LIKE :q ESCAPE '\\') ORDER BY k LIMIT :limit",
+        f"SELECT k, j FROM workspace_member_own_row {rest}",  # noqa: S608 -- constants
+        f"SELECT k, j FROM workspace_member_inherited_row {rest}",  # noqa: S608 -- constants
         workspace=workspace.id,
         q=call.query(),
     )

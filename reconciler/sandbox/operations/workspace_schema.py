@@ -18,14 +18,14 @@ SCHEMA = SCHEMAS + "/{schema_name}"
 @operation("GET", SCHEMAS, "orgWorkspaceSchema_list")
 def org_workspace_schema_list(call: Call) -> Reply:
     """Attached ones, what attached folders bring along, and what could be attached: `state` tells them apart."""
-    org, workspace = call.workspace()
+    org, workspace = call.workspace(missing=404)
     return call.list_of(connections.schemas(call, org, workspace.id))
 
 
 @operation("POST", SCHEMAS, "orgWorkspaceSchema_attach", body=bodies.ATTACH_SCHEMA)
 def org_workspace_schema_attach(call: Call) -> Reply:
     """A connection by its handle or a folder by its id, as far as the workspace may use it."""
-    org, workspace = call.workspace("owner")
+    org, workspace = call.workspace("owner", missing=404)
     given = {key: value for key, value in call.body.items() if value}
     if len(given) != 1:
         raise bad_request("body", "names not one of aggregator_handle, connection_folder, connection_handle")
@@ -44,11 +44,10 @@ def org_workspace_schema_attach(call: Call) -> Reply:
 
 
 def _folder(call: Call, org: Org, asked: str) -> connections.Connection:
-    if not call.db.execute(
-        "SELECT 1 FROM connection WHERE org_id = ? AND id = ? AND folder = 1", (org.id, asked)
-    ).fetchone():
+    found = connections.folder_by_id(call, org, asked)
+    if found is None:
         raise bad_request("body.connection_folder", f"{asked} is not the id of a connection folder in {org.handle}")
-    return connections.folder(call, org, asked)
+    return found
 
 
 def _find(call: Call, org: Org, workspace_id: str, name: str) -> dict[str, Any]:
@@ -64,14 +63,14 @@ def _schema(call: Call, org: Org, workspace_id: str, name: str) -> str:
 
 @operation("GET", SCHEMA, "orgWorkspaceSchema_get")
 def org_workspace_schema_get(call: Call) -> Reply:
-    org, workspace = call.workspace()
+    org, workspace = call.workspace(missing=404)
     return 200, _schema(call, org, workspace.id, call.params["schema_name"])
 
 
 @operation("DELETE", SCHEMA, "orgWorkspaceSchema_detach")
 def org_workspace_schema_detach(call: Call) -> Reply:
     """What was attached itself; what a folder brought goes with the folder. The contract answers 201."""
-    org, workspace = call.workspace("owner")
+    org, workspace = call.workspace("owner", missing=404)
     schema = _find(call, org, workspace.id, call.params["schema_name"])
     name = schema["name"]
     if schema["state"] == "granted":

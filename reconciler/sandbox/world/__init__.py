@@ -1,6 +1,7 @@
-"""Takes a world: the users, organizations and tokens of a sandbox, as a YAML file or a dict (docs/sandbox.md shows one).
-Gives a filled store (`seed`), or a world of a given size (`generate`). Raises WorldError for a world that cannot be.
-Open `checking.py` first: it names every key.
+"""Worlds: the users, organizations and tokens of a sandbox (docs/sandbox.md shows one with every key).
+
+In: a YAML file or a dict, or a size. Out: a filled store (`seed`), or WorldError for a world that cannot be.
+Open `checking.py` first: it names every key. `rows.py` turns a world into rows.
 """
 
 from __future__ import annotations

@@ -22,16 +22,18 @@ _USER = {"display_name", "email", "url", "org_limit", "status"}
 _TENANT = {"handle", "display_name", "members"}
 _ORG = {
     "display_name", "url", "tenant", "workspace_limit", "token_min_issued_at", "members", "workspaces", "audit_log",
-    "connection_limit", "connection_folders", "connections",
+    "connection_limit", "connection_folders", "connections", "service_accounts",
 }  # fmt: skip
 _WORKSPACE = {
     "instance_type", "desired_state", "state", "search_path_prefix", "db_volume_size_bytes", "members", "connections",
-    "attached",
+    "attached", "asleep", "connection_folders",
 }  # fmt: skip
 _FOLDER = {"folder", "permitted", "title"}
 _CONNECTION = {"plugin", "config", "folder", "permitted", "test"}
-_OWN_CONNECTION = {"plugin", "config"}
-_TOKEN = {"user", "token", "issued_at", "status"}
+_OWN_FOLDER = {"folder", "title"}
+_OWN_CONNECTION = {"plugin", "config", "folder"}
+_SERVICE_ACCOUNT = {"title", "description", "role"}
+_TOKEN = {"user", "token", "issued_at", "expires_at", "status", "title", "description"}
 _AUDIT = {
     "action_type", "actor_handle", "actor_ip", "target_handle", "target_id", "created_at", "data", "workspace",
 }  # fmt: skip
@@ -55,14 +57,16 @@ class _Check:
             checked_handle(handle, f"users.{handle}", HANDLE)
             mapping(given, f"users.{handle}", _USER)
         services = world.get("service_accounts") or []
-        for handle in rows_of(services, "service_accounts"):
+        for handle in services if isinstance(services, dict) else rows_of(services, "service_accounts"):
             checked_handle(handle, f"service_accounts: {handle}", HANDLE)
-        tenants = {PRIMARY_TENANT}
+            if isinstance(services, dict):
+                mapping(services[handle], f"service_accounts.{handle}", _SERVICE_ACCOUNT - {"role"})
+        tenants = [PRIMARY_TENANT]
         tenant = world.get("tenant", PRIMARY_TENANT)
         if isinstance(tenant, dict):
             mapping(tenant, "tenant", _TENANT)
             checked_handle(tenant.get("handle"), "tenant.handle", HANDLE)
-            tenants.add(tenant["handle"])
+            tenants.append(tenant["handle"])
             for handle, given in mapping(tenant.get("members"), "tenant.members").items():
                 checked_member(handle, given, f"tenant.members.{handle}", TENANT_ROLES)
         elif tenant != PRIMARY_TENANT:
@@ -87,10 +91,12 @@ class _Check:
             mapping(given, place, _TOKEN)
             if given.get("user") not in known:
                 raise WorldError(f"{place}: {given.get('user')!r} is not among the users and members")
-            if not isinstance(given.get("token"), str) or not re.fullmatch(r"[\x21-\x7e]+", given["token"]):
-                raise WorldError(f"{place}: token is {given.get('token')!r}, not a text without spaces")
-            if "issued_at" in given:
-                moment(given["issued_at"], f"{place}.issued_at")
+            secret = given.get("token", "tpt_made")
+            if not isinstance(secret, str) or not re.fullmatch(r"[\x21-\x7e]+", secret):
+                raise WorldError(f"{place}: token is {secret!r}, not a text without spaces")
+            for key in ("issued_at", "expires_at"):
+                if key in given:
+                    moment(given[key], f"{place}.{key}")
 
     def _makers(self, orgs: dict[str, Any], known: set[str]) -> None:
         """Who let a member in is one of the world's users."""
@@ -109,7 +115,7 @@ class _Check:
         if emails.setdefault(address.lower(), handle) != handle:
             raise WorldError(f"{handle}: {address} is the address of {emails[address.lower()]} too")
 
-    def _org(self, handle: Any, given: Any, tenants: set[str], emails: dict[str, str]) -> None:
+    def _org(self, handle: Any, given: Any, tenants: list[str], emails: dict[str, str]) -> None:
         place = f"orgs.{handle}"
         checked_handle(handle, place, HANDLE)
         org = mapping(given, place, _ORG)
@@ -118,11 +124,18 @@ class _Check:
         if "token_min_issued_at" in org:
             moment(org["token_min_issued_at"], f"{place}.token_min_issued_at")
         members = mapping(org.get("members"), f"{place}.members")
+        accounts = mapping(org.get("service_accounts"), f"{place}.service_accounts")
+        for account, given_account in accounts.items():
+            where = f"{place}.service_accounts.{account}"
+            checked_handle(account, where, HANDLE)
+            role = mapping(given_account, where, _SERVICE_ACCOUNT).get("role", "member")
+            if role not in ORG_ROLES or account in members:
+                raise WorldError(f"{where}: its role, {' or '.join(ORG_ROLES)}, stands here and not in members")
+            if org.get("tenant", tenants[-1]) != PRIMARY_TENANT:
+                raise WorldError(f"{where}: {handle} is in a custom tenant; write it in the world's service_accounts")
         for user, given_member in members.items():
             member = checked_member(user, given_member, f"{place}.members.{user}", ORG_ROLES)
             self._email(emails, user, member.get("email"))
-            if "since" in member:
-                moment(member["since"], f"{place}.members.{user}.since")
         for name, entry in mapping(org.get("workspaces"), f"{place}.workspaces").items():
             where = f"{place}.workspaces.{name}"
             checked_handle(name, where, WORKSPACE_HANDLE)
@@ -130,7 +143,7 @@ class _Check:
             for user, granted in mapping(workspace.get("members"), f"{where}.members").items():
                 # Any role: what nobody here knows is shown as it is.
                 checked_member(user, granted, f"{where}.members.{user}", None)
-                if user not in members:
+                if user not in members and user not in accounts:
                     raise WorldError(f"{where}.members.{user}: is not a member of {handle}")
         self._connections(org, place)
         for number, entry in enumerate(rows_of(org.get("audit_log"), f"{place}.audit_log"), 1):
@@ -147,37 +160,46 @@ class _Check:
         workspaces = org.get("workspaces") or {}
         folders = mapping(org.get("connection_folders"), f"{place}.connection_folders")
         shared = mapping(org.get("connections"), f"{place}.connections")
-        for section, entries, keys in (("connection_folders", folders, _FOLDER), ("connections", shared, _CONNECTION)):
+        _tree(folders, shared, place, (_FOLDER, _CONNECTION))
+        for section, entries in (("connection_folders", folders), ("connections", shared)):
             for name, entry in entries.items():
-                where = f"{place}.{section}.{name}"
-                checked_handle(name, where, CONNECTION_HANDLE)
-                given = mapping(entry, where, keys)
-                if "title" in given and not (isinstance(given["title"], str) and given["title"]):
-                    raise WorldError(f"{where}.title: {given['title']!r} is not a title")
-                if "folder" in given and given["folder"] not in folders:
-                    raise WorldError(f"{where}.folder: {given['folder']!r} is not among the connection_folders")
-                if given.get("permitted", "all") != "all":
-                    for workspace in rows_of(given["permitted"], f"{where}.permitted"):
-                        if workspace not in workspaces:
-                            raise WorldError(f"{where}.permitted: no workspace {workspace!r}")
-        for name in folders:
-            seen, at = {name}, (folders[name] or {}).get("folder")
-            while at is not None:
-                if at in seen:
-                    raise WorldError(f"{place}.connection_folders.{name}: is inside itself")
-                seen.add(at)
-                at = (folders[at] or {}).get("folder")
-        for name, entry in shared.items():
-            _plugin(entry, f"{place}.connections.{name}")
+                where = f"{place}.{section}.{name}.permitted"
+                permitted = (entry or {}).get("permitted", "all")
+                for workspace in [] if permitted == "all" else rows_of(permitted, where):
+                    if workspace not in workspaces:
+                        raise WorldError(f"{where}: no workspace {workspace!r}")
         for workspace, entry in workspaces.items():
             where = f"{place}.workspaces.{workspace}"
-            own = mapping((entry or {}).get("connections"), f"{where}.connections")
-            for name, given in own.items():
-                checked_handle(name, f"{where}.connections.{name}", CONNECTION_HANDLE)
-                _plugin(mapping(given, f"{where}.connections.{name}", _OWN_CONNECTION), f"{where}.connections.{name}")
-            for name in rows_of((entry or {}).get("attached"), f"{where}.attached"):
+            given = entry or {}
+            own_folders = mapping(given.get("connection_folders"), f"{where}.connection_folders")
+            own = mapping(given.get("connections"), f"{where}.connections")
+            _tree(own_folders, own, where, (_OWN_FOLDER, _OWN_CONNECTION))
+            for name in rows_of(given.get("attached"), f"{where}.attached"):
                 if (name in folders) + (name in shared) != 1:
                     raise WorldError(f"{where}.attached: {name!r} is not one of the connections or connection_folders")
+
+
+def _tree(folders: dict[Any, Any], connections: dict[Any, Any], place: str, keys: tuple[set[str], set[str]]) -> None:
+    """The folders and connections of an org or a workspace: names, keys, and which folder each lies in."""
+    for section, entries, known in (("connection_folders", folders, keys[0]), ("connections", connections, keys[1])):
+        for name, entry in entries.items():
+            where = f"{place}.{section}.{name}"
+            given = mapping(entry, where, known)
+            if section == "connections":
+                checked_handle(name, where, CONNECTION_HANDLE)
+                _plugin(given, where)
+            title = given.get("title", name)
+            if not isinstance(title, str) or not title:
+                raise WorldError(f"{where}: the title {title!r} is not a text; quote it")
+            if "folder" in given and given["folder"] not in folders:
+                raise WorldError(f"{where}.folder: {given['folder']!r} is not among the connection_folders")
+    for name, entry in folders.items():
+        seen, at = {name}, (entry or {}).get("folder")
+        while at is not None:
+            if at in seen:
+                raise WorldError(f"{place}.connection_folders.{name}: is inside itself")
+            seen.add(at)
+            at = (folders[at] or {}).get("folder")
 
 
 def _plugin(given: dict[str, Any], place: str) -> None:

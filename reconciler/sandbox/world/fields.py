@@ -10,7 +10,7 @@ from reconciler.sandbox.bodies import HANDLE
 
 World = dict[str, Any]
 
-_MEMBER = {"role", "status", "email", "by", "since"}
+_MEMBER = {"role", "status", "email", "by", "since", "last_activity_at"}
 
 
 class WorldError(Exception):
@@ -51,6 +51,9 @@ def checked_member(handle: Any, given: Any, place: str, roles: tuple[str, ...] |
         raise WorldError(f"{place}: the role is {role!r}" + (f", not {' or '.join(roles)}" if roles else ""))
     if entry.get("status", "accepted") not in ("accepted", "invited"):
         raise WorldError(f"{place}: the status is {entry['status']!r}, not accepted or invited")
+    for key in ("since", "last_activity_at"):
+        if key in entry:
+            moment(entry[key], f"{place}.{key}")
     return entry
 
 
@@ -79,6 +82,7 @@ def users_in_order(world: World) -> list[str]:
         found.update(dict.fromkeys(tenant.get("members") or {}))
     for org in (world.get("orgs") or {}).values():
         found.update(dict.fromkeys((org or {}).get("members") or {}))
+        found.update(dict.fromkeys((org or {}).get("service_accounts") or {}))
         for entry in (org or {}).get("audit_log") or []:
             if "actor_handle" in entry:
                 found[entry["actor_handle"]] = None

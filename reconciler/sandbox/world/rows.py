@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.sandbox import clock, connections, objects
-from reconciler.sandbox.call import PUBLISH, Actor, Org, audit_row, identity_values
+from reconciler.sandbox import clock, connections, objects, tokens
+from reconciler.sandbox.call import Actor, Org, audit_row
 from reconciler.sandbox.store import PRIMARY_TENANT, PRIMARY_TENANT_ID, clear, head, opaque, timestamp
+from reconciler.sandbox.users import PUBLISH, identity_values
 from reconciler.sandbox.world.checking import check
 from reconciler.sandbox.world.fields import World, moment, users_in_order
 
@@ -25,8 +26,7 @@ def seed(store: Store, world: World) -> None:
         clear(db)
         for statement, rows in build.rows.items():
             db.executemany(statement, rows)
-        for org_id in build.trees:
-            connections.write_trunks(db, org_id)
+        connections.write_trunks(db)
         db.execute(_INSERT_META, ("ids", str(build.ids)))
         db.execute(_INSERT_META, ("seed", build.seed))
         if "now" in world:
@@ -38,13 +38,10 @@ def seed(store: Store, world: World) -> None:
 _INSERT_META = "INSERT INTO meta VALUES (?, ?)"
 _INSERT_TENANT = "INSERT INTO tenant (id, handle, created_by, updated_by, head) VALUES (?, ?, ?, ?, ?)"
 _INSERT_USER = (
-    "INSERT INTO user (id, handle, tenant_id, display_name, service, org_limit, head) VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
-_INSERT_EMAIL = "INSERT INTO email (user_id, email, head) VALUES (?, ?, ?)"
-_INSERT_KEY = (
-    "INSERT INTO token (id, user_id, secret, issued_at, status, created_by, updated_by, head)"
+    "INSERT INTO user (id, handle, tenant_id, display_name, service, org_id, org_limit, head)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_INSERT_EMAIL = "INSERT INTO email (user_id, email, head) VALUES (?, ?, ?)"
 _INSERT_TENANT_MEMBER = (
     "INSERT INTO tenant_member (id, tenant_id, user_id, role, status, invite, version, created_at, updated_at,"
     " created_by, updated_by, head) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)"
@@ -90,10 +87,10 @@ class _Build:
         self.at = timestamp(self.now)
         self.ids = 0
         self.user_ids: dict[str, str] = {}
+        self.org_ids: dict[str, str] = {}
         self.users: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, str] = {}
         self.emails: dict[str, str] = {}
-        self.trees: list[str] = []
         named = users_in_order(world)
         self.actor: str | None = world.get("actor", named[0] if named else None)
         self.rows: dict[str, list[tuple[Any, ...]]] = {
@@ -103,7 +100,7 @@ class _Build:
                 _INSERT_TENANT,
                 _INSERT_USER,
                 _INSERT_EMAIL,
-                _INSERT_KEY,
+                tokens.INSERT,
                 _INSERT_TENANT_MEMBER,
                 _INSERT_ORG,
                 _INSERT_MEMBER,
@@ -137,8 +134,9 @@ class _Build:
             self.tenant_ids[self.home] = self.new_id("t")
         self._find_emails()
         named = users_in_order(self.world)
+        accounts = self._service_accounts()
         for handle in named:
-            self._user(handle)
+            self._user(handle, accounts.get(handle))
         founder = self.user_ids[self.actor] if self.actor else "u_00000000000000000000"
         if self.actor is None:
             return
@@ -162,23 +160,39 @@ class _Build:
                 if isinstance(given, dict) and "email" in given:
                     self.emails[handle] = given["email"]
 
-    def _user(self, handle: str) -> None:
+    def _service_accounts(self) -> dict[str, dict[str, Any]]:
+        """Each service account's entry: a tenant's, and an org's with the key `org`."""
+        given = self.world.get("service_accounts") or {}
+        found = {handle: dict(given[handle] or {}) if isinstance(given, dict) else {} for handle in given}
+        for org, entry in (self.world.get("orgs") or {}).items():
+            for handle, account in ((entry or {}).get("service_accounts") or {}).items():
+                found[handle] = {**(account or {}), "org": org}
+                # The account names its org's id before the org is written.
+                self.org_ids.setdefault(org, self.new_id("o"))
+        return found
+
+    def _user(self, handle: str, account: dict[str, Any] | None) -> None:
         given = (self.world.get("users") or {}).get(handle) or {}
-        service = handle in (self.world.get("service_accounts") or [])
-        tenant_id = self.tenant_ids[self.home]
+        tenant_id = self.tenant_ids[PRIMARY_TENANT if account and "org" in account else self.home]
+        org_id = self.org_ids[account["org"]] if account and "org" in account else ""
         id_ = self.user_ids[handle] = self.new_id("u")
         doc = self.users[handle] = objects.user(
             id_,
             handle,
             tenant_id=tenant_id,
             at=self.at,
+            type_=objects.USER if account is None else objects.SERVICE_ACCOUNT,
             display_name=given.get("display_name", ""),
             url=given.get("url", ""),
             status=given.get("status", "accepted"),
+            org_id=org_id,
+            title=(account or {}).get("title", ""),
+            description=(account or {}).get("description", ""),
         )
         name = doc.get("display_name", "")
+        service = int(account is not None)
         self.add(PUBLISH, *identity_values(doc, "user"))
-        self.add(_INSERT_USER, id_, handle, tenant_id, name, int(service), given.get("org_limit"), head(doc))
+        self.add(_INSERT_USER, id_, handle, tenant_id, name, service, org_id, given.get("org_limit"), head(doc))
         if handle in self.emails:
             status = "verified" if doc["status"] == "accepted" else "pending"
             email = objects.email(
@@ -188,18 +202,31 @@ class _Build:
 
     def _tokens(self, named: list[str]) -> None:
         for given in self.world.get("tokens") or []:
-            at = timestamp(moment(given["issued_at"], "issued_at")) if "issued_at" in given else self.at
-            self._token(given["user"], given["token"], at, given.get("status", "active"))
+            self._token(given["user"], given)
         for handle in named:
             if handle not in self.tokens:
-                self._token(handle, f"tpt_{self.secret()}", self.at, "active")
+                self._token(handle, {})
 
-    def _token(self, handle: str, secret: str, at: str, status: str) -> None:
+    def _token(self, handle: str, given: dict[str, Any]) -> None:
         user_id = self.user_ids[handle]
-        doc = objects.token(self.new_id("k"), user_id, secret, by=user_id, at=at)
-        doc["status"] = status
+        secret, status = given.get("token") or tokens.new_secret(), given.get("status", "active")
+        at, expires_at = self._time(given, "issued_at", self.at), self._time(given, "expires_at", "")
+        doc = objects.token(
+            self.new_id("k"),
+            user_id,
+            secret,
+            by=user_id,
+            at=at,
+            expires_at=expires_at,
+            title=given.get("title", ""),
+            description=given.get("description", ""),
+            status=status,
+        )
         self.tokens.setdefault(handle, secret)
-        self.add(_INSERT_KEY, doc["id"], user_id, secret, at, status, user_id, user_id, head(doc))
+        self.add(tokens.INSERT, doc["id"], user_id, secret, at, expires_at, status, user_id, user_id, head(doc))
+
+    def _time(self, given: dict[str, Any], key: str, otherwise: str) -> str:
+        return timestamp(moment(given[key], key)) if key in given else otherwise
 
     def _tenant_member(self, handle: str, given: Any, founder: str) -> None:
         entry = {"role": given} if isinstance(given, str) else given
@@ -212,6 +239,7 @@ class _Build:
             role=entry["role"],
             by=founder,
             at=self.at,
+            last_activity_at=self._time(entry, "last_activity_at", ""),
         )
         self.add(
             _INSERT_TENANT_MEMBER,
@@ -233,11 +261,13 @@ class _Build:
             user: {"role": entry} if isinstance(entry, str) else entry
             for user, entry in (given.get("members") or {}).items()
         }
+        for account, entry in (given.get("service_accounts") or {}).items():
+            members[account] = {"role": (entry or {}).get("role", "member")}
         owners = [u for u, e in members.items() if e["role"] == "owner" and e.get("status", "accepted") == "accepted"]
         by = self.user_ids[owners[0]] if owners else founder
         tenant_id = self.tenant_ids[given.get("tenant", self.home)]
         doc = objects.org(
-            self.new_id("o"),
+            self.org_ids.get(handle) or self.new_id("o"),
             handle,
             tenant_id=tenant_id,
             by=by,
@@ -247,7 +277,7 @@ class _Build:
         )
         token_min = ""
         if "token_min_issued_at" in given:
-            token_min = timestamp(moment(given["token_min_issued_at"], "token_min_issued_at"))
+            token_min = self._time(given, "token_min_issued_at", "")
             doc["token_min_issued_at"] = token_min
         limit = given.get("workspace_limit", objects.WORKSPACE_LIMIT)
         self.add(PUBLISH, *identity_values(doc, "org"))
@@ -256,8 +286,15 @@ class _Build:
         for user, entry in members.items():
             status = entry.get("status", "accepted")
             maker = self.user_ids[entry["by"]] if "by" in entry else by
-            since = timestamp(moment(entry["since"], "since")) if "since" in entry else self.at
-            row = objects.member(self.new_id("m"), org.id, self.user_ids[user], role=entry["role"], by=maker, at=since)
+            row = objects.member(
+                self.new_id("m"),
+                org.id,
+                self.user_ids[user],
+                role=entry["role"],
+                by=maker,
+                at=self._time(entry, "since", self.at),
+                last_activity_at=self._time(entry, "last_activity_at", ""),
+            )
             invite = self.secret() if status == "invited" else None
             self.add(
                 _INSERT_MEMBER, row["id"], org.id, row["user_id"], row["role"], status, invite, maker, maker, head(row)
@@ -286,14 +323,19 @@ class _Build:
                 self.add(_INSERT_PERMISSION, doc["id"], org.id, id_, workspace_id, by, by, head(doc))
         for workspace, entry in (given.get("workspaces") or {}).items():
             at = workspace_ids[workspace]
+            own_folders = (entry or {}).get("connection_folders") or {}
+            inside = {title: self.new_id("c") for title in own_folders}
+            for title, own in own_folders.items():
+                above = inside.get((own or {}).get("folder"))
+                name = (own or {}).get("title", title)
+                self._connection(inside[title], name, own or {}, org, by, parent=above, workspace_id=at)
             for handle, own in ((entry or {}).get("connections") or {}).items():
-                self._connection(self.new_id("c"), handle, own, org, by, workspace_id=at)
+                above = inside.get(own.get("folder"))
+                self._connection(self.new_id("c"), handle, own, org, by, parent=above, workspace_id=at)
             for name in (entry or {}).get("attached") or []:
                 id_ = ids["folder" if name in folders else "connection", name]
                 doc = objects.association(self.new_id("s"), org.id, at, id_, by=by, at=self.at)
                 self.add(_INSERT_SCHEMA, doc["id"], at, id_, by, by, head(doc))
-        if ids:
-            self.trees.append(org.id)
 
     def _connection(self, id_: str, name: str, given: dict[str, Any], org: Org, by: str, *,
                     parent: str | None = None, workspace_id: str | None = None) -> None:  # fmt: skip
@@ -303,7 +345,7 @@ class _Build:
             name,
             tenant_id=org.tenant_id,
             org_id=org.id,
-            parent_id=parent or workspace_id or org.id,
+            parent_id=parent or "",
             by=by,
             at=self.at,
             plugin=given.get("plugin"),
@@ -317,7 +359,7 @@ class _Build:
         )
 
     def _workspace(self, handle: str, given: dict[str, Any], org: Org, by: str) -> str:
-        desired = given.get("desired_state", "enabled")
+        desired, asleep = given.get("desired_state", "enabled"), bool(given.get("asleep"))
         doc = objects.workspace(
             self.new_id("w"),
             handle,
@@ -328,20 +370,28 @@ class _Build:
             desired_state=desired,
             volume_bytes=given.get("db_volume_size_bytes"),
             search_path_prefix=given.get("search_path_prefix"),
+            asleep=asleep,
         )
-        self.add(_INSERT_WORKSPACE, doc["id"], org.id, handle, given.get("state", desired), by, by, head(doc))
+        state = given.get("state", "disabled" if asleep else desired)
+        self.add(_INSERT_WORKSPACE, doc["id"], org.id, handle, state, by, by, head(doc))
         for user, entry in (given.get("members") or {}).items():
-            role = entry if isinstance(entry, str) else entry["role"]
-            user_id = self.user_ids[user]
-            row = objects.workspace_member(self.new_id("p"), org.id, doc["id"], user_id, role=role, by=by, at=self.at)
+            said = {"role": entry} if isinstance(entry, str) else entry
+            role, user_id = said["role"], self.user_ids[user]
+            row = objects.workspace_member(
+                self.new_id("p"),
+                org.id,
+                doc["id"],
+                user_id,
+                role=role,
+                by=by,
+                at=self.at,
+                last_activity_at=self._time(said, "last_activity_at", ""),
+            )
             self.add(_INSERT_GRANT, row["id"], doc["id"], org.id, user_id, role, by, by, head(row))
         return str(doc["id"])
 
     def _audit_log(self, entries: list[dict[str, Any]], org: Org, workspace_ids: dict[str, str]) -> None:
-        dated = [
-            (timestamp(moment(entry["created_at"], "created_at")) if "created_at" in entry else self.at, entry)
-            for entry in entries
-        ]
+        dated = [(self._time(entry, "created_at", self.at), entry) for entry in entries]
         for at, entry in sorted(dated, key=lambda pair: pair[0]):
             actor_handle = str(entry.get("actor_handle", self.actor))
             actor = self.users[actor_handle]

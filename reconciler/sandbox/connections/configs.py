@@ -1,0 +1,37 @@
+"""A connection's configuration: what of it is shown, and what is secret and kept as a digest only."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from reconciler.sandbox.store import secret_digest
+
+_SECRET = re.compile(r"secret|token|passw(?:or)?d|private_key|access_key", re.IGNORECASE)
+
+
+def split(config: dict[str, Any], connection_id: str) -> tuple[dict[str, Any], str]:
+    """A configuration without its secrets, and their digests as JSON text, by their dotted paths.
+
+    Whatever has a name that looks secret is one, at any depth, with all that is in it.
+    """
+    digests: dict[str, str] = {}
+    return _visible(config, "", connection_id, digests), msgspec.json.encode(digests).decode()
+
+
+def _visible(value: Any, place: str, salt: str, digests: dict[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_visible(item, f"{place}{index}.", salt, digests) for index, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    kept = {}
+    for name, item in value.items():
+        # YAML's keys need not be texts.
+        key = str(name)
+        if _SECRET.search(key):
+            digests[place + key] = secret_digest(salt, item)
+        else:
+            kept[key] = _visible(item, f"{place}{key}.", salt, digests)
+    return kept

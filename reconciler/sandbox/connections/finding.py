@@ -1,0 +1,71 @@
+"""Connections and folders as they are stored, and finding them: an org's, or a workspace's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.sandbox.problems import not_found
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.call import Call, Org
+
+_COLUMNS = "id, org_id, workspace_id, folder, name, parent, secrets, tested, head"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection or a folder as it is stored."""
+
+    id: str
+    org_id: str
+    workspace_id: str | None  # of the workspace that it belongs to; None for the org's own
+    folder: int  # 1 for a folder
+    name: str  # a connection's handle, a folder's title
+    parent: str | None  # the folder that it lies in; None at the top
+    secrets: str  # digests of the secrets in its configuration, as JSON text
+    tested: str  # what a test of it answers, as JSON text; empty for `ok`
+    head: str
+
+
+def connection(call: Call, org: Org, workspace_id: str | None = None) -> Connection:
+    """The connection of the path, by handle or id: the org's own, or the workspace's own. Raises Problem (404)."""
+    asked = call.params["connection_handle"]
+    found = by_name(call, org, asked, workspace_id)
+    if found is None:
+        raise not_found(f"no connection {asked} in {org.handle}")
+    return found
+
+
+def by_name(call: Call, org: Org, asked: str, workspace_id: str | None = None) -> Connection | None:
+    """The connection with a handle or an id, if there is one."""
+    row = call.db.execute(
+        f"SELECT {_COLUMNS} FROM connection WHERE org_id = ?1 AND folder = 0"  # noqa: S608 -- a constant
+        " AND (name = ?2 OR id = ?2) AND ifnull(workspace_id, '') = ?3",
+        (org.id, asked, workspace_id or ""),
+    ).fetchone()
+    return None if row is None else Connection(*row)
+
+
+def folder(call: Call, org: Org, workspace_id: str | None = None) -> Connection:
+    """The folder of the path: the org's own, or the workspace's own. Raises Problem (404)."""
+    asked = call.params["folder_id"]
+    found = folder_by_id(call, org, asked, workspace_id)
+    if found is None:
+        raise not_found(f"no connection folder {asked} in {org.handle}")
+    return found
+
+
+def folder_by_id(call: Call, org: Org, asked: str, workspace_id: str | None = None) -> Connection | None:
+    """The folder with an id, if there is one."""
+    row = call.db.execute(
+        f"SELECT {_COLUMNS} FROM connection WHERE org_id = ?1 AND folder = 1"  # noqa: S608 -- a constant
+        " AND id = ?2 AND ifnull(workspace_id, '') = ?3",
+        (org.id, asked, workspace_id or ""),
+    ).fetchone()
+    return None if row is None else Connection(*row)
+
+
+def row(call: Call, connection_id: str) -> str:
+    """A connection or a folder as it is answered."""
+    return str(call.db.execute("SELECT j FROM connection_row WHERE id = ?", (connection_id,)).fetchone()[0])
