@@ -37,7 +37,7 @@ COMMANDS = {
     "offboard": "Print a patch that removes a person everywhere.",
     "lock": "Make the lock file anew from what is live.",
     "schema": "Print the JSON Schema of manifests or plans.",
-    "sandbox": "An imitation of Turbot Pipes on this machine.",
+    "sandbox": "A local Turbot Pipes for rehearsals and tests.",
 }
 
 

@@ -1,4 +1,4 @@
-"""`reconciler sandbox`: an imitation of Turbot Pipes on this machine, to rehearse on."""
+"""`reconciler sandbox`: a local Turbot Pipes for rehearsals and tests."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ db_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     default=DEFAULT_PATH,
     show_default=True,
-    help="Where the sandbox is kept.",
+    help="The sandbox's file.",
 )
 
 
 @click.group(
-    short_help="An imitation of Turbot Pipes on this machine.",
+    short_help="A local Turbot Pipes for rehearsals and tests.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 def command() -> None:
-    """An imitation of Turbot Pipes on this machine, to rehearse changes on before they touch a live organization."""
+    """A local Turbot Pipes: rehearse changes here before they touch a live organization."""
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-@command.command(short_help="Fill the sandbox from a world file, or with a made world.")
+@command.command(short_help="Fill the sandbox from a world file, or with a generated world.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @db_option
-@click.option("--orgs", type=click.IntRange(0), help="Make a world with so many organizations.")
-@click.option("--members", type=click.IntRange(1), help="So many members in each of them.")
-@click.option("--workspaces", type=click.IntRange(0), help="So many workspaces in each of them.")
-@click.option("--grants", type=click.IntRange(0), help="So many grants in each workspace.")
-@click.option("--seed", type=int, help="Another number makes another world of the same size.")
+@click.option("--orgs", type=click.IntRange(0), help="Generate a world with this many organizations.")
+@click.option("--members", type=click.IntRange(1), help="Members in each organization.")
+@click.option("--workspaces", type=click.IntRange(0), help="Workspaces in each organization.")
+@click.option("--grants", type=click.IntRange(0), help="Grants in each workspace.")
+@click.option("--seed", type=int, help="Another number gives another world of the same size.")
 def seed(file: Path | None, db: Path, **size: int | None) -> None:
-    """Replace what is in the sandbox by the world of FILE (YAML), or by a made world of the given size."""
+    """Replace everything in the sandbox with the world in FILE (YAML), or with a generated world of the given size."""
     _need_extra()
     from reconciler.sandbox import world as worlds
 
     given = {key: value for key, value in size.items() if value is not None}
     if file is not None and given:
         raise click.UsageError(
-            f"a world comes from a file or is made: {file} and --{next(iter(given))} exclude each other"
+            f"a world comes from a file or is generated: give {file} or --{next(iter(given))}, not both"
         )
     try:
         world = worlds.load(file) if file is not None else worlds.generate(**{"orgs": 1, "members": 5, **given})
@@ -82,27 +82,50 @@ def reset(db: Path) -> None:
 @click.argument("key", required=False, type=click.Path(path_type=Path), metavar="")
 @db_option
 @click.option("--bind", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
-@click.option("--tls", metavar="CERT KEY|self-signed", help="Two PEM files, or a certificate that is made here.")
-@click.option("--faults", type=click.Path(path_type=Path), help="What shall go wrong: a YAML list of rules.")
 @click.option(
-    "--fault", "more", multiple=True, metavar="RULE", help="One more: '{kind: status, status: 503, times: 2}'."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
 )
-@click.option("--no-if-match", is_flag=True, help="Ignore If-Match headers, as an API does that never knew them.")
+@click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A host name that clients may use, besides localhost and IP addresses. Can be given several times.",
+)
+@click.option(
+    "--tls",
+    metavar="CERT KEY|self-signed",
+    help="Serve HTTPS, with two PEM files or with a certificate made for this machine.",
+)
+@click.option("--faults", type=click.Path(path_type=Path), help="A YAML list of faults: requests that fail, and how.")
+@click.option(
+    "--fault",
+    "more",
+    multiple=True,
+    metavar="RULE",
+    help="One more fault, as in '{kind: status, status: 503, times: 2}'.",
+)
+@click.option("--no-if-match", is_flag=True, help="Ignore If-Match headers, like a server that does not know them.")
 def serve(
     db: Path,
     bind: str,
     port: int,
+    names: tuple[str, ...],
     tls: str | None,
     key: Path | None,
     faults: Path | None,
     more: tuple[str, ...],
     no_if_match: bool,
 ) -> None:
-    """Serve the sandbox until interrupted, with a page for people at /."""
+    """Serve the sandbox until interrupted. Open / in a browser to look at it."""
     _need_extra()
     from reconciler.sandbox.app import create_app
     from reconciler.sandbox.faults import FaultError, Faults, parse
+    from reconciler.sandbox.hosts import KnownHosts
     from reconciler.sandbox.serve import make_server, url
     from reconciler.sandbox.store import NotSeededError
 
@@ -118,7 +141,7 @@ def serve(
             raise click.ClickException(str(error)) from error
         certificate = _certificate(tls, key, db.parent, bind)
         try:
-            server = make_server(app, bind, port, certificate)
+            server = make_server(KnownHosts(app, (bind, *names)), bind, port, certificate)
         except OSError as error:
             raise click.ClickException(f"cannot listen on {bind}:{port}: {error}") from error
         try:
@@ -150,7 +173,7 @@ def _certificate(tls: str | None, key: Path | None, folder: Path, bind: str) -> 
             raise click.UsageError(f"unexpected argument {key} after --tls self-signed")
         return self_signed(folder, bind)
     if key is None:
-        raise click.UsageError("--tls wants two files, CERT and KEY, or the word self-signed")
+        raise click.UsageError("--tls takes two files, CERT and KEY, or the word self-signed")
     for path in (Path(tls), key):
         if not path.is_file():
             raise click.UsageError(f"--tls: {path} is not a file")
@@ -191,7 +214,7 @@ def _open(db: Path, *, new: bool = False) -> Store:
 
 
 def _need_extra() -> None:
-    """The sandbox is an extra: say so in a line where it was not installed."""
+    """Raise ClickException where the extra that the sandbox needs is not installed."""
     for name in _NEEDED:
         try:
             importlib.import_module(name)
