@@ -7,23 +7,31 @@ at 500 px).
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 NAMES = ("chromium-headless-shell", "chromium", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 PATIENCE = 120.0  # seconds until a browser that does not answer is ended
 
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium-headless-shell")
+_there = pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium-headless-shell")
+_unshifted = pytest.mark.unshifted("Chromium does not answer when its clock is moved")
+
+
+def needs_browser(test: Callable[..., None]) -> Callable[..., None]:
+    """For a test that opens a page."""
+    return _there(_unshifted(test))
 
 
 class Tab:
@@ -89,14 +97,22 @@ def tab(folder: Path) -> Iterator[Tab]:
         ["sh", "-c", script, "sh", BROWSER, *options, "--remote-debugging-pipe"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env={**os.environ, "HOME": str(folder)},  # it leaves nothing in the user's
+        start_new_session=True,
     ) as process:
-        watch = threading.Timer(PATIENCE, process.kill)
+        watch = threading.Timer(PATIENCE, _end, [process])
         watch.start()
         try:
             yield Tab(process)
         finally:
             watch.cancel()
-            process.kill()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the browser with the processes that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def assert_fits(source: str, width: int, folder: Path) -> None:

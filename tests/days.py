@@ -1,8 +1,8 @@
 """Which tests could feel the day on which they run: the plugin that notes them, and the one that runs only those.
 
 The suite's clock stands still in every Python process (`tests/stopped`), and `tests/test_clock.py` finds code that reads
-another one. What is left to feel the day is what such a process meets: another program, or a server's certificate. So a
-test is noted when it starts a process or connects to one.
+another one. What is left to feel the day is what such a process meets: a program that is not Python, or a certificate. So a
+test is noted when it starts such a program or encrypts a connection.
 
 `NOTE` names the file that a run writes them into; `ONLY` names one whose tests are to be run. A test's line is its id as
 JSON: ids hold any character.
@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NOTE = "RECONCILER_NOTE_DAYS"
 ONLY = "RECONCILER_ONLY_DAYS"
-EVENTS = {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.fork", "os.system", "os.exec", "socket.connect"}
+PROGRAMS = {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec"}
 
 # with these the clock of a process is moved; who builds an environment from nothing takes them along
 MOVES = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT")
@@ -30,14 +31,22 @@ MOVES = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT
 _felt = False
 
 
-def _listen(event: str, _args: object) -> None:
+def _listen(event: str, args: tuple[object, ...]) -> None:
     global _felt  # noqa: PLW0603 -- an audit hook is for the whole process, and for ever
-    if event in EVENTS:
+    if event in PROGRAMS and args[0] != sys.executable:
         _felt = True
 
 
 if NOTE in os.environ:
     sys.addaudithook(_listen)
+    _encrypt = ssl.SSLContext.wrap_socket
+
+    def _encrypting(*args: Any, **options: Any) -> ssl.SSLSocket:
+        global _felt  # noqa: PLW0603
+        _felt = True
+        return _encrypt(*args, **options)
+
+    ssl.SSLContext.wrap_socket = _encrypting
 
 
 @contextmanager

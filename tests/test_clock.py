@@ -206,8 +206,8 @@ def test_the_leap_day_of_the_shifts_is_the_next_one(now, leap_day):
 
 def test_a_test_that_meets_another_program_is_noted_and_chosen(tmp_path, monkeypatch):
     code = (
-        "import days, subprocess\nwith days.noted('a'): pass\n"
-        "with days.noted('b [\\n]'): subprocess.run(['true'])\nwith days.noted('c'): pass\n"
+        "import days, subprocess, sys\nwith days.noted('a'): pass\n"
+        "with days.noted('b [\\n]'): subprocess.run(['true'])\nwith days.noted('c'): subprocess.run([sys.executable, '--version'])\n"
     )
     environ = {**os.environ, days.NOTE: str(tmp_path / "noted"), "PYTHONPATH": str(ROOT / "tests")}
     subprocess.run([sys.executable, "-c", code], env=environ, check=True)
