@@ -1,7 +1,7 @@
-"""The command line: one module a command; every way to end becomes an exit status here.
+"""The command line.
 
-In: arguments and the environment. Out: reports, files, and one exit status (`run`).
-Open `common.py` first: what the commands share. A command module has options and calls, nothing else.
+In: arguments and the environment. Out: output, and an exit status, which only this file decides for errors.
+Each command has a module of the same name; open `plan.py` first.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 DONE, ERROR, CHANGES, REFUSED, UNREACHABLE, PARTLY = range(6)
 INTERRUPTED = 130
 
-# each command with its short help, so that `--help` need not import them; a test holds the two together
+# The short help of each command, so that `--help` need not import them. A test compares the two.
 COMMANDS = {
     "validate": "Check the manifests, offline.",
     "plan": "Show what would change. Changes nothing.",
-    "show": "Show a saved plan again, in any format.",
-    "apply": "Make live what the manifests say.",
-    "drift": "Show what changed outside, and who did it.",
+    "show": "Show a saved plan in any format.",
+    "apply": "Change Pipes to match the manifests.",
+    "drift": "Show what changed outside, and who changed it.",
     "review": "Show what a pull request changes, offline.",
-    "access": "Show who reaches what, and why.",
+    "access": "Show who has access to what, and why.",
     "import": "Write manifests from live organizations.",
     "fmt": "Format manifests.",
     "offboard": "Print a patch that removes a person everywhere.",
-    "lock": "Make the lock file anew from what is live.",
+    "lock": "Rebuild the lock file from Pipes.",
     "schema": "Print the JSON Schema of manifests or plans.",
     "sandbox": "A local Turbot Pipes for rehearsals and tests.",
 }
 
 
 def module_of(name: str) -> str:
-    """The module of a command; Python's own words, such as `import`, can name none, and get a `_`."""
+    """The module of a command. Python keywords, such as `import`, cannot name a module and get a `_`."""
     return f"reconciler.cli.{name}{'_' if keyword.iskeyword(name) else ''}"
 
 
 class Commands(click.Group):
-    """A group whose commands are imported when they are asked for: start-up is part of the interface."""
+    """A group that imports a command only when it is used, so that start-up stays quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -67,7 +67,7 @@ class Commands(click.Group):
 
             near = get_close_matches(name, COMMANDS, n=1)
             raise click.UsageError(
-                f"no command is called `{name}`" + (f"; did you mean `{near[0]}`?" if near else "."), ctx
+                f"there is no command `{name}`" + (f"; did you mean `{near[0]}`?" if near else "."), ctx
             )
         return super().resolve_command(ctx, args)
 
@@ -79,22 +79,22 @@ class Commands(click.Group):
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 done, or in sync; 1 an error; 2 changes or drift; 3 refused by a safeguard; "
+    epilog="Exit status: 0 done, or in sync; 1 error; 2 changes or drift; 3 refused by a safeguard; "
     "4 Pipes unreachable or not authorised; 5 applied in part.",
 )
 @click.version_option(package_name="reconciler", message="%(prog)s %(version)s")
 def program() -> None:
     """GitOps for Turbot Pipes organizations.
 
-    YAML manifests say which orgs there are, who is in them and who may do what in each workspace; reconciler plans,
-    applies and watches the difference to what is live, with safeguards so that nobody is ever locked out.
+    YAML manifests describe your orgs, their members, and who has which role in each workspace. reconciler compares them
+    with Pipes, plans and applies the changes, and reports drift. Safeguards refuse changes that could lock people out.
     """
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit status."""
-    # a plan makes a million objects that stay, and circles that are gone at once: whoever looks for those among all that
-    # is there spends a third of the time on it with the usual thresholds, a tenth with a higher first one alone
+    """Run the command line and exit with its status."""
+    # A large plan keeps a million objects. With the default thresholds, garbage collection takes a third of the time;
+    # with only the first one raised, a tenth.
     gc.set_threshold(10_000, 1_000, 1_000)
     status = run(args)
     try:
@@ -105,7 +105,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def run(args: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status, and prints what went wrong on standard error."""
+    """Run the command line, print errors to standard error, and return the exit status."""
     try:
         status = program.main(args=args, prog_name="reconciler", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -149,5 +149,5 @@ def _say(error: ReconcilerError) -> int:
 
 
 def _hush(descriptor: int) -> None:
-    """Nobody reads any more: the interpreter's own flush at exit must not fail over it."""
+    """Point a closed stream to nowhere, so that the interpreter's flush at exit does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -1,4 +1,4 @@
-"""`reconciler access`: who reaches what, and why."""
+"""`reconciler access`: shows who has access to what, and why."""
 
 from __future__ import annotations
 
@@ -24,26 +24,30 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.access.FORMATS, without importing it
 
 
-@click.command(short_help="Show who reaches what, and why.")
+@click.command(short_help="Show who has access to what, and why.")
 @common.paths_argument
-@click.option("--person", "people", multiple=True, metavar="NAME", help="Only this person; may be repeated.")
+@click.option("--person", "people", multiple=True, metavar="NAME", help="Only this person. May be repeated.")
 @click.option(
-    "--workspace", "workspaces", multiple=True, metavar="ORG/WORKSPACE", help="Only this workspace; may be repeated."
+    "--workspace", "workspaces", multiple=True, metavar="ORG/WORKSPACE", help="Only this workspace. May be repeated."
 )
 @click.option(
     "--connection",
     "connections",
     multiple=True,
     metavar="ORG/CONNECTION",
-    help="Only through the workspaces that have this connection; may be repeated.",
+    help="Only people who can use this connection, through a workspace. May be repeated.",
 )
 @common.org_option
-@click.option("--live", is_flag=True, help="As Pipes has it now, not as the manifests say.")
+@click.option("--live", is_flag=True, help="Read Pipes instead of the manifests.")
 @common.day_option
 @common.pipes_options
-@click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print it.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Print to FILE instead.")
-@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR set.")
+@click.option(
+    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="The output format."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report to FILE."
+)
+@click.option("--no-color", is_flag=True, help="Use no colours, like NO_COLOR.")
 def command(
     paths: tuple[Path, ...],
     people: tuple[str, ...],
@@ -57,10 +61,11 @@ def command(
     out: Path | None,
     no_color: bool,
 ) -> int:
-    """Show who reaches which org, workspace and connection, with which role and why: direct, by a team, or as an owner.
+    """Show who has access to which org, workspace and connection, with which role, and why: directly, through a team, or
+    as an owner.
 
-    Reads the manifests at PATH, offline and without a token; with --live it reads Pipes: the orgs that the manifests
-    name, or those given with --org, and the grants of all their workspaces.
+    Reads the manifests at PATH, offline and without a token. With --live, it reads the orgs in the manifests, or those
+    given with --org, from Pipes.
     """
     from reconciler.access.maps import narrowed
 
@@ -99,7 +104,7 @@ def _known(
     orgs: Iterable[str],
     connections: Iterable[str],
 ) -> None:
-    """Raise UsageError, with near names, for a person, workspace, org or connection that there is not."""
+    """Raise UsageError, with similar names, for a person, workspace, org or connection that does not exist."""
     names = {name for reach in access.reaches for name in (reach.person, reach.key)}
     spaces = {place for place in access.objects if "/" in place}
     for option, asked, there in (
@@ -110,7 +115,7 @@ def _known(
     ):
         for name in asked:
             if name not in there:
-                raise UsageError(f"{option} {name}: there is none{_near(name, there)}")
+                raise UsageError(f"{option} {name}: not found{_near(name, there)}")
 
 
 def _near(name: str, there: Iterable[str]) -> str:
@@ -120,7 +125,7 @@ def _near(name: str, there: Iterable[str]) -> str:
     if near:
         return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?"
     listed = sorted(there)
-    return f"; there are {', '.join(listed[:5])}{' and others' if len(listed) > 5 else ''}" if listed else ""
+    return f"; known names: {', '.join(listed[:5])}{' and others' if len(listed) > 5 else ''}" if listed else ""
 
 
 # --- live -------------------------------------------------------------------------------------------------------------
@@ -136,22 +141,23 @@ def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: common.P
         found = _snapshot(client, wanted, lock)
     if found.unreadable:
         first = found.unreadable[0]
-        raise PipesError(f"org {first.org} could not be read whole: {first.why}")
+        raise PipesError(f"org {first.org} could not be read completely: {first.why}")
     missing = [name for name in wanted if name not in found.orgs]
     if missing and orgs:
         raise UsageError(
-            f"--org {missing[0]}: Pipes shows no such org to {found.actor.handle}{_near(missing[0], [*found.orgs, *found.others])}"
+            f"--org {missing[0]}: {found.actor.handle} cannot see such an org in Pipes"
+            + _near(missing[0], [*found.orgs, *found.others])
         )
     access = of_live(found, day, desired, lock)
     from dataclasses import replace
 
     return replace(
-        access, notes=(*access.notes, *(f"Pipes shows no org {name} to {found.actor.handle}" for name in missing))
+        access, notes=(*access.notes, *(f"{found.actor.handle} cannot see the org {name} in Pipes" for name in missing))
     )
 
 
 def _manifests(paths: Sequence[Path], orgs: Sequence[str], day: date) -> tuple[Desired | None, Lock]:
-    """The manifests for names and orgs; with --org they need not be there."""
+    """The manifests and the lock file, for names and orgs. With --org they need not exist."""
     if orgs and not paths and not (Path("orgs.yaml").exists() or Path("orgs").exists()):
         return None, {}
     found = common.load(paths, day)
@@ -159,7 +165,7 @@ def _manifests(paths: Sequence[Path], orgs: Sequence[str], day: date) -> tuple[D
 
 
 def _snapshot(client: Client, orgs: Sequence[str], lock: Lock) -> Snapshot:
-    """Pipes with the grants of every workspace: first which workspaces there are, then everything below them."""
+    """Pipes with the grants of every workspace: reads first which workspaces exist, then everything below them."""
     from reconciler.cli.progress import Progress
     from reconciler.pipes.reading import snapshot
 

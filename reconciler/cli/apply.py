@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reconciler.pipes.client import Client
 
 
-@click.command(short_help="Make live what the manifests say.")
+@click.command(short_help="Change Pipes to match the manifests.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PLAN] [PATH]...")
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option(
@@ -85,7 +85,7 @@ def command(
     from reconciler.apply import Options, run_plan
     from reconciler.apply.journal import FOLDER
     from reconciler.apply.secrets import judge, prepare
-    from reconciler.cli.drift import told_who_renamed
+    from reconciler.cli.drift import with_who_renamed
     from reconciler.cli.progress import Progress
     from reconciler.plan import make_plan
 
@@ -110,7 +110,7 @@ def command(
         judge(found.desired, lock, following, None if saved is None else [c.address for c in saved.changes])
         live = _read(found, lock, reader)
         if saved is None:
-            plan = told_who_renamed(make_plan(found.desired, live, lock, allowances), reader, found.desired, live, lock)
+            plan = with_who_renamed(make_plan(found.desired, live, lock, allowances), reader, found.desired, live, lock)
         else:
             plan = replace(_unless_stale(saved, found, live, lock, reader, settings.pipes), host=settings.pipes)
         if not sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""What several commands share: their options, reading manifests and Pipes, and writing results."""
+"""Options and functions that several commands share: reading manifests, connecting to Pipes, writing results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "markdown", "html", "github", "junit")  # reconciler.report.FORMATS, without importing it
 
 
-ENDINGS = 12  # days on which entries end that are looked ahead to
+ENDINGS = 12  # how many of the days on which entries end are looked ahead to
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ def paths_argument(command: Command) -> Command:
 
 
 def org_option(command: Command) -> Command:
-    return click.option("--org", "orgs", multiple=True, metavar="HANDLE", help="Only this org; may be repeated.")(
+    return click.option("--org", "orgs", multiple=True, metavar="HANDLE", help="Only this org. May be repeated.")(
         command
     )
 
@@ -63,7 +63,7 @@ def shard_option(command: Command) -> Command:
         "--shard",
         callback=_shard,
         metavar="K/N",
-        help="Only the Kth of N shares of the orgs, for runs that go on side by side.",
+        help="Only the Kth of N parts of the orgs, for runs in parallel.",
     )(command)
 
 
@@ -73,7 +73,7 @@ def allow_option(command: Command) -> Command:
         "allow",
         multiple=True,
         metavar="CODE[=ADDRESS]",
-        help="Lift one safeguard for this run, as in mass-removal=org.acme; may be repeated.",
+        help="Allow once what one safeguard refuses, as in mass-removal=org.acme. May be repeated.",
     )(command)
 
 
@@ -84,7 +84,7 @@ def day_option(command: Command) -> Command:
         type=click.DateTime(["%Y-%m-%d"]),
         metavar="DATE",
         default=None,
-        help="The day that decides what has expired; today by default (UTC).",
+        help="The day that decides what has expired. Default: today (UTC).",
     )(command)
 
 
@@ -94,7 +94,7 @@ def _days(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
 
     found = re.fullmatch(r"([0-9]{1,4})([dw]?)", value)
     if found is None:
-        raise click.BadParameter(f"{value!r} is no number of days, such as 14d or 2w")
+        raise click.BadParameter(f"{value!r} is not a number of days; write it like 14d or 2w")
     return int(found[1]) * (7 if found[2] == "w" else 1)
 
 
@@ -105,7 +105,7 @@ def expiring_option(command: Command) -> Command:
         default="14d",
         show_default=True,
         metavar="DAYS",
-        help="Warn of entries that end within this time; 0d for no warning.",
+        help="Show entries that end within this time; 0d shows none.",
     )(command)
 
 
@@ -132,30 +132,30 @@ class PipesOptions:
 
         trace = (lambda line: click.echo(line, err=True)) if self.verbose else None
         notice = (lambda line: click.echo(line, err=True)) if sys.stderr.isatty() else None
-        # the embedded Pipes answers in this process, where there is nothing to wait for: threads only get in each
-        # other's way, and with ten of them a plan takes half as long again
+        # the embedded Pipes answers in this process, so there is nothing to wait for: ten threads only make a plan
+        # take 50% longer
         parallelism = 1 if read_only and settings.sandbox_path is not None else self.parallelism
         observers = Observers(trace=trace, notice=notice)
         return Client(settings, read_only=read_only, parallelism=parallelism, observers=observers, secrets=secrets)
 
 
 def secrets(settings: Settings) -> Secrets:
-    """What follows references to secrets, from this process's environment; the token is none of them."""
+    """Resolves references to secrets from this process's environment. The token itself is never one of them."""
     from reconciler.apply.secrets import Secrets
 
     return Secrets(os.environ, own=(settings.token,))
 
 
 def pipes_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of whatever talks to Pipes, handed over as one `pipes: PipesOptions`."""
+    """The options of a command that connects to Pipes, passed on as one `pipes: PipesOptions`."""
     import functools
 
-    @click.option("--host", metavar="HOST", help="Pipes' host or URL, or sandbox[:PATH]. [env: PIPES_HOST]")
+    @click.option("--host", metavar="HOST", help="The host or URL of Pipes, or sandbox[:PATH]. [env: PIPES_HOST]")
     @click.option(
         "--token-file",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="Read the token from FILE. [env: PIPES_TOKEN holds the token itself]",
+        help="Read the token from FILE. [env: PIPES_TOKEN is the token itself]",
     )
     @click.option(
         "--parallelism",
@@ -163,9 +163,9 @@ def pipes_options(command: Callable[..., Any]) -> Callable[..., Any]:
         default=10,
         show_default=True,
         metavar="N",
-        help="How many requests run side by side.",
+        help="How many requests to send in parallel.",
     )
-    @click.option("-v", "--verbose", is_flag=True, help="A line for each request on standard error, and all details.")
+    @click.option("-v", "--verbose", is_flag=True, help="Show each request on standard error, and all details.")
     @functools.wraps(command)
     def wrapped(host: str | None, token_file: Path | None, parallelism: int, verbose: bool, **rest: Any) -> Any:
         return command(pipes=PipesOptions(host, token_file, parallelism, verbose), **rest)
@@ -182,7 +182,7 @@ class Output:
     color: bool
 
     def write(self, subject: Subject, *, verbose: bool = False) -> None:
-        """Render and write; for `github` also the job's summary and outputs."""
+        """Render and write `subject`; for `github`, also the job summary and step outputs."""
         from reconciler.report import render
 
         on_terminal = self.out is None and self.color and sys.stdout.isatty()
@@ -206,16 +206,16 @@ class Output:
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of whatever prints a result, handed over as one `output: Output`."""
+    """The options of a command that prints a result, passed on as one `output: Output`."""
     import functools
 
     @click.option(
-        "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print it."
+        "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="The output format."
     )
     @click.option(
-        "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Print to FILE instead."
+        "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report to FILE."
     )
-    @click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR set.")
+    @click.option("--no-color", is_flag=True, help="Use no colours, like NO_COLOR.")
     @functools.wraps(command)
     def wrapped(fmt: str, out: Path | None, no_color: bool, **rest: Any) -> Any:
         return command(output=Output(fmt, out, not no_color and not os.environ.get("NO_COLOR")), **rest)
@@ -224,7 +224,7 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Replace `path` by `text` as a whole, or leave it as it is. What is no regular file is written to, not replaced."""
+    """Replace the file at `path` with `text`, atomically. If `path` is not a regular file, write to it instead."""
     import tempfile
 
     target = path.resolve()
@@ -246,10 +246,12 @@ def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
 
 
 def from_here(name: str) -> str:
-    """A manifest's path as `git apply` takes it in the current folder. Raises UsageError for one outside of it."""
+    """The path of a manifest for `git apply` in the current folder. Raises UsageError for a path outside of it."""
     path = Path(os.path.relpath(name)).as_posix()
     if path.startswith("../"):
-        raise UsageError(f"{name} is outside of the current folder, where no patch can reach it: run this above it")
+        raise UsageError(
+            f"{name} is outside the current folder, so no patch can change it. Run this in a folder above it"
+        )
     return path
 
 
@@ -258,7 +260,7 @@ def from_here(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """The manifests of one run, narrowed to the orgs asked for, and the lock file beside them."""
+    """The manifests of one run, limited to the requested orgs, and their lock file."""
 
     desired: Desired
     lock: Lock
@@ -275,9 +277,10 @@ def load(
     *,
     shard: tuple[int, int] | None = None,
 ) -> Manifests:
-    """Read manifests and lock file. Raises ManifestError, UsageError for an org that they do not have.
+    """Read the manifests and the lock file.
 
-    Problems are written in the asked-for format where that is not text; the error is raised all the same.
+    Raises ManifestError for invalid manifests, and UsageError for an org that they do not have. With an `output` whose
+    format is not text, the problems of the manifests are also written to it.
     """
     from reconciler import manifest
     from reconciler.lockfile import file as lockfile
@@ -294,7 +297,7 @@ def load(
         raise
     if shard is not None:
         if orgs:
-            raise UsageError("--shard shares out all orgs of the manifests, so it does not go with --org")
+            raise UsageError("--shard divides all orgs in the manifests, so it cannot be combined with --org")
         from reconciler.plan.shard import of_desired
 
         names, found = of_desired(desired, lock, *shard)
@@ -305,7 +308,7 @@ def load(
 
 
 def later(days: Sequence[date], load: Callable[[date], Desired]) -> dict[date, Later]:
-    """The manifests on days to come, as `load` reads them, or why they cannot be used then; the first few days only."""
+    """The manifests on later days, as `load` reads them, or why they are not valid then. Only for the first ENDINGS days."""
     found: dict[date, Later] = {}
     for day in days[:ENDINGS]:
         try:
@@ -316,7 +319,7 @@ def later(days: Sequence[date], load: Callable[[date], Desired]) -> dict[date, L
 
 
 def narrow(desired: Desired, orgs: Collection[str]) -> Desired:
-    """Desired with these orgs only. Raises UsageError for one that the manifests do not have."""
+    """Desired with only these orgs. Raises UsageError for an org that the manifests do not have."""
     unknown = [org for org in orgs if org not in desired.orgs]
     if unknown:
         raise UsageError(
@@ -333,8 +336,10 @@ def everything(
     connections: Mapping[str, Iterable[str]] | None = None,
     folders: Mapping[str, Iterable[str]] | None = None,
 ) -> Desired:
-    """For reading only: orgs whose workspaces, connections and folders of them, and where `spaces`, `connections` and (by
-    id) `folders` name those, whose members, grants, own connections, permissions and attachments are asked for.
+    """A Desired that makes a reader fetch whole orgs; for reading only.
+
+    It asks for the workspaces, connections and folders of `orgs`. For those named in `spaces`, `connections` and (by id)
+    `folders`, it also asks for members, grants, own connections, permissions and attachments.
     """
     from reconciler.model.desired import Desired, Node, Rules
     from reconciler.model.diagnostic import Source
@@ -365,7 +370,7 @@ def allowances(texts: Sequence[str]) -> list[Allowance]:
 
 
 def plan_status(plan: Plan, *, detailed: bool) -> int:
-    """The exit status that a plan asks for by itself."""
+    """The exit status for a plan that was only shown."""
     from reconciler.cli import CHANGES, DONE, ERROR, REFUSED
 
     if plan.refusals:

@@ -1,4 +1,4 @@
-"""`reconciler drift`: what changed outside, who did it, and what would make it official."""
+"""`reconciler drift`: shows what changed outside and who changed it, and prints the patch that adopts it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Plan
     from reconciler.pipes.client import Client
 
-# entries of one org's audit log that are looked at, the newest: twenty pages
+# how many of the newest entries of an org's audit log are searched: twenty pages
 FAR = 2_000
 
 
-@click.command(short_help="Show what changed outside, and who did it.")
+@click.command(short_help="Show what changed outside, and who changed it.")
 @common.paths_argument
 @click.option(
     "--applied",
     metavar="REV",
-    help="The git revision (or folder) whose manifests were applied last: what they do not say is not applied yet, "
-    "and no drift.",
+    help="The git revision (or folder) that was applied last. Newer manifest changes count as not applied yet, "
+    "not as drift.",
 )
-@click.option("--fix-up", is_flag=True, help="Print a patch to the manifests that makes the drift official instead.")
-@click.option("--unmanaged", is_flag=True, help="List people, workspaces and orgs that no manifest covers as well.")
+@click.option("--fix-up", is_flag=True, help="Print a patch that changes the manifests to match the drift.")
+@click.option("--unmanaged", is_flag=True, help="Also list people, workspaces and orgs that no manifest covers.")
 @common.expiring_option
 @common.org_option
 @common.shard_option
@@ -57,17 +57,17 @@ def command(
     pipes: common.PipesOptions,
     output: common.Output,
 ) -> int:
-    """Compare what is live with the manifests at PATH: what changed outside, who did it, from where and when.
+    """Compare Pipes with the manifests at PATH, and show what changed outside: who changed it, when and from where.
 
-    Exits 2 when there is drift, 0 when there is none, 3 when something could not be compared, and 4 when Pipes could
-    not be asked. Changes nothing.
+    Exits 0 if there is no drift, 2 if there is, 3 if something could not be compared, and 4 if Pipes could not be read.
+    Changes nothing.
     """
     from reconciler.drift.compare import find
     from reconciler.drift.reading_scope import both, whole
     from reconciler.drift.unmanaged import unmanaged as not_covered
 
     if fix_up and output.format != "text":
-        raise UsageError("--fix-up prints a patch; it does not go with --format")
+        raise UsageError("--fix-up prints a patch, so it cannot be combined with --format")
     found = common.load(paths, day.date() if day else clock.today(), orgs, output, shard=shard)
     before = None
     if applied is not None:
@@ -81,7 +81,7 @@ def command(
             for search in finding.searches:
                 _search(client, search)
     drift = replace(
-        finding.told(),
+        finding.with_doers(),
         expiring=_expiring(paths, found, expiring),
         unmanaged=not_covered(finding.desired, live) if unmanaged else None,
     )
@@ -103,7 +103,7 @@ def _expiring(paths: Sequence[Path], found: common.Manifests, days: int) -> tupl
 
 
 def status(drift: Drift) -> int:
-    """Nothing that could not be looked at is taken for drift, nor for none."""
+    """The exit status. An org that could not be compared counts neither as drift nor as in sync."""
     if drift.forbidden:
         return UNREACHABLE
     if drift.refusals:
@@ -120,13 +120,13 @@ def read(client: Client, desired: Desired, found: common.Manifests) -> Snapshot:
 
 
 def at_revision(revision: str, paths: Sequence[Path], day: date) -> Desired:
-    """What the manifests of a git revision, or of a folder, ask for on `day`. Raises UsageError, also for wrong ones."""
+    """The desired state of a git revision or a folder on `day`. Raises UsageError, also for invalid manifests."""
     from reconciler.history.revision import texts
 
     try:
         return loaded(texts(revision, paths), day, revision)
     except ManifestError as error:
-        # not as diagnostics: their lines would be looked for in today's files
+        # not as diagnostics, whose lines would be read from the current files
         raise UsageError(first_problem(revision, error)) from None
 
 
@@ -138,23 +138,23 @@ def loaded(texts: Mapping[str, bytes], day: date, revision: str) -> Desired:
 
 
 def first_problem(revision: str, error: ManifestError) -> str:
-    """That the manifests of another revision cannot be used, and the first reason."""
+    """A message that the manifests of `revision` are not valid, with the first error."""
     first = error.diagnostics[0]
     where = f"{first.source}: " if first.source is not None else ""
     more = f", and {len(error.diagnostics) - 1} more" if len(error.diagnostics) > 1 else ""
-    return f"the manifests at {revision} cannot be used: {where}{first.summary}{more}"
+    return f"the manifests at {revision} are not valid: {where}{first.summary}{more}"
 
 
 def only(base: Desired, desired: Desired) -> Desired:
-    """`base` with the orgs that `desired` has, under their present or their former handles: nothing else is compared."""
+    """`base` with only the orgs of `desired`, by their current or former handles."""
     names = set(desired.orgs) | {node.renamed_from for node in desired.orgs.values()}
     return replace(base, orgs={name: node for name, node in base.orgs.items() if name in names})
 
 
-def told_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapshot, lock: Lock) -> Plan:
-    """The plan, where it refuses what was renamed outside with who did it and when, as far as the audit log tells.
+def with_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapshot, lock: Lock) -> Plan:
+    """The plan, in which a refusal of an object renamed outside says who renamed it, as far as the audit log knows.
 
-    No log is read where nothing was renamed.
+    Reads no log if nothing was renamed.
     """
     if not any(refusal.code == "rename" for refusal in plan.refusals):
         return plan
@@ -163,7 +163,7 @@ def told_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapsho
     finding = find(desired, live, lock).renames()
     for search in finding.searches:
         _search(client, search)
-    said = {d.address: _doer(d) for d in finding.told().differences if d.what == "renamed" and d.reason is None}
+    said = {d.address: _doer(d) for d in finding.with_doers().differences if d.what == "renamed" and d.reason is None}
     return replace(
         plan,
         refusals=tuple(
@@ -176,14 +176,17 @@ def told_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapsho
 def _doer(difference: Difference) -> str:
     by = difference.by
     if by is None:
-        return f"who did it is not known: {difference.why_unknown}"
+        return f"changed by: {difference.why_unknown}"
     at = f" at {by.at:%Y-%m-%dT%H:%M:%SZ}" if by.at else ""
     origin = f" from {by.ip}" if by.ip else ""
-    return f"{'' if by.certain else 'perhaps '}{by.actor} did it{at}{origin}"
+    return f"{'' if by.certain else 'probably '}changed by {by.actor}{origin}{at}"
 
 
 def _search(client: Client, search: Search) -> None:
-    """Read an org's audit log, newest first, until every difference has its doer; what stops us is said, not raised."""
+    """Read an org's audit log, newest first, until it is known who made each difference.
+
+    A log that cannot be read is not an error: `search.ended` says why.
+    """
     from reconciler.pipes import audit
     from reconciler.pipes.errors import StatusError
 
@@ -191,20 +194,20 @@ def _search(client: Client, search: Search) -> None:
     try:
         for entry in islice(audit.entries(client, search.handle), FAR):
             seen += 1
-            search.look(entry)
+            search.read(entry)
             if search.done:
                 return
     except StatusError as error:
         search.ended = (
-            "the audit log is for owners of the organization, and this token's user is none (403)"
+            "unknown (only owners of the organization can read its audit log; HTTP 403)"
             if error.status == 403
-            else f"the audit log could not be read: {error}"
+            else f"unknown (the audit log could not be read: {error})"
         )
     except PipesError as error:
-        search.ended = f"the audit log could not be read: {error}"
+        search.ended = f"unknown (the audit log could not be read: {error})"
     else:
         if seen == FAR:
-            search.ended = f"not among the newest {FAR:,} entries of the audit log"
+            search.ended = f"not in the newest {FAR:,} entries of the audit log"
 
 
 # --- the patch --------------------------------------------------------------------------------------------------------
@@ -213,7 +216,7 @@ def _search(client: Client, search: Search) -> None:
 def _fix_up(
     paths: Sequence[Path], found: common.Manifests, live: Snapshot, drift: Drift, output: common.Output
 ) -> None:
-    """Print the patch, and say on standard error what is not in it."""
+    """Print the patch, and on standard error what it leaves out."""
     from reconciler.drift.compare import find
     from reconciler.editing.fix_up import fix_up, key
     from reconciler.editing.unified_diff import unified
@@ -246,4 +249,4 @@ def _fix_up(
     for refusal in drift.refusals:
         click.echo(f"Note: not compared: {escape(f'{refusal.address}: {refusal.fact}')}", err=True)
     for address in drift.forbidden:
-        click.echo(f"Note: not compared: {escape(address)}: this token may not read it", err=True)
+        click.echo(f"Note: not compared: {escape(address)}: this token cannot read it", err=True)

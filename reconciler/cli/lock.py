@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json")  # reconciler.report.lock.FORMATS, without importing it
 
 
-@click.command(short_help="Make the lock file anew from what is live.")
+@click.command(short_help="Rebuild the lock file from Pipes.")
 @common.paths_argument
 @click.option("--check", is_flag=True, help="Write nothing, and exit 2 when the file is not what would be written.")
 @common.pipes_options
@@ -199,7 +199,7 @@ def _finish(
     written = not same and not check
     if written:
         _write(path, there, found.lock)
-    what = "as it should be" if same else "would be written" if check else "written"
+    what = report.UP_TO_DATE if same else "would change" if check else "written"
     text = (
         as_json(report.document(str(path), found, there.lost, notes, in_sync=same, written=written))
         if fmt == "json"

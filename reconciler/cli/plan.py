@@ -1,4 +1,4 @@
-"""`reconciler plan`: read live, show what would change."""
+"""`reconciler plan`: shows what an apply would change."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     "save",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Save the plan, for `apply FILE` to do exactly this.",
+    help="Save the plan, so that `apply FILE` does exactly this.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.option(
     "--since",
     metavar="BASE",
-    help="Tell apart what the manifests changed since the git revision (or folder) BASE and what had drifted before.",
+    help="Separate what the manifests changed since the git revision (or folder) BASE from earlier drift.",
 )
 @common.org_option
 @common.shard_option
@@ -54,11 +54,11 @@ def command(
     pipes: common.PipesOptions,
     output: common.Output,
 ) -> int:
-    """Read the live organizations and show what the manifests at PATH would change. Changes nothing.
+    """Read the organizations from Pipes and show what the manifests at PATH would change. Changes nothing.
 
-    Exits 3 when a safeguard refuses, and with --detailed-exitcode 2 when there are changes.
+    Exits 3 if a safeguard refuses the plan, and 2 if there are changes and you pass --detailed-exitcode.
     """
-    from reconciler.cli.drift import told_who_renamed
+    from reconciler.cli.drift import with_who_renamed
     from reconciler.cli.progress import Progress
     from reconciler.plan import make_plan
 
@@ -83,7 +83,7 @@ def command(
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
         live = snapshot(client, to_read, found.lock, progress=progress.reading)
         planned = make_plan(found.desired, live, found.lock, allowances, part)
-        result = replace(told_who_renamed(planned, client, found.desired, live, found.lock), host=settings.pipes)
+        result = replace(with_who_renamed(planned, client, found.desired, live, found.lock), host=settings.pipes)
     if save is not None:
         from reconciler.plan.document import dumps
 
@@ -91,19 +91,19 @@ def command(
     if since is None:
         output.write(result, verbose=pipes.verbose)
     else:
-        output.write(_told_apart(result, since, base, problem, live, found), verbose=pipes.verbose)
+        output.write(_separated(result, since, base, problem, live, found), verbose=pipes.verbose)
     if save is not None and output.format == "text":
         what = (
-            "it is refused, so it can be shown and not applied"
+            "It is refused, so you can show it but not apply it."
             if result.refusals or result.errors
-            else f"`{' '.join(('reconciler apply', str(save), *map(str, paths)))}` does this and nothing else"
+            else f"To apply exactly this plan: {' '.join(('reconciler apply', str(save), *map(str, paths)))}"
         )
-        click.echo(f"Saved as {save}; {what}.", err=True)
+        click.echo(f"Saved the plan as {save}. {what}", err=True)
     return common.plan_status(result, detailed=detailed_exitcode)
 
 
 def _base(since: str | None, paths: Sequence[Path], found: common.Manifests) -> tuple[Desired | None, str]:
-    """What BASE's manifests ask for, or why they cannot be planned: that is not the fault of what changed since."""
+    """The desired state at BASE, or None and why its manifests cannot be used, which does not fail the plan."""
     if since is None:
         return None, ""
     from reconciler.cli import drift
@@ -118,7 +118,7 @@ def _base(since: str | None, paths: Sequence[Path], found: common.Manifests) -> 
         return None, drift.first_problem(since, error)
 
 
-def _told_apart(
+def _separated(
     plan: Plan, since: str, base: Desired | None, problem: str, live: Snapshot, found: common.Manifests
 ) -> Since:
     from reconciler.drift.plan_since import since as compared_since
@@ -126,5 +126,5 @@ def _told_apart(
     from reconciler.plan import make_plan
 
     if base is None:
-        return Since(plan, since, {}, notes=(f"{problem}; so nothing is told apart",))
+        return Since(plan, since, {}, notes=(f"{problem}, so earlier drift is not shown separately",))
     return compared_since(plan, since, make_plan(base, live, found.lock))

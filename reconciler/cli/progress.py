@@ -1,4 +1,4 @@
-"""How far reading and applying have come: a bar on a terminal, a plain line every few seconds elsewhere."""
+"""Progress on standard error: a bar on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from reconciler.model.result import Outcome
 
 EVERY = 5.0  # seconds between plain lines
-DELAY = 0.5  # seconds of silence first: what is quick needs no bar
+DELAY = 0.5  # seconds before anything is shown, so that quick work shows no bar
 
 
 class Progress:
-    """A context manager; `reading` and `ended` are the callbacks of reading and applying. Standard error only."""
+    """A context manager. `reading` and `ended` are callbacks for reading and for applying."""
 
     def __init__(self, what: str, total: int | None = None) -> None:
         self._what = what
@@ -38,11 +38,11 @@ class Progress:
             self._bar.stop()
 
     def reading(self, kind: str, done: int, total: int, address: str) -> None:
-        """`done` of `total` lists are read; `address` is what came last."""
+        """`done` of `total` lists have been read; `address` is the latest."""
         self._show(done, total, address or kind)
 
     def ended(self, outcome: Outcome) -> None:
-        """One step of the apply has ended."""
+        """One step of an apply has ended."""
         self._done += 1
         self._show(self._done, self._total, outcome.address)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Plan
 
 
-@click.command(short_help="Show a saved plan again, in any format.")
+@click.command(short_help="Show a saved plan in any format.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE...")
 @click.option("--merge", is_flag=True, help="Join the plans that `plan --shard K/N -o FILE` saved, one of each shard.")
 @click.option("--detailed-exitcode", is_flag=True, help="With --merge: exit 2 when there are changes.")

@@ -1,5 +1,5 @@
-"""What changed in Pipes outside the manifests, and who did it.
+"""Finds what changed in Pipes outside the manifests, and who changed it.
 
-In: Desired, a Snapshot, and the audit logs. Out: Drift, with a Difference for each thing that is not as written.
-Open `compare.py` first. Pure: the logs are handed in.
+In: Desired, a Snapshot, and the entries of the audit logs. Out: Drift, one Difference for each object or attribute.
+Pure: no I/O. Open `compare.py` first.
 """

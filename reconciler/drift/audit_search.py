@@ -1,4 +1,4 @@
-"""Finds who made the differences of an org, in its audit log. Pure: the entries are handed in."""
+"""Finds in the audit log of an org who made its differences. Pure: the entries are passed in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.model.drift import Doer
 if TYPE_CHECKING:
     from reconciler.model.drift import Difference, Logged
 
-# verbs of `action_type`, which is an open set: what is not among them may have been anything
+# Verbs in `action_type`. The set is open: another verb may mean anything.
 GONE = frozenset(
     ("delete", "deleted", "remove", "removed", "leave", "left", "decline", "declined", "reject", "rejected", "cancel",
      "cancelled", "canceled", "revoke", "revoked", "uninvite", "destroy", "destroyed")
@@ -27,16 +27,20 @@ PEOPLE = frozenset(("member", "members", "user", "users", "invite", "invitation"
 
 @dataclass(slots=True)
 class Clue:
-    """What an entry of the log must name to be about a difference: `names` of the object, `places` of its workspace."""
+    """One difference, what identifies it in the log, and who made it as far as the search has found."""
 
-    index: int
+    # What to look for
+    index: int  # of the difference among those of the Drift
     difference: Difference
-    names: frozenset[str]
-    places: frozenset[str]
-    surely: Doer | None = None
-    perhaps: Doer | None = None
+    names: frozenset[str]  # ids and handles of the object; an entry about it has one of them
+    places: frozenset[str]  # ids and handles of its workspace; empty if it is not in one
 
-    def look(self, entry: Logged, said: _Said) -> None:
+    # What was found
+    surely: Doer | None = None  # made this very difference
+    perhaps: Doer | None = None  # did something to the object
+
+    def read(self, entry: Logged, said: _Said) -> None:
+        """Take the entry into account."""
         fits = self._fits(said)
         if fits and (fits > 1 or self.perhaps is None):
             doer = Doer(entry.actor, entry.at, entry.ip, entry.action, entry.id, certain=fits > 1)
@@ -46,14 +50,14 @@ class Clue:
                 self.perhaps = doer
 
     def _fits(self, said: _Said) -> int:
-        """2 where the entry made this difference, 1 where it may have, 0 where it did not."""
+        """2 if the entry made this difference, 1 if it may have, 0 if not."""
         about = self._about(said)
         return self._made_it(said) if about else 0
 
     def _about(self, said: _Said) -> bool:
         kind = self.difference.kind
         if not KINDS[kind].names_people:
-            # other workspaces, and the org, may have one of the same handle
+            # other workspaces, and the org, may have an object with the same handle
             there = not self.places or self.difference.id in said.target or bool(self.places & said.values)
             return bool(self.names & said.target) and there and not said.verbs & PEOPLE
         named = said.target | said.values if said.verbs & PEOPLE else said.target
@@ -61,7 +65,7 @@ class Clue:
             return False
         if kind == member.KIND.name:
             return not said.in_workspace
-        # who is removed from the org loses the grants as well (API page, "Removing a member")
+        # removing a member also removes their grants (API page, "Removing a member")
         left = self.difference.what == "removed" and bool(said.verbs & GONE) and not said.in_workspace
         return left or bool(self.places & (said.target | said.values))
 
@@ -81,7 +85,7 @@ class Clue:
 
 @dataclass(slots=True)
 class _Said:
-    """An entry of the log, taken apart once for all clues."""
+    """The contents of one log entry, parsed once for all clues."""
 
     verbs: frozenset[str]
     in_workspace: bool
@@ -91,24 +95,24 @@ class _Said:
 
 
 class Search:
-    """Looks for who made the differences of one org. `handle` is the live org's, whose log is to be read.
+    """The search for who made the differences of one org, in the log of the live org `handle`.
 
-    `look` takes the entries, newest first, and `done` says when no older one is needed. `ended` is to say why what was
-    not found was not.
+    Pass the entries to `read`, newest first, until `done`. If a search ends early, set `ended` to the reason.
     """
 
     def __init__(self, address: str, handle: str, clues: list[Clue]) -> None:
         self.address = address
         self.handle = handle
         self.clues = clues
-        self.ended = "the log does not tell"
+        self.ended = "not in the audit log"
         self._open = list(clues)
 
     @property
     def done(self) -> bool:
         return not self._open
 
-    def look(self, entry: Logged) -> None:
+    def read(self, entry: Logged) -> None:
+        """Take one entry of the log into account."""
         words = frozenset(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", entry.action).lower()))
         said = _Said(
             words,
@@ -117,12 +121,12 @@ class Search:
         )
         _take_apart(entry.data, said, 0)
         for clue in self._open:
-            clue.look(entry, said)
+            clue.read(entry, said)
         self._open = [clue for clue in self._open if clue.surely is None]
 
 
 def _take_apart(data: Any, said: _Said, depth: int) -> None:
-    """Collect the names and texts in an entry's data, whatever its shape."""
+    """Collect the keys and strings in an entry's data, at any depth."""
     if depth > 8:
         return
     if isinstance(data, dict):

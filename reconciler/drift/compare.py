@@ -1,4 +1,4 @@
-"""What changed outside: a plan read backwards, and who did it, from the audit logs. Pure: the logs are handed in."""
+"""How Pipes differs from the manifests: a plan, read in reverse."""
 
 from __future__ import annotations
 
@@ -21,31 +21,29 @@ if TYPE_CHECKING:
     from reconciler.model.live import Lock, Resource, Snapshot
     from reconciler.model.plan import Change
 
-# safeguards that keep an object, or all of an org, from being compared; the others are about applying
+# The safeguards that prevent comparing an object or a whole org. The others are only about applying.
 NOT_COMPARED = frozenset(("empty-read", "who-is-this", "rename"))
 
-LEFT_LOG = "the log of an org goes with it"
-TIME_IS_UP = "its day has come; nobody had to do anything"
-OWN_HANDLE = "people change their handles themselves; the log of an org does not tell"
-
-
-# --- what differs -----------------------------------------------------------------------------------------------------
+LEFT_LOG = "unknown (the audit log of an org is deleted with it)"
+TIME_IS_UP = "nobody; the entry has ended"
+OWN_HANDLE = "unknown (people change their own handles, and no org's audit log records it)"
 
 
 @dataclass(slots=True)
 class Finding:
-    """A Drift, and one search for each org whose audit log may tell more. `told` is the Drift with what they found."""
+    """A Drift, and one search for each org whose audit log may say who changed something."""
 
     drift: Drift
     searches: tuple[Search, ...]
-    desired: Desired  # with what was renamed outside stated back
+    desired: Desired  # follows the objects that were renamed outside
 
     def renames(self) -> Finding:
-        """The same, looking for nobody but who renamed something."""
+        """The same finding, whose searches look only for renames."""
         found = [(s, [c for c in s.clues if c.difference.what == "renamed"]) for s in self.searches]
         return replace(self, searches=tuple(Search(s.address, s.handle, clues) for s, clues in found if clues))
 
-    def told(self) -> Drift:
+    def with_doers(self) -> Drift:
+        """The Drift, with the people that the searches have found."""
         found = list(self.drift.differences)
         by_address = {}
         for search in self.searches:
@@ -64,8 +62,8 @@ class Finding:
 def find(desired: Desired, live: Snapshot, lock: Lock, *, applied: tuple[str, Desired] | None = None) -> Finding:
     """How `live` differs from `desired`, for `desired.day`.
 
-    `applied` is a revision's name and what its manifests ask for on the same day: a difference that they do not have is
-    one that was not applied yet.
+    `applied` is the name of a revision and what its manifests ask for on the same day. A difference that these manifests
+    do not have counts as not applied yet.
     """
     view = _View(desired, live, lock)
     differences = view.differences
@@ -90,14 +88,14 @@ def find(desired: Desired, live: Snapshot, lock: Lock, *, applied: tuple[str, De
 
 
 class _View:
-    """A plan, read backwards. What was renamed outside is followed under its new handle, so that the rest is compared."""
+    """A plan, read in reverse. Objects that were renamed outside are followed, so that what is below them is compared."""
 
     def __init__(self, desired: Desired, live: Snapshot, lock: Lock) -> None:
         self.live = live
         self.asked = desired
-        self.renamed: dict[str, Resource] = {}  # by address: what is live under another handle
-        self.replaced: dict[str, Resource] = {}  # by address: what is live under the handle, and is another object
-        for _ in range(len(KINDS)):  # below a renamed org a workspace may be renamed as well
+        self.renamed: dict[str, Resource] = {}  # by address: the live object, which has another handle
+        self.replaced: dict[str, Resource] = {}  # by address: a different live object with the same handle
+        for _ in range(len(KINDS)):  # a workspace of a renamed org may also be renamed
             self.lock = identity.carried(lock, desired, live)
             self.desired = desired
             self.plan = make_plan(desired, live, lock)
@@ -128,7 +126,7 @@ class _View:
     # -- identity
 
     def _renamed_outside(self) -> Iterator[tuple[str, Resource]]:
-        """The live objects behind `rename` refusals that the lock file knows under another handle."""
+        """The live objects of `rename` refusals that the lock file knows by id."""
         for refusal in self.plan.refusals:
             entry = self.lock.get(refusal.address)
             if refusal.code != "rename" or entry is None or refusal.address in self.renamed:
@@ -142,7 +140,7 @@ class _View:
                 self.replaced[refusal.address] = siblings[handle]
 
     def _handle(self, address: str) -> str:
-        """What Pipes calls an object: for a person as `people:` or the lock file says."""
+        """The handle in Pipes. A person's comes from `people:` or from the lock file."""
         kind, name = addresses.split(address)[-1]
         if not KINDS[kind].names_people:
             return name
@@ -159,7 +157,7 @@ class _View:
         return above.of(parts[-1][0]) if above is not None else {}
 
     def org(self, name: str) -> Resource | None:
-        """The live org behind a name of the manifests: by what the plan matched, so by id before handle."""
+        """The live org for a name in the manifests, matched as the plan does: by id first, then by handle."""
         everything = {**self.live.others, **self.live.orgs}
         entry = self.lock.get(addresses.join(None, "org", name))
         node = self.desired.orgs.get(name)
@@ -192,7 +190,7 @@ class _View:
             if addresses.join(None, "org", addresses.org_of(change.address)) in self.forbidden:
                 continue
             if any(address != change.address and addresses.covers(address, change.address) for address in whole):
-                continue  # it went with what it belongs to
+                continue  # its parent is missing, which is reported instead
             if change.action == "create":
                 yield self._removed(change, gone)
             elif change.action == "delete":
@@ -301,7 +299,7 @@ class _View:
             if name not in after or before.get(name) == after[name]:
                 continue
             if attribute.own_request and not self.lock.get(change.address, LockEntry("")).more.get(name):
-                continue  # what nothing is known of has not changed: the plan's note says so
+                continue  # the lock file has no earlier value, so no change is known; the plan has a note
             source = change.source
             if node is not None:
                 source = (node.sources or {}).get(name, node.source)
@@ -321,14 +319,14 @@ class _View:
             )
 
     def _without_their_member(self) -> Iterator[Difference]:
-        """Grants that the plan calls an error, since their people are not in the org: they lost them by leaving it."""
+        """Grants that are errors in the plan because their people are not in the org."""
         if not self.plan.errors:
             return
-        told = {(error.source, error.summary.partition(" ")[0]) for error in self.plan.errors}
+        in_error = {(error.source, error.summary.partition(" ")[0]) for error in self.plan.errors}
         for name, above in self.desired.orgs.items():
             for space in above.children.get(workspace.KIND.name, {}).values():
                 for person, node in space.children.get(grant.KIND.name, {}).items():
-                    if (node.source, person) in told:
+                    if (node.source, person) in in_error:
                         address = f"org.{name}/workspace.{space.name}/grant.{person}"
                         entry = self.lock.get(f"org.{name}/member.{person}")
                         yield Difference(
@@ -347,12 +345,12 @@ class _View:
         return node_at(self.desired, address)
 
     def _section(self, change: Change) -> Source | None:
-        """The line of the section that does not list it."""
+        """The manifest line of the section that does not list the object."""
         above = self._node(change.address.rpartition("/")[0])
         return None if above is None else (above.sources or {}).get(change.kind, above.source)
 
     def _live_handle(self, change: Change) -> str:
-        """A person's handle as it is live; whatever carries a handle of its own is called by it."""
+        """The handle of a live object; for a person, the handle of the account."""
         if not KINDS[change.kind].names_people or change.id is None:
             return self._handle(change.address)
         name = addresses.org_of(change.address)
@@ -362,10 +360,10 @@ class _View:
             self._handles[name] = {row.id: row.handle for row in rows}
         return self._handles[name].get(change.id) or self._handle(change.address)
 
-    # -- comparing two views, and looking further
+    # -- comparing two views, and searching audit logs
 
     def key(self, difference: Difference) -> tuple[str, str | None]:
-        """What a difference is about, under the handles that are live."""
+        """The subject of a difference, by live handles, so that two views can be compared."""
         single = difference.what == "changed" and not KINDS[difference.kind].names_people
         return canonical(self._renames, difference.address), difference.attribute if single else None
 
@@ -373,7 +371,7 @@ class _View:
         return addresses.org_of(difference.address)
 
     def searches(self, differences: Sequence[Difference]) -> Iterator[Search]:
-        """One for each org whose log is there and may tell."""
+        """One search for each org that exists and has differences without a known cause."""
         by_org: dict[str, list[Clue]] = {}
         for index, difference in enumerate(differences):
             if difference.standing == OUTSIDE and not difference.why_unknown and difference.follows is None:
@@ -399,7 +397,7 @@ class _View:
 
 
 def _below(node: Node) -> int:
-    """How many objects the manifests want below one."""
+    """How many objects the manifests list below `node`."""
     wanted = [child for section in node.children.values() for child in section.values() if not child.absent]
     return len(wanted) + sum(map(_below, wanted))
 

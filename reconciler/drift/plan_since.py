@@ -1,4 +1,4 @@
-"""`plan --since`: which changes the manifests brought since a revision, and which had drifted before."""
+"""`plan --since`: which changes come from the manifests since a revision, and which had already drifted."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 def since(plan: Plan, base: str, before: Plan) -> Since:
-    """`plan` with each change told apart: what its manifests changed since `base`, and what `before`, the plan of the
-    base's manifests against the same live objects, would have changed as well.
+    """`plan`, with each change marked as new since `base` or as already drifted.
+
+    `before` is the plan of the base's manifests against the same live objects: what it changes too had already drifted.
     """
     moved, moved_before = renames(plan), renames(before)
     earlier = {canonical(moved_before, change.address): change for change in before.changes}
@@ -38,16 +39,16 @@ def _mark(here: Change, there: Change) -> str:
     if {here.action, there.action} & {"create", "delete"}:
         same = here.action == there.action and (here.action == "delete" or here.after == there.after)
         return BEFORE if same else BOTH
-    now, then = _deeds(here), _deeds(there)
+    now, then = _new_values(here), _new_values(there)
     if all(name in then and then[name] == value for name, value in now.items()):
         return BEFORE
     return BOTH if now.keys() & then.keys() else HERE
 
 
-def _deeds(change: Change) -> dict[str, Any]:
-    """What an update or a rename sets, attribute by attribute."""
+def _new_values(change: Change) -> dict[str, Any]:
+    """What an update or a rename sets, by attribute."""
     before, after = change.before or {}, change.after or {}
-    deeds = {name: value for name, value in after.items() if before.get(name) != value}
+    values = {name: value for name, value in after.items() if before.get(name) != value}
     if change.action == "rename":
-        deeds["handle"] = change.address.rpartition(".")[2]
-    return deeds
+        values["handle"] = change.address.rpartition(".")[2]
+    return values

@@ -1,4 +1,4 @@
-"""Which lists have to be read from Pipes to compare manifests with it. Nothing here is ever planned."""
+"""Which lists to read from Pipes. The results are only for reading, never for planning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def whole(desired: Desired) -> Desired:
-    """`desired` with every section there: what has to be read to see what no manifest covers."""
+    """`desired` with every section present: what to read to find objects that no manifest covers."""
     return replace(desired, orgs={name: _whole(node) for name, node in desired.orgs.items()})
 
 
@@ -28,7 +28,7 @@ def _whole(node: Node) -> Node:
 
 
 def both(one: Desired, other: Desired) -> Desired:
-    """What has to be read to plan either: every org and every section that one of them has. For reading only."""
+    """Every org and section that `one` or `other` has: what to read to plan either of them."""
     orgs = {
         name: _both(one.orgs[name], other.orgs[name])
         if name in one.orgs and name in other.orgs
@@ -48,7 +48,7 @@ def _both(one: Node, other: Node) -> Node:
         }
         for kind in {**one.children, **other.children}
     }
-    if one.absent or other.absent:  # to delete it, all that lies in it has to be known
+    if one.absent or other.absent:  # to delete an object, the plan must know everything in it
         children = {kind.name: {} for kind in children_of(one.kind) if kind.read_for_impact} | children
     return msgspec.structs.replace(
         one,

@@ -1,4 +1,4 @@
-"""Addresses and manifests under the handles that are live, where an object was renamed."""
+"""Follows objects that were renamed: addresses and desired state with live handles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def node_at(desired: Desired, address: str) -> Node | None:
-    """The wanted object at an address; None where no manifest has it, neither now nor until it expired."""
+    """The desired object at an address, expired ones included; None if no manifest has it."""
     (_, name), *rest = addresses.split(address)
     found = desired.orgs.get(name)
     for kind, child in rest:
@@ -31,13 +31,13 @@ def node_at(desired: Desired, address: str) -> Node | None:
 
 
 def renames(plan: Plan) -> tuple[tuple[str, str], ...]:
-    """(new address, old address) of each rename in a plan, workspaces before orgs."""
+    """(new address, old address) of each rename in a plan; deeper addresses first."""
     found = [(c.address, c.previous_address) for c in plan.changes if c.action == "rename" and c.previous_address]
     return tuple(sorted(found, key=lambda pair: -pair[0].count("/")))
 
 
 def canonical(renamed: Sequence[tuple[str, str]], address: str) -> str:
-    """`address` under the handles that are live, as `renames` tells."""
+    """`address` with live handles. `renamed` is what `renames` returns."""
     for new, old in renamed:
         if addresses.covers(new, address):
             address = old + address[len(new) :]
@@ -45,7 +45,7 @@ def canonical(renamed: Sequence[tuple[str, str]], address: str) -> str:
 
 
 def followed(desired: Desired, renamed: Mapping[str, Resource]) -> Desired:
-    """Desired with each outside rename stated back, so that what lies below is compared as well."""
+    """`desired` with `renamed_from` added for each object renamed outside, so that what is below it is compared."""
     orgs, people = dict(desired.orgs), dict(desired.people)
     for address, live in renamed.items():
         (_, name), *rest = addresses.split(address)
@@ -61,7 +61,7 @@ def followed(desired: Desired, renamed: Mapping[str, Resource]) -> Desired:
 
 
 def _stated_back(node: Node, path: Sequence[tuple[str, str]], handle: str) -> Node:
-    """`node` with the rename of what is at `path` below it, from `handle`, stated."""
+    """`node` with `renamed_from: handle` added to the object at `path` below it."""
     if not path:
         return msgspec.structs.replace(node, renamed_from=handle)
     (kind, name), *rest = path

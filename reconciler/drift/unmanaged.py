@@ -1,4 +1,4 @@
-"""What is live and not covered by any manifest."""
+"""Live objects that no manifest covers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def unmanaged(desired: Desired, live: Snapshot) -> tuple[Unmanaged, ...]:
-    """Orgs, people and workspaces that are live and that no manifest covers, as far as they were read (see `whole`)."""
+    """Live orgs, people and other objects that no manifest covers, of those that were read (see `reading_scope.whole`)."""
     return tuple(_unmanaged(desired, live))
 
 

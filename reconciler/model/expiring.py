@@ -1,4 +1,4 @@
-"""What ends soon, as data."""
+"""Entries that end soon, as data."""
 
 from __future__ import annotations
 
@@ -22,17 +22,13 @@ def until(expires: date | None, then: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """An entry that ends soon: of one person, or with `team/…` in `name` of the `people` of a team.
-
-    `then` is the role that they have from `expires` on, by `then:` or by another entry: None for none, `?` where it is
-    not known.
-    """
+    """An entry that ends soon."""
 
     address: str  # of the org or workspace whose section has the entry
-    name: str
+    name: str  # a person, or `team/…`
     role: str
     expires: date
     reason: str | None
     source: Source
-    then: str | None = UNKNOWN
-    people: tuple[str, ...] = ()
+    then: str | None = UNKNOWN  # the role from `expires` on; None if none is left, UNKNOWN if it cannot be known
+    people: tuple[str, ...] = ()  # the members of the team

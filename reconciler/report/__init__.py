@@ -1,7 +1,7 @@
-"""Reports in every format. No I/O.
+"""Turns what a command found (a plan, a result, a validation, a review, drift, access) into a report.
 
-In: a plan, a result, a review or another subject. Out: its text in the format asked for (`render`).
-Open `wording.py` first: the sentences that all formats share. A format is a module with its own escape function.
+In: one of these values. Out: text, JSON, Markdown, HTML, GitHub's workflow commands or JUnit XML. Pure: no I/O.
+Open `wording.py` first for what reports say, and `sheet.py` for reports that share one layout.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "markdown", "html", "github", "junit")
 
-# A subject that becomes a sheet, by its class, and the module beside this one with its `to_sheet(subject)` and its
-# `document(subject)`, the JSON.
+# The class of each subject that becomes a sheet, and the module here that has its `to_sheet(subject)` and its
+# `document(subject)` (the JSON).
 SHEETS: dict[str, str] = {"Review": "review", "Drift": "drift", "Since": "plan_since"}
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What `validate` found in `files` manifests with `orgs` organizations."""
+    """What `validate` found. `files` and `orgs` count the manifests and the organizations in them."""
 
     diagnostics: tuple[Diagnostic, ...]
     files: int
@@ -42,16 +42,16 @@ class Validation:
         return tuple(found for found in self.diagnostics if found.severity != "error")
 
 
-Subject = Any  # a Plan, a Result, a Validation, or what SHEETS lists
+Subject = Any  # a Plan, a Result, a Validation, or a class in SHEETS
 
 
 def render(subject: Subject, format: str, *, color: bool = False, verbose: bool = False) -> str:  # noqa: A002
-    """`subject` in one of FORMATS, ending in a newline. Colours, and more of the detail, are for text only.
+    """`subject` in one of FORMATS, ending in a newline. `color` and `verbose` have an effect on text only.
 
-    Raises UsageError for an unknown format, and for html where Jinja2 is not installed.
+    Raises UsageError for an unknown format, and for html when Jinja2 is not installed.
     """
     if format not in FORMATS:
-        raise UsageError(f"unknown format `{format}`; there are {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format `{format}`; the formats are {', '.join(FORMATS)}")
     module = _sheets_of(subject)
     if module is not None:
         return _drawn(module, subject, format, color=color, verbose=verbose)
@@ -81,27 +81,27 @@ def render(subject: Subject, format: str, *, color: bool = False, verbose: bool 
 
 
 def summary(subject: Subject) -> str:
-    """Markdown for the file that `$GITHUB_STEP_SUMMARY` names; to be appended."""
+    """Markdown to append to the file named by `$GITHUB_STEP_SUMMARY`."""
     module = _sheets_of(subject)
     if module is None:
         from reconciler.report import github
 
         return github.summary(subject)
-    from reconciler.report.sheet_formats import github as drawing
+    from reconciler.report.sheet_formats import github as sheet_github
 
-    return drawing.summary(module.to_sheet(subject))
+    return sheet_github.summary(module.to_sheet(subject))
 
 
 def outputs(subject: Subject) -> dict[str, str]:
-    """A step's outputs by name, each on one line, for the file that `$GITHUB_OUTPUT` names."""
+    """The outputs of the step by name, each on one line, for the file named by `$GITHUB_OUTPUT`."""
     module = _sheets_of(subject)
     if module is None:
         from reconciler.report import github
 
         return github.outputs(subject)
-    from reconciler.report.sheet_formats import github as drawing
+    from reconciler.report.sheet_formats import github as sheet_github
 
-    return drawing.outputs(module.to_sheet(subject))
+    return sheet_github.outputs(module.to_sheet(subject))
 
 
 def _sheets_of(subject: Subject) -> ModuleType | None:
@@ -120,7 +120,7 @@ def _drawn(module: ModuleType, subject: Subject, format: str, *, color: bool, ve
 
 
 def render_diagnostics(diagnostics: Sequence[Diagnostic], color: bool = False) -> str:
-    """`file:line:column: error: …` with the line and a caret for each of `diagnostics`; empty for none."""
+    """`file:line:column: error: …` with the line and a caret for each of `diagnostics`; empty when there are none."""
     from reconciler.report import text
 
     return text.render_diagnostics(diagnostics, color=color)

@@ -1,4 +1,4 @@
-"""A map of access as a sheet (a list, or for HTML a matrix of people by workspaces), as JSON and as CSV."""
+"""Who has which access, as a sheet (a list, or for HTML a matrix of people and workspaces), as JSON and as CSV."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
 FORMAT_VERSION = "1.0"
-UNROUTED = "The manifests leave alone which workspaces have them: only Pipes knows."
+UNROUTED = "The manifests do not say which workspaces use them. To see that, use --live."
 COLUMNS = ("person", "handle", "object", "role", "why", "path", "pending", "expires", "then")
-OPEN = "Who else is in is known to Pipes only: the manifests do not manage all of their members."
+OPEN = "The manifests do not manage all members here, so others may have access. To see everyone, use --live."
 
 
 def render(access: Access, format: str, *, color: bool = False, verbose: bool = False) -> str:  # noqa: A002
-    """`access` in one of FORMATS. Raises UsageError where html wants Jinja2, which is not installed."""
+    """`access` in one of FORMATS. Raises UsageError when html needs Jinja2 and it is not installed."""
     if format == "json":
         from reconciler.plan.document import write
 
@@ -36,15 +36,15 @@ def render(access: Access, format: str, *, color: bool = False, verbose: bool = 
 
 
 def to_sheet(access: Access, *, matrix: bool = False) -> Sheet:
-    """The map for people."""
+    """The report for people; with `matrix`, a table of people and workspaces for each org."""
     return Sheet(
         "access",
         "Access",
         (summary(access),),
         tuple(_matrices(access) if matrix else _list(access)),
         (
-            "As the manifests say" if access.source == "manifests" else "As Pipes has it",
-            f", on {access.day.isoformat()}",
+            "From the manifests" if access.source == "manifests" else "From Pipes",
+            f", as of {access.day.isoformat()}",
         ),
         notes=tuple((note,) for note in access.notes),
     )
@@ -65,13 +65,13 @@ def _list(access: Access) -> Iterator[Section]:
         ((Name(reach.who),), (Name(reach.object),), (Name(reach.role),), (_why(reach),)) for reach in access.reaches
     )
     if rows:
-        yield Section("Who reaches what", table=Table(("Who", "What", "Role", "Why"), rows), weight=KEPT)
+        yield Section("Who has access to what", table=Table(("Who", "What", "Role", "Why"), rows), weight=KEPT)
     yield from _connections(access)
     yield from _open(access)
 
 
 def routed(access: Access) -> Iterator[tuple[Route, Reach]]:
-    """Who reaches which connection, through which workspace."""
+    """Who can use which connection, and through which workspace."""
     through: dict[str, list[Reach]] = {}
     for reach in access.reaches:
         through.setdefault(reach.object, []).append(reach)
@@ -86,22 +86,22 @@ def _connections(access: Access) -> Iterator[Section]:
     )
     if rows:
         head = ("Connection", "Through", "Who", "Role", "Why")
-        yield Section("Who reaches which connection", table=Table(head, rows), weight=KEPT)
+        yield Section("Who can use which connection", table=Table(head, rows), weight=KEPT)
     if access.unrouted:
         items = tuple(Item((Name(name),)) for name in access.unrouted)
-        yield Section("Connections of which it is not known where they are", items, weight=SHOWN, about=(UNROUTED,))
+        yield Section("Connections whose location is unknown", items, weight=SHOWN, about=(UNROUTED,))
 
 
 def _through(route: Route) -> Words:
     if route.folder is None:
         return (Name(route.workspace),)
-    return (Name(route.workspace), ", which may use what is in the folder ", Name(route.folder))
+    return (Name(route.workspace), ", which may use the folder ", Name(route.folder))
 
 
 def _open(access: Access) -> Iterator[Section]:
     if access.open:
         yield Section(
-            "Not known whole", tuple(Item((Name(place),)) for place in access.open), weight=SHOWN, about=(OPEN,)
+            "Possibly incomplete", tuple(Item((Name(place),)) for place in access.open), weight=SHOWN, about=(OPEN,)
         )
 
 
@@ -115,7 +115,7 @@ def _why(reach: Reach) -> str:
 
 
 def _matrices(access: Access) -> Iterator[Section]:
-    """For each org a table: a row a person, a column the membership and each workspace."""
+    """One table for each org: a row for each person, a column for the membership and for each workspace."""
     cells: dict[str, dict[tuple[str, str], dict[str, Reach]]] = {}
     for reach in access.reaches:
         org = reach.object.partition("/")[0]
@@ -139,7 +139,7 @@ def _cell(reach: Reach | None) -> Words:
 
 
 def document(access: Access) -> dict[str, Any]:
-    """The stable shape for programs: one entry in `access` for each person and object."""
+    """The JSON: one entry in `access` for each person and object. Keys are only ever added to it."""
     return {
         "format_version": FORMAT_VERSION,
         "kind": "access",
@@ -180,19 +180,19 @@ def document(access: Access) -> dict[str, Any]:
 
 
 class _Lines(list[str]):
-    """What `csv` writes to."""
+    """A list that `csv` can write to."""
 
     write = list.append
 
 
 def escape(raw: str) -> str:
-    """`raw` on one line, and never a formula to a spreadsheet (OWASP, "CSV Injection")."""
+    """`raw` on one line, and never a formula in a spreadsheet (OWASP, "CSV Injection")."""
     shown = visible(raw)
     return f"'{shown}" if shown.lstrip().startswith(("=", "+", "-", "@", "\\t", "\\r")) else shown
 
 
 def table(access: Access) -> str:
-    """RFC 4180, with a header and newlines of Unix."""
+    """CSV as in RFC 4180, with a header and Unix newlines."""
     lines = _Lines()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(COLUMNS)

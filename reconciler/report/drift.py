@@ -1,4 +1,4 @@
-"""Drift as a sheet and as JSON: what changed outside, who did it, and the line that says otherwise."""
+"""Drift as a sheet and as JSON: what changed outside, who changed it, and the manifest line that differs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.report.sheet import Words
 
 SYMBOLS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">", "replaced": "!"}
-TO_DO = {"added": "is to be deleted", "removed": "is to be created", "renamed": "is to be renamed from"}
+TO_DO = {"added": "will be deleted", "removed": "will be created", "renamed": "will be renamed from"}
 
 
 def to_sheet(drift: Drift) -> Sheet:
@@ -25,14 +25,15 @@ def to_sheet(drift: Drift) -> Sheet:
         found = [_forbidden(address) for address in drift.forbidden] + [_refusal(r) for r in drift.refusals]
         sections.append(Section("Could not be compared", tuple(found), weight=KEPT, tone="alarm"))
     if drift.outside:
-        title = "Changed outside" if drift.applied is not None else "Live differs from the manifests"
+        title = "Changed outside" if drift.applied is not None else "Pipes differs from the manifests"
         sections.append(Section(title, tuple(_difference(d) for d in drift.outside), weight=KEPT, tone="alarm"))
     if drift.not_applied:
-        about = ("what the manifests say since ", Name(drift.applied or ""), " and live does not have yet")
+        about = ("Written in the manifests since ", Name(drift.applied or ""), ", but not yet in Pipes.")
         sections.append(Section("Not applied yet", tuple(_to_do(d) for d in drift.not_applied), about=about))
     sections += expiring.sections(drift.expiring, drift.day)
     if drift.unmanaged:
-        sections.append(Section("No manifest covers", tuple(_unmanaged(u) for u in drift.unmanaged), weight=FOLDED))
+        found_in_pipes = tuple(_unmanaged(u) for u in drift.unmanaged)
+        sections.append(Section("Objects that no manifest covers", found_in_pipes, weight=FOLDED))
     return Sheet(
         name="drift",
         title="Drift",
@@ -59,11 +60,11 @@ def _summary(drift: Drift) -> tuple[str, ...]:
         lines.append(found + (f" from outside, {later}." if drift.applied is not None else "."))
     elif not (drift.refusals or drift.forbidden):
         lines.append(
-            f"Nothing changed outside; {later}." if drift.not_applied else "In sync. Live matches the manifests."
+            f"Nothing changed outside; {later}." if drift.not_applied else "In sync. Pipes matches the manifests."
         )
     missing = [*drift.forbidden, *(refusal.address for refusal in drift.refusals)]
     if missing:
-        lines.append(f"Not compared: {', '.join(dict.fromkeys(missing))}. What is said of the rest stands.")
+        lines.append(f"Not compared: {', '.join(dict.fromkeys(missing))}. The other results are complete.")
     return tuple(lines)
 
 
@@ -93,17 +94,17 @@ def _words(found: Difference, place: str) -> Words:
     what = "the organization" if found.kind == "org" else f"the {found.kind.replace('_', ' ')}"
     name = Name(_object(found.address))
     if found.what == "removed":
-        more = f", and so is what belongs in it ({count(found.below, 'entry', 'entries')})" if found.below else ""
-        return (f"{what} ", name, f" is gone{more}")
+        more = f", with the {count(found.below, 'entry', 'entries')} below it" if found.below else ""
+        return (f"{what} ", name, f" is missing in Pipes{more}")
     if found.what == "added":
-        return (f"{what} ", name, " is there, and is stated absent")
+        absent = ("the manifests say ", Name("absent: true")) if found.reason == "absent" else ("no manifest lists it",)
+        return (f"{what} ", name, " exists, but ", *absent)
+    if found.what == "renamed" and found.reason is not None:
+        return (f"{what} ", name, " is still called ", Name(str(found.live)), ": the rename is not applied yet")
     if found.what == "renamed":
-        told = "" if found.reason is None else ", and its stated rename is not done"
-        return (f"{what} ", name, " is live as ", Name(str(found.live)), told) if told else (
-            f"{what} ", name, " was renamed to ", Name(str(found.live)),
-        )  # fmt: skip
+        return (f"{what} ", name, " was renamed to ", Name(str(found.live)))
     if found.what == "replaced":
-        return (f"{what} live as ", name, " is another one: ", Name(str(found.live)), ", not ", Name(str(found.wanted)))
+        return (f"{what} ", name, " was replaced: its id is ", Name(str(found.live)), ", not ", Name(str(found.wanted)))
     return (
         Name(found.attribute or ""),
         " of ",
@@ -122,22 +123,22 @@ def _of_a_person(found: Difference, place: str) -> Words:
     on = " on " if grant else " of "
     if found.what == "added":
         if found.reason == "absent":
-            return (*who, " is ", role, on, where, ", and is stated absent")
+            return (*who, " is ", role, on, where, ", but the manifests say ", Name("absent: true"))
         if found.reason == "expired":
-            return (*who, " is still ", role, on, where, ", and the entry has ended")
+            return (*who, " is still ", role, on, where, ", but the entry has ended")
         if grant:
             return (*who, " was given ", role, " on ", where)
         return (*who, " was invited to " if found.status == "invited" else " was added to ", where, " as ", role)
     if found.what == "removed":
         if grant:
-            return (*who, " has lost ", role, " on ", where)
+            return (*who, " does not have ", role, " on ", where)
         left = found.by is not None and found.by.certain and found.by.actor == found.handle
-        return (*who, " left " if left else " is not in ", where, "; the manifests want ", role)
+        return (*who, " left " if left else " is not in ", where, "; the manifests say ", role)
     if found.what == "renamed":
         return (*who, " changed the handle ", Name(str(found.wanted)), " to ", Name(str(found.live)))
     if found.what == "replaced":
-        return ("the handle of ", *who, " belongs to another user now: ", Name(str(found.live)))
-    over = ", and the entry has ended" if found.reason == "expired" else ""
+        return ("the handle of ", *who, " now belongs to another user: ", Name(str(found.live)))
+    over = ", because the entry has ended" if found.reason == "expired" else ""
     return (*who, " is ", role, on, where, " instead of ", Name(str(found.wanted)), over)
 
 
@@ -153,13 +154,13 @@ def _value(value: Any) -> Words:
 
 
 def _place(address: str) -> tuple[str, str]:
-    """(`acme/prod`, `bob`): where, and what there."""
+    """The place and the name at an address: (`acme/prod`, `bob`)."""
     names = _names(address)
     return "/".join(names[:-1]) or names[-1], names[-1]
 
 
 def _names(address: str) -> list[str]:
-    """The handles of an address; a report takes whatever stands there."""
+    """The handles in an address, in order."""
     return [part.partition(".")[2] for part in address.split("/")]
 
 
@@ -170,16 +171,16 @@ def _object(address: str) -> str:
 def _by(found: Difference) -> Words:
     doer = found.by
     if doer is None:
-        return (f"who and when: {found.why_unknown}",) if found.why_unknown else ()
-    words: list[str] = ["by " if doer.certain else "probably by ", Name(doer.actor)]
+        return (f"changed by: {found.why_unknown}",) if found.why_unknown else ()
+    words: list[str] = ["changed by: " if doer.certain else "probably changed by: ", Name(doer.actor)]
     if doer.ip:
         words += [" from ", Name(doer.ip)]
     if doer.at is not None:
         words.append(f" at {moment(doer.at)}")
     if doer.action:
-        words += [": ", Name(doer.action)]
+        words += [" (", Name(doer.action), ")"]
     if found.follows is not None:
-        words += [", with ", Name(found.follows)]
+        words += [", together with ", Name(found.follows)]
     return tuple(words)
 
 
@@ -194,11 +195,11 @@ def _to_do(found: Difference) -> Item:
     place, name = _place(found.address)
     if found.what == "changed":
         words: Words = (
-            Name(found.attribute or ""), " of ", Name(found.address), " is to go from ", *_value(found.live), " to ",
+            Name(found.attribute or ""), " of ", Name(found.address), " will change from ", *_value(found.live), " to ",
             *_value(found.wanted),
         )  # fmt: skip
     else:
-        words = (Name(found.address), f" {TO_DO.get(found.what, 'is another object')}")
+        words = (Name(found.address), f" {TO_DO.get(found.what, 'is a different object')}")
         if found.what == "renamed":
             words = (*words, " ", Name(str(found.live)))
     return Item(
@@ -219,7 +220,7 @@ def _refusal(refusal: Refusal) -> Item:
         "!",
         why=(Name(refusal.code),),
         source=refusal.source,
-        below=((f"Way on: {refusal.fix}",),),
+        below=((f"To fix: {sentence(refusal.fix)}",),),
         level="error",
         fails=True,
         brief=(refusal.code, refusal.address),
@@ -228,9 +229,9 @@ def _refusal(refusal: Refusal) -> Item:
 
 def _forbidden(address: str) -> Item:
     return Item(
-        (Name(address), ": this token may not read the organization, so nothing is known of it"),
+        (Name(address), ": this token cannot read the organization"),
         "!",
-        below=(("Way on: let an owner of it add this token's user",),),
+        below=(("To fix: ask an owner of the organization to add this token's user.",),),
         level="error",
         fails=True,
         brief=("not readable", address),
@@ -246,7 +247,7 @@ def _unmanaged(found: Unmanaged) -> Item:
 
 
 def document(drift: Drift) -> dict[str, Any]:
-    """The JSON, whose shape docs/drift.md describes; keys are only ever added to it."""
+    """The JSON that docs/drift.md describes. Keys are only ever added to it."""
     return {
         "format_version": "1.0",
         "kind": "drift",

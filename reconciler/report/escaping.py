@@ -1,4 +1,4 @@
-"""Characters that deceive the eye or the log, made visible; every format's own escape function begins with this.
+"""Makes hidden and misleading characters visible. Every format's escape function starts with this.
 
 Sources: Unicode 15 `DerivedCoreProperties.txt` (Default_Ignorable_Code_Point) and UAX #9 for the bidirectional
 controls; the runner of GitHub Actions for `##[command]` (src/Runner.Common/ActionCommand.cs), of which Azure Pipelines'
@@ -21,7 +21,7 @@ UNSEEN = re.compile(
 )
 SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
-# A runner looks for this anywhere in a line of output, whatever stands before it.
+# A runner looks for this anywhere in a line of output.
 RUNNER_COMMAND = re.compile(r"##(?=\w*\[)")
 
 

@@ -1,4 +1,4 @@
-"""What ends soon, as a section of a sheet and as JSON: the same in every report that has it."""
+"""Entries that end soon, as a section of a sheet and as JSON. All reports share this."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def sections(entries: Sequence[Expiring], today: date) -> Iterator[Section]:
-    """One section, or none."""
+    """One section, or none when `entries` is empty."""
     if entries:
         yield Section("Ends soon", tuple(_item(entry, today) for entry in entries), tone="care")
 
@@ -27,13 +27,13 @@ def _item(entry: Expiring, today: date) -> Item:
     when = "tomorrow" if days == 1 else f"in {days} days"
     place = "/".join(part.partition(".")[2] for part in entry.address.split("/"))
     team: Words = (" (", *listed(entry.people), ")") if entry.people else ()
-    then: Words = (", then without a role there",)
+    then: Words = (", then no role",)
     if entry.then is not None:
         then = () if entry.then == UNKNOWN else (", then ", Name(entry.then))
     return Item(
         (
             Name(entry.name), *team, " is ", Name(entry.role), " of " if entry.address.count("/") == 0 else " on ",
-            Name(place), f" until {entry.expires.isoformat()}, which is {when}", *then,
+            Name(place), f" until {entry.expires.isoformat()} ({when})", *then,
         ),
         why=(entry.reason,) if entry.reason else (),
         source=entry.source,
@@ -43,7 +43,7 @@ def _item(entry: Expiring, today: date) -> Item:
 
 
 def document(entries: Sequence[Expiring]) -> list[dict[str, Any]]:
-    """The JSON of a report's `expiring`; `then` is null where no role is left, `?` where it is not known."""
+    """The JSON of a report's `expiring`. `then` is null when no role is left, and `?` when it is unknown."""
     return [
         {
             "address": entry.address,

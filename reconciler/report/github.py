@@ -1,7 +1,7 @@
-"""GitHub Actions: workflow commands that annotate the manifests; the job's summary and outputs as pure values.
+"""GitHub Actions: workflow commands that annotate the manifests, the job summary, and step outputs.
 
-Source: "Workflow commands for GitHub Actions" (docs.github.com) and the runner's ActionCommand.cs for the escapes. A
-step shows ten annotations of each level, so what matters comes first.
+Source: "Workflow commands for GitHub Actions" (docs.github.com) and the runner's ActionCommand.cs for the escapes.
+GitHub shows ten annotations of each level for a step, so the most important come first.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ LEVELS = {"error": "error", "warning": "warning"}
 
 def escape(raw: str) -> str:
     """`raw` as the message of a command: on one line, percent signs as `%25`."""
-    # Line breaks are visible as \n by now, so none is left for %0A.
+    # `visible` has replaced line breaks by \n, so no %0A is needed.
     return visible(raw).replace("%", "%25")
 
 
 def escape_property(raw: str) -> str:
-    """`raw` as a property's value, where a colon or a comma would end it."""
+    """`raw` as the value of a property, which a colon or a comma would end."""
     return escape(raw).replace(":", "%3A").replace(",", "%2C")
 
 
 def render(subject: Plan | Result | Validation) -> str:
-    """Commands, one a line: errors and refusals, warnings, a notice with the summary, one for each change with a line."""
+    """One command on each line: refusals and errors, warnings, the summary, then each change that has a manifest line."""
     if isinstance(subject, Validation):
         lines = list(_validation(subject))
     elif isinstance(subject, Result):
@@ -47,18 +47,18 @@ def render(subject: Plan | Result | Validation) -> str:
 
 
 def summary(subject: Plan | Result | Validation) -> str:
-    """Markdown for the file that `$GITHUB_STEP_SUMMARY` names; to be appended."""
-    # A character is at most four bytes.
+    """Markdown to append to the file named by `$GITHUB_STEP_SUMMARY`."""
+    # A character takes at most four bytes.
     return markdown.render(subject, limit=SUMMARY_LIMIT // 4)
 
 
 def outputs(subject: Plan | Result | Validation) -> dict[str, str]:
-    """A step's outputs by name, each on one line, to be appended as `name=value` to the file that `$GITHUB_OUTPUT` names.
+    """The outputs of the step by name, each on one line; append them as `name=value` to the file in `$GITHUB_OUTPUT`.
 
-    For every subject `summary`, `errors`, `warnings`. For a plan and a result `changes` (how many), a count for each
-    action (`create`, `update`, `rename`, `delete`), `refusals`, `codes` (of the refusals, with commas) and
-    `confirm_delete` (handles, with commas); for a result a count for each status (`done`, `already`, `failed`,
-    `skipped`); for a validation `files` and `orgs`.
+    Every subject has `summary`, `errors` and `warnings`. A plan and a result also have `changes` (the number), a count
+    for each action (`create`, `update`, `rename`, `delete`), `refusals`, `codes` (of the refusals, comma-separated) and
+    `confirm_delete` (handles, comma-separated). A result also has a count for each status (`done`, `already`, `failed`,
+    `skipped`). A validation also has `files` and `orgs`.
     """
     if isinstance(subject, Validation):
         return {
@@ -98,12 +98,12 @@ def _command(level: str, title: str, message: str, source: Source | None, length
 
 def _plan(plan: Plan) -> Iterator[str]:
     for refusal in plan.refusals:
-        option = wording.lift(refusal)
-        fix = f"Way on: {refusal.fix}" + (f"; or lift it for one run: {option}" if option else "")
+        option = wording.allow_option(refusal)
+        to_fix = f"To fix: {wording.sentence(refusal.fix)}" + (f" To allow it once: {option}" if option else "")
         yield _command(
             "error",
             f"Refused: {refusal.code}",
-            f"{refusal.address}: {wording.sentence(refusal.fact)} {fix}",
+            f"{refusal.address}: {wording.sentence(refusal.fact)} {to_fix}",
             refusal.source,
         )
     yield from (_diagnostic(error) for error in plan.errors)
@@ -112,7 +112,7 @@ def _plan(plan: Plan) -> Iterator[str]:
         yield _command("warning", "An organization is deleted", wording.confirmation(handle), None)
     for refusal in plan.lifted:
         yield _command(
-            "warning", f"Lifted by --allow: {refusal.code}", f"{refusal.address}: {refusal.fact}", refusal.source
+            "warning", f"Allowed by --allow: {refusal.code}", f"{refusal.address}: {refusal.fact}", refusal.source
         )
     for note in plan.notes:
         yield _command("notice", "reconciler", note, None)

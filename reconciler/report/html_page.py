@@ -1,7 +1,7 @@
-"""HTML: one file without script or external resource, for light and dark, screen and paper.
+"""Plans, results and validations as one HTML file without scripts or external resources, for screen and paper.
 
-Jinja2 escapes every value (autoescape); `escape` runs before it on each, so that what cannot be seen is shown. The page
-forbids itself everything but its own style (Content-Security-Policy).
+Jinja2 escapes every value (autoescape). `escape` runs first, so that hidden characters are shown. The page's
+Content-Security-Policy allows nothing but its own style.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ OUTCOMES = {"done": "create", "already": "", "unconfirmed": "update", "failed": 
 
 
 def escape(raw: Any) -> Any:
-    """What a template's expression yields, before Jinja2 turns `<`, `&` and quotes into references."""
+    """The value of a template expression, before Jinja2 turns `<`, `&` and quotes into references."""
     return visible(raw) if type(raw) is str else raw
 
 
 def render(subject: Plan | Result | Validation) -> str:
-    """The whole page. Raises UsageError where Jinja2 is not installed."""
+    """The whole page. Raises UsageError when Jinja2 is not installed."""
     template = _template()
     from markupsafe import Markup
 
@@ -62,13 +62,13 @@ def render(subject: Plan | Result | Validation) -> str:
 
 
 class _Lines(str):
-    """Several lines, each of them visible already; Jinja2 escapes them like any other text."""
+    """Several lines whose hidden characters are already shown; Jinja2 escapes them like any other text."""
 
     __slots__ = ()
 
 
 def _excerpt(found: Diagnostic) -> _Lines:
-    """What stands below the first line of a diagnostic: the manifest's line and the caret, the second place."""
+    """The lines of a diagnostic below its first: the manifest line, the caret, and the second position."""
     return _Lines("".join(text.render_diagnostics([found]).splitlines(keepends=True)[1:]))
 
 
@@ -213,11 +213,11 @@ TEMPLATE = """
 {% if plan.refusals %}
 <h2>Refused</h2>
 {% for refusal in plan.refusals %}
-<div class="box alarm"><strong class="delete">{{ name(refusal.code) }}</strong> for {{ name(refusal.address) }}{{ place(refusal.source) }}
-<p>{{ plain(refusal.fact) }}</p>
-<p><strong>Way on:</strong> {{ plain(refusal.fix) }}</p>
-{% if wording.lift(refusal) %}
-<p>Or lift it for one run: {{ name(wording.lift(refusal)) }}</p>
+<div class="box alarm"><strong class="delete">{{ name(refusal.code) }}</strong> {{ name(refusal.address) }}{{ place(refusal.source) }}
+<p>{{ plain(wording.sentence(refusal.fact)) }}</p>
+<p><strong>To fix:</strong> {{ plain(wording.sentence(refusal.fix)) }}</p>
+{% if wording.allow_option(refusal) %}
+<p><strong>To allow it once:</strong> {{ name(wording.allow_option(refusal)) }}</p>
 {% endif %}
 </div>
 {% endfor %}
@@ -231,7 +231,7 @@ TEMPLATE = """
 <div class="box alarm">{{ plain(wording.confirmation(handle)) }}</div>
 {% endfor %}
 {% if plan.impact %}
-<h2>{{ "What the plan was to change" if result else "Who gains and who loses" }}</h2>
+<h2>{{ "Planned access changes" if result else "Who gains or loses access" }}</h2>
 {{ effects("Owners", impact.owners) }}
 {{ effects("Access", impact.others) }}
 {% endif %}
@@ -239,7 +239,7 @@ TEMPLATE = """
 <h2>DNS names that change</h2>
 <ul>
 {% for change in plan.dns %}
-<li>{{ name(change.workspace) }}: <del>{{ name(change.before) }}</del>{% if change.after is none %} goes away{% else %} &rarr; <ins>{{ name(change.after) }}</ins>{% endif %}</li>
+<li>{{ name(change.workspace) }}: <del>{{ name(change.before) }}</del>{% if change.after is none %} is removed{% else %} &rarr; <ins>{{ name(change.after) }}</ins>{% endif %}</li>
 {% endfor %}
 </ul>
 {% endif %}
@@ -275,9 +275,9 @@ TEMPLATE = """
 {% endfor %}
 {% endif %}
 {% if plan.lifted %}
-<h2>Lifted by --allow, for this plan</h2>
+<h2>Allowed once, by --allow</h2>
 {% for refusal in plan.lifted %}
-<div class="box care">{{ name(refusal.code) }} for {{ name(refusal.address) }}: {{ plain(refusal.fact) }}</div>
+<div class="box care">{{ name(refusal.code) }} {{ name(refusal.address) }}: {{ plain(refusal.fact) }}</div>
 {% endfor %}
 {% endif %}
 {% if plan.warnings or plan.notes %}
@@ -290,7 +290,7 @@ TEMPLATE = """
 {% endfor %}
 {% endif %}
 {% if plan.unmanaged %}
-<h2>Not managed, left alone</h2>
+<h2>Not managed by these manifests</h2>
 <ul>
 {% for address in plan.unmanaged %}
 <li>{{ name(address) }}</li>

@@ -1,4 +1,4 @@
-"""JSON: the plan's document; for a result with the `outcomes` of its steps beside it."""
+"""The JSON of plans, results and validations. A result is the plan's document with the `outcomes` of its steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def render(subject: Plan | Result | Validation) -> str:
-    """One JSON object, ASCII throughout: control characters and bidirectional marks are escaped by JSON's own rule."""
+    """One JSON object in ASCII: JSON's own escapes cover control characters and bidirectional marks."""
     if isinstance(subject, Validation):
         return write(_validation(subject))
     if isinstance(subject, Result):
@@ -45,7 +45,7 @@ def _result(result: Result) -> dict[str, Any]:
 
 
 def _validation(validation: Validation) -> dict[str, Any]:
-    """The shape of `terraform validate -json`, with our sources in place of its ranges."""
+    """The structure of `terraform validate -json`, with our sources instead of its ranges."""
     return {
         "format_version": "1.0",
         "valid": not validation.errors,

@@ -1,7 +1,7 @@
-"""JUnit XML, so that a CI shows refusals, errors and failed steps where it shows failed tests.
+"""JUnit XML, so that CI shows refusals, errors and failed steps as failed tests.
 
-There is no standard; this keeps to what the common readers share (testsuites, testsuite, testcase with failure, error
-or skipped, system-out), as written down in "testmoapp/junitxml".
+There is no standard. This uses only what the common readers share (testsuites, testsuite, testcase with failure, error
+or skipped, system-out), as described in "testmoapp/junitxml".
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def escape(raw: str) -> str:
-    """`raw` without the characters that XML 1.0 forbids, which are visible instead; ElementTree escapes the markup."""
+    """`raw` with the characters that XML 1.0 forbids replaced by visible escapes; ElementTree escapes the markup."""
     return visible(raw)
 
 
 def render(subject: Plan | Result | Validation) -> str:
-    """One suite.
+    """One test suite.
 
-    A plan has a test case for each org, with its changes, and a failing one for each refusal and error; a result one
-    for each step; a validation a failing one for each error. The last one is a summary.
+    A plan has a test case for each org with its changes, and a failing one for each refusal and error. A result has a
+    test case for each step, a validation a failing one for each error. The last test case is the summary.
     """
     import xml.etree.ElementTree as ET
 
@@ -48,7 +48,7 @@ def render(subject: Plan | Result | Validation) -> str:
 
 
 class _Cases:
-    """Test cases in the making, and how they end."""
+    """Collects test cases and counts their results."""
 
     def __init__(self) -> None:
         self.name = ""
@@ -76,7 +76,7 @@ class _Cases:
         file: str | None = None,
         line: int | None = None,
     ) -> None:
-        """A case that passes, or ends in `end` (failure, error, skipped); lines of `body` and `output` are escaped already."""
+        """Add a case that passes, or that ends in `end` (failure, error, skipped). `body` and `output` are escaped lines."""
         import xml.etree.ElementTree as ET
 
         case = ET.Element("testcase", classname=f"{self.name}.{kind}", name=escape(name))
@@ -99,15 +99,15 @@ class _Cases:
 def _plan(cases: _Cases, plan: Plan) -> None:
     cases.name = "reconciler.plan"
     changes = {section.address: section for section in wording.by_org(plan.changes)}
-    # Changes below an address that is no org of the plan would be a bug elsewhere; they are shown all the same.
+    # Changes outside the orgs of the plan would be a bug elsewhere; show them anyway.
     for address in dict.fromkeys((*plan.orgs, *changes)):
         section = changes.get(address)
         cases.add("org", address, output=list(text.section(section)) if section else ())
     for refusal in plan.refusals:
-        option = wording.lift(refusal)
-        body = [escape(refusal.fact), f"Way on: {escape(refusal.fix)}"]
+        option = wording.allow_option(refusal)
+        body = [escape(wording.sentence(refusal.fact)), f"To fix: {escape(wording.sentence(refusal.fix))}"]
         if option:
-            body.append(f"Or lift it for one run: {escape(option)}")
+            body.append(f"To allow it once: {escape(option)}")
         cases.add(
             "safeguard",
             f"{refusal.code} {refusal.address}",
@@ -127,10 +127,10 @@ def _plan_output(plan: Plan) -> list[str]:
     lines = [escape(line) for line in wording.summary(plan)]
     lines += text.render_diagnostics(plan.warnings).splitlines()
     lines += [f"Note: {escape(note)}" for note in plan.notes]
-    lines += [f"Not managed: {escape(address)}" for address in plan.unmanaged]
-    lines += [f"Lifted by --allow: {escape(refusal.code)} for {escape(refusal.address)}" for refusal in plan.lifted]
+    lines += [f"Not managed by these manifests: {escape(address)}" for address in plan.unmanaged]
+    lines += [f"Allowed by --allow: {escape(refusal.code)} {escape(refusal.address)}" for refusal in plan.lifted]
     lines += [escape(wording.confirmation(handle)) for handle in plan.confirm_delete]
-    return lines + [f"Impact: {escape(wording.effect(effect))}" for effect in plan.impact]
+    return lines + [f"Access: {escape(wording.effect(effect))}" for effect in plan.impact]
 
 
 def _result(cases: _Cases, result: Result) -> None:

@@ -1,11 +1,11 @@
-"""What `reconciler lock` found, as text and as JSON."""
+"""The report of `reconciler lock`, as text and as JSON."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from reconciler.report.text import escape
-from reconciler.report.wording import count
+from reconciler.report.wording import count, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from reconciler.model.live import LockEntry
 
 FORMATS = ("text", "json")
+UP_TO_DATE = "up to date"  # the `what` of a lock file in which nothing changes
 
 
 def text(path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Sequence[str], what: str) -> str:
-    """`what` was done with the file, each entry that is another now, and what stays doubtful."""
+    """What was done with the file (`what`), each entry that changed, and each that stays in doubt."""
     return "".join(f"{line}\n" for line in _lines(path, found, lost, notes, what))
 
 
@@ -28,9 +29,12 @@ def _lines(path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Seque
         f"{count(len(found.added), 'entry', 'entries')} added",
         f"{len(found.changed)} changed",
         f"{len(found.removed)} removed",
-        f"{stays} as before",
+        f"{stays} unchanged",
     ]
-    yield f"{escape(path)}: {what}: {', '.join(counts)}."
+    if what == UP_TO_DATE:
+        yield f"Lock file is up to date ({count(len(found.lock), 'entry', 'entries')})."
+    else:
+        yield f"{escape(path)} {what}: {', '.join(counts)}."
     for address in found.added:
         yield f"  + {escape(address)}  {escape(_said(found.lock[address]))}"
     for address in found.changed:
@@ -38,10 +42,10 @@ def _lines(path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Seque
     for entry in found.removed:
         yield f"  - {escape(entry.address)}  {escape(entry.id)}: {entry.why}"
     if found.doubts:
-        yield "Doubtful, and left as it was:"
+        yield "In doubt, so not changed:"
         for doubt in found.doubts:
             yield f"  {escape(doubt.address)}: {escape(doubt.fact)}"
-            yield f"    Way on: {escape(doubt.fix)}"
+            yield f"    To fix: {escape(sentence(doubt.fix))}"
     for line in lost:
         yield f"Lost: {escape(str(line.source))}: {escape(line.summary)}"
     for note in notes:
@@ -55,7 +59,7 @@ def _said(entry: LockEntry) -> str:
 def document(
     path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Sequence[str], *, in_sync: bool, written: bool
 ) -> dict[str, Any]:
-    """The same as JSON: entries by address, each with its id, and its handle where it has one."""
+    """The same as JSON: entries by address, each with its id, and its handle if it has one."""
     return {
         "format_version": "1.0",
         "file": path,
@@ -82,6 +86,6 @@ def _doubt(doubt: Refusal) -> dict[str, str]:
 
 
 def undecided(found: Sequence[Undecided]) -> str:
-    """Why nothing is written: each address that has several ids in the file, and the way on."""
+    """Why nothing is written: each address that has several ids in the file, and how to fix it."""
     lines = [f"{escape(one.address)}: {escape(one.fact)}" for one in found]
-    return "\n".join([*lines, f"Way on: {found[0].fix}"])
+    return "\n".join([*lines, f"To fix: {sentence(found[0].fix)}"])

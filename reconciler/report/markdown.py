@@ -1,8 +1,8 @@
-"""Markdown for one pull-request comment: what matters in the open, the details folded below, never too long.
+"""Markdown for one pull-request comment: the important parts visible, the details folded, never longer than the limit.
 
-GitHub takes 65,536 characters in a comment. Where a report has more, detail goes first and says so; owners, removals,
-refusals and errors stay. Details stand in fenced blocks, where nothing is markup; names are code spans, which GitHub's
-filters for @mentions, #references, emoji and bare links pass over (GitHub Flavored Markdown Spec; html-pipeline).
+GitHub accepts 65,536 characters in a comment. A longer report loses detail first, and says so; owners, removals,
+refusals and errors stay. Details are in fenced blocks, where nothing is markup. Names are code spans, which GitHub's
+filters for @mentions, #references, emoji and bare links skip (GitHub Flavored Markdown Spec; html-pipeline).
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ LONGEST = 2_000  # characters of one string from outside, such as a server's err
 SHORTEST = 80
 
 MARKUP = re.compile(r"([\\`*_\[\]<>&|~$!])")
-# At the start of an item these would begin a list, a heading or a rule; spaces, a block of code.
+# At the start of an item, these would begin a list, a heading or a rule; spaces would begin a block of code.
 START = re.compile(r"^(\d*)([-+=.)])")
-# GitHub and GitLab look for these in the finished text, where a backslash is long gone: mentions, references to issues,
-# commits, labels and milestones, emoji, bare links. A zero-width space would help too, but is one of the characters
-# that we show to be there; a code span is passed over as well.
+# GitHub and GitLab look for these in the rendered text, where backslashes no longer help: mentions, references to issues,
+# commits, labels and milestones, emoji, bare links. They skip code spans. They would also skip a zero-width space, but
+# that is one of the hidden characters that we make visible.
 FILTERED = re.compile(
     r"(https?://|ftp://|mailto:|xmpp:|www\.|[@#]|\bGH-(?=\d)|:(?=[\w+-]+:)|\b[0-9a-f]{7,64}\b|(?<!\w)[!~%&$^](?=\w))",
     re.IGNORECASE,
 )
 SYMBOL = re.compile(r"^    ([-+~>])(?= )")
-ELSEWHERE = "The text report has it all."
+ELSEWHERE = "Use --format text to see everything."
 BACKTICKS = re.compile(r"`+")
 
 
 def escape(raw: str, longest: int = LONGEST) -> str:
-    """`raw` as literal text inside a paragraph or a list item: on one line, and no part of it markup, mention or link."""
+    """`raw` as literal text in a paragraph or a list item: on one line, without markup, mentions or links."""
     return START.sub(r"\1\\\2", inline(raw, longest).lstrip())
 
 
 def inline(raw: str, longest: int = LONGEST) -> str:
-    """The same for what does not stand at the beginning; spaces around it stay."""
+    """The same for text that is not at the beginning; the spaces around it stay."""
     parts = FILTERED.split(_clip(visible(raw), longest))
     # split() with one group gives text and matches in turn.
     return "".join(_span(part) if index % 2 else MARKUP.sub(r"\\\1", part) for index, part in enumerate(parts))
 
 
 def code(raw: str, longest: int = LONGEST) -> str:
-    """`raw` as a code span: for names, addresses and values. Not for table cells, where `|` would still divide."""
+    """`raw` as a code span: for names, addresses and values. Not for table cells, which `|` would still divide."""
     return _span(_clip(visible(raw), longest))
 
 
 def fenced(lines: Iterable[str]) -> list[str]:
-    """Lines that are already escaped as text, as a block that GitHub colours like a diff."""
+    """Lines that are already escaped as text, in a block that GitHub colours like a diff."""
     body = list(lines)
     fence = "`" * max(3, 1 + max((len(run) for line in body for run in BACKTICKS.findall(line)), default=0))
     return [f"{fence}diff", *body, fence]
@@ -68,7 +68,7 @@ def _span(shown: str) -> str:
     if not shown.strip():
         return "` `" if shown else "(empty)"
     fence = "`" * (1 + max((len(run) for run in BACKTICKS.findall(shown)), default=0))
-    # A space on both sides is taken away again; without it a backtick at an end would join the fence.
+    # Renderers remove one space on each side; without it, a backtick at an end would join the fence.
     pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
 
@@ -108,7 +108,7 @@ class _Parts:
     def text(self) -> str:
         lines = [*self.head, *self.must, *self.rest]
         if self.left_out:
-            lines += ["", f"_Too long for one comment; left out: {'; '.join(self.left_out)}. {ELSEWHERE}_"]
+            lines += ["", f"_Too long for one comment. Left out: {'; '.join(self.left_out)}. {ELSEWHERE}_"]
         for _, block in self.details:
             lines += ["", *block]
         return "\n".join(lines).strip("\n") + "\n"
@@ -125,7 +125,7 @@ def _stop(parts: _Parts, limit: int) -> str:
     """As many whole lines of what must stay as fit, and how many do not, said at the top and at the end."""
 
     def told(number: int) -> str:
-        return f"**These are not all: {number} more lines do not fit. {ELSEWHERE}**"
+        return f"**{wording.count(number, 'more line')} did not fit. {ELSEWHERE}**"
 
     room = limit - sum(len(line) + 1 for line in parts.head) - 2 * (len(told(len(parts.must))) + 2)
     kept: list[str] = []
@@ -160,13 +160,13 @@ def _plan(plan: Plan, level: int) -> _Parts:
         ]
     if plan.lifted:
         lifted = [
-            f"- {code(r.code)} for {code(r.address)}: {escape(r.fact, SHORTEST if level > 2 else LONGEST)}"
+            f"- {code(r.code)} {code(r.address)}: {escape(r.fact, SHORTEST if level > 2 else LONGEST)}"
             for r in plan.lifted
         ]
-        parts.must += ["", "**Lifted by --allow, for this plan**", "", *lifted]
+        parts.must += ["", "**Allowed once, by --allow**", "", *lifted]
     _remarks(parts, "Warnings", [_diagnostic(warning) for warning in plan.warnings], level)
     _remarks(parts, "Notes", [f"- {escape(note)}" for note in plan.notes], level)
-    _remarks(parts, "Not managed, left alone", [f"- {code(address)}" for address in plan.unmanaged], level)
+    _remarks(parts, "Not managed by these manifests", [f"- {code(address)}" for address in plan.unmanaged], level)
     if level == 0:
         parts.details += [_folded_section(section) for section in wording.by_org(plan.changes)]
     elif plan.changes:
@@ -190,7 +190,7 @@ def _result(result: Result, level: int) -> _Parts:
         parts.must += ["", f"**{title}**", "", *lines]
     _remarks(parts, "Notes", [f"- {escape(note)}" for note in result.notes], level)
     if result.plan.impact:
-        parts.must += ["", "#### What the plan was to change"]
+        parts.must += ["", "#### Planned access changes"]
         _impact(parts, result.plan, level)
     if level == 0:
         lines = [line for line in text.render(result).split("\n")[: len(result.outcomes)] if line]
@@ -216,7 +216,7 @@ def _validation(validation: Validation, level: int) -> _Parts:
 
 
 def _against(plan: Plan, level: int) -> list[str]:
-    """Refusals, errors and what has to be confirmed, in a box that cannot be overlooked."""
+    """Refusals, errors and deletions to confirm, in a box that stands out."""
     lines: list[str] = []
     if level > 2:
         for kind in dict.fromkeys(refusal.code for refusal in plan.refusals):
@@ -225,11 +225,11 @@ def _against(plan: Plan, level: int) -> list[str]:
     else:
         for refusal in plan.refusals:
             where = f" ({code(wording.place(refusal.source))})" if refusal.source else ""
-            option = wording.lift(refusal)
+            option = wording.allow_option(refusal)
             lines.append(
-                f"- **Refused:** {code(refusal.code)} for {code(refusal.address)}{where}: {escape(wording.sentence(refusal.fact))}"
-                f" Way on: {escape(wording.sentence(refusal.fix))}"
-                + (f" Or lift it for one run: {code(option)}." if option else "")
+                f"- **Refused:** {code(refusal.code)} {code(refusal.address)}{where}: {escape(wording.sentence(refusal.fact))}"
+                f" **To fix:** {escape(wording.sentence(refusal.fix))}"
+                + (f" **To allow it once:** {code(option)}" if option else "")
             )
     lines += [_diagnostic(error, LONGEST if level < 2 else SHORTEST) for error in plan.errors]
     lines += [f"- {escape(wording.confirmation(handle))}" for handle in plan.confirm_delete]
@@ -268,7 +268,7 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _bare(title: str, effects: Sequence[Effect]) -> list[str]:
-    """Names by object, some to a line, so that a cut falls between lines."""
+    """Names by object, several on each line, so that a long list can be cut between lines."""
     by_object: dict[str, list[str]] = {}
     for effect in effects:
         by_object.setdefault(effect.object, []).append(effect.person)

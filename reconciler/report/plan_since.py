@@ -1,4 +1,4 @@
-"""`plan --since`: a plan whose changes are told apart into what this pull request changes and what had drifted before."""
+"""`plan --since`: a plan that separates what this pull request changes from what had already drifted."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ GROUPS = {
     HERE: "Changed here",
     BOTH: "Changed here, and drifted before",
     BEFORE: "Drifted before",
-    UNKNOWN: "Not told apart",
+    UNKNOWN: "Not compared",
 }
 ABOUT = {
-    HERE: "live was as {base} has it; this changes what the manifests say",
-    BOTH: "live was not as {base} has it either, and the manifests say something else now",
-    BEFORE: "live is not as {base} has it already: applying this changes it as well",
-    UNKNOWN: "{base} could not be compared with live here",
+    HERE: "Pipes matches {base}; the manifests have changed since.",
+    BOTH: "Pipes does not match {base}, and the manifests have changed since as well.",
+    BEFORE: "Pipes does not match {base}. Applying this plan changes it back.",
+    UNKNOWN: "{base} could not be compared with Pipes here.",
 }
 DIRECTIONS = {"gain": "+", "lose": "-", "change": "~"}
 
@@ -70,7 +70,7 @@ def _sections(since: Since) -> Iterator[Section]:
         yield Section("Refused", tuple(_refusal(r) for r in plan.refusals), weight=KEPT, tone="alarm")
     if plan.confirm_delete:
         items = tuple(Item((wording.confirmation(handle),), "!", level="warning") for handle in plan.confirm_delete)
-        yield Section("To be confirmed", items, weight=KEPT, tone="alarm")
+        yield Section("To confirm", items, weight=KEPT, tone="alarm")
     found = wording.impact(plan.impact)
     if found.owners:
         yield Section("Owners", tuple(_effect(effect) for effect in found.owners), weight=KEPT)
@@ -83,22 +83,22 @@ def _sections(since: Since) -> Iterator[Section]:
     if not since.marks and plan.changes:
         yield Section("Changes", tuple(_in_order(plan.changes)), weight=KEPT)
     if since.settled:
-        about = (f"live is not as {since.base} has it, and is as the manifests have it now",)
-        yield Section("Drifted before, and made official here", tuple(_in_order(since.settled)), about=about)
+        about = (f"Pipes does not match {since.base}, but matches the manifests now.",)
+        yield Section("Drift that these manifests adopt", tuple(_in_order(since.settled)), about=about)
     if found.others:
-        yield Section("Who gains and who loses", tuple(_effect(effect) for effect in found.others))
+        yield Section("Who gains or loses access", tuple(_effect(effect) for effect in found.others))
     if plan.dns:
         yield Section("DNS names that change", tuple(Item((wording.dns(name),)) for name in plan.dns), weight=KEPT)
     if plan.lifted:
         items = tuple(
-            Item((Name(r.code), " for ", Name(r.address), f": {r.fact}"), "!", level="warning", source=r.source)
+            Item((Name(r.code), " ", Name(r.address), f": {r.fact}"), "!", level="warning", source=r.source)
             for r in plan.lifted
         )
-        yield Section("Lifted by --allow, for this plan", items, weight=KEPT, tone="care")
+        yield Section("Allowed once, by --allow", items, weight=KEPT, tone="care")
     if plan.unmanaged:
-        yield Section("Not managed, left alone", tuple(Item((Name(a),)) for a in plan.unmanaged))
+        yield Section("Not managed by these manifests", tuple(Item((Name(a),)) for a in plan.unmanaged))
     if plan.steps:
-        yield Section("In this order", tuple(_steps(plan)), weight=FOLDED)
+        yield Section("Steps", tuple(_steps(plan)), weight=FOLDED)
 
 
 def _in_order(changes: Any) -> Iterator[Item]:
@@ -133,12 +133,12 @@ def _effect(effect: Effect) -> Item:
 
 
 def _refusal(refusal: Refusal) -> Item:
-    option = wording.lift(refusal)
-    below: list[Words] = [(f"Way on: {refusal.fix}",)]
+    option = wording.allow_option(refusal)
+    below: list[Words] = [(f"To fix: {wording.sentence(refusal.fix)}",)]
     if option:
-        below.append(("Or lift it for this one run: ", Name(option)))
+        below.append(("To allow it once: ", Name(option)))
     return Item(
-        (Name(refusal.code), " for ", Name(refusal.address), f": {refusal.fact}"),
+        (Name(refusal.code), "  ", Name(refusal.address), f": {wording.sentence(refusal.fact)}"),
         "!",
         source=refusal.source,
         below=tuple(below),
@@ -156,7 +156,7 @@ def _steps(plan: Plan) -> Iterator[Item]:
 
 
 def document(since: Since) -> dict[str, Any]:
-    """The plan's own document, with `since` beside it: what `plan -o` saves does not have that."""
+    """The plan's own document with `since` added. What `plan -o` saves does not have `since`."""
     from reconciler.plan.document import to_document
 
     return {

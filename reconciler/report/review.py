@@ -1,4 +1,4 @@
-"""A review as a sheet, and as JSON: owners first, then what is stated, then person by person, then the manifests' changes."""
+"""A review as a sheet and as JSON: owners, then statements, then access by person, then the changes in the manifests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.report import expiring, wording
 from reconciler.report.json_document import _diagnostic, _source
 from reconciler.report.review_statements import statement, wording_of
-from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Item, Name, Section, Sheet, Words, listed
+from reconciler.report.sheet import FOLDED, KEPT, MANIFEST_CHANGES, SHOWN, Item, Name, Section, Sheet, Words, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from reconciler.model.review import AccessChange, Review, TeamChange
 
 FORMAT_VERSION = "1.0"
-A_LINE = 20  # objects to a line, so that no line is too long to be read, or to fit
+A_LINE = 20  # objects on one line, so that lines stay readable
 GAIN, LOSE, CHANGE = "gain", "lose", "change"
 
 
 def to_sheet(review: Review) -> Sheet:
-    """The review for people."""
+    """The report for people."""
     facts: Words = ("Compared ", Name(review.head), " with ", Name(review.base), f", for {review.day.isoformat()}")
     problems = (*review.errors, *review.inherited, *review.warnings)
     return Sheet(
@@ -39,7 +39,7 @@ def to_sheet(review: Review) -> Sheet:
 
 
 def outputs(review: Review) -> dict[str, str]:
-    """What a workflow decides by."""
+    """The step outputs that a workflow can make decisions with."""
     people = {kind: _people(review.access, kind) for kind in (GAIN, LOSE, CHANGE)}
     return {
         "changes": str(len(review.changes)),
@@ -55,13 +55,13 @@ def outputs(review: Review) -> dict[str, str]:
 
 
 def summary(review: Review) -> tuple[str, ...]:
-    """What it comes to, in a line or two."""
+    """The result in one or two lines."""
     if review.errors or review.inherited:
         lines = [
-            f"These manifests cannot be used: {wording.count(len(review.errors) + len(review.inherited), 'error')}."
+            f"These manifests are not valid: {wording.count(len(review.errors) + len(review.inherited), 'error')}."
         ]
         if review.inherited:
-            lines.append(f"{wording.count(len(review.inherited), 'error')} of these {review.base} has too.")
+            lines.append(f"{wording.count(len(review.inherited), 'error')} of these in {review.base}, too.")
         return tuple(lines)
     if not review.access:
         if review.is_empty:
@@ -92,7 +92,7 @@ def _people(access: Iterable[AccessChange], kind: str) -> set[str]:
 
 
 def direction(found: AccessChange) -> str:
-    """`gain`, `lose`, or `change` where both sides are a role."""
+    """`gain`, `lose`, or `change` when there is a role on both sides."""
     if found.had is None:
         return GAIN
     return LOSE if found.has is None else CHANGE
@@ -103,8 +103,8 @@ def _notes(review: Review) -> Iterator[str]:
         first = review.base_errors[0]
         where = f"{wording.place(first.source)}: " if first.source else ""
         yield (
-            f"{review.base} cannot be used ({wording.count(len(review.base_errors), 'error')}, the first: {where}{first.summary});"
-            " everything is shown as new"
+            f"The manifests in {review.base} are not valid ({wording.count(len(review.base_errors), 'error')}; the first: "
+            f"{where}{first.summary}), so everything is shown as new."
         )
     yield from review.notes
 
@@ -118,7 +118,7 @@ def _sections(review: Review) -> Iterator[Section]:
     if owners:
         yield Section("Owners", tuple(_items(owners, "warning")), weight=KEPT, tone="alarm")
     if review.statements:
-        yield Section("What this states", tuple(statement(s) for s in review.statements), weight=KEPT, tone="care")
+        yield Section("Important changes", tuple(statement(s) for s in review.statements), weight=KEPT, tone="care")
     for title, kind, weight in (
         ("Access lost", LOSE, KEPT),
         ("Access changed", CHANGE, KEPT),
@@ -129,8 +129,12 @@ def _sections(review: Review) -> Iterator[Section]:
             yield Section(title, tuple(_items(found, "notice")), weight=weight)
     yield from expiring.sections(review.expiring, review.day)
     for title, side, about in (
-        ("Written for the first time", "before", "Who had what here before, these manifests did not say."),
-        ("No longer written", "after", "The manifests do not manage these members any more: they keep what they have."),
+        (
+            "Newly managed",
+            "before",
+            "The manifests did not manage these members before, so their earlier access is unknown.",
+        ),
+        ("No longer managed", "after", "The manifests no longer manage these members. They keep the access they have."),
     ):
         found = [one for one in review.access if one.unknown == side]
         if found:
@@ -138,14 +142,16 @@ def _sections(review: Review) -> Iterator[Section]:
     if review.teams:
         yield Section("Teams", tuple(_team(team) for team in review.teams))
     if review.rerouted:
-        yield Section("The same role for another reason", tuple(_items(review.rerouted, "")), weight=FOLDED)
+        yield Section("Unchanged roles with a new reason", tuple(_items(review.rerouted, "")), weight=FOLDED)
     for section in wording.by_org(review.changes):
         changes = [change for group in section.groups for change in group.changes]
-        yield Section(section.address, tuple(_written(change) for change in changes), weight=FOLDED)
+        yield Section(
+            f"{MANIFEST_CHANGES}{section.address}", tuple(_written(change) for change in changes), weight=FOLDED
+        )
 
 
 def _items(found: Sequence[AccessChange], level: str) -> Iterator[Item]:
-    """A line for each person and reason; objects that share both stand on one."""
+    """One line for each person and reason; objects that share both are on the same line."""
     groups: dict[tuple[Any, ...], list[AccessChange]] = {}
     for one in found:
         is_org = "/" not in one.object
@@ -167,7 +173,7 @@ def _items(found: Sequence[AccessChange], level: str) -> Iterator[Item]:
 def _shown_direction(found: AccessChange) -> str:
     if found.unknown:
         return CHANGE
-    # of an owner it is always a gain or a loss of ownership
+    # a change of ownership is always a gain or a loss
     if found.owns:
         return GAIN if found.has == "owner" else LOSE
     return direction(found)
@@ -176,23 +182,23 @@ def _shown_direction(found: AccessChange) -> str:
 def _verb(found: AccessChange) -> Words:
     on = " on " if "/" in found.object else " of "
     if found.unknown == "before":
-        return (" is to be ", Name(found.has or ""), on)
+        return (" will be ", Name(found.has or ""), on)
     if found.unknown == "after":
-        return (" was written as ", Name(found.had or ""), on)
+        return (" was listed as ", Name(found.had or ""), on)
     if found.had is None:
         return (" gains ", Name(found.has or ""), on)
     if found.has is None:
         return (" loses ", Name(found.had), on)
     if found.had == found.has:
         return (" stays ", Name(found.has), on)
-    return (" goes from ", Name(found.had), " to ", Name(found.has), on)
+    return (" changes from ", Name(found.had), " to ", Name(found.has), on)
 
 
 def _why(found: AccessChange) -> str:
     parts = [found.why]
     if found.before is not None:
         was = _reason(found.before)
-        # `left team/sre` says it already
+        # `left team/sre` already says so
         if was not in found.why:
             parts = [f"was {was}", f"now {found.why}"] if found.after is not None else [found.why, f"was {was}"]
     if found.after is not None and found.after.until:
@@ -209,7 +215,7 @@ def _reason(reach: Reach) -> str:
 def _team(team: TeamChange) -> Item:
     pieces: list[str] = [Name(f"team/{team.team}"), ": "]
     if team.joined:
-        pieces += [*listed(team.joined), " come in" if len(team.joined) > 1 else " comes in"]
+        pieces += [*listed(team.joined), " join" if len(team.joined) > 1 else " joins"]
     if team.left:
         pieces += ["; " if team.joined else "", *listed(team.left), " leave" if len(team.left) > 1 else " leaves"]
     return Item(tuple(pieces), "~")
@@ -233,11 +239,11 @@ def _written(change: Change) -> Item:
 
 
 def document(review: Review) -> dict[str, Any]:
-    """The stable shape for programs.
+    """The JSON. Keys are only ever added to it.
 
     `access[]`: `person`, `handle` (the Pipes handle, or the address that is invited), `object`, `action` (gain, lose,
     change), `before` and `after` (null, or `role`, `why`, `path`, `expires`, `then`, `pending`, `source`), `why`, `unknown`
-    (null, before, after), `invited`. `rerouted[]` is the same for what keeps its role. `statements[]`: `kind`,
+    (null, before, after), `invited`. `rerouted[]` is the same for roles that stay the same. `statements[]`: `kind`,
     `address`, `before`, `after`, `names`, `day`, `reason`, `text`, `source`.
     """
     return {

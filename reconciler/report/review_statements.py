@@ -1,4 +1,4 @@
-"""What a pull request states, in words: renames, deletions, endings, and whatever else a reviewer has to know."""
+"""One sentence for each statement of a review: renames, deletions, end dates, and what else a reviewer must know."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from reconciler.model.review import Statement
 
-QUIET = ("expires", "expired")  # statements that are no warning
-A_LINE = 20  # names to a line, so that no line is too long to be read, or to fit
+QUIET = ("expires", "expired")  # statements that are notices, not warnings
+A_LINE = 20  # names on one line, so that lines stay readable
 
 
 def statement(found: Statement) -> Item:
@@ -29,7 +29,7 @@ def statement(found: Statement) -> Item:
 
 
 def _place(address: str) -> tuple[str, str]:
-    """`org.acme/workspace.prod` -> kind of the last part, and `acme/prod`."""
+    """The kind of the last part of an address, and the names in it: `org.acme/workspace.prod` -> `acme/prod`."""
     parts = [part.partition(".") for part in address.split("/")]
     return parts[-1][0], "/".join(name for _, _, name in parts)
 
@@ -38,34 +38,33 @@ def _rename(found: Statement) -> Words:
     kind, place = _place(found.address)
     was = Name(found.before or "")
     if kind == "workspace":
-        return (f"renames the {kind} ", was, " to ", Name(place), ": its DNS name changes")
+        return (f"renames the {kind} ", was, " to ", Name(place), ", which changes its DNS name")
     if kind in ("connection", "workspace_connection"):
-        where = "its schemas are called so in every workspace" if kind == "connection" else "its schema is called so"
-        return ("renames the connection ", was, " to ", Name(place), f": {where}")
+        where = "its schemas in every workspace" if kind == "connection" else "its schema"
+        return ("renames the connection ", was, " to ", Name(place), f", and with it {where}")
     whole = ("renames the org ", was, " to ", Name(place))
     if not found.names:
-        return (*whole, ": the DNS name of each of its workspaces changes")
-    many = "this DNS name changes" if len(found.names) == 1 else f"these {len(found.names)} DNS names change"
+        return (*whole, ", which changes the DNS names of all its workspaces")
     names = listed(f"{place}/{name}" for name in found.names)
-    return (*whole, f": {many}: ", *names, "; and those of workspaces that are not listed here")
+    return (*whole, ", which changes the DNS names of ", *names, ", and of workspaces that are not listed here")
 
 
 def _absent(found: Statement) -> Words:
     kind, place = _place(found.address)
     if kind == "org":
-        inside = (": with it ", *listed(found.names)) if found.names else ()
-        return ("deletes the org ", Name(place), " with all its workspaces", *inside)
+        inside = (", including ", *listed(found.names)) if found.names else ()
+        return ("deletes the org ", Name(place), " and all its workspaces", *inside)
     if kind == "workspace":
-        inside = (", and with it its own connections ", *listed(found.names)) if found.names else ()
+        inside = (", including its own connections ", *listed(found.names)) if found.names else ()
         return ("deletes the workspace ", Name(place), " and its database", *inside)
     if kind in ("connection", "workspace_connection"):
         who = "every workspace loses it, and " if kind == "connection" else ""
-        return ("deletes the connection ", Name(place), f": {who}its secrets are gone")
+        return ("deletes the connection ", Name(place), f": {who}its secrets are lost")
     if kind == "connection_folder":
-        return ("deletes the folder ", Name(place), ", in which nothing may be left")
+        return ("deletes the folder ", Name(place), ", which must be empty")
     where, _, person = place.rpartition("/")
     had = (", who was ", Name(found.before), " there") if found.before else ()
-    return ("takes ", Name(person), " out of ", Name(where), *had)
+    return ("removes ", Name(person), " from ", Name(where), *had)
 
 
 def _expires(found: Statement) -> Words:
@@ -73,13 +72,13 @@ def _expires(found: Statement) -> Words:
     plural = len(found.names) > 1
     rest: Words = ()
     if found.after is None:
-        rest = (", and without a role there",)
+        rest = (", with no role left",)
     elif found.after != UNKNOWN:
-        rest = (", and then ", Name(found.after))
+        rest = (", but ", Name(found.after))
     on = " on " if "/" in found.address else " of "
     are = " are no longer " if plural else " is no longer "
     return (
-        f"from {found.day.isoformat()} on ",
+        f"from {found.day.isoformat()}, ",
         *listed(found.names),
         are,
         Name(found.before or ""),
@@ -99,24 +98,24 @@ def _expired(found: Statement) -> Words:
 
 def _tokens(found: Statement) -> Words:
     return (
-        "every temporary and user token that was not issued after ",
+        "every temporary and user token issued no later than ",
         Name(found.after or ""),
         " stops working for ",
         Name(_place(found.address)[1]),
-        ", whoever has it; plan tells whether the one in use does",
+        "; plan tells you whether the token in use is one of them",
     )
 
 
 def _managed(found: Statement) -> Words:
-    return ("manages the members of ", Name(_place(found.address)[1]), " from now on: whoever is not listed is removed")
+    return ("now manages the members of ", Name(_place(found.address)[1]), ": anyone not listed is removed")
 
 
 def _unmanaged(found: Statement) -> Words:
-    return ("no longer manages the members of ", Name(_place(found.address)[1]), ": whoever is in stays in")
+    return ("no longer manages the members of ", Name(_place(found.address)[1]), ": everyone there stays")
 
 
 def _left_alone(found: Statement) -> Words:
-    return ("no longer lists ", Name(_place(found.address)[1]), ": it stays as it is, and nobody watches it")
+    return ("no longer lists ", Name(_place(found.address)[1]), ": it stays as it is, and is no longer managed")
 
 
 def _safeguard(found: Statement) -> Words:
@@ -132,21 +131,22 @@ def _safeguard(found: Statement) -> Words:
 
 def _resend(found: Statement) -> Words:
     if found.after is None:
-        return ("invitations by email that are gone are no longer sent again by themselves",)
-    return ("invitations by email that are gone are sent again after ", Name(found.after))
+        return ("no longer resends invitations by email that are gone",)
+    return ("resends invitations by email that are gone, after ", Name(found.after))
 
 
 def _reinvite(found: Statement) -> Words:
     day = found.day.isoformat() if found.day is not None else ""
     return (
-        "invites ", Name(found.address), " (", *(Name(name) for name in found.names),
-        f") once more by email, wherever an invitation from before {day} is gone",
+        "invites ", Name(found.address), " (", *listed(found.names),
+        f") again by email wherever an invitation from before {day} is gone",
     )  # fmt: skip
 
 
 def _person(found: Statement) -> Words:
     return (
-        "says that ", Name(found.address), " is ", Name(found.after or ""), " in Pipes, and no longer ", Name(found.before or ""),
+        "says that ", Name(found.address), " is the account ", Name(found.after or ""), ", no longer ",
+        Name(found.before or ""),
     )  # fmt: skip
 
 
@@ -154,51 +154,51 @@ def _lock(found: Statement) -> Words:
     shown = found.names[:5]
     more = f" and {len(found.names) - 5} more" if len(found.names) > 5 else ""
     return (
-        "changes the lock file, which says who was invited and what was renamed: ", *listed(shown, last=","), more,
+        "changes the lock file, which records who was invited and what was renamed: ", *listed(shown, last=","), more,
     )  # fmt: skip
 
 
 def _attached(found: Statement) -> Words:
     what = ("lets ", Name(found.after or ""), " use the connection ", Name(_place(found.address)[1]))
-    return (*what, ", which ", *_who(found), " there")
+    return (*what, "; people there: ", *_who(found))
 
 
 def _detached(found: Statement) -> Words:
-    what = ("takes the connection ", Name(_place(found.address)[1]), " out of ", Name(found.before or ""))
-    return (*what, ", where ", *_who(found), " it until now")
+    what = ("takes the connection ", Name(_place(found.address)[1]), " away from ", Name(found.before or ""))
+    return (*what, "; people there: ", *_who(found))
 
 
 def _opened(found: Statement) -> Words:
-    what = ("lets ", Name(found.after or ""), " use whatever is in the folder ", Name(_place(found.address)[1]))
-    return (*what, ", now and later; ", *_who(found), " that workspace")
+    what = ("lets ", Name(found.after or ""), " use every connection in the folder ", Name(_place(found.address)[1]))
+    return (*what, ", including later ones; people there: ", *_who(found))
 
 
 def _closed(found: Statement) -> Words:
-    what = ("no longer lets ", Name(found.before or ""), " use what is in the folder ", Name(_place(found.address)[1]))
-    return (*what, "; ", *_who(found), " that workspace")
+    what = ("no longer lets ", Name(found.before or ""), " use the folder ", Name(_place(found.address)[1]))
+    return (*what, "; people there: ", *_who(found))
 
 
 def _usable(found: Statement) -> Words:
     what = ("lets ", Name(found.after or ""), " use the connection ", Name(_place(found.address)[1]))
-    return (*what, ", which comes into the folder ", Name(found.before or ""), "; ", *_who(found), " that workspace")
+    return (*what, ", which moves into the folder ", Name(found.before or ""), "; people there: ", *_who(found))
 
 
 def _unusable(found: Statement) -> Words:
     what = ("no longer lets ", Name(found.before or ""), " use the connection ", Name(_place(found.address)[1]))
-    return (*what, ", which leaves the folder ", Name(found.after or ""), "; ", *_who(found), " that workspace")
+    return (*what, ", which leaves the folder ", Name(found.after or ""), "; people there: ", *_who(found))
 
 
 def _who(found: Statement) -> Words:
     shown, more = found.names[:A_LINE], len(found.names) - A_LINE
     if not shown:
-        return ("nobody who is known here reaches",)
+        return ("none known",)
     many = f" and {more} more" if more > 0 else ""
-    return (*listed(shown), many, " reach" if len(found.names) > 1 else " reaches")
+    return (*listed(shown, last="," if more > 0 else "and"), many)
 
 
 def _reads(found: Statement) -> Words:
     return (
-        "has apply read ",
+        "makes apply read ",
         *listed(found.names),
         " and send it with the connection ",
         Name(_place(found.address)[1]),
@@ -207,10 +207,10 @@ def _reads(found: Statement) -> Words:
 
 def _rotates(found: Statement) -> Words:
     day = found.day.isoformat() if found.day is not None else ""
-    return ("sends the configuration of ", Name(_place(found.address)[1]), f" once more, from {day} on")
+    return ("sends the configuration of ", Name(_place(found.address)[1]), f" again from {day}")
 
 
-SAYINGS: dict[str, Callable[[Statement], Words]] = {
+SENTENCES: dict[str, Callable[[Statement], Words]] = {
     "rename": _rename,
     "absent": _absent,
     "expires": _expires,
@@ -237,4 +237,4 @@ SAYINGS: dict[str, Callable[[Statement], Words]] = {
 
 def wording_of(found: Statement) -> Words:
     """The sentence that says what the statement does."""
-    return SAYINGS[found.kind](found)
+    return SENTENCES[found.kind](found)

@@ -1,7 +1,7 @@
-"""A sheet: what a report says, neutral and in reading order. A subject becomes one once; `sheets` draws it in each format.
+"""A sheet: the content of a report in reading order, independent of the format. `sheet_formats` turns it into each format.
 
-Nothing in a sheet is escaped. A `str` is prose, of ours or from outside; a `Name` is a handle, an address or a value that
-stands out (a code span, where the format has one). Every writer passes both through its own escape function.
+Nothing in a sheet is escaped. A `str` is prose, ours or from outside. A `Name` is a handle, an address or a value that
+stands out (a code span, if the format has one). Each format passes both through its own escape function.
 """
 
 from __future__ import annotations
@@ -16,40 +16,39 @@ if TYPE_CHECKING:
 
 
 class Name(str):
-    """A piece of text that is a name or a value rather than prose."""
+    """A name or a value, as opposed to prose."""
 
     __slots__ = ()
 
 
 Words = tuple[str, ...]
 
-# How much a section matters where a report must be short: KEPT always stays, if need be as bare names; SHOWN stands in the
-# open and is cut when there is too much; FOLDED is detail, folded away and the first to go.
+# How important a section is when a report must be short. KEPT always stays, if necessary as names only. SHOWN is visible,
+# and is shortened when there is too much. FOLDED is hidden detail, and the first to be dropped.
 KEPT, SHOWN, FOLDED = "kept", "shown", "folded"
+MANIFEST_CHANGES = "Manifest changes for "  # starts the title of each section with an org's changes in the manifests
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of a section.
+    """One line of a section."""
 
-    `symbol` is `+`, `-`, `~`, `>` (as for create, delete, update, rename) or none. `why` stands faint behind it, `below`
-    on lines of their own. `level` (notice, warning, error) makes it an annotation as well, at `source`; `fails` makes it
-    a failing test in JUnit. `brief` is (place, name) for where only bare names fit, such as ("acme/prod", "bob").
-    """
-
+    # What it says
     words: Words
-    symbol: str = ""
-    why: Words = ()
-    source: Source | None = None
-    below: tuple[Words, ...] = ()
-    level: str = ""
-    fails: bool = False
-    brief: tuple[str, str] | None = None
+    symbol: str = ""  # `+`, `-`, `~`, `>` (as for create, delete, update, rename), `!`, or none
+    why: Words = ()  # the reason, shown after the words in a less prominent style
+    source: Source | None = None  # the manifest line that it is about
+    below: tuple[Words, ...] = ()  # more lines, indented below it
+
+    # What machines make of it
+    level: str = ""  # notice, warning or error: it also becomes an annotation in GitHub, at `source`
+    fails: bool = False  # whether it is a failing test in JUnit
+    brief: tuple[str, str] | None = None  # (place, name) for when only names fit, such as ("acme/prod", "bob")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells below a head; a row has as many cells as the head."""
+    """Rows of cells below a head. Each row has as many cells as the head."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[Words, ...], ...]
@@ -57,7 +56,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A titled list, or a table. `about` is a line of prose below the title; `tone` is `alarm`, `care` or none."""
+    """A list or a table with a title. `about` is a line of prose below the title; `tone` is `alarm`, `care` or none."""
 
     title: str
     items: tuple[Item, ...] = ()
@@ -69,22 +68,20 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A whole report.
+    """A whole report."""
 
-    `name` is one word for machines (`review`); `summary` are the lines that say it all, of which `bad` ones are
-    alarming; `facts` say what was compared; `problems` are shown with their manifest lines; `outputs` are the values for
-    `$GITHUB_OUTPUT`, beside `summary`, `errors` and `warnings`, which every sheet has.
-    """
-
-    name: str
-    title: str
-    summary: tuple[str, ...]
+    # What it says
+    name: str  # one word for machines, such as `review`
+    title: str  # one word for people, such as `Review`
+    summary: tuple[str, ...]  # the lines that sum it up
     sections: tuple[Section, ...] = ()
-    facts: Words = ()
-    problems: tuple[Diagnostic, ...] = ()
+    facts: Words = ()  # what was compared, and for which day
+    problems: tuple[Diagnostic, ...] = ()  # errors and warnings, shown with their manifest lines
     notes: tuple[Words, ...] = ()
-    bad: bool = False
-    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    # What follows from it
+    bad: bool = False  # whether the summary is shown as an alarm
+    outputs: Mapping[str, str] = field(default_factory=dict)  # for `$GITHUB_OUTPUT`, beside summary, errors, warnings
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -96,12 +93,12 @@ class Sheet:
 
 
 def flat(words: Iterable[str]) -> str:
-    """The words as they are, for a writer that marks no names."""
+    """The words as plain text, for formats that do not mark names."""
     return "".join(words)
 
 
 def line(item: Item) -> str:
-    """An item on one line, its reason in parentheses, unescaped."""
+    """An item on one line with its reason in parentheses. Nothing is escaped."""
     return flat(item.words) + (f" ({flat(item.why)})" if item.why else "")
 
 

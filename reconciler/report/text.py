@@ -1,7 +1,7 @@
-"""Text for a terminal: what people see most.
+"""Plans, results and validations as text for a terminal.
 
-Plain ASCII symbols, no line longer than its content needs, and colour only on request: an escape sequence in the
-output is always ours, since `escape` leaves none in what came from outside.
+Symbols are ASCII, and colour is used only on request. Every escape sequence in the output is ours: `escape` removes
+those in text from outside.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "c
 BY_ACTION = {"create": "green", "update": "yellow", "rename": "cyan", "delete": "red"}
 BY_DIRECTION = {"gain": ("+", "green"), "lose": ("-", "red"), "change": ("~", "yellow")}
 BY_STATUS = {"done": "green", "already": "dim", "unconfirmed": "yellow", "failed": "alarm", "skipped": "yellow"}
-WIDEST = 60  # a column grows no wider than this; one long name should not push the others off the screen
-SHORT = 40  # attributes that together are no longer stand on the line of their change
-TALL = frozenset({"org", "workspace"})  # kinds whose attributes always stand below, one a line
-EXCERPT = 160  # characters of a manifest's line; a scalar may be megabytes long
+WIDEST = 60  # the maximum width of a column, so that one long name does not push the others off the screen
+SHORT = 40  # attributes up to this length in total are shown on the line of their change
+TALL = frozenset({"org", "workspace"})  # kinds whose attributes are always shown below, one on each line
+EXCERPT = 160  # characters of a manifest line to show; a scalar may be megabytes long
 
-# GitHub's runner takes a line that begins so, spaces before it aside, for a command (ActionCommand.cs, TryParseV2).
+# GitHub's runner reads a line that starts with this, after any spaces, as a command (ActionCommand.cs, TryParseV2).
 COMMAND = re.compile(r"^(\s*)::")
 
 
 def escape(text: str) -> str:
-    r"""`text` on one line, harmless in a terminal and in a CI log; what was hidden is shown as `\x1b` or `\u202e`."""
+    r"""`text` on one line, safe for a terminal and a CI log. Hidden characters are shown as `\x1b` or `\u202e`."""
     return COMMAND.sub(r"\1\\::", visible(text))
 
 
 def render(subject: Plan | Result | Validation, *, color: bool = False, verbose: bool = False) -> str:
-    """The whole report. A result shows its outcomes only: the plan was shown before it was applied."""
+    """The whole report. A result shows only its outcomes, because the plan was shown before."""
     paint = _colored if color else _plain
     if isinstance(subject, Validation):
         lines = list(_validation(subject, paint))
@@ -52,18 +52,18 @@ def render(subject: Plan | Result | Validation, *, color: bool = False, verbose:
 
 
 def render_diagnostics(diagnostics: Sequence[Diagnostic], *, color: bool = False) -> str:
-    """Each with its place, its line and a caret; empty for none."""
+    """Each diagnostic with its position, its manifest line and a caret; empty when there are none."""
     paint = _colored if color else _plain
     return "".join(line + "\n" for diagnostic in diagnostics for line in _diagnostic(diagnostic, paint))
 
 
 def render_refusals(refusals: Sequence[Refusal]) -> str:
-    """Each with its address, the fact and the way on, as in a plan."""
+    """Each refusal with its address, the fact and how to fix it, as in a plan."""
     return "".join(line + "\n" for refusal in refusals for line in _refusal(refusal, _plain))
 
 
 def section(found: wording.OrgChanges) -> Iterator[str]:
-    """The lines of one org, escaped and without colour, for a report that shows text inside another format."""
+    """The lines of one org, escaped and without colour, for formats that embed text."""
     yield from (line for line in _section(found, _plain, verbose=False) if line)
 
 
@@ -103,15 +103,15 @@ def _plan(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
     if plan.notes:
         yield ""
     if plan.unmanaged:
-        yield paint("bold", "Not managed, left alone:")
+        yield paint("bold", "Not managed by these manifests:")
         for address in plan.unmanaged:
             yield f"  {escape(address)}"
         yield ""
     yield from _refusals(plan, paint)
     if plan.lifted:
-        yield paint("yellow", "Lifted by --allow, for this plan:")
+        yield paint("yellow", "Allowed once, by --allow:")
         for refusal in plan.lifted:
-            yield f"  {escape(refusal.code)} for {escape(refusal.address)}: {escape(refusal.fact)}"
+            yield f"  {escape(refusal.code)}  {escape(refusal.address)}: {escape(refusal.fact)}"
         yield ""
     for error in plan.errors:
         yield from _diagnostic(error, paint)
@@ -135,7 +135,7 @@ def _section(section: wording.OrgChanges, paint: Paint, *, verbose: bool) -> Ite
 
 
 def _changes(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """A line a change, in columns; attributes that do not fit there stand below it."""
+    """One line for each change, in columns. Attributes that do not fit are on the lines below it."""
     titles = [escape(wording.title(change)) for change in changes]
     shown = [[escape(str(attribute)) for attribute in wording.attributes(change)] for change in changes]
     joined = [", ".join(attributes) for attributes in shown]
@@ -161,7 +161,7 @@ def _changes(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Itera
 
 
 def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
-    yield paint("bold", "In this order:")
+    yield paint("bold", "Steps:")
     for step in plan.steps:
         after = f", after {', '.join(map(str, step.needs))}" if step.needs else ""
         owners = (
@@ -175,7 +175,7 @@ def _impact(plan: Plan, paint: Paint) -> Iterator[str]:
     if not plan.impact:
         return
     found = wording.impact(plan.impact)
-    yield paint("bold", "Who gains and who loses:")
+    yield paint("bold", "Who gains or loses access:")
     if found.owners:
         yield paint("bold", "  Owners")
         for effect in found.owners:
@@ -200,14 +200,14 @@ def _refusals(plan: Plan, paint: Paint) -> Iterator[str]:
 
 
 def _refusal(refusal: Refusal, paint: Paint) -> Iterator[str]:
-    bar = paint("alarm", "!")
-    where = f" ({escape(wording.place(refusal.source))})" if refusal.source else ""
-    yield f"{bar} {paint('alarm', 'Refused: ' + escape(refusal.code))} for {paint('bold', escape(refusal.address))}{where}"
-    yield f"{bar}   {escape(refusal.fact)}"
-    yield f"{bar}   Way on: {escape(refusal.fix)}"
-    option = wording.lift(refusal)
+    where = f"  ({escape(wording.place(refusal.source))})" if refusal.source else ""
+    code = paint("alarm", "Refused: " + escape(refusal.code))
+    yield f"{code}  {paint('bold', escape(refusal.address))}{where}"
+    yield f"  {escape(wording.sentence(refusal.fact))}"
+    yield f"  To fix: {escape(wording.sentence(refusal.fix))}"
+    option = wording.allow_option(refusal)
     if option:
-        yield f"{bar}   Or lift it for this one run: {escape(option)}"
+        yield f"  To allow it once: {escape(option)}"
 
 
 def _diagnostic(found: Diagnostic, paint: Paint) -> Iterator[str]:
@@ -224,7 +224,7 @@ def _diagnostic(found: Diagnostic, paint: Paint) -> Iterator[str]:
 
 
 def _excerpt(found: Diagnostic, hint: str, paint: Paint) -> Iterator[str]:
-    """The manifest's line and a caret below it; escapes that take more room than their character must not shift it."""
+    """The manifest line with a caret below it, placed correctly even where escapes are wider than their character."""
     assert found.source is not None
     text = found.text or ""
     at = min(max(found.source.column - 1, 0), len(text))

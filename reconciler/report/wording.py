@@ -1,7 +1,7 @@
-"""What a plan or a result says, in words and in reading order; nothing here is escaped, the writers do that.
+"""The sentences and the reading order that all formats of a report share.
 
-Every function returns plain text in which names, reasons and a server's words stand as they came: a writer passes the
-whole of it through its own escape function.
+Every function returns plain text and escapes nothing: names, reasons and the server's words are as they came. Each
+format passes the text through its own escape function.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Write = Callable[[str], str]
 
-# in what an effect is about: a connection, and no workspace
+# marks the object of an effect as a connection rather than a workspace
 CONNECTION = "/connection."
 SYMBOLS = {"create": "+", "update": "~", "rename": ">", "delete": "-"}
 REASONS = {
@@ -34,17 +34,17 @@ REASONS = {
     "absent": "absent: true",
     "expired": "expired",
     "renamed": "renamed_from",
-    "readdressed": "its address changed: the invitation is cancelled and sent to the new one",
-    "parent-deleted": "goes with what it belongs to",
+    "readdressed": "new address: the invitation is cancelled and sent again",
+    "parent-deleted": "deleted with its parent",
 }
-# What a YAML reader would take for something else than a string, or that would be hard to tell from our own words.
+# A string that is safe to show without quotes: YAML reads it as a string, and it cannot be mistaken for our own words.
 BARE = re.compile(r"[A-Za-z0-9_./@+-]*[A-Za-z_./@+-][A-Za-z0-9_./@+:-]*\Z")
 NOT_STRINGS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "~", "nan", "inf"})
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of a change: None in `before` or `after` where that side has no value to show."""
+    """One attribute of a change. `before` or `after` is None when that side has no value to show."""
 
     name: str
     before: str | None
@@ -60,7 +60,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Changes of one org that are read together: the org itself (no title), its members, one workspace and its grants."""
+    """Changes of one org that belong together: the org itself (no title), its members, or one workspace and its grants."""
 
     title: str | None
     changes: tuple[Change, ...]
@@ -76,14 +76,14 @@ class OrgChanges:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """Who gains and who loses, the owners of orgs apart: they come first in every report."""
+    """Who gains and who loses access. Owners of orgs are separate because every report shows them first."""
 
     owners: tuple[Effect, ...]
     others: tuple[Effect, ...]
 
 
 def by_org(changes: Iterable[Change]) -> tuple[OrgChanges, ...]:
-    """The changes by org and, inside, by what they belong to; each group by action, then address."""
+    """The changes grouped by org, then by what they belong to; each group is sorted by action, then address."""
     orgs: dict[str, dict[tuple[int, str], list[Change]]] = {}
     for change in changes:
         org, _, below = change.address.partition("/")
@@ -109,21 +109,21 @@ def by_org(changes: Iterable[Change]) -> tuple[OrgChanges, ...]:
 
 
 def _reading_order(change: Change) -> tuple[int, int, str]:
-    # A workspace stands before its grants, whatever happens to them; a new name before what is said of it.
+    # A workspace comes before its grants; a rename comes before other changes of the same object.
     return (change.address.count("/"), ("rename", "create", "update", "delete").index(change.action), change.address)
 
 
 def attributes(change: Change) -> tuple[Attribute, ...]:
-    """What a create sets, a delete takes away, an update or rename alters; by name.
+    """The attributes that a create sets, a delete removes, or an update or rename changes; sorted by name.
 
-    An attribute that an update's `after` does not have is left alone, so it is not shown; one that is cleared is there
-    as None or empty.
+    An update leaves an attribute alone when its `after` does not have it, so that attribute is not shown. A cleared
+    attribute is in `after` as None or empty.
     """
     before, after = dict(change.before or {}), dict(change.after or {})
     if before.get("status") == "accepted":
-        del before["status"]  # the usual; what is worth a word is an open invitation
+        del before["status"]  # the usual case; only a pending invitation is worth showing
         after.pop("status", None)
-    if change.action != "update":  # elsewhere the address says the handle already
+    if change.action != "update":  # the address of the others already contains the handle
         before.pop("handle", None)
         after.pop("handle", None)
     if change.action == "create":
@@ -142,7 +142,7 @@ def attributes(change: Change) -> tuple[Attribute, ...]:
 
 
 def show(value: Any) -> str:
-    """A value as a manifest would write it: bare where that is safe, quoted where it could be taken for something else."""
+    """A value as a manifest would write it: without quotes when that is safe, else quoted."""
     if isinstance(value, str):
         if BARE.match(value) and value.lower() not in NOT_STRINGS:
             return value
@@ -157,7 +157,7 @@ def _empty(value: Any) -> bool:
 
 
 def why(change: Change) -> str:
-    """The reason, the manifest's line and the team behind a change: `absent: true, orgs.yaml:34`."""
+    """Why a change is made: the reason, the manifest line and the team, as in `absent: true, orgs.yaml:34`."""
     parts = []
     if change.reason:
         parts.append(REASONS.get(change.reason, change.reason))
@@ -177,7 +177,7 @@ def place(source: Source) -> str:
 
 
 def title(change: Change) -> str:
-    """The address; for a rename the old one too."""
+    """The address. For a rename, the old address too."""
     if change.previous_address and change.previous_address != change.address:
         return f"{change.previous_address} -> {change.address}"
     return change.address
@@ -193,9 +193,9 @@ def request(sent: Request) -> str:
     if sent.late is not None:
         by_id = LATE_ID in sent.path or LATE_ID in (sent.body or {}).values()
         parts.append(
-            f"({{id}}: as the create of {sent.late} answers)"
+            f"({{id}}: from the response that creates {sent.late})"
             if by_id
-            else f"({{user_handle}}: as the invitation of {sent.late} answers)"
+            else f"({{user_handle}}: from the response that invites {sent.late})"
         )
     return " ".join(parts)
 
@@ -206,12 +206,12 @@ def impact(effects: Sequence[Effect]) -> Impact:
 
 
 def is_ownership(effect: Effect) -> bool:
-    """Whether an org gains or loses an owner by it."""
+    """Whether the effect makes an org gain or lose an owner."""
     return "/" not in effect.object and (effect.before == "owner") != (effect.after == "owner")
 
 
 def direction(effect: Effect) -> str:
-    """`gain`, `lose`, or `change` where the person keeps some access; of an ownership always gain or lose."""
+    """`gain`, `lose`, or `change` when the person keeps some access. A change of ownership is always gain or lose."""
     if is_ownership(effect):
         return "gain" if effect.after == "owner" else "lose"
     if effect.before is None:
@@ -220,7 +220,7 @@ def direction(effect: Effect) -> str:
 
 
 def effect(effect: Effect, *, name: Write = str, text: Write = str) -> str:
-    """`carol gains reader on acme/prod (direct)`; `name` and `text` write what comes from outside, if it is to be marked."""
+    """`carol gains reader on acme/prod (direct)`. `name` and `text` escape names and prose from outside."""
     later = f", {until(effect.expires, effect.then)}" if effect.expires else ""
     later += "; once the invitation is accepted" if effect.invited else ""
     org, _, connection = effect.object.partition(CONNECTION)
@@ -232,26 +232,26 @@ def effect(effect: Effect, *, name: Write = str, text: Write = str) -> str:
     elif effect.after is None:
         what = f"loses {name(effect.before)}"
     else:
-        what = f"goes from {name(effect.before)} to {name(effect.after)}"
+        what = f"changes from {name(effect.before)} to {name(effect.after)}"
     on = "on" if "/" in effect.object else "of"
     return f"{name(effect.person)} {what} {on} {name(effect.object)} ({text(effect.why)}{later})"
 
 
 def dns(change: DnsChange) -> str:
     if change.after is None:
-        return f"{change.workspace}: {change.before} goes away"
+        return f"{change.workspace}: {change.before} is removed"
     return f"{change.workspace}: {change.before} -> {change.after}"
 
 
 def losses_not_in_impact(plan: Plan) -> tuple[Change, ...]:
-    """Deletions that no line of the impact tells already: workspaces and orgs, and the members and grants left over."""
-    told = {(effect.person, effect.object) for effect in plan.impact if effect.after is None}
+    """Deletions that no line of the impact shows: orgs, workspaces, and the remaining members and grants."""
+    shown = {(effect.person, effect.object) for effect in plan.impact if effect.after is None}
     return tuple(
         change
         for section in by_org(change for change in plan.changes if change.action == "delete")
         for group in section.groups
         for change in group.changes
-        if _person_and_object(change.address) not in told
+        if _person_and_object(change.address) not in shown
     )
 
 
@@ -263,17 +263,18 @@ def _person_and_object(address: str) -> tuple[str, str] | None:
     return person, "/".join(place.partition(".")[2] for place in places)
 
 
-def lift(refusal: Refusal) -> str | None:
-    """The option that lifts a refusal, where there is one and the way on does not already name it."""
+def allow_option(refusal: Refusal) -> str | None:
+    """The option that allows what was refused; None when there is none or when the fix already names it."""
     if refusal.liftable and "--allow" not in refusal.fix:
         return f"--allow {refusal.code}={refusal.address}"
     return None
 
 
 def confirmation(handle: str) -> str:
+    """How `apply` will want the deletion of an org confirmed."""
     return (
-        f"Deletes the organization {handle}. apply will ask for the handle `{handle}`"
-        f" (elsewhere than on a terminal: --confirm-delete {handle})."
+        f"Deletes the organization {handle}. To confirm, type its handle when apply asks for it, or pass"
+        f" --confirm-delete {handle} if there is no terminal."
     )
 
 
@@ -283,12 +284,12 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def sentence(text: str) -> str:
-    """`text` with the full stop that it may lack."""
+    """`text`, with a full stop at its end."""
     return text if text.rstrip().endswith((".", "?", "!")) else f"{text}."
 
 
 def tally(changes: Sequence[Change]) -> str:
-    """`2 to create, 1 to delete`, without what there is none of."""
+    """`2 to create, 1 to delete`; actions with no changes are left out."""
     found = dict.fromkeys(SYMBOLS, 0)
     for change in changes:
         found[change.action] += 1
@@ -296,27 +297,27 @@ def tally(changes: Sequence[Change]) -> str:
 
 
 def summary(plan: Plan) -> tuple[str, ...]:
-    """The last lines of a plan's report: what it would do, then what forbids it, and of what it is a part."""
+    """The last lines of a plan's report: what it would do, what prevents it, and which shard it is."""
     lines = []
     if plan.changes:
         lines.append("Plan: " + ", ".join(f"{number} to {action}" for action, number in plan.counts.items()) + ".")
     elif not (plan.refusals or plan.errors):
-        lines.append("No changes. Live matches the manifests.")
+        lines.append("No changes. Pipes matches the manifests.")
     if plan.errors:
-        lines.append(f"Failed: {count(len(plan.errors), 'error')}; nothing can be applied.")
+        lines.append(f"Failed: {count(len(plan.errors), 'error')}. Nothing can be applied.")
     if plan.refusals:
         codes = dict.fromkeys(refusal.code for refusal in plan.refusals)
-        lines.append(f"Refused: {count(len(codes), 'safeguard')} ({', '.join(codes)}); nothing can be applied.")
+        lines.append(f"Refused: {count(len(codes), 'safeguard')} ({', '.join(codes)}). Nothing can be applied.")
     if plan.shard is not None:
         lines.append(
-            f"Shard {plan.shard.number} of {plan.shard.of}: {count(len(plan.orgs), 'organization')}; "
-            "the others are in the other shards."
+            f"Shard {plan.shard.number} of {plan.shard.of}: {count(len(plan.orgs), 'organization')}. "
+            "The other shards have the rest."
         )
     return tuple(lines)
 
 
 def outcome(outcome: Outcome) -> str:
-    """What became of a step beyond its status: Pipes' own words, the HTTP status and the request's id."""
+    """The detail of a step's outcome: the message from Pipes, the HTTP status and the request id."""
     parts = [outcome.detail] if outcome.detail else []
     known = []
     if outcome.status_code is not None:
@@ -324,14 +325,14 @@ def outcome(outcome: Outcome) -> str:
     if outcome.request_id:
         known.append(f"request {outcome.request_id}")
     if outcome.status == "failed" and outcome.wrote:
-        known.append("may have been changed in part")
+        known.append("may be partly changed")
     if known:
         parts.append(f"({', '.join(known)})")
     return " ".join(parts)
 
 
 def outcome_names(result: Result) -> list[str]:
-    """The address of each outcome, with the attributes that it is about where several steps are about one object."""
+    """The address of each outcome; with its attributes when several steps change the same object."""
     times = Counter(outcome.address for outcome in result.outcomes)
     steps = {step.number: step for step in result.plan.steps}
     names = []
@@ -344,11 +345,11 @@ def outcome_names(result: Result) -> list[str]:
 
 
 def result_summary(result: Result) -> str:
-    """`Applied: 5 steps done, 0 failed, 0 skipped.`, or that it was in part, or not at all."""
+    """`Applied: 5 steps done, 0 failed, 0 skipped.`, or `Applied in part: …`, or `Not applied: …`."""
     counts = result.counts
     parts = [f"{count(counts['done'], 'step')} done"]
     if counts["already"]:
-        parts.append(f"{counts['already']} already as wanted")
+        parts.append(f"{counts['already']} already in place")
     if counts["unconfirmed"]:
         parts.append(f"{counts['unconfirmed']} not confirmed")
     parts += [f"{counts['failed']} failed", f"{counts['skipped']} skipped"]
@@ -361,7 +362,7 @@ def result_summary(result: Result) -> str:
 
 
 def validation_summary(validation: Validation) -> str:
-    """`Valid: 3 manifests, 2 organizations.`, or what is wrong in them."""
+    """`Valid: 3 manifests, 2 organizations.`, or the number of errors and warnings."""
     files = count(validation.files, "manifest")
     warnings = count(len(validation.warnings), "warning")
     if validation.errors:

@@ -56,7 +56,7 @@ def test_the_fix_up_makes_it_official_and_touches_nothing_else(scene, deed, layo
     assert (ran.status, ran.err) == (2, "")
     scene.git("apply", "-", said=ran.out)
     planned = scene.plan("--detailed-exitcode")
-    assert (planned.status, planned.out.splitlines()[-1]) == (0, "No changes. Live matches the manifests.")
+    assert (planned.status, planned.out.splitlines()[-1]) == (0, "No changes. Pipes matches the manifests.")
     assert scene.drift().status == 0
     assert scene.manifests().keys() == before.keys()
 

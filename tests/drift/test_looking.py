@@ -33,7 +33,7 @@ def no_pauses(monkeypatch):
 def test_0_in_sync(scene):
     scene.in_sync()
     ran = scene.drift()
-    assert (ran.status, ran.out.splitlines()[-1]) == (0, "In sync. Live matches the manifests.")
+    assert (ran.status, ran.out.splitlines()[-1]) == (0, "In sync. Pipes matches the manifests.")
 
 
 def test_2_for_drift_also_as_the_status_of_the_process(scene):
@@ -126,7 +126,7 @@ def test_4_for_an_org_that_the_token_may_not_read_any_more(scene):
     assert ran.status == 4
     assert ran.json["forbidden"] == ["org.acme"]
     assert [d["address"] for d in ran.json["differences"]] == ["org.beta/member.mallory"]
-    assert "may not read" in scene.drift().out
+    assert "cannot read" in scene.drift().out
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_4_for_an_org_that_the_token_may_not_read_any_more(scene):
         pytest.param(("--applied", "nowhere"), "neither a revision", id="a revision that is none"),
         pytest.param(("--applied", "--fix-up"), "option", id="an option for a revision"),
         pytest.param(("--expiring", "soon"), "14d or 2w", id="no number of days"),
-        pytest.param(("--fix-up", "--format", "json"), "does not go with --format", id="a patch as JSON"),
+        pytest.param(("--fix-up", "--format", "json"), "cannot be combined with --format", id="a patch as JSON"),
         pytest.param(("--org", "beta"), "the manifests have no such org", id="an unknown org"),
         pytest.param(("--allow", "mass-removal"), "No such option", id="an allowance"),
     ],
@@ -189,7 +189,7 @@ def test_what_the_log_does_not_tell_is_said_after_its_end(scene):
     with scene.served() as seen:
         (found,) = scene.found()
     assert len(pages(seen)) == 2
-    assert (found["by"], found["why_unknown"]) == (None, "the log does not tell")
+    assert (found["by"], found["why_unknown"]) == (None, "not in the audit log")
 
 
 def test_the_log_is_not_read_beyond_a_bound(scene, monkeypatch):
@@ -201,7 +201,7 @@ def test_the_log_is_not_read_beyond_a_bound(scene, monkeypatch):
     with scene.served() as seen:
         (found,) = scene.found()
     assert len(pages(seen)) == 1
-    assert found["why_unknown"] == "not among the newest 100 entries of the audit log"
+    assert found["why_unknown"] == "not in the newest 100 entries of the audit log"
 
 
 def test_a_log_for_owners_only_is_said_and_not_fatal(scene):
@@ -210,7 +210,7 @@ def test_a_log_for_owners_only_is_said_and_not_fatal(scene):
     in_turn(("bob", "PATCH", "/org/acme/member/alice", {"role": "member"}))(scene)
     ran = scene.drift()
     assert ran.status == 2
-    assert "the audit log is for owners of the organization, and this token's user is none (403)" in ran.out
+    assert "changed by: unknown (only owners of the organization can read its audit log; HTTP 403)" in ran.out
     assert "does not own acme" in ran.out
 
 
@@ -221,7 +221,7 @@ def test_a_log_that_cannot_be_read_is_said_and_not_fatal(scene, kind):
     with scene.served({**kind, "path": "/audit_log"}):
         (found,) = scene.found()
     assert found["by"] is None
-    assert found["why_unknown"].startswith("the audit log could not be read: ")
+    assert found["why_unknown"].startswith("unknown (the audit log could not be read: ")
 
 
 def test_a_fix_up_needs_no_log(scene):
@@ -241,7 +241,7 @@ def test_a_deleted_org_is_one_difference_and_its_log_went_with_it(scene):
     ran = scene.drift("--format", "json")
     (found,) = ran.json["differences"]
     assert (ran.status, found["what"], found["address"], found["below"]) == (2, "removed", "org.acme", 13)
-    assert found["why_unknown"] == "the log of an org goes with it"
+    assert found["why_unknown"] == "unknown (the audit log of an org is deleted with it)"
     scene.git("apply", "-", said=scene.drift("--fix-up").out)
     assert scene.drift().status == 0
 
@@ -279,7 +279,7 @@ def test_a_person_with_another_handle_is_recognised_and_written_down(scene):
         place.client("bob").ok("PATCH", "/user/bob", {"handle": "robert"})
         (found,) = place.found()
         assert (found["what"], found["wanted"], found["live"]) == ("renamed", "bob", "robert")
-        assert "people change their handles themselves" in found["why_unknown"]
+        assert "people change their own handles" in found["why_unknown"]
         place.git("apply", "-", said=place.drift("--fix-up").out)
         assert place.drift().status == 0
 
@@ -361,7 +361,7 @@ def test_an_entry_that_has_ended_is_drift_that_nobody_made_and_no_patch_prolongs
     ran = scene.drift("--on", "2026-12-20", "--format", "json")
     assert ran.status == 2
     told = {d["address"]: (d["what"], d["reason"], d["why_unknown"]) for d in ran.json["differences"]}
-    ended = ("added", "expired", "its day has come; nobody had to do anything")
+    ended = ("added", "expired", "nobody; the entry has ended")
     assert told == {f"org.acme/member.{name}": ended for name in ("bob", "carol", "dave")}
     patch = scene.drift("--on", "2026-12-20", "--fix-up")
     assert patch.out == ""
@@ -436,7 +436,7 @@ def test_wrong_manifests_at_the_revision_are_one_line(scene):
     scene.manifest(BLOCK["orgs.yaml"])
     ran = scene.drift("--applied", revision)
     assert ran.status == 1
-    assert ran.err.startswith(f"Error: the manifests at {revision} cannot be used: orgs.yaml:2:")
+    assert ran.err.startswith(f"Error: the manifests at {revision} are not valid: orgs.yaml:2:")
 
 
 # --- what nobody manages ----------------------------------------------------------------------------------------------

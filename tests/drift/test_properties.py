@@ -146,9 +146,9 @@ def test_drift_is_the_plan_read_backwards(history):
         for search in finding.searches:
             with acme.pipes.client(read_only=True) as client, suppress(PipesError):  # alice may be no owner any more
                 for entry in audit.entries(client, search.handle):
-                    search.look(entry)
+                    search.read(entry)
         known = {entry["id"] for entry in acme.pipes.audit()}
-        assert {d.by.entry for d in finding.told().differences if d.by is not None} <= known
+        assert {d.by.entry for d in finding.with_doers().differences if d.by is not None} <= known
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -58,7 +58,7 @@ def test_every_kind_of_difference_is_in_the_sample():
 
 
 def test_peace_is_one_line():
-    assert render(sample.IN_SYNC, "text").splitlines()[-1] == "In sync. Live matches the manifests."
+    assert render(sample.IN_SYNC, "text").splitlines()[-1] == "In sync. Pipes matches the manifests."
     assert render(sample.IN_SYNC, "json").count('"differences": []') == 1
     assert "<failure" not in render(sample.IN_SYNC, "junit")
 
@@ -75,7 +75,7 @@ def test_each_difference_from_outside_is_a_failing_test_and_an_annotation():
 def test_a_jobs_summary_and_outputs():
     assert outputs(sample.FULL) == {
         "summary": "Drift: 21 differences from outside, 4 differences not applied yet. "
-        "Not compared: org.gamma, org.beta. What is said of the rest stands.",
+        "Not compared: org.gamma, org.beta. The other results are complete.",
         "errors": "0", "warnings": "0", "drift": "21", "not_applied": "4", "not_compared": "2", "expiring": "3",
         "unmanaged": "2",
     }  # fmt: skip

@@ -64,8 +64,8 @@ def searched(snapshot, entries):
         if search.done:
             break
         looked += 1
-        search.look(entry)
-    (found,) = finding.told().differences
+        search.read(entry)
+    (found,) = finding.with_doers().differences
     return (found.by.entry, found.by.certain) if found.by else None, looked
 
 
@@ -183,8 +183,8 @@ def test_who_may_have_done_it_does_not_end_the_search():
 def test_an_unknown_action_is_shown_as_it_is():
     finding = find(load_texts({"orgs.yaml": MANIFEST}, today=DAY), live(), LOCK)
     (search,) = finding.searches
-    search.look(Entry("a", "\x1b[2J::error::<b>", "u_bob", "bob", ROLE, at=None))
-    (found,) = finding.told().differences
+    search.read(Entry("a", "\x1b[2J::error::<b>", "u_bob", "bob", ROLE, at=None))
+    (found,) = finding.with_doers().differences
     assert (found.by.action, found.by.at, found.by.actor, found.by.ip) == (
         "\x1b[2J::error::<b>",
         None,

@@ -26,7 +26,7 @@ def test_0_for_a_plan_in_sync_and_for_one_with_changes_unless_asked(bench):
     bench.pipes(ACME)
     bench.manifest(ACME)
     assert bench.plan("--detailed-exitcode").status == 0
-    assert "No changes. Live matches the manifests." in bench.plan().out
+    assert "No changes. Pipes matches the manifests." in bench.plan().out
     bench.manifest(PROMOTED)
     assert bench.plan().status == 0
 
@@ -103,7 +103,7 @@ def test_5_is_also_the_status_of_the_process(bench):
     [
         pytest.param((), "Usage: reconciler", id="no command"),
         pytest.param(("paln",), "did you mean `plan`?", id="a command with a slip"),
-        pytest.param(("frobnicate",), "no command is called `frobnicate`", id="an unknown command"),
+        pytest.param(("frobnicate",), "there is no command `frobnicate`", id="an unknown command"),
         pytest.param(("--frobnicate",), "No such option", id="an unknown option before the command"),
         pytest.param(("plan", "--frobnicate"), "No such option", id="an unknown option"),
         pytest.param(("plan", "--format", "yaml"), "'yaml' is not one of", id="an unknown format"),
@@ -399,7 +399,7 @@ def test_a_plan_whose_live_objects_changed_is_stale_and_says_which_and_who(bench
     before = bench.database()
     ran = apply_saved(bench)
     assert ran.status == 3
-    assert [line.split()[4] for line in ran.out.splitlines() if "Refused: stale-plan for" in line] == addresses
+    assert [line.split()[2] for line in ran.out.splitlines() if "Refused: stale-plan  " in line] == addresses
     assert "last changed by bob at 2026-11-24T" in ran.out
     assert bench.database() == before
 

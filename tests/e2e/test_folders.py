@@ -89,7 +89,7 @@ def test_without_a_lock_file_folders_are_known_by_title_and_place(here):
 
 def test_a_saved_plan_waits_for_ids_that_nobody_knows_yet(here):
     assert here.plan("-o", "saved.json").status == 0
-    assert "{id}: as the create of org.acme/connection_folder.cloud answers" in here.run("show", "saved.json", "-v").out
+    assert "{id}: from the response that creates org.acme/connection_folder.cloud" in here.run("show", "saved.json", "-v").out
     assert here.run("apply", *here.local, "saved.json").status == 0
     assert tree(here) == FILLED
     assert here.run("apply", *here.local, "saved.json").status == 3  # stale: it is done
@@ -289,7 +289,7 @@ def test_access_tells_who_reaches_a_connection_by_the_folders_that_it_is_in(benc
     called = {"inner": "cloud-aws"} if live else {}
     assert through(ran) == {(link, space, called.get(folder, folder), who) for link, space, folder, who in REACHED}
     assert ran.json["connections_open"] == []
-    assert "acme/dev, which may use what is in the folder cloud" in bench.run("access", *options).out
+    assert "acme/dev, which may use the folder cloud" in bench.run("access", *options).out
 
 
 def test_access_says_of_which_connections_it_does_not_know_the_folder_or_who_may_use_it(bench):
@@ -327,11 +327,11 @@ def test_a_review_tells_whom_a_folder_lets_in_and_whom_no_longer(review):
     assert said == {
         (
             "opened",
-            "lets acme/prod use whatever is in the folder acme/cloud, now and later; alice and bob reach that workspace",
+            "lets acme/prod use every connection in the folder acme/cloud, including later ones; people there: alice and bob",
         ),
         (
             "closed",
-            "no longer lets acme/dev use what is in the folder acme/cloud; alice and carol reach that workspace",
+            "no longer lets acme/dev use the folder acme/cloud; people there: alice and carol",
         ),
     }
     assert changes == {
@@ -349,15 +349,15 @@ def test_a_review_tells_who_loses_and_who_wins_a_connection_that_moves(review):
     assert said == {
         (
             "unusable",
-            "no longer lets acme/dev use the connection acme/gcp, which leaves the folder cloud; alice and carol reach that workspace",
+            "no longer lets acme/dev use the connection acme/gcp, which leaves the folder cloud; people there: alice and carol",
         ),
         (
             "usable",
-            "lets acme/prod use the connection acme/net, which comes into the folder inner; alice and bob reach that workspace",
+            "lets acme/prod use the connection acme/net, which moves into the folder inner; people there: alice and bob",
         ),
         (
             "usable",
-            "lets acme/dev use the connection acme/net, which comes into the folder cloud; alice and carol reach that workspace",
+            "lets acme/dev use the connection acme/net, which moves into the folder cloud; people there: alice and carol",
         ),
     }
     assert changes == {("org.acme/connection.gcp", "update"), ("org.acme/connection.net", "update")}
@@ -368,7 +368,7 @@ def test_a_review_tells_what_a_folder_that_moves_takes_along(review):
     assert said == {
         (
             "unusable",
-            "no longer lets acme/dev use the connection acme/aws_prod, which leaves the folder cloud; alice and carol reach that workspace",
+            "no longer lets acme/dev use the connection acme/aws_prod, which leaves the folder cloud; people there: alice and carol",
         )
     }
     assert changes == {("org.acme/connection_folder.inner", "update")}
@@ -381,7 +381,7 @@ def test_a_review_tells_which_folders_are_deleted_and_which_forgotten_and_a_new_
     said, _ = review(bare)
     assert {kind for kind, _ in said} == {"left-alone", "unusable"}
     said, changes = review(bare.replace("cloud: {w", "inner: {absent: true}\n      cloud: {w"))
-    assert ("absent", "deletes the folder acme/inner, in which nothing may be left") in said
+    assert ("absent", "deletes the folder acme/inner, which must be empty") in said
     assert ("org.acme/connection_folder.inner", "delete") in changes
     said, _ = review(WRITTEN + "      new: {plugin: p, folder: inner}\n")
     assert {kind for kind, text in said if "acme/new" in text} == {"usable"}

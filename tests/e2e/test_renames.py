@@ -101,7 +101,7 @@ def test_an_org_that_was_renamed_outside_is_told_by_its_id_with_who_and_when_and
     found = refusal(applied)
     assert found["address"] == "org.acme"
     assert "acme was renamed outside: the org with its id o_" in found["fact"]
-    assert re.search(r"is live as acme-group; bob did it at 2026-11-24T09:\d\d:\d\dZ from [0-9.]+$", found["fact"])
+    assert re.search(r"is live as acme-group; changed by bob from [0-9.]+ at 2026-11-24T09:\d\d:\d\dZ$", found["fact"])
     assert found["fix"] == (
         "write `acme-group` instead of `acme` in the manifest, or state the rename back with `renamed_from: acme-group`"
     )
@@ -111,7 +111,7 @@ def test_a_workspace_that_was_renamed_outside_is_told_with_who_and_when_and_both
     outside(applied, "/org/acme/workspace/prod", "live")
     found = refusal(applied)
     assert found["address"] == "org.acme/workspace.prod"
-    assert re.search(r"is live as live; bob did it at 2026-11-24T09:\d\d:\d\dZ from [0-9.]+$", found["fact"])
+    assert re.search(r"is live as live; changed by bob from [0-9.]+ at 2026-11-24T09:\d\d:\d\dZ$", found["fact"])
     assert "write `live` instead of `prod`" in found["fix"]
     assert "`renamed_from: live`" in found["fix"]
 
@@ -121,7 +121,7 @@ def test_a_person_who_took_another_handle_is_told_by_id_and_nobody_else_could_ha
     found = refusal(applied)
     assert found["address"] == "org.acme/member.carol"
     assert "carol was renamed outside: the user with the id u_" in found["fact"]
-    assert "people change their handles themselves; the log of an org does not tell" in found["fact"]
+    assert "people change their own handles, and no org's audit log records it" in found["fact"]
     assert "write the new handle, as `caroline`" in found["fix"]
     assert "nobody but they themselves can take the old one back" in found["fix"]
 
@@ -146,7 +146,7 @@ def test_without_the_right_to_the_log_the_rename_is_told_all_the_same(applied):
     applied.client("bob").ok("PATCH", "/org/acme-group/member/alice", {"role": "member"})
     ran = applied.planned()
     (found,) = ran.json["safeguards"]["refusals"]
-    assert "is live as acme-group; who did it is not known: the audit log is for owners" in found["fact"]
+    assert "is live as acme-group; changed by: unknown (only owners of the organization can read its audit log" in found["fact"]
 
 
 @pytest.mark.parametrize("text", [

@@ -260,7 +260,7 @@ def test_a_plan_is_refused_with_code_fact_limit_and_fix(bench, row):
     assert refusal["fix"]
     assert refusal["liftable"] is row.allowed
     text = bench.plan().out
-    assert f"Refused: {row.code} for {row.address}" in text
+    assert f"Refused: {row.code}  {row.address}" in text
     assert refusal["fact"] in text
     assert refusal["fix"] in text
 
@@ -271,7 +271,7 @@ def test_an_apply_of_it_is_refused_and_writes_nothing(bench, row):
     before, locked = bench.database(), bench.lock_text()
     ran = bench.apply()
     assert ran.status == 3
-    assert f"Refused: {row.code} for {row.address}" in ran.out
+    assert f"Refused: {row.code}  {row.address}" in ran.out
     assert "Nothing was applied" in ran.err
     assert bench.database() == before
     assert bench.lock_text() == locked
@@ -544,7 +544,7 @@ def test_an_org_is_not_deleted_without_its_handle(bench, args):
     before = bench.database()
     ran = bench.apply(*args)
     assert ran.status == 3
-    assert "Refused: org-delete for org.oldco" in ran.out
+    assert "Refused: org-delete  org.oldco" in ran.out
     assert "--confirm-delete oldco" in ran.out
     assert bench.database() == before
 
@@ -636,7 +636,7 @@ def test_a_saved_plan_whose_object_changed_since_is_refused(bench):
     before = bench.database()
     ran = bench.run("apply", *bench.local, "plan.json")
     assert ran.status == 3
-    assert "Refused: stale-plan for org.acme" in ran.out
+    assert "Refused: stale-plan  org.acme" in ran.out
     assert "last changed by bob" in ran.out
     assert bench.database() == before
     assert bench.run("plan", *bench.local, "--allow", "stale-plan=org.acme").status == 1

@@ -149,7 +149,7 @@ def test_what_is_not_all_shards_is_no_merged_plan(estate):
         pytest.param(("plan", "--shard", "4/3"), "of 3 shards the first is 1 and the last 3", id="beyond the last"),
         pytest.param(("plan", "--shard", "3"), "'3' is no shard", id="no number of shards"),
         pytest.param(("drift", "--shard", "0/3"), "of 3 shards the first is 1", id="before the first"),
-        pytest.param(("plan", "--shard", "1/3", "--org", "acme"), "does not go with --org", id="with --org"),
+        pytest.param(("plan", "--shard", "1/3", "--org", "acme"), "cannot be combined with --org", id="with --org"),
         pytest.param(("plan", "--shard", "1/3", "--allow", "mass-removal"), "--allow mass-removal=org.HANDLE", id="a bare --allow"),
         pytest.param(("plan", "--shard", "1/3", "--allow", "mass-removal=org.nobody"), "does not touch org.nobody",
                      id="an allowance for no org of the manifests"),

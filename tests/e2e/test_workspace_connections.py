@@ -502,8 +502,8 @@ def review(bench):
 def test_a_review_tells_who_reaches_one_and_what_is_deleted_renamed_or_forgotten(review):
     without = HEAD.replace("        connections:\n", "")
     assert review(without, HEAD + OWN) == {
-        "attached": "lets acme/prod use the connection acme/prod/aws_own, which alice and bob reach there",
-        "reads": "has apply read ${env:OWN_SECRET} and send it with the connection acme/prod/aws_own",
+        "attached": "lets acme/prod use the connection acme/prod/aws_own; people there: alice and bob",
+        "reads": "makes apply read ${env:OWN_SECRET} and send it with the connection acme/prod/aws_own",
     }
     assert review(HEAD + OWN, HEAD + "          aws_own: {absent: true}\n") == {
         "absent": "deletes the connection acme/prod/aws_own: its secrets are gone"

@@ -80,7 +80,7 @@ def addresses(rows):
 def test_after_an_apply_there_is_nothing_to_do(applied):
     before, pipes = applied.lock_text(), applied.database()
     ran = locked(applied)
-    assert ran.out == f"{LOCK}: as it should be: 0 entries added, 0 changed, 0 removed, 6 as before.\n"
+    assert ran.out == "Lock file is up to date (6 entries).\n"
     assert locked(applied, "--check").out == ran.out
     assert (applied.lock_text(), applied.database()) == (before, pipes)
 
@@ -318,7 +318,7 @@ def test_of_two_ids_that_are_both_live_none_is_guessed(applied):
         ran = locked(applied, *args, status=3)
         assert f"{bob} (live as bob)" in ran.err
         assert f"{carol} (live as carol)" in ran.err
-        assert "Way on: keep the line that is right" in ran.err
+        assert "To fix: keep the line that is right" in ran.err
         assert applied.lock_text() == broken
 
 

@@ -128,7 +128,7 @@ def test_the_last_owner_stays(place):
     assert ran.err.splitlines() == [
         "! Refused: owner-floor for org.beta (orgs.yaml:28)",
         "!   nobody else owns beta by the manifests, and the floor is 1; who has accepted cannot be known offline",
-        "!   Way on: name another owner there first, and let them accept",
+        "!   To fix: name another owner there first, and let them accept",
     ]
 
 

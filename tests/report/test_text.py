@@ -58,19 +58,19 @@ def test_a_saved_plan_looks_the_same_when_it_is_shown_again():
 
 
 def test_an_empty_plan_is_one_line():
-    assert text(sample.NOTHING) == "No changes. Live matches the manifests.\n"
+    assert text(sample.NOTHING) == "No changes. Pipes matches the manifests.\n"
 
 
 def test_an_empty_plan_that_is_refused_does_not_claim_that_live_matches():
     refused = sample.empty_plan(refusals=(sample.OWNER_FLOOR,))
     assert "matches" not in text(refused)
-    assert last_line(refused) == "Refused: 1 safeguard (owner-floor); nothing can be applied."
+    assert last_line(refused) == "Refused: 1 safeguard (owner-floor). Nothing can be applied."
 
 
 def test_an_empty_plan_with_an_error_does_not_claim_that_live_matches():
     failed = sample.empty_plan(errors=(sample.ERROR,))
     assert "matches" not in text(failed)
-    assert last_line(failed) == "Failed: 1 error; nothing can be applied."
+    assert last_line(failed) == "Failed: 1 error. Nothing can be applied."
 
 
 def test_the_last_line_counts_what_would_be_done():
@@ -140,7 +140,7 @@ def test_color_changes_nothing_but_color():
     [
         pytest.param(("done", "done"), False, "Applied: 2 steps done, 0 failed, 0 skipped.", id="all"),
         pytest.param(
-            ("already",), False, "Applied: 0 steps done, 1 already as wanted, 0 failed, 0 skipped.", id="already"
+            ("already",), False, "Applied: 0 steps done, 1 already in place, 0 failed, 0 skipped.", id="already"
         ),
         pytest.param(("done", "failed"), False, "Applied in part: 1 step done, 1 failed, 0 skipped.", id="in part"),
         pytest.param(("failed", "skipped"), False, "Not applied: 0 steps done, 1 failed, 1 skipped.", id="nothing"),
@@ -157,7 +157,7 @@ def test_a_result_says_whether_it_was_whole(outcomes, interrupted, line):
 def test_a_failure_that_may_have_written_says_so():
     failed = Outcome(1, "org.acme", "update", "failed", "no answer", wrote=True)
     report = render(Result(sample.NOTHING, (failed,)), "text")
-    assert "no answer (may have been changed in part)" in report
+    assert "no answer (may be partly changed)" in report
     assert "Applied in part: " in report
 
 
@@ -245,5 +245,5 @@ def assert_harmless(report):
 
 
 def test_an_unknown_format_is_a_usage_error_that_lists_the_known():
-    with pytest.raises(UsageError, match="unknown format `yaml`; there are text, json, markdown"):
+    with pytest.raises(UsageError, match="unknown format `yaml`; the formats are text, json, markdown"):
         render(sample.NOTHING, "yaml")

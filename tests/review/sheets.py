@@ -43,11 +43,11 @@ SAMPLE = Sheet(
             weight=KEPT,
             tone="alarm",
         ),
-        Section("Who reaches what", table=Table(("Who", "acme", "acme/prod"), (((Name("alice"),), (Name("owner"),), ()),
+        Section("Who has access to what", table=Table(("Who", "acme", "acme/prod"), (((Name("alice"),), (Name("owner"),), ()),
                                                                              ((Name("bob"),), ("a|b",), (Name("c|d"),))))),
         Section("Gained", (Item(("carol joins",), "~", source=HERE, below=(("by ", Name("team/sre")),), level="notice"),),
                 about=("Nothing is lost here.",), weight=SHOWN),
-        Section("org.acme", (Item((Name("org.acme/member.bob"),), "-", ("unlisted",)),), weight=FOLDED),
+        Section("Manifest changes for org.acme", (Item((Name("org.acme/member.bob"),), "-", ("unlisted",)),), weight=FOLDED),
     ),
     problems=(
         Diagnostic("error", "unknown key `rolle`", HERE, "did you mean `role`?", 5, text="  bob: {rolle: owner}"),

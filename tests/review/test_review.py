@@ -60,7 +60,7 @@ def test_owners_stand_before_everything_else(pull):
     for format_ in ("text", "markdown", "html"):
         out = pull(sample.BASE, sample.HEAD, "--format", format_).out
         assert (
-            out.index("Owners") < out.index("What this states") < out.index("Access lost") < out.index("Access gained")
+            out.index("Owners") < out.index("Important changes") < out.index("Access lost") < out.index("Access gained")
         )
     lines = pull(sample.BASE, sample.HEAD).out.split("Owners:\n")[1].splitlines()
     assert lines[0].startswith("  - frank loses owner of acme ")
@@ -172,7 +172,7 @@ def test_errors_that_base_has_too_are_not_blamed_on_the_pull_request(pull):
     }
     ran = pull(broken, broken)
     assert ran.status == 1
-    assert ran.out.splitlines()[-1] == "1 error of these HEAD has too."
+    assert ran.out.splitlines()[-1] == "1 error of these in HEAD, too."
 
 
 def test_a_pull_request_that_mends_base_is_shown_as_new_with_a_note(pull):
@@ -182,7 +182,7 @@ def test_a_pull_request_that_mends_base_is_shown_as_new_with_a_note(pull):
     assert (ran.json["valid"], ran.json["base_valid"]) == (True, False)
     text = pull(members("alice: ownr"), members("alice: owner")).out
     assert (
-        "Note: HEAD cannot be used (1 error, the first: orgs.yaml:3: unknown org role `ownr`); everything is shown as new"
+        "Note: The manifests in HEAD are not valid (1 error; the first: orgs.yaml:3: unknown org role `ownr`), so everything is shown as new."
         in text
     )
 
@@ -265,7 +265,7 @@ def test_a_renamed_org_is_the_same_org(pull):
     ran = pull(base, base.replace("acme-inc: {", "acme: {renamed_from: acme-inc, "), "--format", "json")
     assert ran.json["access"] == []
     assert texts(ran) == [
-        "renames the org acme-inc to acme: this DNS name changes: acme/prod; and those of workspaces that are not listed here"
+        "renames the org acme-inc to acme, which changes the DNS names of acme/prod, and of workspaces that are not listed here"
     ]
     assert [(one["action"], one["previous_address"]) for one in ran.json["changes"]] == [("rename", "org.acme-inc")]
 
@@ -274,7 +274,7 @@ def test_seven_dns_names_that_change_are_named(pull):
     spaces = ", ".join(f"w{n}: {{}}" for n in range(7))
     base = orgs(f"  acme-inc: {{members: {{alice: owner}}, workspaces: {{{spaces}}}}}\n")
     (said,) = texts(pull(base, base.replace("acme-inc: {", "acme: {renamed_from: acme-inc, "), "--format", "json"))
-    assert said.startswith("renames the org acme-inc to acme: these 7 DNS names change: acme/w0, acme/w1, ")
+    assert said.startswith("renames the org acme-inc to acme, which changes the DNS names of acme/w0, acme/w1, ")
     assert all(f"acme/w{n}" in said for n in range(7))
 
 
@@ -282,7 +282,7 @@ def test_a_renamed_workspace_is_the_same_workspace(pull):
     base = orgs("  acme: {members: {alice: owner, bob: member}, workspaces: {old: {members: {bob: reader}}}}\n")
     ran = pull(base, base.replace("old: {", "new: {renamed_from: old, "), "--format", "json")
     assert ran.json["access"] == []
-    assert texts(ran) == ["renames the workspace old to acme/new: its DNS name changes"]
+    assert texts(ran) == ["renames the workspace old to acme/new, which changes its DNS name"]
 
 
 def test_a_rename_that_is_done_is_no_news(pull):
@@ -293,26 +293,26 @@ def test_a_rename_that_is_done_is_no_news(pull):
 @pytest.mark.parametrize(
     ("head", "said"),
     [
-        pytest.param("{absent: true}", "deletes the org acme with all its workspaces: with it dev and prod", id="org"),
+        pytest.param("{absent: true}", "deletes the org acme and all its workspaces, including dev and prod", id="org"),
         pytest.param("{members: {alice: owner, bob: member}, workspaces: {prod: {absent: true}, dev: {}}}",
                      "deletes the workspace acme/prod and its database", id="workspace"),
         pytest.param("{members: {alice: owner, bob: {absent: true}}, workspaces: {prod: {}, dev: {}}}",
-                     "takes bob out of acme, who was member there", id="member"),
+                     "removes bob from acme, who was member there", id="member"),
         pytest.param("{members: {alice: owner, bob: member}, workspaces: {prod: {}, dev: {}}, token_min_issued_at: 2026-11-01T00:00:00Z}",
-                     "every temporary and user token that was not issued after 2026-11-01T00:00:00Z stops working for acme, "
-                         "whoever has it; plan tells whether the one in use does", id="tokens"),
+                     "every temporary and user token issued no later than 2026-11-01T00:00:00Z stops working for acme; "
+                         "plan tells you whether the token in use is one of them", id="tokens"),
         pytest.param("{members: {alice: owner, bob: {role: member, expires: 2027-01-31}}, workspaces: {prod: {}, dev: {}}}",
-                     "from 2027-01-31 on bob is no longer member of acme, and without a role there", id="expires"),
+                     "from 2027-01-31, bob is no longer member of acme, with no role left", id="expires"),
         pytest.param("{members: {alice: owner, bob: {role: member, expires: 2026-01-31}}, workspaces: {prod: {}, dev: {}}}",
                      "the entry of bob as member in acme ended on 2026-01-31 and counts as not written", id="expired"),
         pytest.param("{members: {alice: owner, bob: {role: owner, expires: 2027-01-31, then: member}}, workspaces: {prod: {}, dev: {}}}",
-                     "from 2027-01-31 on bob is no longer owner of acme, and then member", id="then"),
+                     "from 2027-01-31, bob is no longer owner of acme, but member", id="then"),
         pytest.param("{members: {alice: owner, bob: {role: owner, expires: 2026-01-31, then: member}}, workspaces: {prod: {}, dev: {}}}",
                      "the entry of bob as owner in acme ended on 2026-01-31 and counts as member", id="expired, with then"),
         pytest.param("{workspaces: {prod: {}, dev: {}}}",
-                     "no longer manages the members of acme: whoever is in stays in", id="unmanaged"),
+                     "no longer manages the members of acme: everyone there stays", id="unmanaged"),
         pytest.param("{members: {alice: owner, bob: member}, workspaces: {prod: {}}}",
-                     "no longer lists acme/dev: it stays as it is, and nobody watches it", id="left alone"),
+                     "no longer lists acme/dev: it stays as it is, and is no longer managed", id="left alone"),
     ],
 )  # fmt: skip
 def test_a_statement_is_explained_in_words(pull, head, said):
@@ -324,11 +324,11 @@ def test_a_statement_is_explained_in_words(pull, head, said):
     ("before", "after", "said"),
     [
         pytest.param("", "invitations: {resend_after: 2w}\n",
-                     "invitations by email that are gone are sent again after 14d", id="resend_after"),
+                     "resends invitations by email that are gone, after 14d", id="resend_after"),
         pytest.param("invitations: {resend_after: 2w}\n", "",
-                     "invitations by email that are gone are no longer sent again by themselves", id="no longer"),
+                     "no longer resends invitations by email that are gone", id="no longer"),
         pytest.param("people: {bob: {email: b@x.example}}\n", "people: {bob: {email: b@x.example, reinvite: 2026-12-01}}\n",
-                     "invites bob (b@x.example) once more by email, wherever an invitation from before 2026-12-01 is gone",
+                     "invites bob (b@x.example) again by email wherever an invitation from before 2026-12-01 is gone",
                      id="reinvite"),
     ],
 )  # fmt: skip
@@ -359,7 +359,7 @@ def test_what_remains_when_an_entry_ends_is_said(pull):
     base = orgs("  acme: {members: {alice: owner, team/all: member}}\n", teams)
     head = base.replace("team/all: member", "bob: {role: owner, expires: 2027-01-31}, team/all: member")
     assert texts(pull(base, head, "--format", "json")) == [
-        "from 2027-01-31 on bob is no longer owner of acme, and then member"
+        "from 2027-01-31, bob is no longer owner of acme, but member"
     ]
 
 
@@ -380,16 +380,16 @@ def test_members_that_are_no_longer_managed_are_not_said_to_be_lost(pull):
     assert {(one["handle"], one["unknown"]) for one in ran.json["access"]} == {("alice", "after"), ("bob", "after")}
     text = pull(members("alice: owner, bob: member"), orgs("  acme: {}\n")).out
     assert "loses" not in text
-    assert "bob was written as member of acme" in text
+    assert "bob was listed as member of acme" in text
     ran = pull(orgs("  acme: {}\n"), members("alice: owner"), "--format", "json")
     assert [one["unknown"] for one in ran.json["access"]] == ["before"]
-    assert texts(ran) == ["manages the members of acme from now on: whoever is not listed is removed"]
+    assert texts(ran) == ["now manages the members of acme: anyone not listed is removed"]
 
 
 def test_an_org_that_leaves_the_manifests_is_left_alone(pull):
     base = members("alice: owner") + "  beta: {members: {zoe: owner}, workspaces: {data: {}}}\n"
     ran = pull(base, members("alice: owner"), "--format", "json")
-    assert texts(ran) == ["no longer lists beta: it stays as it is, and nobody watches it"]
+    assert texts(ran) == ["no longer lists beta: it stays as it is, and is no longer managed"]
     assert {one["unknown"] for one in ran.json["access"]} == {"after"}
 
 
@@ -428,7 +428,7 @@ def test_another_person_under_the_same_name_is_a_loss_and_a_gain(pull):
     )
     ran = pull(base, base.replace("dave-acme", "mallory"), "--format", "json")
     assert access(ran) == {("dave-acme", "acme", "member", "-"), ("mallory", "acme", "-", "member")}
-    assert texts(ran) == ["says that dave is mallory in Pipes, and no longer dave-acme"]
+    assert texts(ran) == ["says that dave is the account mallory, no longer dave-acme"]
 
 
 def test_an_invited_person_whom_the_lock_file_knows_is_the_same_under_the_handle(repository, bench):

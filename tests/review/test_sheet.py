@@ -27,7 +27,7 @@ def test_a_sheet_is_drawn_as_it_was_accepted(format_):
 def test_text_folds_what_is_detail_and_says_so():
     brief = draw(SAMPLE, "text")
     assert "unlisted" not in brief
-    assert "Left out here: org.acme; -v shows it." in brief
+    assert "Manifest changes for org.acme are hidden; use -v to show them." in brief
     assert "unlisted" in draw(SAMPLE, "text", verbose=True)
 
 
@@ -99,19 +99,19 @@ def test_a_comment_never_leaves_out_what_is_kept(number):
     sheets.of_markdown(drawn)
     for n in range(number):
         assert f"`user-{n:05}`" in drawn
-    assert ("left out" in drawn) == (number > 10)
+    assert ("Left out: " in drawn) == (number > 10)
 
 
 def test_where_even_bare_names_are_too_many_it_says_how_many_lines_are_missing():
     drawn = draw(Sheet("review", "Review", ("x",), (many(20_000, KEPT),)), "markdown")
     assert len(drawn) <= LIMIT
-    assert drawn.count("**These are not all: ") == 2
+    assert drawn.count(" did not fit. Use --format text to see everything.**") == 2
 
 
 def test_what_is_left_out_is_named():
     shown = dataclasses.replace(many(2000, SHOWN), title="Access gained")
     drawn = draw(Sheet("review", "Review", ("x",), (many(900, KEPT), shown)), "markdown")
-    assert "Too long for one comment; left out: Access gained (2000)." in drawn
+    assert "Too long for one comment. Left out: Access gained (2000)." in drawn
 
 
 def test_names_are_listed_as_one_says_them():

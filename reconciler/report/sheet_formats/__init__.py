@@ -1,4 +1,4 @@
-"""Sheets drawn as text, Markdown, HTML, workflow commands and JUnit; one writer a format, each with its own escapes."""
+"""Sheets as text, Markdown, HTML, workflow commands and JUnit: one module for each format, with its own escapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def draw(sheet: Sheet, format: str, *, color: bool = False, verbose: bool = False) -> str:  # noqa: A002
     """`sheet` in one of text, markdown, html, github, junit, ending in a newline. KeyError for another format.
 
-    `verbose` unfolds, in text, what is folded elsewhere.
+    In text, `verbose` shows the sections that are folded in other formats.
     """
     if format == "text":
         from reconciler.report.sheet_formats import text

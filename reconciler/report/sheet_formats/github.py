@@ -1,4 +1,4 @@
-"""A sheet as workflow commands, and as what a job's summary and outputs say."""
+"""A sheet as GitHub's workflow commands, job summary and step outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEVELS = ("error", "warning", "notice")
 
 
 def draw(sheet: Sheet) -> str:
-    """Commands, one a line: errors, warnings, the summary, then every item that has a level, the gravest first."""
+    """One command on each line: errors, warnings, the summary, then each item with a level, the most serious first."""
     return "".join(f"{command}\n" for command in _commands(sheet))
 
 
@@ -37,12 +37,12 @@ def _commands(sheet: Sheet) -> Iterator[str]:
 
 
 def summary(sheet: Sheet) -> str:
-    """Markdown for the file that `$GITHUB_STEP_SUMMARY` names; to be appended."""
+    """Markdown to append to the file named by `$GITHUB_STEP_SUMMARY`."""
     return markdown.draw(sheet, limit=SUMMARY_LIMIT // 4)  # a character is at most four bytes
 
 
 def outputs(sheet: Sheet) -> dict[str, str]:
-    """A step's outputs by name, each on one line, for the file that `$GITHUB_OUTPUT` names."""
+    """The outputs of the step by name, each on one line, for the file named by `$GITHUB_OUTPUT`."""
     return {
         "summary": visible(" ".join(sheet.summary)),
         "errors": str(len(sheet.errors)),

@@ -1,4 +1,4 @@
-"""A sheet as one HTML file: no script, nothing loaded, light and dark, on a telephone as on a desk."""
+"""A sheet as one HTML file without scripts or external resources, for screens of any size and for paper."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def draw(sheet: Sheet) -> str:
 def _template() -> Template:
     from reconciler.report import html_page
 
-    # The other page's environment: the same escapes, and the same words where Jinja2 is missing.
+    # The environment of the other page has the same escapes, and the same error when Jinja2 is missing.
     found: Template = html_page._template().environment.from_string(TEMPLATE)  # noqa: SLF001
     return found
 

@@ -1,4 +1,4 @@
-"""A sheet for one pull-request comment, in at most so many characters: detail goes first, what is KEPT never whole."""
+"""A sheet as Markdown for one pull-request comment. A longer one loses detail first; KEPT sections always stay."""
 
 from __future__ import annotations
 

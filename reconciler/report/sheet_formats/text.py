@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.report.sheet import FOLDED, flat, line
+from reconciler.report.sheet import FOLDED, MANIFEST_CHANGES, flat, line
 from reconciler.report.text import CODES, WIDEST, escape, render_diagnostics
 from reconciler.report.wording import place
 
@@ -20,7 +20,7 @@ BY_TONE = {"alarm": "alarm", "care": "yellow"}
 
 
 def draw(sheet: Sheet, *, color: bool, verbose: bool) -> str:
-    """The sheet as lines; what is folded in other formats is here with `verbose` only, and said to be left out."""
+    """The sheet as lines. Folded sections are shown only with `verbose`; otherwise a line says that they are hidden."""
 
     def paint(style: str, raw: str) -> str:
         return f"\x1b[{CODES[style]}m{raw}\x1b[0m" if color and raw else raw
@@ -37,7 +37,7 @@ def _sheet(sheet: Sheet, paint: Paint, *, color: bool, verbose: bool) -> Iterato
             yield from _section(section, paint)
     folded = [section.title for section in sheet.sections if section.weight == FOLDED]
     if folded and not verbose:
-        yield paint("dim", f"Left out here: {escape(', '.join(_few(folded)))}; -v shows it.")
+        yield paint("dim", f"{escape(_joined(folded))} are hidden; use -v to show them.")
         yield ""
     if sheet.problems:
         yield from render_diagnostics(sheet.problems, color=color).splitlines()
@@ -50,8 +50,19 @@ def _sheet(sheet: Sheet, paint: Paint, *, color: bool, verbose: bool) -> Iterato
         yield paint("alarm" if sheet.bad else "bold", escape(words))
 
 
-def _few(titles: list[str]) -> list[str]:
-    return titles if len(titles) <= 3 else [*titles[:3], f"{len(titles) - 3} more"]
+def _joined(titles: list[str]) -> str:
+    """`Steps and manifest changes for org.acme, org.beta and 2 more`; all titles of folded sections are in the plural."""
+    orgs = [title.removeprefix(MANIFEST_CHANGES) for title in titles if title.startswith(MANIFEST_CHANGES)]
+    parts = [title for title in titles if not title.startswith(MANIFEST_CHANGES)]
+    if orgs:
+        parts.append(MANIFEST_CHANGES + _listed(orgs))
+    found = _listed([part if at == 0 else part[:1].lower() + part[1:] for at, part in enumerate(parts)])
+    return found[:1].upper() + found[1:]
+
+
+def _listed(names: list[str]) -> str:
+    shown = names if len(names) <= 3 else [*names[:3], f"{len(names) - 3} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def _section(section: Section, paint: Paint) -> Iterator[str]:
