@@ -306,14 +306,25 @@ def summary(plan: Plan) -> tuple[str, ...]:
     if plan.errors:
         lines.append(f"Failed: {count(len(plan.errors), 'error')}. Nothing can be applied.")
     if plan.refusals:
-        codes = dict.fromkeys(refusal.code for refusal in plan.refusals)
-        lines.append(f"Refused: {count(len(codes), 'safeguard')} ({', '.join(codes)}). Nothing can be applied.")
+        lines.append(_refused(plan))
     if plan.shard is not None:
         lines.append(
             f"Shard {plan.shard.number} of {plan.shard.of}: {count(len(plan.orgs), 'organization')}. "
             "The other shards have the rest."
         )
     return tuple(lines)
+
+
+def _refused(plan: Plan) -> str:
+    """`Refused by owner-floor and mass-removal in 2 of 3 organizations.`, and what can be applied all the same."""
+    codes = list(dict.fromkeys(refusal.code for refusal in plan.refusals))
+    shown = codes[0] if len(codes) == 1 else f"{', '.join(codes[:-1])} and {codes[-1]}"
+    refused = {refusal.address.partition("/")[0] for refusal in plan.refusals}
+    others = set(plan.orgs) - refused
+    where = "" if len(plan.orgs) < 2 else f" in {len(refused)} of {count(len(refused | others), 'organization')}"
+    if others and not plan.errors:
+        return f"Refused by {shown}{where}. Nothing is applied without --keep-going, which applies only the others."
+    return f"Refused by {shown}{where}. Nothing can be applied."
 
 
 def outcome(outcome: Outcome) -> str:

@@ -30,7 +30,7 @@ orgs:
 ```
 
 ```console
-$ reconciler plan taken.yaml --host sandbox | grep '^!'
+$ reconciler plan taken.yaml --host sandbox | grep -A 3 '^Refused: '
 ! Refused: handle-taken for org.gamma (taken.yaml:3)
 !   the handle gamma belongs to an organization that this token cannot read; users and organizations share one namespace
 !   Way on: choose another handle, or ask an owner of that organization to let this token's user in

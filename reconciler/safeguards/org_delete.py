@@ -20,7 +20,7 @@ orgs:
 ```
 
 ```console
-$ reconciler apply gone.yaml --host sandbox --auto-approve 2>&1 | grep '^!'
+$ reconciler apply gone.yaml --host sandbox --auto-approve 2>&1 | grep -A 3 '^Refused: '
 ! Refused: org-delete for org.beta
 !   the organization beta, its workspaces and their databases would be deleted, and nobody has confirmed that
 !   Way on: confirm with --confirm-delete beta

@@ -34,7 +34,7 @@ orgs:
 ```
 
 ```console
-$ reconciler plan floor.yaml --host sandbox | grep '^!'
+$ reconciler plan floor.yaml --host sandbox | grep -A 3 '^Refused: '
 ! Refused: owner-floor for org.acme (floor.yaml:4)
 !   1 accepted owner is left after delete org.acme/member.bob; the floor is 2, and invited owners do not count
 !   Way on: let another owner accept first, then apply the removal, or lower safeguards.min_owners

@@ -26,7 +26,7 @@ orgs:
 ```
 
 ```console
-$ reconciler plan unlisted.yaml --host sandbox | grep '^!'
+$ reconciler plan unlisted.yaml --host sandbox | grep -A 3 '^Refused: '
 ! Refused: owner-removal for org.acme/member.bob (unlisted.yaml:3)
 !   bob owns acme but is no longer listed; leaving out a line does not remove an owner
 !   Way on: write `bob: {absent: true}` under the org's members, or list bob again

@@ -31,7 +31,7 @@ orgs:
 ```
 
 ```console
-$ reconciler plan many.yaml --host sandbox | grep '^!'
+$ reconciler plan many.yaml --host sandbox | grep -A 3 '^Refused: '
 ! Refused: quota for org.acme (many.yaml:3)
 !   acme has 2 workspaces, and creating 1 before any is deleted makes 3; the limit is 2
 !   Way on: delete workspaces in an apply of their own first, or have the limit raised

@@ -24,7 +24,7 @@ orgs:
 ```
 
 ```console
-$ reconciler plan renamed.yaml --host sandbox | grep '^!'
+$ reconciler plan renamed.yaml --host sandbox | grep -A 3 '^Refused: '
 ! Refused: rename for org.acme-corp (renamed.yaml:3)
 !   neither acmee nor acme-corp is live, so there is nothing to rename
 !   Way on: drop `renamed_from: acmee` to create acme-corp, or name the handle that it has now

@@ -27,7 +27,7 @@ orgs:
 ```
 
 ```console
-$ reconciler plan myself.yaml --host sandbox | grep '^!'
+$ reconciler plan myself.yaml --host sandbox | grep -A 3 '^Refused: '
 ! Refused: self-removal for org.acme/member.alice (myself.yaml:4)
 !   the token in use belongs to alice, who would lose the ownership of acme
 !   Way on: apply with another owner's token, or keep the entry

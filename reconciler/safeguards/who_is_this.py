@@ -25,7 +25,7 @@ orgs:
 ```
 
 ```console
-$ reconciler plan by-email.yaml --host sandbox | grep '^!'
+$ reconciler plan by-email.yaml --host sandbox | grep -A 3 '^Refused: '
 ! Refused: who-is-this for org.beta/member.ivy (by-email.yaml:3)
 !   ivy is known by the email ivy@example.com only, and Pipes gives no emails back: newcomer has a pending invitation that neither the manifests nor the lock file explain; it may be the same person
 !   Way on: name the handle: `people: {ivy: {email: ivy@example.com, handle: HANDLE}}`; or say who newcomer is: list that handle, or state `newcomer: {absent: true}`
