@@ -28,9 +28,9 @@ Save as `empty.yaml`, a [fault of the sandbox](sandbox.md#faults):
 <!-- served: pipes.yaml, empty.yaml -->
 ```console
 $ reconciler plan unlisted.yaml --token-file ~/.pipes-token | grep -A 3 '^Refused: '
-! Refused: empty-read for org.acme (unlisted.yaml:3)
-!   the member list of acme came back empty
-!   Way on: nothing is planned for this organization; find out why Pipes answers that way, then plan again
+Refused: empty-read  org.acme  (unlisted.yaml:3)
+  the member list of acme came back empty.
+  To fix: nothing is planned for this organization; find out why Pipes answers that way, then plan again.
 ```
 
 **To fix:** find out why Pipes answers that way, then plan again.

@@ -31,9 +31,9 @@ orgs:
 
 ```console
 $ reconciler plan taken.yaml --host sandbox | grep -A 3 '^Refused: '
-! Refused: handle-taken for org.gamma (taken.yaml:3)
-!   the handle gamma belongs to an organization that this token cannot read; users and organizations share one namespace
-!   Way on: choose another handle, or ask an owner of that organization to let this token's user in
+Refused: handle-taken  org.gamma  (taken.yaml:3)
+  the handle gamma belongs to an organization that this token cannot read; users and organizations share one namespace.
+  To fix: choose another handle, or ask an owner of that organization to let this token's user in.
 ```
 
 **To fix:** choose another handle.

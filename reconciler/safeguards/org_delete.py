@@ -21,9 +21,9 @@ orgs:
 
 ```console
 $ reconciler apply gone.yaml --host sandbox --auto-approve 2>&1 | grep -A 3 '^Refused: '
-! Refused: org-delete for org.beta
-!   the organization beta, its workspaces and their databases would be deleted, and nobody has confirmed that
-!   Way on: confirm with --confirm-delete beta
+Refused: org-delete  org.beta
+  the organization beta, its workspaces and their databases would be deleted, and nobody has confirmed that.
+  To fix: confirm with --confirm-delete beta.
 ```
 
 **To fix:** do both.

@@ -35,10 +35,10 @@ orgs:
 
 ```console
 $ reconciler plan floor.yaml --host sandbox | grep -A 3 '^Refused: '
-! Refused: owner-floor for org.acme (floor.yaml:4)
-!   1 accepted owner is left after delete org.acme/member.bob; the floor is 2, and invited owners do not count
-!   Way on: let another owner accept first, then apply the removal, or lower safeguards.min_owners
-!   Or lift it for this one run: --allow owner-floor=org.acme
+Refused: owner-floor  org.acme  (floor.yaml:4)
+  1 accepted owner is left after delete org.acme/member.bob; the floor is 2, and invited owners do not count.
+  To fix: let another owner accept first, then apply the removal, or lower safeguards.min_owners.
+  To allow it once: --allow owner-floor=org.acme
 ```
 
 **To fix:** let another owner accept, then remove the old one in a later apply. Above 1, you can also lower `min_owners` or use

@@ -27,10 +27,10 @@ orgs:
 
 ```console
 $ reconciler plan unlisted.yaml --host sandbox | grep -A 3 '^Refused: '
-! Refused: owner-removal for org.acme/member.bob (unlisted.yaml:3)
-!   bob owns acme but is no longer listed; leaving out a line does not remove an owner
-!   Way on: write `bob: {absent: true}` under the org's members, or list bob again
-!   Or lift it for this one run: --allow owner-removal=org.acme/member.bob
+Refused: owner-removal  org.acme/member.bob  (unlisted.yaml:3)
+  bob owns acme but is no longer listed; leaving out a line does not remove an owner.
+  To fix: write `bob: {absent: true}` under the org's members, or list bob again.
+  To allow it once: --allow owner-removal=org.acme/member.bob
 ```
 
 **To fix:** state the removal with `bob: {absent: true}`, or list bob again. A lower role that is written down and an `expires`

@@ -32,10 +32,10 @@ orgs:
 
 ```console
 $ reconciler plan many.yaml --host sandbox | grep -A 3 '^Refused: '
-! Refused: quota for org.acme (many.yaml:3)
-!   acme has 2 workspaces, and creating 1 before any is deleted makes 3; the limit is 2
-!   Way on: delete workspaces in an apply of their own first, or have the limit raised
-!   Or lift it for this one run: --allow quota=org.acme
+Refused: quota  org.acme  (many.yaml:3)
+  acme has 2 workspaces, and creating 1 before any is deleted makes 3; the limit is 2.
+  To fix: delete workspaces in an apply of their own first, or have the limit raised.
+  To allow it once: --allow quota=org.acme
 ```
 
 **To fix:** delete in an apply of its own first, or have the limit raised.

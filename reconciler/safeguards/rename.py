@@ -25,9 +25,9 @@ orgs:
 
 ```console
 $ reconciler plan renamed.yaml --host sandbox | grep -A 3 '^Refused: '
-! Refused: rename for org.acme-corp (renamed.yaml:3)
-!   neither acmee nor acme-corp is live, so there is nothing to rename
-!   Way on: drop `renamed_from: acmee` to create acme-corp, or name the handle that it has now
+Refused: rename  org.acme-corp  (renamed.yaml:3)
+  neither acmee nor acme-corp is live, so there is nothing to rename.
+  To fix: drop `renamed_from: acmee` to create acme-corp, or name the handle that it has now.
 ```
 
 **To fix:** write the handle that the object has now, or state the rename with `renamed_from`. Make a chain or a swap in several

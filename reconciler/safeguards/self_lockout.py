@@ -29,10 +29,10 @@ orgs:
 
 ```console
 $ reconciler plan reset.yaml --host sandbox | grep -A 3 '^Refused: '
-! Refused: self-lockout for org.acme (reset.yaml:4)
-!   the token in use was issued at 2026-11-20T08:00:00Z, and tokens that were not issued after 2026-11-21T00:00:00Z would stop working for acme
-!   Way on: plan with a token that was issued later, or choose an earlier moment
-!   Or lift it for this one run: --allow self-lockout=org.acme
+Refused: self-lockout  org.acme  (reset.yaml:4)
+  the token in use was issued at 2026-11-20T08:00:00Z, and tokens that were not issued after 2026-11-21T00:00:00Z would stop working for acme.
+  To fix: plan with a token that was issued later, or choose an earlier moment.
+  To allow it once: --allow self-lockout=org.acme
 ```
 
 **To fix:** plan with a token that was issued later, or choose an earlier moment.

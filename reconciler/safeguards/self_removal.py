@@ -28,10 +28,10 @@ orgs:
 
 ```console
 $ reconciler plan myself.yaml --host sandbox | grep -A 3 '^Refused: '
-! Refused: self-removal for org.acme/member.alice (myself.yaml:4)
-!   the token in use belongs to alice, who would lose the ownership of acme
-!   Way on: apply with another owner's token, or keep the entry
-!   Or lift it for this one run: --allow self-removal=org.acme/member.alice
+Refused: self-removal  org.acme/member.alice  (myself.yaml:4)
+  the token in use belongs to alice, who would lose the ownership of acme.
+  To fix: apply with another owner's token, or keep the entry.
+  To allow it once: --allow self-removal=org.acme/member.alice
 ```
 
 **To fix:** apply with another owner's token. With `--allow`, it is the last step of the apply.

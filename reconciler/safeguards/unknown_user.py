@@ -31,9 +31,9 @@ orgs:
 
 ```console
 $ reconciler plan typing-error.yaml --host sandbox | grep -A 3 '^Refused: '
-! Refused: unknown-user for org.beta/member.zoee (typing-error.yaml:4)
-!   no user has the handle zoee
-!   Way on: did you mean zoe? Write an existing handle, or an email in `people:`
+Refused: unknown-user  org.beta/member.zoee  (typing-error.yaml:4)
+  no user has the handle zoee.
+  To fix: did you mean zoe? Write an existing handle, or an email in `people:`.
 ```
 
 **To fix:** write an existing handle, or an email in `people:`.

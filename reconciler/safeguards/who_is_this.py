@@ -26,9 +26,9 @@ orgs:
 
 ```console
 $ reconciler plan by-email.yaml --host sandbox | grep -A 3 '^Refused: '
-! Refused: who-is-this for org.beta/member.ivy (by-email.yaml:3)
-!   ivy is known by the email ivy@example.com only, and Pipes gives no emails back: newcomer has a pending invitation that neither the manifests nor the lock file explain; it may be the same person
-!   Way on: name the handle: `people: {ivy: {email: ivy@example.com, handle: HANDLE}}`; or say who newcomer is: list that handle, or state `newcomer: {absent: true}`
+Refused: who-is-this  org.beta/member.ivy  (by-email.yaml:3)
+  ivy is known by the email ivy@example.com only, and Pipes gives no emails back: newcomer has a pending invitation that neither the manifests nor the lock file explain; it may be the same person.
+  To fix: name the handle: `people: {ivy: {email: ivy@example.com, handle: HANDLE}}`; or say who newcomer is: list that handle, or state `newcomer: {absent: true}`.
 ```
 
 **To fix:** if it is the same person, write the handle: `ivy: {email: ivy@example.com, handle: newcomer}`. If not, list `newcomer`

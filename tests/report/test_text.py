@@ -64,7 +64,7 @@ def test_an_empty_plan_is_one_line():
 def test_an_empty_plan_that_is_refused_does_not_claim_that_live_matches():
     refused = sample.empty_plan(refusals=(sample.OWNER_FLOOR,))
     assert "matches" not in text(refused)
-    assert last_line(refused) == "Refused: 1 safeguard (owner-floor). Nothing can be applied."
+    assert last_line(refused) == "Refused by owner-floor. Nothing can be applied."
 
 
 def test_an_empty_plan_with_an_error_does_not_claim_that_live_matches():
