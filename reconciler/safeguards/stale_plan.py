@@ -22,12 +22,12 @@ orgs:
 
 ```console
 $ reconciler plan stale.yaml --host sandbox -o plan.json > plan.txt
-Saved as plan.json; `reconciler apply plan.json stale.yaml` does this and nothing else.
+Saved the plan as plan.json. To apply exactly this plan: reconciler apply plan.json stale.yaml
 $ echo '    url: https://acme.example' >> stale.yaml
 $ reconciler apply plan.json stale.yaml --host sandbox 2>&1 | grep -A 3 '^Refused: '
-! Refused: stale-plan for org.acme
-!   the manifest stale.yaml was changed since the plan was made
-!   Way on: plan again, and have the new plan reviewed
+Refused: stale-plan  org.acme
+  the manifest stale.yaml was changed since the plan was made.
+  To fix: plan again, and have the new plan reviewed.
 ```
 
 **To fix:** plan again, and have the new plan reviewed.

@@ -42,8 +42,8 @@ def test_the_text_says_it_in_one_place(scene, deed):
     deed.do(scene)
     ran = scene.drift()
     assert ran.status == 2
-    assert f"by {deed.actor} from 127.0.0.1 at 2026-11-24T09:00:" in ran.out
-    assert f": {deed.action}" in ran.out
+    assert f"by: {deed.actor} from 127.0.0.1 at 2026-11-24T09:00:" in ran.out
+    assert f"({deed.action})" in ran.out
 
 
 @every_deed
