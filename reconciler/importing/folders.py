@@ -29,7 +29,7 @@ def writable(live: Resource, known: Collection[str] = ()) -> tuple[set[str], lis
             if single and connection_folder.TITLE.fullmatch(one.attrs["title"]):
                 there.add(key)
                 continue
-            why = "its title has not the form that Pipes asks for" if single else "another one there has its title"
+            why = "its title cannot be written" if single else "another one there has its title"
             notes.append(
                 f"org.{live.handle}/{KIND}.{key}: {why}, so it is left out, with the place of all that is in it, and left "
                 "alone"

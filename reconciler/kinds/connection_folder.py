@@ -8,6 +8,7 @@ folder it means is told by the lock file's id, else by its title and the folder 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Node
 
 NAME = "connection_folder"
-# contract: CreateConnectionFolderRequest.title; of an update it says nothing
-TITLE = re.compile(r"[a-z](?:[a-z0-9]|_(?=[a-z0-9])){0,38}")
+# Free text: Pipes does not enforce the contract's format (observed). A manifest cannot write control characters, nor spaces at
+# the ends, which a server may trim.
+TITLE = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
 
 
 class Row(msgspec.Struct):
@@ -114,18 +116,22 @@ def from_the_top(wanted: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
 def _call_the_rest(
     names: dict[str, str], live: Mapping[str, Resource], former: Mapping[str, str], wanted: Mapping[str, Node]
 ) -> None:
-    """Names for those that no manifest has: as the lock file had it, by title where that is plain, by path, by id."""
+    """Keys for those that no manifest has: as in the lock file, made from the title or from the titles down to it, or the id."""
     rest = [one for one in live.values() if one.id not in names]
     taken = {*names.values(), *wanted}
-    titles: dict[str, int] = {}
-    for one in rest:
-        titles[one.attrs["title"]] = titles.get(one.attrs["title"], 0) + 1
+    short = {one.id: _key(one.attrs["title"]) for one in rest}
+    times = Counter(short.values())
     for one in sorted(rest, key=lambda one: one.id):
-        title, path = one.attrs["title"], "-".join(_path(one, live))
-        choices = [former.get(one.id), title if titles[title] == 1 and TITLE.fullmatch(title) else None, path]
+        path = "-".join(map(_key, _path(one, live)))
+        choices = [former.get(one.id), short[one.id] if times[short[one.id]] == 1 else None, path]
         found = next((name for name in choices if name and name not in taken and plain(name)), one.id)
         names[one.id] = found
         taken.add(found)
+
+
+def _key(title: str) -> str:
+    """A title as a key: `EMEA accounts` gives `emea-accounts`. Empty where nothing of it can be in a key."""
+    return re.sub(r"[^a-z0-9_]+", "-", title.lower()).strip("-_")
 
 
 # a key of a manifest: what can stand in an address

@@ -33,7 +33,7 @@ def object_path(place: Place, handle: str) -> str:
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
     """orgConnectionFolder_createPermission."""
-    return (Request("POST", list_path(place), {"workspace_handle": handle}, None, place.late),)
+    return (Request("POST", list_path(place), permission.target(place, handle), None, place.late),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:

@@ -53,9 +53,14 @@ def object_path(place: Place, handle: str) -> str:
     return f"{list_path(place)}/{handle}"
 
 
+def target(place: Place, workspace: str) -> dict[str, str]:
+    """The body that names a workspace. A server may ask for the organization beside it (the provider always sends it)."""
+    return {"identity_handle": place.org, "workspace_handle": workspace}
+
+
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
     """orgConnection_createPermission."""
-    return (Request("POST", list_path(place), {"workspace_handle": handle}),)
+    return (Request("POST", list_path(place), target(place, handle)),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:

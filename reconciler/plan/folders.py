@@ -66,7 +66,6 @@ def judge(sheet: OrgSheet) -> None:
             _emptied(sheet, draft)
         elif not _ambiguous(sheet, draft, live):
             _title_is_free(sheet, draft, live, drafts)
-            _has_a_form(sheet, draft)
     for draft in sheet.drafts:
         if draft.action == "update" and "folder" in draft.attrs:
             _moved(sheet, draft, live)
@@ -202,17 +201,6 @@ def _title_is_free(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource], 
             f"{other.attrs.get('title')} is the title of another folder in the same place, {other.handle}"
             + (", when this would be sent" if own is not None else ", which no manifest lists"),
             "choose another title, or give that one up in an apply of its own first",
-        )
-
-
-def _has_a_form(sheet: OrgSheet, draft: Draft) -> None:
-    title = str(draft.attrs.get("title", ""))
-    if "title" in draft.attrs and not connection_folder.TITLE.fullmatch(title):
-        _error(
-            sheet,
-            draft,
-            f"{title} cannot be the title of the folder {draft.handle}",
-            "write `title:`, of a-z, 0-9 and single inner underscores, beginning with a letter; without it the key is meant",
         )
 
 

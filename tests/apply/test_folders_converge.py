@@ -19,7 +19,7 @@ from reconciler.sandbox.faults import Faults
 from worlds import ACTOR, Pipes, load, token_of
 
 KEYS = ["a", "b", "c", "d"]
-TITLES = ["a", "b", "c", "x"]
+TITLES = ["a", "b", "EMEA accounts", "Übersee / 1"]
 LINKS = ["aws", "gcp"]
 SPACES = ["prod", "dev"]
 
