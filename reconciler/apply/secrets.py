@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.redaction import spellings
 from reconciler.kinds import KINDS, named_in, secret
+from reconciler.lockfile.seal import KEY, key_of
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
 from reconciler.model.live import ROTATED, SENT, UNTOLD
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from reconciler.model.live import Lock, LockEntry
     from reconciler.model.plan import Plan
 
-KEY = "RECONCILER_FINGERPRINT_KEY"
-_SHORTEST_KEY = 16  # characters
 _LARGEST = 65_536  # bytes of a file
 _SHORTEST_OWN = 8  # characters of a credential that is looked for in values: a shorter one may be part of anything
 _SYSTEM = ("/proc", "/dev", "/sys")  # what is no file of anybody's: environments and memory of processes, devices
@@ -98,14 +97,12 @@ class Secrets:
         return content
 
     def check_key(self) -> None:
-        """Raise UsageError for a key that is none; having none is fine."""
-        if 0 < len(self.environ.get(KEY, "")) < _SHORTEST_KEY:
-            raise UsageError(f"{KEY} has less than {_SHORTEST_KEY} characters: anybody could try them all")
+        """Raise UsageError for a key that is too short; having none is fine."""
+        key_of(self.environ)
 
     def fingerprint(self, identifier: str, place: str, reference: str) -> str:
         """HMAC-SHA256 of a value where it stands, so that equal values do not look equal; empty without a key."""
-        self.check_key()
-        key = self.environ.get(KEY, "")
+        key = key_of(self.environ)
         if not key:
             return ""
         text = "\0".join((identifier, place, self.value(reference)))

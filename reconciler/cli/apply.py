@@ -113,6 +113,7 @@ def command(
             plan = with_who_renamed(make_plan(found.desired, live, lock, allowances), reader, found.desired, live, lock)
         else:
             plan = replace(_unless_stale(saved, found, live, lock, reader, settings.pipes), host=settings.pipes)
+        plan = common.unless_forged(plan, found, live)
         if not sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         if output.format == "text" and (saved is None or plan.refusals or plan.errors):
@@ -362,17 +363,24 @@ def _ask() -> None:
 def _keep_lock(result: Result, lock: Lock, found: common.Manifests) -> tuple[Result, bool]:
     """Write the lock file where it differs; that it could not be kept is said, and does not fail the apply."""
     from reconciler.lockfile import file as lockfile
+    from reconciler.lockfile import seal
 
     if lock == found.lock:
         return result, True
     try:
-        lockfile.write(found.lock_path, lock)
+        lockfile.write(found.lock_path, lock, seal.seal(lock, found.key))
     except OSError as error:
         note = (
             f"the lock file {found.lock_path} was not kept ({error.strerror}): until it is, renames outside and people "
             "invited by email are not recognised"
         )
         return replace(result, notes=(*result.notes, note)), False
+    if found.sealed and not found.key:
+        note = (
+            f"{found.lock_path} was sealed, and this run has no key: what was written has no seal, and a run with the key "
+            "refuses it until `reconciler lock --seal`"
+        )
+        return replace(result, notes=(*result.notes, note)), True
     return result, True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.access.expiring import Later
     from reconciler.apply.secrets import Secrets
     from reconciler.model.desired import Desired
-    from reconciler.model.live import Lock
+    from reconciler.model.live import Lock, Snapshot
     from reconciler.model.plan import Plan, Shard
     from reconciler.pipes.client import Client
     from reconciler.pipes.settings import Settings
@@ -267,6 +268,9 @@ class Manifests:
     lock_path: Path
     narrowed: bool
     shard: Shard | None = None
+    key: str = ""  # what seals the lock file
+    sealed: bool = False  # whether the lock file has a seal, whoever wrote it
+    forged: str = ""  # why the lock file is not believed, where this run has a key
 
 
 def load(
@@ -284,27 +288,55 @@ def load(
     """
     from reconciler import manifest
     from reconciler.lockfile import file as lockfile
+    from reconciler.lockfile import find, seal
 
+    key = seal.key_of(os.environ)
     try:
         desired = manifest.load(paths, today=day)
-        lock_path = manifest.lock_path(paths)
-        lock = lockfile.read(lock_path)
+        lock_path = find.of_run(
+            paths, manifest.lock_path(paths), [name for name, _ in desired.files], desired.orgs.keys()
+        )
+        lock, written = lockfile.read_sealed(lock_path)
     except ManifestError as error:
         if output is not None and output.format != "text":
             from reconciler.report import Validation
 
             output.write(Validation(error.diagnostics, len(paths), 0))
         raise
+    found = Manifests(
+        desired,
+        lock,
+        lock_path,
+        narrowed=False,
+        key=key,
+        sealed=bool(written),
+        forged=seal.why_not_believed(lock, written, key),
+    )
     if shard is not None:
         if orgs:
             raise UsageError("--shard divides all orgs in the manifests, so it cannot be combined with --org")
         from reconciler.plan.shard import of_desired
 
-        names, found = of_desired(desired, lock, *shard)
-        return Manifests(narrow(desired, names), lock, lock_path, narrowed=True, shard=found)
-    if not orgs:
-        return Manifests(desired, lock, lock_path, narrowed=False)
-    return Manifests(narrow(desired, orgs), lock, lock_path, narrowed=True)
+        names, part = of_desired(desired, lock, *shard)
+        return replace(found, desired=narrow(desired, names), narrowed=True, shard=part)
+    return replace(found, desired=narrow(desired, orgs), narrowed=True) if orgs else found
+
+
+def drop_typed_ahead() -> None:
+    """Forget what was typed on the terminal before a question was shown: it is not an answer to it."""
+    import termios
+
+    with suppress(OSError, ValueError, termios.error):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+def unless_forged(plan: Plan, found: Manifests, live: Snapshot) -> Plan:
+    """The plan, refused as `lock-forged` where this run has a key and the lock file is not sealed with it."""
+    if not found.forged:
+        return plan
+    from reconciler.safeguards.lock_forged import refusals
+
+    return replace(plan, refusals=(*refusals(found.forged, found.desired, live, found.lock), *plan.refusals))
 
 
 def later(days: Sequence[date], load: Callable[[date], Desired]) -> dict[date, Later]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,11 +29,27 @@ FORMATS = ("text", "json")  # reconciler.report.lock.FORMATS, without importing 
 
 @click.command(short_help="Rebuild the lock file from Pipes.")
 @common.paths_argument
+@click.option(
+    "--seal",
+    is_flag=True,
+    help="Print every person with the account, ask, and seal the file with the key in RECONCILER_FINGERPRINT_KEY.",
+)
+@click.option(
+    "--confirm", metavar="CODE", help="With --seal: the code that it printed for this list, instead of asking."
+)
 @click.option("--check", is_flag=True, help="Write nothing, and exit 2 when the file is not what would be written.")
 @common.pipes_options
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print it.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Print to FILE instead.")
-def command(paths: tuple[Path, ...], check: bool, pipes: common.PipesOptions, fmt: str, out: Path | None) -> int:
+def command(
+    paths: tuple[Path, ...],
+    seal: bool,
+    confirm: str | None,
+    check: bool,
+    pipes: common.PipesOptions,
+    fmt: str,
+    out: Path | None,
+) -> int:
     """Write reconciler.lock.json for the manifests at PATH: which id each address means. Changes nothing in Pipes.
 
     A file that is lost is made from what is live under the manifests' names. One that is broken, or that holds a merge
@@ -42,9 +60,16 @@ def command(paths: tuple[Path, ...], check: bool, pipes: common.PipesOptions, fm
     several ids and live does not tell which is meant, and 4 when an organization cannot be read.
     """
     from reconciler import manifest
+    from reconciler.lockfile import find
+    from reconciler.lockfile import seal as seals
 
+    if confirm is not None and not seal:
+        raise UsageError("--confirm goes with --seal only")
+    if seal and (check or fmt != "text" or out is not None):
+        raise UsageError("--seal prints for a person who is asked: it goes with no --check, --format or --out")
     desired = manifest.load(paths, today=clock.today())
-    path = manifest.lock_path(paths)
+    path = find.of_run(paths, manifest.lock_path(paths), [name for name, _ in desired.files], desired.orgs.keys())
+    key = seals.key_of(os.environ)
     settings = pipes.settings()
     with _alone(path.parent), pipes.client(settings, read_only=True) as client:
         there = _there(path)
@@ -52,7 +77,9 @@ def command(paths: tuple[Path, ...], check: bool, pipes: common.PipesOptions, fm
         lock, live, open_ones = _decided(client, desired, known)
         if open_ones:
             return _refuse(path, open_ones)
-        return _finish(path, there, desired, lock, live, notes, check=check, fmt=fmt, out=out)
+        if seal:
+            return _seal(path, there, desired, lock, live, key, confirm)
+        return _finish(path, there, desired, lock, live, notes, check=check, fmt=fmt, out=out, key=key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +88,7 @@ class _There:
 
     data: bytes | None
     candidates: Mapping[str, tuple[LockEntry, ...]]
+    seal: str = ""
     why: str = ""
     lost: tuple[Diagnostic, ...] = ()
 
@@ -88,7 +116,7 @@ def _there(path: Path) -> _There:
     from reconciler.lockfile import file as lockfile
 
     try:
-        lock = lockfile.read(path)
+        lock, seal = lockfile.read_sealed(path)
         data = path.read_bytes() if path.exists() else None
     except ManifestError as error:
         try:
@@ -96,8 +124,8 @@ def _there(path: Path) -> _There:
         except OSError:
             raise error from None
         found = lockfile.salvage(path, data)
-        return _There(data, found.candidates, error.diagnostics[0].summary, found.lost)
-    return _There(data, {address: (entry,) for address, entry in lock.items()})
+        return _There(data, found.candidates, "", error.diagnostics[0].summary, found.lost)
+    return _There(data, {address: (entry,) for address, entry in lock.items()}, seal)
 
 
 def _with_journal(
@@ -173,15 +201,22 @@ def _finish(
     check: bool,
     fmt: str,
     out: Path | None,
+    key: str,
 ) -> int:
     from reconciler.lockfile import file as lockfile
+    from reconciler.lockfile import seal as seals
     from reconciler.lockfile.update import refreshed
     from reconciler.plan.document import write as as_json
     from reconciler.report import lock as report
 
     found = refreshed(desired, live, lock)
     found = replace(found, before={a: entry for a, entry in found.before.items() if a in there.candidates})
-    same = there.data is not None and there.data == lockfile.text_of(found.lock).encode()
+    before = {address: entries[0] for address, entries in there.candidates.items()}
+    believed = bool(there.seal) and not seals.why_not_believed(before, there.seal, key)
+    seal = seals.seal(found.lock, key) if believed and key else there.seal if found.lock == before else ""
+    if (there.seal and not seal) or (key and not believed):
+        notes.append("the lock file is not sealed with the key of this run: `reconciler lock --seal` does that")
+    same = there.data is not None and there.data == lockfile.text_of(found.lock, seal).encode()
     if there.data is None:
         notes.append(
             "there was no lock file: each id is that of whoever has the name now; look whether it is who you mean"
@@ -198,7 +233,7 @@ def _finish(
     ]
     written = not same and not check
     if written:
-        _write(path, there, found.lock)
+        _write(path, there, found.lock, seal)
     what = report.UP_TO_DATE if same else "would change" if check else "written"
     text = (
         as_json(report.document(str(path), found, there.lost, notes, in_sync=same, written=written))
@@ -216,11 +251,44 @@ def _finish(
     return CHANGES if check and not same else DONE
 
 
-def _write(path: Path, there: _There, lock: Lock) -> None:
+def _seal(
+    path: Path, there: _There, desired: Desired, lock: Lock, live: Snapshot, key: str, confirm: str | None
+) -> int:
+    """Print whom the file will say the names are, ask, and write it with the addresses and the seal."""
+    import hashlib
+
+    from reconciler.lockfile.seal import KEY, seal
+    from reconciler.lockfile.update import confirmed, refreshed
+    from reconciler.report.lock import people
+
+    found = confirmed(desired, live, refreshed(desired, live, lock).lock)
+    listed = people(found, desired, live)
+    click.echo(listed, nl=False)
+    if not key:
+        click.echo(f"{KEY} is not set: the addresses are written, and nothing is sealed.")
+    code = hashlib.sha256(listed.encode()).hexdigest()[:12]
+    if confirm is not None and confirm != code:
+        raise UsageError(f"--confirm {confirm} is the code of another list; this one has {code}; nothing was written")
+    if confirm is None and not sys.stdin.isatty():
+        raise UsageError(
+            f"there is no terminal to ask on; nothing was written. To fix: if each account above is the right person, run it "
+            f"again with --confirm {code}"
+        )
+    if confirm is None:
+        common.drop_typed_ahead()
+        question = "Is each account the right person? Only `yes` writes the file"
+        if click.prompt(question, err=True, default="", show_default=False) != "yes":
+            raise UsageError("nothing was written: the answer was not `yes`")
+    _write(path, there, found, seal(found, key))
+    click.echo(f"{path}: {'sealed' if key else 'written'}.")
+    return DONE
+
+
+def _write(path: Path, there: _There, lock: Lock, seal: str = "") -> None:
     """Raises UsageError where somebody else has written the file meanwhile."""
     from reconciler.lockfile import file as lockfile
 
     now = path.read_bytes() if path.exists() else None
     if now != there.data:
         raise UsageError(f"{path} was changed while this ran, and is left as it is; run it again")
-    lockfile.write(path, lock)
+    lockfile.write(path, lock, seal)

@@ -82,7 +82,7 @@ def command(
         to_read = both(found.desired, base)
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
         live = snapshot(client, to_read, found.lock, progress=progress.reading)
-        planned = make_plan(found.desired, live, found.lock, allowances, part)
+        planned = common.unless_forged(make_plan(found.desired, live, found.lock, allowances, part), found, live)
         result = replace(with_who_renamed(planned, client, found.desired, live, found.lock), host=settings.pipes)
     if save is not None:
         from reconciler.plan.document import dumps

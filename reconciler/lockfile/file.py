@@ -14,7 +14,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.kinds import logo
 from reconciler.manifest.document import shown
@@ -32,7 +32,9 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _VERSION = re.compile(r'"version"\s*:\s*([^\s,}]+)')
 _ADDRESS = re.compile(r'("(?:[^"\\\n]|\\.)*")\s*:\s*(?=\{)')
 # what stands around the entries
-_FRAME = re.compile(r'[\s,{}\ufeff]*(?:"version"\s*:\s*\d+)?[\s,{}]*(?:"entries"\s*:)?[\s,{}]*')
+_FRAME = re.compile(
+    r'[\s,{}\ufeff]*(?:"version"\s*:\s*\d+)?[\s,{}]*(?:"entries"\s*:)?[\s,{}]*(?:"seal"\s*:\s*"[0-9a-f]*")?[\s,{}]*'
+)
 _FIELDS = ("id", "handle")
 # what an entry may have, and of what; docs/lock-file.md is made of it
 FIELDS = {
@@ -61,22 +63,39 @@ _AGAIN = "take it back from git, or let `reconciler lock` make it anew from what
 _MEND = "`reconciler lock` mends it: it takes what either side knows, and confirms it by id"
 
 
+class LockFile(NamedTuple):
+    """The content of a lock file: its entries by address, and its seal (`lockfile.seal`), which may be empty."""
+
+    lock: Lock
+    seal: str = ""
+
+
 def read(path: str | Path) -> Lock:
     """The entries by address; none where there is no file. Raises ManifestError where the file is not a lock file."""
+    return read_sealed(path).lock
+
+
+def read_sealed(path: str | Path) -> LockFile:
+    """The entries and the seal. Raises ManifestError."""
     path = Path(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise _wrong(path, "this is not a regular file")
         data = path.read_bytes()
     except FileNotFoundError:
-        return {}
+        return LockFile({})
     except OSError as error:
         raise _wrong(path, f"this cannot be read: {error.strerror or error}") from None
-    return parse(path, data)
+    return parse_sealed(path, data)
 
 
 def parse(path: Path, data: bytes) -> Lock:
     """The entries of a lock file in memory; `path` is what errors name. Raises ManifestError."""
+    return parse_sealed(path, data).lock
+
+
+def parse_sealed(path: Path, data: bytes) -> LockFile:
+    """The entries and the seal of a lock file in memory. Raises ManifestError."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -112,7 +131,7 @@ def parse(path: Path, data: bytes) -> Lock:
             _last(text, twice[0]),
             _MEND,
         )
-    return _entries(path, text, entries)
+    return LockFile(_entries(path, text, entries), entries.get("seal", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +195,13 @@ def _without_bases(text: str) -> str:
     return "\n".join(lines)
 
 
-def write(path: str | Path, lock: Mapping[str, LockEntry]) -> None:
+def write(path: str | Path, lock: Mapping[str, LockEntry], seal: str = "") -> None:
     """Replace the file as a whole, or leave it as it was. Raises OSError where that is not possible.
 
-    A symbolic link stays one: the file behind it is replaced.
+    A file without a seal is written where `seal` is empty. A symbolic link stays one: the file behind it is replaced.
     """
     target = Path(os.path.realpath(path))
-    data = text_of(lock).encode()
+    data = text_of(lock, seal).encode()
     try:
         mode = stat.S_IMODE(target.stat().st_mode)
         if target.read_bytes() == data:
@@ -209,11 +228,12 @@ def write(path: str | Path, lock: Mapping[str, LockEntry]) -> None:
         os.close(folder)
 
 
-def text_of(lock: Mapping[str, LockEntry]) -> str:
+def text_of(lock: Mapping[str, LockEntry], seal: str = "") -> str:
     """The text of a lock file, with its final newline."""
     lines = [f"    {json.dumps(address)}: {_line(lock[address])}" for address in sorted(lock)]
     entries = "{\n" + ",\n".join(lines) + "\n  }" if lines else "{}"
-    return f'{{\n  "version": {VERSION},\n  "entries": {entries}\n}}\n'
+    sealed = f',\n  "seal": {json.dumps(seal)}' if seal else ""
+    return f'{{\n  "version": {VERSION},\n  "entries": {entries}{sealed}\n}}\n'
 
 
 def _line(entry: LockEntry) -> str:
@@ -222,8 +242,13 @@ def _line(entry: LockEntry) -> str:
 
 
 def _entries(path: Path, text: str, data: Any) -> Lock:
-    if not isinstance(data, dict) or set(data) != {"version", "entries"} or not isinstance(data["entries"], dict):
-        raise _wrong(path, 'a lock file is {"version": 1, "entries": {…}}', text, 0)
+    if (
+        not isinstance(data, dict)
+        or set(data) - {"seal"} != {"version", "entries"}
+        or not isinstance(data["entries"], dict)
+        or not isinstance(data.get("seal", ""), str)
+    ):
+        raise _wrong(path, 'a lock file is {"version": 1, "entries": {…}}, and may have a "seal"', text, 0)
     if data["version"] != VERSION or isinstance(data["version"], bool):
         version = shown(json.dumps(data["version"]))
         raise _wrong(

@@ -194,6 +194,24 @@ def refreshed(desired: Desired, live: Snapshot, lock: Lock) -> Refreshed:
     return Refreshed(lock, found, tuple(removed), tuple(doubts), tuple(unknown))
 
 
+def confirmed(desired: Desired, live: Snapshot, lock: Lock) -> Lock:
+    """The lock file once a person has looked at it: each entry of somebody known by email gets the manifest's address.
+
+    Only entries of people of `desired` whose account is live in that org, for the manifest's name.
+    """
+    found = dict(lock)
+    for name, node in desired.orgs.items():
+        org = live.orgs.get(name)
+        rows = _by_id([*org.of(member.KIND.name).values()]) if org is not None else {}
+        for person in identity.names_of(node):
+            address = addresses.join(addresses.join(None, "org", name), member.KIND.name, person)
+            entry, email = found.get(address), desired.person(person).email
+            if entry is not None and entry.id in rows and desired.handle(person) is None:
+                digest = address_digest(email or "")
+                found[address] = replace(entry, handle=rows[entry.id].handle, more={**entry.more, ADDRESS: digest})
+    return found
+
+
 def _by_id(resources: Sequence[Resource]) -> dict[str, Resource]:
     return {resource.id: resource for resource in resources}
 

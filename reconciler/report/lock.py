@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconciler.kinds import member
+from reconciler.model import address as addresses
 from reconciler.report.text import escape
 from reconciler.report.wording import count, sentence
 
@@ -11,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reconciler.lockfile.update import Refreshed, Undecided
+    from reconciler.model.desired import Desired
     from reconciler.model.diagnostic import Diagnostic, Refusal
-    from reconciler.model.live import LockEntry
+    from reconciler.model.live import Lock, LockEntry, Snapshot
 
 FORMATS = ("text", "json")
 UP_TO_DATE = "up to date"  # the `what` of a lock file in which nothing changes
@@ -50,6 +53,22 @@ def _lines(path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Seque
         yield f"Lost: {escape(str(line.source))}: {escape(line.summary)}"
     for note in notes:
         yield f"Note: {escape(note)}"
+
+
+def people(lock: Lock, desired: Desired, live: Snapshot) -> str:
+    """Whom each name is by the lock file, a line a person: name, address or handle, organization, account."""
+    handles = {row.id: row.handle for org in live.orgs.values() for row in org.of(member.KIND.name).values()}
+    lines = []
+    for address, entry in sorted(lock.items()):
+        parts = addresses.split(address)
+        if len(parts) != 2 or parts[1][0] != member.KIND.name:
+            continue
+        person = desired.person(parts[1][1])
+        known_by = f"{person.email}" if person.handle is None else f"handle {person.handle}"
+        account = handles.get(entry.id)
+        shown = f"is the account {account}" if account else f"is not in {parts[0][1]} now"
+        lines.append(f"{person.name} ({known_by}) in {parts[0][1]} {shown} ({entry.id})")
+    return "".join(f"  {escape(line)}\n" for line in lines) or "  no people\n"
 
 
 def _said(entry: LockEntry) -> str:

@@ -6,6 +6,7 @@ Open `people.py` first; `named.py` does the same for orgs, workspaces and connec
 
 from __future__ import annotations
 
+from reconciler.plan.identity.evidence import names_of
 from reconciler.plan.identity.lock_index import Known, carried, known
 from reconciler.plan.identity.named import Match, Siblings, left_behind, match_named, resembles, spent
 from reconciler.plan.identity.people import Scene, match_people
@@ -18,7 +19,22 @@ from reconciler.plan.identity.readdressed import (
 from reconciler.plan.identity.two_names import two_names, warn_of_two_names
 
 __all__ = [
-    "Known", "Match", "Scene", "Siblings", "carried", "invite_at_new_address", "known", "leave_uncertain_alone",
-    "left_behind", "match_named", "match_people", "resembles", "spent", "two_names", "under_new_keys",
-    "warn_of_two_names", "without_cancelled",
+    "Known",
+    "Match",
+    "Scene",
+    "Siblings",
+    "carried",
+    "invite_at_new_address",
+    "known",
+    "leave_uncertain_alone",
+    "left_behind",
+    "match_named",
+    "match_people",
+    "names_of",
+    "resembles",
+    "spent",
+    "two_names",
+    "under_new_keys",
+    "warn_of_two_names",
+    "without_cancelled",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ class People:
     refusals: list[Refusal] = field(default_factory=list)
     spared: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    disputed: set[str] = field(default_factory=set)  # accounts of the org that the lock file gives to several people
     waiting: set[str] = field(default_factory=set)  # whose gone invitation is to be sent again on a day to come
 
 
@@ -74,6 +75,7 @@ def match_people(scene: Scene, names: Iterable[str], desired: Desired, lock: Kno
         if account is not None:
             leads_to.setdefault(account, []).append(name)
     _refuse_second_names(people, scene, leads_to, desired, by_id)
+    people.spared |= people.disputed - {who.have.id for who in people.found.values() if who.have is not None}
     # who took the handle of one listed person is perhaps another one of them, under a new name
     for name, taken in list(people.found.items()):
         if taken.have is not None and taken.have.id in people.spared:
@@ -131,11 +133,11 @@ def _by_email(
     in_tenant = (scene.emails or {}).get((person.email or "").lower())
     entry = known.entry or known.undigested
     if known.disputed:
-        people.spared |= known.disputed & by_id.keys()
-        doubts.who_is_this(
-            people, org, person, f"{known.dispute}: that is two people, or one under two names", DISPUTED
-        )
-    elif len(rows) > 1:
+        people.disputed |= known.disputed & by_id.keys()
+        why = f"{known.dispute}: that is two people, or one under two names"
+        doubts.who_is_this(people, org, person, why, DISPUTED)
+        return next(iter(known.disputed)) if len(known.disputed) == 1 else None
+    if len(rows) > 1:
         people.spared.update(row.id for row in rows)
         known_as = f"the lock file knows {name} as {', '.join(sorted(known.ids))}, which are several people"
         doubts.who_is_this(people, org, person, known_as)
@@ -244,7 +246,7 @@ def _refuse_doubtful_invitations(people: People, scene: Scene, desired: Desired,
     explained by nothing that the manifests or the lock file know.
     """
     first_invitations = [name for name, who in people.found.items() if who.by_email and who.replaces is None]
-    if not first_invitations:
+    if not first_invitations and not any(refusal.code == "who-is-this" for refusal in people.refusals):
         return
     explained = {who.have.id for who in people.found.values() if who.have is not None} | people.spared
     explained.update(lock.names_in_org.get(scene.org, {}))
