@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.access import connections as routes
 from reconciler.kinds import grant, member
 from reconciler.model.access import DIRECT, OWNS, Access, Reach
+from reconciler.model.live import address_digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -32,6 +33,9 @@ class Names:
             for address, entry in (lock or {}).items()
             if entry.handle is not None and "/member." in address
         }
+        self._by_address = {
+            entry.address: entry.handle for entry in (lock or {}).values() if entry.handle is not None and entry.address
+        }
         self._keys: dict[str, str] = {}
         self._names = {self.key(name): name for name in reversed(desired.people)}
 
@@ -41,7 +45,8 @@ class Names:
             person = self._people.get(name)
             found = name
             if person is not None:
-                found = person.handle or self._invited.get(name) or (person.email or name).lower()
+                known = self._by_address.get(address_digest(person.email)) if person.email else None
+                found = person.handle or known or self._invited.get(name) or (person.email or name).lower()
             self._keys[name] = found
         return found
 

@@ -15,6 +15,7 @@ import msgspec
 
 from reconciler.access import connections as routes
 from reconciler.access import folders as through
+from reconciler.access.identities import identity_changes
 from reconciler.access.maps import GRANT, MEMBER, WORKSPACE, Names, of_desired
 from reconciler.model.access import DIRECT, OWNS, Access
 from reconciler.model.address import join
@@ -70,11 +71,12 @@ def make_review(
     expiring: tuple[Expiring, ...] = (),
     base_errors: Sequence[Diagnostic] = (),
     notes: Sequence[str] = (),
+    one_person: Sequence[Diagnostic] = (),
 ) -> Review:
     """What changes from `base` to `head` on their day.
 
     People are told apart with `base_lock`, never with the pull request's own; `later` holds HEAD on days on which an
-    entry ends (see `endings`), so that what remains can be said.
+    entry ends (see `endings`), so that what remains can be said. `one_person` are names of one account in HEAD.
     """
     # A pull request could otherwise rewrite who an invited person is, and hide behind it.
     sides = _paired(_Sides(base, head, Names(base, base_lock), Names(head, base_lock)))
@@ -96,6 +98,8 @@ def make_review(
         base_errors=tuple(base_errors),
         notes=tuple(notes),
         expiring=expiring,
+        identities=tuple(identity_changes(base, head, base_lock or {}, head_lock or {})),
+        one_person=tuple(one_person),
     )
 
 
@@ -310,10 +314,6 @@ def _statements(sides: _Sides, base_lock: Lock, head_lock: Lock, later: Mapping[
         stated = person.reinvite if person.handle is None else None
         if stated is not None and (known is None or known.reinvite != stated):
             yield Statement("reinvite", name, day=stated, names=(person.email or "",), source=person.source)
-        if known is not None and (known.handle, known.email) != (person.handle, person.email):
-            was, now = sides.base_names.key(name), sides.head_names.key(name)
-            if was != now:
-                yield Statement("person", name, was, now, source=person.source)
     touched = sorted(at for at in {*base_lock, *head_lock} if base_lock.get(at) != head_lock.get(at))
     if touched:
         yield Statement("lock", "reconciler.lock.json", names=tuple(touched))

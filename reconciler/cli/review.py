@@ -65,7 +65,7 @@ def command(
         shown = base
     result = _review(base, shown, head, paths, when, expiring)
     output.write(result, verbose=verbose)
-    if result.errors or result.inherited:
+    if result.errors or result.inherited or result.identity_errors:
         return ERROR
     return CHANGES if detailed_exitcode and not result.is_empty else DONE
 
@@ -122,6 +122,7 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
         expiring=expiring(after, soon, near_later),
         base_errors=base_errors,
         notes=notes,
+        one_person=_one_person(after, base_lock, head_lock),
     )
 
 
@@ -140,6 +141,13 @@ def _base(base: str, paths: Sequence[Path], day: date) -> tuple[Desired | None, 
 
 def _fact(found: Diagnostic) -> tuple[str, str]:
     return found.summary, found.source.file if found.source else ""
+
+
+def _one_person(head: Desired, base_lock: Lock, head_lock: Lock) -> list[Diagnostic]:
+    """Two names of one account in HEAD, by either lock file."""
+    from reconciler.plan.identity import two_names
+
+    return list(dict.fromkeys([*two_names(head, base_lock), *two_names(head, head_lock)]))
 
 
 def _locks(base: str, head: str | None, paths: Sequence[Path]) -> tuple[Lock, Lock, list[str]]:

@@ -51,6 +51,7 @@ class Existing:
     lock: Lock
     lock_path: Path
     day: date
+    seal: str = ""  # the lock file's, whoever wrote it
 
 
 def target(out: Path | None, split: bool) -> Target:
@@ -85,7 +86,8 @@ def existing(target: Target) -> Existing:
         desired = manifest.load([target.path], today=day)
         texts, _ = read_all([target.path])
     lock_path = (target.path if target.is_folder else target.path.parent) / LOCK_FILE
-    return Existing(target, texts, desired, lockfile.read(lock_path), lock_path, day)
+    lock, seal = lockfile.read_sealed(lock_path)
+    return Existing(target, texts, desired, lock, lock_path, day, seal)
 
 
 # --- what to write -----------------------------------------------------------------------------------------------------
@@ -211,6 +213,7 @@ class Draft:
     def save(self, lock: Lock) -> None:
         """Write what changed, and say what."""
         from reconciler.lockfile import file as lockfile
+        from reconciler.lockfile import seal as seals
         from reconciler.report.text import escape
 
         for note in self.notes:
@@ -225,7 +228,14 @@ class Draft:
                 click.echo(f"{escape(file)}: {'written' if before is None else 'changed'}.")
         is_new = not self.existing.lock_path.exists()
         if is_new or lock != self.existing.lock:
-            lockfile.write(self.existing.lock_path, lock)
+            key, former = seals.key_of(os.environ), self.existing.seal
+            # where nothing was yet, no file that somebody changed can say who is who
+            fresh = is_new and self.existing.desired is None
+            kept = fresh or (former and not seals.why_not_believed(self.existing.lock, former, key))
+            seal = seals.seal(lock, key) if kept else ""
+            lockfile.write(self.existing.lock_path, lock, seal)
+            if (key or former) and not seal:
+                click.echo("Note: the lock file has no seal; `reconciler lock --seal` gives it one", err=True)
             click.echo(f"{escape(str(self.existing.lock_path))}: {'written' if is_new else 'changed'}.")
         elif self.texts == self.existing.texts:
             click.echo("Nothing to change: the manifests match Pipes.")

@@ -58,6 +58,20 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityChange:
+    """A name that is somebody else in HEAD than in BASE, or whose account the lock file changes."""
+
+    what: str  # address | handle | account
+    name: str
+    entry: str = ""  # the lock file's address, for an account
+    before: str | None = None  # who it was, None for nobody known
+    after: str | None = None
+    former: tuple[str, ...] = ()  # the other names that have, or had, this account
+    error: bool = False  # the account was, or is, another person's
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TeamChange:
     """Who is in a team, nested teams included, only after or only before."""
 
@@ -91,8 +105,15 @@ class Review:
     # What else to say
     notes: tuple[str, ...] = ()
     expiring: tuple[Expiring, ...] = ()  # what ends soon in HEAD, whoever wrote it
+    identities: tuple[IdentityChange, ...] = ()
+    one_person: tuple[Diagnostic, ...] = ()  # two names of one account in HEAD, as the lock file knows
+
+    @property
+    def identity_errors(self) -> int:
+        """How many identities make this review fail."""
+        return sum(one.error for one in self.identities) + sum(one.severity == "error" for one in self.one_person)
 
     @property
     def is_empty(self) -> bool:
         """Whether the pull request changes nothing that the manifests say."""
-        return not (self.access or self.rerouted or self.statements or self.teams or self.changes)
+        return not (self.identities or self.access or self.rerouted or self.statements or self.teams or self.changes)

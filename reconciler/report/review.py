@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from reconciler.model.access import Reach
+    from reconciler.model.diagnostic import Diagnostic
     from reconciler.model.plan import Change
-    from reconciler.model.review import AccessChange, Review, TeamChange
+    from reconciler.model.review import AccessChange, IdentityChange, Review, TeamChange
 
 FORMAT_VERSION = "1.0"
 A_LINE = 20  # objects on one line, so that lines stay readable
@@ -33,7 +34,7 @@ def to_sheet(review: Review) -> Sheet:
         facts,
         problems,
         tuple((note,) for note in _notes(review)),
-        bool(review.errors or review.inherited),
+        bool(review.errors or review.inherited or review.identity_errors),
         outputs(review),
     )
 
@@ -42,6 +43,7 @@ def outputs(review: Review) -> dict[str, str]:
     """The step outputs that a workflow can make decisions with."""
     people = {kind: _people(review.access, kind) for kind in (GAIN, LOSE, CHANGE)}
     return {
+        "identities": str(len(review.identities)),
         "changes": str(len(review.changes)),
         "access": str(len(review.access)),
         "statements": str(len(review.statements)),
@@ -63,6 +65,9 @@ def summary(review: Review) -> tuple[str, ...]:
         if review.inherited:
             lines.append(f"{wording.count(len(review.inherited), 'error')} of these in {review.base}, too.")
         return tuple(lines)
+    if review.identity_errors:
+        many = wording.count(review.identity_errors, "account")
+        return (f"{many} would be given to another person: see who is who.",)
     if not review.access:
         if review.is_empty:
             return ("No changes.",)
@@ -113,6 +118,13 @@ def _notes(review: Review) -> Iterator[str]:
 
 
 def _sections(review: Review) -> Iterator[Section]:
+    if review.identities or review.one_person:
+        items = (
+            *(_two_names(found) for found in review.one_person),
+            *(_identity(found) for found in review.identities),
+        )
+        tone = "alarm" if review.identity_errors else "care"
+        yield Section("Who is who", items, weight=KEPT, tone=tone)
     owners = tuple(found for found in review.access if found.owns and not found.unknown)
     others = [found for found in review.access if not found.owns and not found.unknown]
     if owners:
@@ -148,6 +160,25 @@ def _sections(review: Review) -> Iterator[Section]:
         yield Section(
             f"{MANIFEST_CHANGES}{section.address}", tuple(_written(change) for change in changes), weight=FOLDED
         )
+
+
+def _identity(found: IdentityChange) -> Item:
+    """One name that is somebody else now, and whose account it was."""
+    words: list[str] = [Name(found.name), " was ", Name(found.before or "no account known"), ", and is now "]
+    words.append(Name(found.after or "no account known"))
+    why = f"its {found.what} changes" if found.what != "account" else f"the lock file's entry {found.entry}"
+    if found.error:
+        words += [": that account is ", *listed(found.former), "'s"]
+    elif found.former:
+        words += [", formerly ", *listed(found.former)]
+    level = "error" if found.error else "warning"
+    return Item(tuple(words), "!" if found.error else "~", (why,), found.source, level=level, fails=found.error)
+
+
+def _two_names(found: Diagnostic) -> Item:
+    error = found.severity == "error"
+    below = ((found.hint,),) if found.hint else ()
+    return Item((found.summary,), "!" if error else "~", (), found.source, below, found.severity, fails=error)
 
 
 def _items(found: Sequence[AccessChange], level: str) -> Iterator[Item]:
@@ -241,7 +272,8 @@ def _written(change: Change) -> Item:
 def document(review: Review) -> dict[str, Any]:
     """The JSON. Keys are only ever added to it.
 
-    `access[]`: `person`, `handle` (the Pipes handle, or the address that is invited), `object`, `action` (gain, lose,
+    `identities[]`: `what` (address, handle, account), `name`, `entry` (of the lock file), `before`, `after`, `former` (other
+    names of the account), `error`. `one_person[]`: two names of one account. `access[]`: `person`, `handle` (the Pipes handle, or the address that is invited), `object`, `action` (gain, lose,
     change), `before` and `after` (null, or `role`, `why`, `path`, `expires`, `then`, `pending`, `source`), `why`, `unknown`
     (null, before, after), `invited`. `rerouted[]` is the same for roles that stay the same. `statements[]`: `kind`,
     `address`, `before`, `after`, `names`, `day`, `reason`, `text`, `source`.
@@ -255,6 +287,20 @@ def document(review: Review) -> dict[str, Any]:
         "valid": not (review.errors or review.inherited),
         "base_valid": not review.base_errors,
         "summary": list(summary(review)),
+        "identities": [
+            {
+                "what": found.what,
+                "name": found.name,
+                "entry": found.entry or None,
+                "before": found.before,
+                "after": found.after,
+                "former": list(found.former),
+                "error": found.error,
+                "source": _source(found.source),
+            }
+            for found in review.identities
+        ],
+        "one_person": [_diagnostic(found) for found in review.one_person],
         "access": [_access(found) for found in review.access],
         "rerouted": [_access(found) for found in review.rerouted],
         "statements": [

@@ -143,13 +143,6 @@ def _reinvite(found: Statement) -> Words:
     )  # fmt: skip
 
 
-def _person(found: Statement) -> Words:
-    return (
-        "says that ", Name(found.address), " is the account ", Name(found.after or ""), ", no longer ",
-        Name(found.before or ""),
-    )  # fmt: skip
-
-
 def _lock(found: Statement) -> Words:
     shown = found.names[:5]
     more = f" and {len(found.names) - 5} more" if len(found.names) > 5 else ""
@@ -222,7 +215,6 @@ SENTENCES: dict[str, Callable[[Statement], Words]] = {
     "safeguard": _safeguard,
     "resend": _resend,
     "reinvite": _reinvite,
-    "person": _person,
     "lock": _lock,
     "attached": _attached,
     "detached": _detached,

@@ -17,6 +17,7 @@ import yaml
 
 from reconciler import cli
 from reconciler.lockfile import file as lockfile
+from reconciler.lockfile import seal as seals
 from reconciler.model.live import LockEntry
 from reconciler.sandbox import app as sandbox_app
 from reconciler.sandbox.faults import Faults
@@ -114,6 +115,11 @@ class Bench:
         ids = {name: identifier for identifier, name in self.names().items()}
         entries = {address: LockEntry(ids.get(name, "u_gone0000000000000000")) for address, name in known.items()}
         lockfile.write(self.folder / LOCK, entries)
+
+    def seal(self, key: str) -> None:
+        """Seal the lock file as it is, or an empty one, as somebody does who has the key."""
+        lock = lockfile.read(self.folder / LOCK)
+        lockfile.write(self.folder / LOCK, lock, seals.seal(lock, key))
 
     def lock_text(self) -> str | None:
         """The lock file's text, None where there is none."""

@@ -199,7 +199,9 @@ def test_a_review_tells_who_reaches_an_account_from_now_on_and_who_no_longer(rev
 
 def test_a_review_tells_which_secrets_are_read_and_what_is_deleted_renamed_or_forgotten(review):
     fresh = review(HEAD.replace("${env:AWS_SECRET}", "${env:OLD}"), HEAD)
-    assert stated(fresh) == {"reads": "makes apply read ${env:AWS_SECRET} and send it with the connection acme/aws_prod"}
+    assert stated(fresh) == {
+        "reads": "makes apply read ${env:AWS_SECRET} and send it with the connection acme/aws_prod"
+    }
     gone = HEAD.partition("      aws_prod:")[0] + "      aws_prod: {absent: true}\n"
     assert stated(review(HEAD, gone))["absent"].startswith("deletes the connection acme/aws_prod")
     renamed = HEAD.replace("aws_prod:", "aws_live:\n        renamed_from: aws_prod")

@@ -45,6 +45,7 @@ def aws(bench, monkeypatch):
     monkeypatch.setenv("RECONCILER_FINGERPRINT_KEY", KEY)
     bench.pipes(WORLD)
     bench.manifest(HEAD + AWS)
+    bench.seal(KEY)
     return bench
 
 
@@ -228,6 +229,7 @@ def test_a_file_is_found_beside_its_manifest_and_a_missing_one_is_told(aws):
     aws.hidden |= {PEM, json.dumps(PEM)[1:-1], "kiG9w0BAQEFAASC"}
     body = HEAD + "      x: {plugin: p, config: {private_key: '${file:../keys/k.pem}'}}\n"
     aws.manifest(body, "orgs/acme.yaml")
+    (aws.folder / "reconciler.lock.json").rename(aws.folder / "orgs" / "reconciler.lock.json")
     ran = aws.apply("orgs")
     assert ran.status == 1
     assert "${file:keys/k.pem} names no regular file" in ran.err
@@ -308,6 +310,7 @@ def test_without_the_key_or_the_values_it_says_that_it_cannot_tell_and_leaves_th
 def test_a_lost_lock_file_leaves_the_secrets_alone(aws):
     aws.apply()
     (aws.folder / "reconciler.lock.json").unlink()
+    aws.seal(KEY)
     ran = aws.plan("--detailed-exitcode")
     assert ran.status == 0
     assert "the lock file does not tell what was sent last" in ran.out

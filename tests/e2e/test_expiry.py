@@ -181,9 +181,11 @@ ENDING = {
         "until 2099-01-31, then member",
     ),
     "a grant by way of a team": (
-        ("teams: {sre: [bob]}\n"
-        "orgs: {acme: {members: {alice: owner, bob: member}, workspaces: "
-        "{prod: {members: {team/sre: {role: operator, expires: 2099-02-28}}}}}}"),
+        (
+            "teams: {sre: [bob]}\n"
+            "orgs: {acme: {members: {alice: owner, bob: member}, workspaces: "
+            "{prod: {members: {team/sre: {role: operator, expires: 2099-02-28}}}}}}"
+        ),
         "until 2099-02-28",
     ),
     "an invitation": (

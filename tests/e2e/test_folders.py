@@ -89,7 +89,10 @@ def test_without_a_lock_file_folders_are_known_by_title_and_place(here):
 
 def test_a_saved_plan_waits_for_ids_that_nobody_knows_yet(here):
     assert here.plan("-o", "saved.json").status == 0
-    assert "{id}: from the response that creates org.acme/connection_folder.cloud" in here.run("show", "saved.json", "-v").out
+    assert (
+        "{id}: from the response that creates org.acme/connection_folder.cloud"
+        in here.run("show", "saved.json", "-v").out
+    )
     assert here.run("apply", *here.local, "saved.json").status == 0
     assert tree(here) == FILLED
     assert here.run("apply", *here.local, "saved.json").status == 3  # stale: it is done

@@ -146,7 +146,10 @@ def test_without_the_right_to_the_log_the_rename_is_told_all_the_same(applied):
     applied.client("bob").ok("PATCH", "/org/acme-group/member/alice", {"role": "member"})
     ran = applied.planned()
     (found,) = ran.json["safeguards"]["refusals"]
-    assert "is live as acme-group; changed by: unknown (only owners of the organization can read its audit log" in found["fact"]
+    assert (
+        "is live as acme-group; changed by: unknown (only owners of the organization can read its audit log"
+        in found["fact"]
+    )
 
 
 @pytest.mark.parametrize("text", [

@@ -53,6 +53,7 @@ def own(bench, monkeypatch):
     monkeypatch.setenv("RECONCILER_FINGERPRINT_KEY", KEY)
     bench.pipes(WORLD)
     bench.manifest(HEAD + OWN)
+    bench.seal(KEY)
     return bench
 
 
@@ -617,6 +618,7 @@ def test_wherever_an_apply_is_killed_the_next_one_finishes(own, after):
         own.pipes(BEFORE)
         for name in ("reconciler.lock.json", ".reconciler/journal.jsonl"):
             (own.folder / name).unlink(missing_ok=True)
+        own.seal(KEY)
         with deadly(own, at, after=after) as (killer, host):
             process = own.start("apply", "--auto-approve", "--host", host)
             killer.pid = process.pid

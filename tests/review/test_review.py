@@ -428,7 +428,11 @@ def test_another_person_under_the_same_name_is_a_loss_and_a_gain(pull):
     )
     ran = pull(base, base.replace("dave-acme", "mallory"), "--format", "json")
     assert access(ran) == {("dave-acme", "acme", "member", "-"), ("mallory", "acme", "-", "member")}
-    assert texts(ran) == ["says that dave is the account mallory, no longer dave-acme"]
+    assert [(one["name"], one["before"], one["after"]) for one in ran.json["identities"]] == [
+        ("dave", "dave-acme", "mallory")
+    ]
+    shown = pull(base, base.replace("dave-acme", "mallory")).out
+    assert shown.index("dave was dave-acme, and is now mallory") < shown.index("Access lost")
 
 
 def test_an_invited_person_whom_the_lock_file_knows_is_the_same_under_the_handle(repository, bench):
@@ -437,7 +441,10 @@ def test_an_invited_person_whom_the_lock_file_knows_is_the_same_under_the_handle
     lock = json.dumps({"version": 1, "entries": {"org.acme/member.carol": {"id": "u_1", "handle": "carol-x"}}})
     repository.commit({"orgs.yaml": base, "reconciler.lock.json": lock})
     repository.put("orgs.yaml", base.replace("email: carol@example.com", "handle: carol-x"))
-    assert bench.run("review", "HEAD", "--detailed-exitcode").status == 0
+    ran = bench.run("review", "HEAD", "--detailed-exitcode")
+    assert ran.status == 2
+    assert "Nobody gains or loses access." in ran.out
+    assert "carol was carol@example.com, the account carol-x, and is now carol-x" in ran.out
     # a pull request cannot rewrite who was invited
     repository.put("orgs.yaml", base.replace("email: carol@example.com", "handle: mallory"))
     repository.put("reconciler.lock.json", lock.replace("carol-x", "mallory"))
