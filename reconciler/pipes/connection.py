@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 import reconciler.clock
-from reconciler.pipes import retry, transport
+from reconciler.pipes import environment, retry, transport
 from reconciler.pipes.answers import RawAnswer, shown
 from reconciler.pipes.errors import LostAnswerError, NotSentError, StoppedError
 
@@ -87,6 +87,8 @@ class Connection:
         secrets: Secrets | None,
     ) -> None:
         self.settings = settings
+        # the embedded Pipes has no network, and plain http stays on this machine
+        self._proxy = environment.check(settings.base_url) if settings.base_url.startswith("https://") else None
         self.session = transport.session(settings, read_only=read_only, parallelism=parallelism)
         self.clock = clock
         self._observers = observers
@@ -144,7 +146,7 @@ class Connection:
             raw = self._send(outgoing, url)
         except transport.FAILURES as error:
             # raised below, outside: an exception's context would hold the request, and with it the token
-            problem = transport.failure(error, self.settings.where)
+            problem = transport.failure(error, self.settings.where, self._proxy)
         self._report(outgoing, raw.status if raw is not None else None, self.clock.now() - started, attempt)
         if raw is None:
             assert problem is not None

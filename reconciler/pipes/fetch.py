@@ -195,7 +195,11 @@ class _Pinned(http.client.HTTPSConnection):
 
     def __init__(self, host: str, port: int, address: str, seconds: float, authority: str | None) -> None:
         trusted = authority or os.environ.get("REQUESTS_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
-        self._trust = ssl.create_default_context(cafile=trusted)
+        folder = os.path.isdir(trusted)  # noqa: PTH112 - it is a variable's text
+        try:
+            self._trust = ssl.create_default_context(**{"capath" if folder else "cafile": trusted})
+        except OSError as error:  # ssl.SSLError is one, too
+            raise FetchError(f"the certificates in {trusted} cannot be used: {error.strerror or 'no PEM'}") from None
         super().__init__(host, port, timeout=seconds, context=self._trust)
         self._address = address
         self.late = False

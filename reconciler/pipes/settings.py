@@ -97,7 +97,8 @@ def base_url_of(text: str, source: str = "--host") -> str:
         raise UsageError(f"{source} is not a host or URL such as {DEFAULT_HOST} or https://{DEFAULT_HOST}")
     if parts.scheme == "http" and not is_loopback(name):
         raise UsageError(
-            f"{source} asks for plain http to {name}, which would show the token on the way; use https://{name}"
+            f"{source} asks for plain http to {name}, which would show the token on the way; use "
+            f"https://{parts.netloc}{parts.path.rstrip('/')}"
         )
     path = parts.path.rstrip("/")
     if not path.endswith(BASE_PATH):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -103,12 +104,16 @@ def _no_cookies() -> Any:
     return DefaultCookiePolicy(allowed_domains=[])
 
 
-def failure(error: BaseException, where: str) -> PipesError:
+def failure(error: BaseException, where: str, proxy: str | None = None) -> PipesError:
     """What a failed request means: NotSentError or LostAnswerError, with one clear line about the host `where`.
 
-    The text is made from types and numbers alone: an HTTP library's own text may hold a proxy's password.
+    `proxy` is the variable that names a proxy, where one is used. The text is made from types and numbers alone: an HTTP
+    library's own text may hold a proxy's password.
     """
     causes = list(_causes(error))
+    refused = _proxy_failure(causes, where, proxy or "HTTPS_PROXY")
+    if refused is not None:
+        return refused
     certificate = _first(causes, ssl.SSLCertVerificationError)
     if certificate is not None:
         return NotSentError(
@@ -118,8 +123,6 @@ def failure(error: BaseException, where: str) -> PipesError:
         )
     if _first(causes, urllib3.exceptions.NameResolutionError) is not None:
         return NotSentError(f"{where} is unknown to DNS; check PIPES_HOST or --host, and the network")
-    if _first(causes, urllib3.exceptions.ProxyError) is not None:
-        return NotSentError(f"the proxy to {where} could not be used; check HTTPS_PROXY and NO_PROXY")
     # a NewConnectionError is a ConnectTimeoutError to urllib3, whatever it failed of
     if _first(causes, urllib3.exceptions.NewConnectionError) is not None:
         # requests' own errors are OSErrors too, without a reason
@@ -147,6 +150,34 @@ def failure(error: BaseException, where: str) -> PipesError:
     if _first(causes, http.client.IncompleteRead) is not None:
         return LostAnswerError(f"the answer of {where} was cut short")
     return LostAnswerError(f"the connection to {where} broke before an answer was complete")
+
+
+_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")  # of http.client, the only place where the status is
+
+
+def _proxy_failure(causes: list[Any], where: str, proxy: str) -> PipesError | None:
+    """What went wrong between us and a proxy, None where it was something else. Nothing was sent to Pipes then."""
+    status = next((m[1] for c in causes if isinstance(c, OSError) and (m := _TUNNEL.search(str(c)))), None)
+    if status == "407":
+        return NotSentError(
+            f"the proxy that {proxy} names wants a user and a password (407); write them into it as in"
+            " http://user:password@proxy.example:3128",
+            repeatable=False,
+        )
+    if status is not None:
+        return NotSentError(
+            f"the proxy that {proxy} names does not connect to {where} ({status}); check {proxy} and NO_PROXY",
+            repeatable=status[0] == "5",
+        )
+    if _first(causes, urllib3.exceptions.ProxyError) is None:
+        return None
+    if _first(causes, urllib3.exceptions.NameResolutionError) is not None:
+        return NotSentError(f"the proxy that {proxy} names is unknown to DNS")
+    tls = _first(causes, ssl.SSLError)
+    why = next((c.strerror for c in causes if isinstance(c, OSError) and c.strerror), "no connection")
+    if tls is not None:
+        why = "no TLS connection with it"
+    return NotSentError(f"the proxy that {proxy} names cannot be used: {why}; check {proxy} and NO_PROXY")
 
 
 def _causes(error: BaseException) -> Any:

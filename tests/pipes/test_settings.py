@@ -214,3 +214,20 @@ def test_nothing_falls_back_to_the_sandbox(tmp_path):
     seeded(tmp_path / DEFAULT_PATH)
     with pytest.raises(PipesError, match="no token"):
         resolved(cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("host", "proposed"),
+    [
+        ("http://[2001:db8::1]:8080", "https://[2001:db8::1]:8080"),
+        ("http://[2001:db8::1]", "https://[2001:db8::1]"),
+        ("http://pipes.example:8443/base", "https://pipes.example:8443/base"),
+        ("http://pipes.example/base/", "https://pipes.example/base"),
+        ("http://pipes.example:80", "https://pipes.example:80"),
+    ],
+)
+def test_the_url_that_is_proposed_in_place_of_plain_http_is_the_same_place_and_is_taken(host, proposed):
+    with pytest.raises(UsageError) as error:
+        resolved(host, PIPES_TOKEN=TOKEN)
+    assert str(error.value).endswith(f"use {proposed}")
+    assert resolved(proposed, PIPES_TOKEN=TOKEN).base_url == f"{proposed}/api/v0"
