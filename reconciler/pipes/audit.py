@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from reconciler.pipes.client import Client
 
 
+MOST = 10_000  # pages of a log
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One line of the log. `action` is an open set and is kept as it came; `at` is None where the moment is unreadable."""
@@ -52,7 +55,7 @@ def entries(client: Client, org_handle: str) -> Iterator[AuditEntry]:
     """
     seen: set[str] = set()
     path = f"{org.object_path(Place(), org_handle)}/audit_log"
-    for rows in client.pages(path, row_type=_Row, unique=False):
+    for rows in client.pages(path, row_type=_Row, unique=False, most=MOST):
         for row in rows:
             if row.id in seen:
                 continue

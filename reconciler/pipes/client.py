@@ -30,7 +30,7 @@ from reconciler.pipes.errors import (
     PartialReadError,
     StatusError,
 )
-from reconciler.pipes.pages import Listing
+from reconciler.pipes.pages import MOST, Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -175,17 +175,29 @@ class Client:
     def pages(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[list[dict[str, Any]]]: ...
     @overload
     def pages(
-        self, path: str, params: Mapping[str, Any] | None = None, *, row_type: type[Row], unique: bool = True
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        row_type: type[Row],
+        unique: bool = True,
+        most: int = MOST,
     ) -> Iterator[list[Row]]: ...
     def pages(
-        self, path: str, params: Mapping[str, Any] | None = None, *, row_type: Any = dict[str, Any], unique: bool = True
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        row_type: Any = dict[str, Any],
+        unique: bool = True,
+        most: int = MOST,
     ) -> Iterator[list[Any]]:
         """The pages of a list, lazily, 100 rows each, as `row_type`.
 
         Raises PartialReadError when a cursor repeats, and (unless `unique` is False) when a row comes twice: the list
-        shifted while it was read, and another row may have been missed.
+        shifted while it was read, and another row may have been missed. Raises ContentError after `most` pages.
         """
-        listing = Listing(path, unique=unique)
+        listing = Listing(path, unique=unique, most=most)
         cursor: str | None = None
         while True:
             asked = dict(params or {}) if cursor is None else {**(params or {}), "next_token": cursor}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 import reconciler.clock
-from reconciler.pipes import environment, retry, transport
+from reconciler.pipes import deadline, environment, retry, transport
 from reconciler.pipes.answers import RawAnswer, shown
 from reconciler.pipes.errors import LostAnswerError, NotSentError, StoppedError
 
@@ -95,6 +95,8 @@ class Connection:
         self._secrets = secrets
         self._closed = self._stopped = False
         self._awake = threading.Event()  # set once nobody is to wait any more
+        self._most = deadline.SECONDS
+        self._watch = deadline.Watch(self._most)
         self._gate = retry.Gate(clock.now, self.sleep)
         self.requests_sent = 0
         self._lock = threading.Lock()
@@ -104,6 +106,7 @@ class Connection:
         """Close all connections. Whoever waits before a repetition gives up at once."""
         self._closed = True
         self._awake.set()
+        self._watch.close()
         self.session.close()
 
     def stop(self) -> None:
@@ -143,10 +146,13 @@ class Connection:
         raw: RawAnswer | None = None
         started = self.clock.now()
         try:
-            raw = self._send(outgoing, url)
+            with self._watch.watching() as exchange:
+                raw = self._send(outgoing, url)
         except transport.FAILURES as error:
             # raised below, outside: an exception's context would hold the request, and with it the token
             problem = transport.failure(error, self.settings.where, self._proxy)
+        if exchange.late:  # however it ended then
+            raw, problem = None, LostAnswerError(f"the answer of {self.settings.where} took more than {self._most:g} s")
         self._report(outgoing, raw.status if raw is not None else None, self.clock.now() - started, attempt)
         if raw is None:
             assert problem is not None

@@ -197,7 +197,9 @@ class _Pinned(http.client.HTTPSConnection):
         trusted = authority or os.environ.get("REQUESTS_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
         folder = os.path.isdir(trusted)  # noqa: PTH112 - it is a variable's text
         try:
-            self._trust = ssl.create_default_context(**{"capath" if folder else "cafile": trusted})
+            self._trust = ssl.create_default_context(
+                cafile=None if folder else trusted, capath=trusted if folder else None
+            )
         except OSError as error:  # ssl.SSLError is one, too
             raise FetchError(f"the certificates in {trusted} cannot be used: {error.strerror or 'no PEM'}") from None
         super().__init__(host, port, timeout=seconds, context=self._trust)

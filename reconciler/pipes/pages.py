@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from reconciler.pipes.answers import shown
-from reconciler.pipes.errors import PartialReadError
+from reconciler.pipes.errors import ContentError, PartialReadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SIZE = 100  # rows, the contract's maximum
+MOST = 2_000  # pages of one list: 200,000 rows are far beyond what an organization can hold
 _MAX_EMPTY = 100  # empty pages in a row
 
 Row = TypeVar("Row")
@@ -39,15 +40,22 @@ def page_type(row_type: Any) -> Any:
 class Listing:
     """Checks the pages of one list, in the order in which they come, for signs that the list was not read whole."""
 
-    def __init__(self, path: str, *, unique: bool = True) -> None:
+    def __init__(self, path: str, *, unique: bool = True, most: int = MOST) -> None:
         self._path = path
+        self._left = most
         self._unique = unique
         self._rows: set[Any] = set()
         self._cursors: set[str] = set()
         self._empty = 0
 
     def check(self, rows: list[Any], cursor: str | None) -> None:
-        """Take the next page. Raises PartialReadError when its cursor or one of its rows came before."""
+        """Take the next page.
+
+        Raises PartialReadError when its cursor or one of its rows came before, ContentError when there is no end of pages.
+        """
+        self._left -= 1
+        if cursor is not None and self._left <= 0:
+            raise ContentError(f"{shown(self._path)} has no end: it has more pages than anything in Pipes can fill")
         if self._unique:
             before = len(self._rows)
             row_type: Any = type(rows[0]) if rows else dict

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 from requests.auth import AuthBase
 
 from reconciler.model.errors import PipesError, ReadOnlyError
@@ -72,7 +72,9 @@ def session(settings: Settings, *, read_only: bool, parallelism: int) -> request
         store = Store.open_existing(settings.sandbox_path)
         carrier = _Owning(SandboxAdapter(create_app(store)), store)
     else:
-        carrier = HTTPAdapter(pool_connections=1, pool_maxsize=parallelism, max_retries=0, pool_block=False)
+        from reconciler.pipes.deadline import WatchedAdapter
+
+        carrier = WatchedAdapter(pool_connections=1, pool_maxsize=parallelism, max_retries=0, pool_block=False)
     if settings.base_url.startswith("http://"):
         # plain http is allowed because it stays on this machine; a proxy from the environment would take it away
         made.trust_env = False

@@ -118,9 +118,11 @@ class Proxy:
 def test_what_a_proxy_refuses_is_not_the_hosts_fault(monkeypatch, clock, status, says, asked):
     proxy = Proxy(status)
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-    with Client(Settings(URL, "tpt_x"), read_only=True, clock=clock.source) as client:
-        with pytest.raises(NotSentError) as error:
-            client.get("/actor")
+    with (
+        Client(Settings(URL, "tpt_x"), read_only=True, clock=clock.source) as client,
+        pytest.raises(NotSentError) as error,
+    ):
+        client.get("/actor")
     proxy.socket.close()
     assert says in str(error.value)
     assert "HTTPS_PROXY" in str(error.value)
@@ -133,7 +135,9 @@ def test_a_proxy_that_dns_does_not_know_is_not_the_host(monkeypatch, clock):
 
     monkeypatch.setattr(socket, "getaddrinfo", nowhere)
     monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2@proxy.invalid:3128")
-    with Client(Settings(URL, "tpt_x"), read_only=True, clock=clock.source) as client:
-        with pytest.raises(NotSentError, match="the proxy that HTTPS_PROXY names is unknown to DNS") as error:
-            client.get("/actor")
+    with (
+        Client(Settings(URL, "tpt_x"), read_only=True, clock=clock.source) as client,
+        pytest.raises(NotSentError, match="the proxy that HTTPS_PROXY names is unknown to DNS") as error,
+    ):
+        client.get("/actor")
     assert "hunter2" not in str(error.value)

@@ -1,0 +1,166 @@
+"""An answer that never ends, or that comes a byte at a time, is given up; and so is a list without an end."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+import ssl
+import threading
+from contextlib import suppress
+
+import pytest
+import trustme
+
+from reconciler.model.request import Request
+from reconciler.pipes import audit, deadline, pages, retry
+from reconciler.pipes.client import Client, ContentError, LostAnswerError
+from reconciler.pipes.settings import Settings
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+ENDLESS = {
+    "a status line by the byte": lambda: itertools.repeat(b"H"),
+    "a header by the byte": lambda: itertools.chain([HEAD + b"X-Long: "], itertools.repeat(b"x")),
+    "100 Continue for ever": lambda: itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a body by the byte": lambda: itertools.chain([HEAD + b"Content-Length: 9999\r\n\r\n{"], itertools.repeat(b" ")),
+    "a body by the chunk": lambda: itertools.chain(
+        [HEAD + b"Transfer-Encoding: chunked\r\n\r\n"], itertools.repeat(b"1\r\n \r\n")
+    ),
+    "a body without a length": lambda: itertools.chain([HEAD + b"Connection: close\r\n\r\n"], itertools.repeat(b" ")),
+    "nothing": lambda: itertools.repeat(b""),
+}
+
+
+class Slow:
+    """Sends what never ends, a piece each hundredth of a second, to every connection until it is closed."""
+
+    def __init__(self, pieces, tls=None):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.ended = threading.Event()
+        self.pieces, self.tls, self.connections = pieces, tls, 0
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        while not self.ended.is_set():
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection):
+        with suppress(OSError), connection:
+            if self.tls is None:
+                self._send(connection)
+            else:
+                with self.tls.wrap_socket(connection, server_side=True) as secure:
+                    self._send(secure)
+
+    def _send(self, connection):
+        connection.recv(65536)
+        for piece in self.pieces():
+            if self.ended.wait(0.01):
+                return
+            connection.sendall(piece)
+
+    def close(self):
+        self.ended.set()
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(20)
+
+
+@pytest.fixture
+def slow(request, monkeypatch, tmp_path):
+    monkeypatch.setattr(deadline, "SECONDS", 0.3)
+    monkeypatch.setattr(retry, "ATTEMPTS", 2)
+    name, scheme = request.param
+    tls = None
+    if scheme == "https":
+        authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(tls)
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    server = Slow(ENDLESS[name], tls)
+    yield server, Settings(f"{scheme}://127.0.0.1:{server.port}/api/v0", "tpt_x")
+    server.close()
+
+
+ALL = [pytest.param((name, scheme), id=f"{name}, {scheme}") for name in ENDLESS for scheme in ("http", "https")]
+
+
+@pytest.mark.parametrize("slow", ALL, indirect=True)
+def test_an_answer_that_does_not_end_is_lost(slow, clock):
+    server, settings = slow
+    with Client(settings, read_only=False, clock=clock.source) as client:
+        with pytest.raises(LostAnswerError, match=r"took more than 0\.3 s"):
+            client.send(Request("PATCH", "/org/acme", {}))
+        with pytest.raises(LostAnswerError, match=r"took more than 0\.3 s"):
+            client.get("/actor")
+    assert server.connections > 1
+
+
+def test_a_handshake_that_does_not_end_reached_nobody(monkeypatch, clock):
+    monkeypatch.setattr(deadline, "SECONDS", 0.3)
+    server = Slow(ENDLESS["nothing"])
+    with (
+        Client(
+            Settings(f"https://127.0.0.1:{server.port}/api/v0", "tpt_x"), read_only=False, clock=clock.source
+        ) as client,
+        pytest.raises(LostAnswerError, match=r"took more than 0\.3 s"),
+    ):
+        client.send(Request("PATCH", "/org/acme", {}))
+    server.close()
+
+
+def test_an_answer_in_time_leaves_its_connection_for_the_next(make_server, clock, monkeypatch):
+    monkeypatch.setattr(deadline, "SECONDS", 0.3)
+    server = make_server()
+    server.script = [(200, {}, b'{"items": []}')]
+    with Client(server.settings, read_only=True, clock=clock.source) as client:
+        client.get("/actor")
+        threading.Event().wait(0.5)  # beyond the bound of the first
+        client.get("/actor")
+    assert (server.connections, len(server.requests)) == (1, 2)
+
+
+def endless(row):
+    numbers = itertools.count()
+
+    def answer(_path):
+        n = next(numbers)
+        return (200, {}, json.dumps({"items": [row(n)], "next_token": f"t{n}"}).encode())
+
+    return answer
+
+
+def test_every_list_is_bounded():
+    listing = pages.Listing("/org/acme/member")
+    for n in range(pages.MOST - 1):
+        listing.check([{"id": f"u_{n}"}], f"t{n}")
+    with pytest.raises(ContentError, match="/org/acme/member has no end"):
+        listing.check([{"id": "u_last"}], "t_last")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda client: list(client.pages("/org/acme/member", row_type=dict, most=30)),
+        lambda client: list(audit.entries(client, "acme")),
+    ],
+    ids=["a list", "a log"],
+)
+def test_a_list_without_an_end_is_given_up(make_server, clock, monkeypatch, read):
+    monkeypatch.setattr(audit, "MOST", 30)
+    server = make_server()
+    server.script = [endless(lambda n: {"id": f"u_{n}"})]
+    with (
+        Client(server.settings, read_only=True, clock=clock.source) as client,
+        pytest.raises(ContentError, match="has no end"),
+    ):
+        read(client)
+    assert len(server.requests) == 30
