@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--owner",
     metavar="HANDLE",
-    help="With --from-terraform: who owns organizations for which the state has no owner.",
+    help="With --from-terraform: an owner of the organizations, besides those in the state.",
 )
 @common.pipes_options
 def command(

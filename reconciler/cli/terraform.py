@@ -70,19 +70,38 @@ def _described(org: Org, owner: str | None, draft: Draft, name_of: Callable[[Per
     """What a manifest says below an org's handle. What the state does not have is left out, and so left alone."""
     found: dict[str, Any] = dict(org.attrs)
     roles = {name_of(person): person.role for person in org.members.values()}
-    if roles and not org.owned:
-        if owner is None:
-            maker = f" ({org.maker} made it)" if org.maker else ""
-            raise UsageError(f"the state has no owner of {org.handle}{maker}; name one with --owner HANDLE")
-        roles[owner] = "owner"
-        draft.notes.append(f"org.{org.handle}/member.{owner}: owner because of --owner; the state does not say so")
     if roles:
+        _add_owners(org, owner, roles, draft, name_of)
         found["members"] = dict(sorted(roles.items()))
     else:
         draft.notes.append(f"org.{org.handle}: the state has no members of it, so the manifest does not manage them")
     if org.spaces:
         found["workspaces"] = {handle: _space(org, handle, roles, draft, name_of) for handle in sorted(org.spaces)}
     return found
+
+
+def _add_owners(
+    org: Org, owner: str | None, roles: dict[str, str], draft: Draft, name_of: Callable[[Person], str]
+) -> None:
+    """The owners that the state has no resource for: whoever created the organization, and `--owner`.
+
+    Raises UsageError where nobody is known to own it.
+    """
+    from reconciler.importing.terraform_state import Person
+
+    reasons = {}
+    if org.creator and org.creator not in {person.handle for person in org.members.values()}:
+        reasons[name_of(Person("owner", "", org.place or "", org.creator))] = (
+            "created it, which the state has no resource for"
+        )
+    if owner is not None:
+        reasons[name_of(Person("owner", "", "", owner))] = "is named by --owner"
+    if not reasons and not org.owned:
+        raise UsageError(f"the state has no owner of {org.handle} who accepted; name one with --owner HANDLE")
+    for name, reason in reasons.items():
+        if roles.get(name) != "owner":
+            roles[name] = "owner"
+            draft.notes.append(f"org.{org.handle}/member.{name}: written as an owner, because {name} {reason}")
 
 
 def _space(

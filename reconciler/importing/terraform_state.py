@@ -45,6 +45,7 @@ class Person:
     place: str
     handle: str
     email: str = ""
+    accepted: bool = True  # False while an invitation is pending
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class Org:
     attrs: dict[str, Any] = field(default_factory=dict)
     id: str = ""
     place: str | None = None  # where it is in the state; None if only other resources name it
-    maker: str = ""  # who created it
+    creator: str = ""  # handle of whoever created it, and so owns it: Terraform keeps no resource for that membership
 
     # What is in it; people by handle or address
     members: dict[str, Person] = field(default_factory=dict)
@@ -74,7 +75,8 @@ class Org:
 
     @property
     def owned(self) -> bool:
-        return any(person.role == "owner" for person in self.members.values())
+        """Whether the state has an owner who accepted."""
+        return any(person.role == "owner" and person.accepted for person in self.members.values())
 
 
 @dataclass(slots=True)
@@ -199,9 +201,13 @@ class _Reader:
             return
         found = self.state.orgs.setdefault(handle, Org(handle))
         if self._same(one, found, found.place, {"attrs": _attributes("org", one), "id": one.text("organization_id")}):
-            found.maker = one.text("created_by")
+            found.creator = self._creator(one)
         if found.id:
             self.handles[found.id] = handle
+
+    def _creator(self, one: _Instance) -> str:
+        found = one.text("created_by")
+        return found if json_schema.matches(json_schema.schema()["$defs"]["handle"], found) else ""
 
     def _workspace(self, one: _Instance) -> None:
         owner = one.text("identity_id")
@@ -281,14 +287,15 @@ class _Reader:
             self._wrong(one, f"the role is {shown(json.dumps(role))}", f"the roles are {known}")
             return None
         handle, email = one.text("user_handle"), one.text("email")
+        accepted = one.text("status") in ("", "accepted")
         if not handle and email:
             pattern = json_schema.schema()["$defs"]["person"]["properties"]["email"]
             if not json_schema.matches({"maxLength": 254, **pattern}, email):
                 self._wrong(one, "`email` is no address that an invitation can go to")
                 return None
-            return Person(role, one.text("user_id"), one.place, "", email)
+            return Person(role, one.text("user_id"), one.place, "", email, accepted)
         name = self._name(one, "user_handle", "handle", at=len(one.parts) - 1)
-        return Person(role, one.text("user_id"), one.place, name) if name is not None else None
+        return None if name is None else Person(role, one.text("user_id"), one.place, name, accepted=accepted)
 
     def _add(self, one: _Instance, people: dict[str, Person], person: Person) -> None:
         first = people.setdefault(person.handle or person.email.lower(), person)

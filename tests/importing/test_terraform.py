@@ -322,11 +322,37 @@ def test_sections_that_the_state_has_nothing_of_are_left_alone_and_that_is_said(
     assert "members" not in written(bench)
 
 
-def test_an_owner_whom_the_state_does_not_name_is_asked_for_and_never_guessed(bench):
-    in_state(bench, ACME[0], resource("pipes_organization_member", "b", [instance(state.member("acme", "bob"))]))
-    assert "the state names no owner of acme (alice made it)" in refused(bench, status=1)
-    assert "an owner by --owner" in taken_over(bench, FILE, "--owner", "alice").err
+def with_bob(*others, created_by="alice", **more):
+    """An organization of whose members the state has bob, and others; by its creator."""
+    people = [state.member("acme", "bob", **more), *others]
+    return (
+        resource("pipes_organization", "acme", [instance(state.org("acme", created_by=created_by))]),
+        resource("pipes_organization_member", "all", [instance(one, n) for n, one in enumerate(people)]),
+    )
+
+
+def test_whoever_created_the_organization_stays_its_owner_though_no_resource_says_so(bench):
+    in_state(bench, *with_bob())
+    assert "org.acme/member.alice: written as an owner, because alice created it" in taken_over(bench).err
     assert "      alice: owner\n      bob: member\n" in written(bench)
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [("member", "accepted"), ("owner", "invited")], ids=["only members", "an owner who is invited"]
+)
+def test_an_owner_whom_nothing_names_is_asked_for(bench, role, status):
+    in_state(bench, *with_bob(created_by="", role=role, status=status))
+    assert "the state has no owner of acme who accepted; name one with --owner HANDLE" in refused(bench, status=1)
+    assert "because carol is named by --owner" in taken_over(bench, FILE, "--owner", "carol").err
+    assert f"      bob: {role}\n      carol: owner\n" in written(bench)
+
+
+@pytest.mark.parametrize("owner", ["dave", "bob", "alice"])
+def test_an_owner_is_added_also_where_the_state_has_owners(bench, owner):
+    in_state(bench, *with_bob(state.member("acme", "erin", "owner")))
+    taken_over(bench, FILE, "--owner", owner)
+    roles = {"alice": "owner", "bob": "member", "erin": "owner", owner: "owner"}
+    assert "".join(f"      {name}: {role}\n" for name, role in sorted(roles.items())) in written(bench)
 
 
 def test_a_grant_of_somebody_without_a_membership_is_left_out_and_told(bench):
@@ -369,7 +395,7 @@ def test_an_object_that_the_lock_file_knows_as_another_one_is_refused(bench):
 
 def test_an_owner_without_a_state_is_a_slip(bench):
     ran = bench.run("import", "acme", "--owner", "bob")
-    assert (ran.status, "--owner goes with --from-terraform" in ran.err) == (1, True)
+    assert (ran.status, "--owner needs --from-terraform" in ran.err) == (1, True)
 
 
 MEMBER = "pipes_organization_member"
