@@ -113,10 +113,13 @@ def status(drift: Drift) -> int:
 
 def read(client: Client, desired: Desired, found: common.Manifests) -> Snapshot:
     from reconciler.cli.progress import Progress
-    from reconciler.pipes.reading import snapshot
+    from reconciler.pipes.reading import add_missing, snapshot
 
     with Progress("Reading") as progress:
-        return snapshot(client, desired, found.lock, progress=progress.reading)
+        live = snapshot(client, desired, found.lock, progress=progress.reading)
+    # whoever a list has skipped is not gone
+    add_missing(client, desired, found.lock, live)
+    return live
 
 
 def at_revision(revision: str, paths: Sequence[Path], day: date) -> Desired:

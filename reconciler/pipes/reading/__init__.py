@@ -1,7 +1,7 @@
 """Reads what a plan needs of Pipes, in whole pages and side by side.
 
 In: a client, the desired state and the lock file. Out: a Snapshot (`snapshot`), or one object again (`read_again`,
-`find_created`). Open `orgs.py` first: reading starts there, and each other module reads one kind of list.
+`find_created`), or what its lists have skipped (`add_missing`). Open `orgs.py` first: reading starts there, and each other module reads one kind of list.
 
 An org that cannot be read whole is never taken for an empty one: it is left out of the Snapshot and named in `unreadable`.
 """
@@ -15,6 +15,7 @@ from reconciler.kinds import KINDS, grant, member, org, workspace
 from reconciler.model.live import Snapshot, Unreadable
 from reconciler.pipes.reading.identities import find_near_matches, new_people, read_identities
 from reconciler.pipes.reading.limits import creates_workspaces, read_limit
+from reconciler.pipes.reading.missing import add_missing
 from reconciler.pipes.reading.one_object import find_created, read_again
 from reconciler.pipes.reading.orgs import read_actor_and_orgs
 from reconciler.pipes.reading.references import name_references, read_what_moves
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from reconciler.pipes.client import Client
     from reconciler.pipes.reading.state import Progress
 
-__all__ = ["find_created", "read_again", "snapshot"]
+__all__ = ["add_missing", "find_created", "read_again", "snapshot"]
 
 
 def snapshot(
