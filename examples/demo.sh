@@ -8,8 +8,6 @@ rm -rf "$demo"
 mkdir -p "$demo"
 cp -R "$examples/orgs.yaml" "$examples/pipes.yaml" "$examples/images" "$examples/not-a-secret.txt" "$demo"
 cd "$demo"
-# with a key, the lock file keeps fingerprints of secrets, and a plan can tell whether one changed
-export RECONCILER_FINGERPRINT_KEY=not-a-real-key-either
 
 run() {
     printf '\n$ reconciler %s\n' "$*"

@@ -58,6 +58,7 @@ WORST = re.compile("|".join(f"(?:{phrase})" for phrase in PHRASES), re.IGNORECAS
 # files that somebody has still to go through; one without a hit has to leave the list
 NOT_YET = frozenset(
     {
+        "docs/lock-file.md",
         "reconciler/access/folders.py",
         "reconciler/apply/last_change.py",
         "reconciler/apply/live_checks.py",
@@ -81,6 +82,7 @@ NOT_YET = frozenset(
         "reconciler/kinds/kind.py",
         "reconciler/kinds/logo.py",
         "reconciler/lockfile/file.py",
+        "reconciler/lockfile/seal.py",
         "reconciler/lockfile/update.py",
         "reconciler/manifest/__init__.py",
         "reconciler/manifest/check.py",
