@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.kinds import logo, member, named_below
+from reconciler.kinds import logo, member, named_below, workspace
 from reconciler.kinds import org as org_kind
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
@@ -22,6 +22,7 @@ from reconciler.safeguards.worksheet import GrantSheet, Membership, OrgSheet
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reconciler.model.address import Address
     from reconciler.model.desired import Desired, Node
     from reconciler.model.live import Snapshot
 
@@ -49,6 +50,8 @@ def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSh
         blocked = unreadable.get(name) or (unreadable.get(want.renamed_from) if want.renamed_from else None)
         if blocked is not None:
             sheet.refusals.append(empty_read.refusal(address, blocked, want.source))
+        elif (identifier := _hidden_id(address, match, inputs)) is not None:
+            sheet.refusals = [_closed(sheet, identifier, live.actor.handle)]
         elif match is not None:
             _compare(sheet, match, inputs)
         found.append(sheet)
@@ -58,11 +61,7 @@ def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSh
 
 def _compare(sheet: OrgSheet, match: identity.Match, inputs: Inputs) -> None:
     """Compare one org. Its worksheet takes everything that is found."""
-    want, have = match.want, match.have
-    live, entry = inputs.live, inputs.lock.entries.get(sheet.address)
-    if have is None and entry is not None and entry.id in live.hidden:
-        sheet.refusals.append(_closed(sheet, entry.id, live.actor.handle))
-        return
+    want, have, live = match.want, match.have, inputs.live
     if have is not None and logo.MARK in want.attrs and not want.absent:
         have = _with_logo(sheet, want, have, inputs.lock)
     if want.absent:
@@ -85,8 +84,21 @@ def _compare(sheet: OrgSheet, match: identity.Match, inputs: Inputs) -> None:
     for child in named_below(org_kind.KIND.name):
         if child.name in want.children:
             named.compare(sheet, child, sheet.address, place, match, inputs)
+    if have is not None and workspace.KIND.name not in want.children:
+        # they are read for what a rename of the org does to them, though no manifest lists them
+        sheet.workspaces += (
+            GrantSheet(one.handle, one.handle, host=one.attrs.get("host"))
+            for one in have.of(workspace.KIND.name).values()
+        )
     identity.leave_uncertain_alone(sheet, inputs.desired)
     folders.judge(sheet)
+
+
+def _hidden_id(address: Address, match: identity.Match | None, inputs: Inputs) -> str | None:
+    """The id of the org that the lock file knows at `address`, where it is there and the token may not read it."""
+    entry = inputs.lock.entries.get(address)
+    found = match is not None and match.have is not None
+    return entry.id if entry is not None and not found and entry.id in inputs.live.hidden else None
 
 
 def _create(sheet: OrgSheet, target: Target, want: Node, inputs: Inputs) -> Mapping[str, Resource]:

@@ -88,6 +88,9 @@ def match_named(
                 f"{name} is renamed from {old}, and {old} in turn from {_former(old, beside)}: a swap",
                 "rename one of them in an apply of its own first, over a third handle; drop `renamed_from` if it is done",
             )
+        elif old and not want.absent and have is None and known is not None and known.handle != old:
+            # the stated rename is done, or another one came in between: what it is called now decides what to write
+            found = _renamed_outside(here, kind, want, known)
         elif old and not want.absent and have is None:
             found = _match_rename(kind, parent, want, beside, live, lock)
         elif old and not want.absent and old in live and old not in beside:
