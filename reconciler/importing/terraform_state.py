@@ -282,6 +282,8 @@ class _Reader:
 
     def _person(self, one: _Instance, roles: str) -> Person | None:
         role = one.attrs.get("role")
+        if isinstance(role, str) and roles == "grantRole":
+            role = grant.current(role)
         if not isinstance(role, str) or role not in json_schema.ranks(roles):
             known = ", ".join(json_schema.ranks(roles))
             self._wrong(one, f"the role is {shown(json.dumps(role))}", f"the roles are {known}")

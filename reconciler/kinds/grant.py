@@ -13,15 +13,27 @@ if TYPE_CHECKING:
 
     from reconciler.model.live import Resource
 
-# the current documentation's roles, and `admin`, the name that older pages give to the middle one
+# the current documentation's roles, from the weakest; this is the one place that knows them
+ROLES = ("reader", "operator", "owner")
+# one role with two names: the current documentation has three roles, and so have older pages, which call the middle one
+# `admin`. It is read as `operator` wherever it stands, and never sent
+FORMER_NAMES = {"admin": "operator"}
+
 ATTRIBUTES = (
-    Attribute("role", on_create=True, on_update=True, rank=("reader", "operator", "admin", "owner")),
+    Attribute("role", on_create=True, on_update=True, rank=ROLES),
     Attribute("status"),
 )
 
 
+def current(role: str) -> str:
+    """The current name of a role; any other role, known or not, as it is."""
+    return FORMER_NAMES.get(role, role)
+
+
 def resource(row: Row) -> Resource:
-    return person_resource("grant", row)
+    found = person_resource("grant", row)
+    found.attrs["role"] = current(found.attrs["role"])
+    return found
 
 
 def list_path(place: Place) -> str:

@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from reconciler.kinds import grant
 from reconciler.model.errors import UsageError
 
 NAMES = ("manifest", "plan")
@@ -114,5 +115,6 @@ def matches(part: dict[str, Any], text: str) -> bool:
 
 
 def ranks(name: str) -> dict[str, int]:
-    """The roles of `orgRole` or `grantRole`, from the weakest (0) to the strongest: the schema's own order."""
-    return {role: rank for rank, role in enumerate(schema()["$defs"][name]["enum"])}
+    """The roles of `orgRole` or `grantRole` by their current names, from the weakest (0): the schema's own order."""
+    roles = dict.fromkeys(grant.current(role) for role in schema()["$defs"][name]["enum"])
+    return {role: rank for rank, role in enumerate(roles)}

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import KINDS, SECTIONS, children_of, secret
+from reconciler.kinds import KINDS, SECTIONS, children_of, grant, secret
 from reconciler.manifest import json_schema
 from reconciler.manifest.document import MAX_PROBLEMS, Map, Seq, shown
 from reconciler.manifest.spelling import Speller
@@ -285,7 +285,7 @@ def _entries(document: Document, listed: Map, kind: str, section: Section, repor
         line, column, _, _ = at[name]
         source = Source(file, line, column)
         node = (
-            Node(kind, name, {"role": value}, source)
+            Node(kind, name, {"role": grant.current(value)}, source)
             if type(value) is str
             else _entry(document, value, kind, name, source, report)
         )
@@ -368,17 +368,17 @@ def _entry(document: Document, entry: Map, kind: str, name: str, source: Source,
     expires = _day(document, entry, "expires", text, report) if text is not None else None
     role = _source(document, entry, "role")
     return Node(
-        kind, name, {"role": entry["role"]}, source, expires=expires, then=_then(document, entry, kind, report),
+        kind, name, {"role": grant.current(entry["role"])}, source, expires=expires, then=_then(document, entry, kind, report),
         reason=entry.get("reason"), sources={"role": role} if role.line != source.line else None,
     )  # fmt: skip
 
 
 def _then(document: Document, entry: Map, kind: str, report: Reporter) -> str | None:
     """The role that an entry falls back to. One that is no weaker is an error: an expiry never gives more."""
-    then: str | None = entry.get("then")
-    if then is None:
+    if entry.get("then") is None:
         return None
-    role, rank = entry["role"], json_schema.ranks("orgRole" if kind == "member" else "grantRole")
+    then, role = grant.current(entry["then"]), grant.current(entry["role"])
+    rank = json_schema.ranks("orgRole" if kind == "member" else "grantRole")
     if rank[then] < rank[role]:
         return then
     weaker = [name for name in rank if rank[name] < rank[role]]

@@ -206,7 +206,7 @@ def test_live_shows_every_workspace_and_whom_the_console_let_in(bench):
         ("bob", "acme/prod"): ("operator", "direct"),
         ("bob", "acme/hidden"): ("reader", "direct"),
         ("eve", "acme"): ("member", "direct"),
-        ("eve", "acme/hidden"): ("admin", "direct"),
+        ("eve", "acme/hidden"): ("operator", "direct"),
         ("alice", "beta"): ("owner", "direct"),
         ("alice", "beta/data"): ("owner", "implicit as owner"),
         ("zoe", "beta"): ("member", "direct"),

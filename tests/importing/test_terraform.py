@@ -81,7 +81,7 @@ WRITTEN = """\
         desired_state: enabled
         db_volume_size_bytes: 5
         members:
-          bob: admin
+          bob: operator
 """
 
 
@@ -279,7 +279,7 @@ def test_an_org_is_added_to_manifests_that_are_there_under_the_names_that_they_u
         "version: 1\npeople: {robert: {handle: bob}}  # ours\norgs:\n  beta: {members: {robert: owner}}\n"
     )
     assert "      robert: member\n" in text
-    assert "          robert: admin\n" in text
+    assert "          robert: operator\n" in text
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------
