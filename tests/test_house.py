@@ -52,6 +52,7 @@ ARROWS = {
     "importing": IMPORTING,
     "history": HISTORY,
     "clock": set(),
+    "__main__": {"cli"},  # `python -m reconciler`
     "pipes": {"clock", *PIPES},
     "apply": APPLY,
     "report": REPORT,
@@ -245,7 +246,7 @@ ALL = dict(commands())
 
 
 def test_every_command_module_is_listed():
-    helpers = {"__init__", "common", "progress", "terraform", "writing"}
+    helpers = {"__init__", "common", "progress", "streams", "terraform", "writing"}
     modules = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - helpers
     assert modules == {cli.module_of(name).rpartition(".")[2] for name in cli.COMMANDS}
 

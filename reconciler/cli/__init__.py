@@ -1,7 +1,7 @@
-"""The command line.
+"""The command line: one module for each command; this file alone turns errors into exit statuses.
 
-In: arguments and the environment. Out: output, and an exit status, which only this file decides for errors.
-Each command has a module of the same name; open `plan.py` first.
+In: arguments and the environment. Out: reports, files, and one exit status.
+Open `plan.py` first: a command has options and calls, nothing else. What commands share is in `common.py`.
 """
 
 from __future__ import annotations
@@ -69,11 +69,49 @@ class Commands(click.Group):
             raise click.UsageError(
                 f"there is no command `{name}`" + (f"; did you mean `{near[0]}`?" if near else "."), ctx
             )
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        _, command, rest = found
+        if isinstance(command, click.Group) and rest and rest[0] in command.commands:
+            command = command.commands[rest[0]]
+        if command is not None:
+            _refuse_single_dashes(rest, command, ctx)
+        return found
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _refuse_single_dashes(args[:1], self, ctx)
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _refuse_single_dashes(args: Sequence[str], command: click.Command, ctx: click.Context) -> None:
+    """Raise UsageError for a long word after a single dash: `-out=FILE` would be `-o` with the value `ut=FILE`."""
+    import re
+
+    options = [name for parameter in command.get_params(ctx) for name in (*parameter.opts, *parameter.secondary_opts)]
+    flags = {
+        name[1:]
+        for parameter in command.get_params(ctx)
+        if isinstance(parameter, click.Option) and (parameter.is_flag or parameter.count)
+        for name in parameter.opts
+        if not name.startswith("--")
+    }
+    for arg in args:
+        if arg == "--":
+            return
+        found = re.fullmatch(r"-([A-Za-z][\w-]+)(?:=.*)?", arg, re.DOTALL)
+        if found is None or set(found[1]) <= flags:
+            continue
+        word = f"--{found[1]}"
+        from difflib import get_close_matches
+
+        near = [word] if word in options else get_close_matches(word, [o for o in options if o[:2] == "--"], n=1)
+        hint = f"; did you mean `{near[0]}`?" if near else ""
+        if "-o" in options and found[1][0] == "o":
+            hint = "; to save a plan, write `-o FILE`, and to write the report to a file, `--out FILE`"
+        raise click.UsageError(f"`-{found[1]}`: an option with a long name starts with two dashes{hint}", ctx)
 
 
 @click.command(
@@ -96,11 +134,16 @@ def main(args: Sequence[str] | None = None) -> None:
     # A large plan keeps a million objects. With the default thresholds, garbage collection takes a third of the time;
     # with only the first one raised, a tenth.
     gc.set_threshold(10_000, 1_000, 1_000)
+    from reconciler.cli import streams
+
+    streams.prepare()
     status = run(args)
     try:
         sys.stdout.flush()
-    except OSError:
-        _hush(sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that the interpreter's own flush at exit does not fail
+        click.echo(f"Error: standard output: {error.strerror}", err=True)
+        status = status or ERROR
     sys.exit(status)
 
 
@@ -113,7 +156,8 @@ def run(args: Sequence[str] | None = None) -> int:
         return ERROR
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
@@ -125,11 +169,6 @@ def run(args: Sequence[str] | None = None) -> int:
         return ERROR
     except ReconcilerError as error:
         return _say(error)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        _hush(1)
-        return ERROR
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"Error: {where}{error.strerror or error}", err=True)
@@ -146,8 +185,3 @@ def _say(error: ReconcilerError) -> int:
     if type(error).__name__ == "TamperedPlanError":
         return REFUSED
     return ERROR
-
-
-def _hush(descriptor: int) -> None:
-    """Point a closed stream to nowhere, so that the interpreter's flush at exit does not fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -16,6 +16,7 @@ import click
 
 from reconciler import clock
 from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, common
+from reconciler.cli.streams import output_lost
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -354,6 +355,8 @@ def _ask() -> None:
         raise UsageError(
             "there is no terminal to ask on: --auto-approve applies without asking, and so does a saved plan"
         )
+    if output_lost():
+        raise UsageError("nothing was applied: nobody reads standard output, so the plan was not shown")
     _drop_typed_ahead()
     answer = click.prompt("Apply these changes? Only `yes` applies them", err=True, default="", show_default=False)
     if answer != "yes":

@@ -245,7 +245,7 @@ def _fix_up(
     if output.out is not None:
         common.write_file(output.out, patch)
     else:
-        click.echo(patch, nl=False)
+        click.echo(patch.encode(), nl=False)  # a patch is UTF-8, whatever the terminal is
     for difference, why in made.left:
         what = f"{difference.address}{f' ({difference.attribute})' if difference.attribute else ''}"
         click.echo(f"Note: not in the patch: {escape(f'{what}: {why}')}", err=True)

@@ -59,7 +59,7 @@ def _standard_input(paths: tuple[Path, ...], *, check: bool, diff: bool) -> int:
     if diff:
         _print_diff(texts, made)
     elif not check:
-        click.echo(made[STDIN].decode(), nl=False)
+        click.echo(made[STDIN], nl=False)
     return CHANGES if check and made != texts else DONE
 
 
@@ -85,4 +85,4 @@ def _print_diff(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None
 
     names = {name: "stdin" if name == STDIN else common.from_here(name) for name in before}
     patch = unified({names[n]: before[n] for n in names}, {names[n]: after[n] for n in names})
-    click.echo(patch, nl=False)
+    click.echo(patch.encode(), nl=False)

@@ -56,7 +56,7 @@ def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
     if out is not None:
         common.write_file(out, patch)
     else:
-        click.echo(patch, nl=False)
+        click.echo(patch.encode(), nl=False)
     if not made.texts:
         click.echo("Note: there is nothing to remove; the manifests only state that they are absent", err=True)
     for note in made.notes:
