@@ -123,7 +123,7 @@ def moved(
     spaces: Mapping[str, str], old: Access, new: Access, people: People,
 ) -> Iterator[Statement]:  # fmt: skip
     """Where a connection may be used, or may no longer, since it or a folder above it is in another one; `sides` are the
-    org in HEAD and in BASE. What a folder itself lets in or out is said of the folder.
+    org in HEAD and in BASE. What a folder itself lets in or out is reported of the folder.
     """
     above, before = sides
     if node.absent or before is None or INSIDE not in node.attrs:

@@ -27,7 +27,7 @@ class LastChange:
         self._logs: dict[str, list[AuditEntry]] = {}
 
     def described(self, address: str) -> str:
-        """` (last changed by bob at …: org.member.update)`, or nothing where the log does not tell."""
+        """` (last changed by bob at …: org.member.update)`, or nothing if the log does not say."""
         entry = self._newest(address)
         if entry is None:
             return ""

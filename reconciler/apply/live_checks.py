@@ -49,7 +49,7 @@ def owner_floor(run: Run, step: Step, leaving: Resource) -> None:
 
 
 def nothing_inside(run: Run, step: Step, kind: Kind, going: Resource) -> None:
-    """Make sure that what is to be deleted is empty: the contract does not say what becomes of its content. Raises StepFailed."""
+    """Make sure that what will be deleted is empty: the contract does not say what becomes of its content. Raises StepFailed."""
     place = Place(org=step.org)
     for other in children_of(kind.parent or ""):
         for attribute in other.attributes:

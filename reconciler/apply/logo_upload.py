@@ -1,4 +1,4 @@
-"""The bytes of a logo: read or fetched when they are to be sent, and only what was reviewed."""
+"""The bytes of a logo: read or fetched just before they are sent, and only what was reviewed."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def _configured(state: Run, outcome: Outcome) -> dict[str, Any] | None:
 
 
 def _tested(state: Run, outcome: Outcome) -> Outcome:
-    """An outcome with what Pipes' test says of what was written (orgConnection_test). What cannot be tested is said."""
+    """An outcome with what Pipes' test says of what was written (orgConnection_test). What cannot be tested is reported."""
     config = _configured(state, outcome)
     if outcome.status not in schedule.SUCCEEDED or not outcome.wrote or not config:
         return outcome

@@ -364,7 +364,7 @@ def _ask() -> None:
 
 
 def _keep_lock(result: Result, lock: Lock, found: common.Manifests) -> tuple[Result, bool]:
-    """Write the lock file where it differs; that it could not be kept is said, and does not fail the apply."""
+    """Write the lock file where it differs; that it could not be kept is reported, and does not fail the apply."""
     from reconciler.lockfile import file as lockfile
     from reconciler.lockfile import seal
 
@@ -388,7 +388,7 @@ def _keep_lock(result: Result, lock: Lock, found: common.Manifests) -> tuple[Res
 
 
 def _end(journal: Journal, result: Result) -> Result:
-    """Close the journal's record of this apply; that it cannot be written is said, and undoes nothing that was done."""
+    """Close the journal's record of this apply; that it cannot be written is reported, and undoes nothing that was done."""
     try:
         journal.end()
     except OSError as error:

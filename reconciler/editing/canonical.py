@@ -79,7 +79,7 @@ def _as_data(value: Any) -> Any:
     return [_as_data(inner) for inner in value] if isinstance(value, list) else value
 
 
-# --- what stands where ------------------------------------------------------------------------------------------------
+# --- what is where ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True, eq=False)
@@ -312,7 +312,7 @@ class _Tree:
                 into.insert(index, "")
 
     def _tidy(self) -> None:
-        """What stands above the first entry, and apart from it, is about the file, as is a word to an editor."""
+        """What is above the first entry, and apart from it, is about the file, as is a word to an editor."""
         for entry in self.entries:
             if entry.value.tail and not entry.value.entries:  # nothing but comments is in it
                 entry.head, entry.value.tail = [*entry.head, *entry.value.tail], []

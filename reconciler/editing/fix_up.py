@@ -150,7 +150,7 @@ class _Editor:
                 raise CannotEditError("Pipes does not give it back; drop the line to leave it as it is")
             if what == "changed":
                 self._attribute(difference)
-            else:  # not there any more, or there although `absent: true` says otherwise: nothing is said of it
+            else:  # not there any more, or there although `absent: true` says otherwise: it is not mentioned
                 self._drop_everywhere(difference.address)
         elif what == "added":
             self._list(difference)

@@ -105,7 +105,7 @@ class Section:
         if isinstance(v, yaml.ScalarNode) and v.style == '"' and not text.startswith(('"', "{", "[")):
             text = json.dumps(text) if re.match(r"[A-Za-z]", text) else text
         if v.start_mark.line > k.end_mark.line and not self.node.flow_style:
-            # what stands below its key makes room for a value beside it
+            # what is below its key makes room for a value beside it
             colon = self.file.colon(k)
             yield colon, colon, f" {text}"
             yield self.file.begin(v.start_mark.line), self.file.begin(last_line(v) + 1), ""

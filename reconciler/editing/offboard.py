@@ -299,7 +299,7 @@ def _prove(texts: Mapping[str, bytes], before: Desired, somebody: Somebody, kept
 
 
 def _others(desired: Desired, theirs: frozenset[str]) -> Any:
-    """All that is said of everybody and everything else."""
+    """All that the manifests say of everybody and everything else."""
 
     def said(node: Node) -> Any:
         own = [getattr(node, name) for name in node.__struct_fields__ if name not in _ELSEWHERE]

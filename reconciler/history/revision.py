@@ -218,7 +218,7 @@ class _Tree:
         return ()
 
     def find(self, path: Path) -> _Entry | None:
-        """What stands at `path`; None for nothing, or for what cannot be followed."""
+        """What is at `path`; None for nothing, or for what cannot be followed."""
         try:
             return self._resolve(self._from_top(path), MAX_LINKS)
         except (_LeadsOutError, _CircleError):

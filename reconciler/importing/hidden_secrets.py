@@ -25,7 +25,7 @@ _LONGEST = 100  # characters of a variable's name
 
 
 class Commented(dict[str, Any]):
-    """A mapping of a manifest with the lines of the comment above its key, and what is to be said of it."""
+    """A mapping of a manifest with the lines of the comment above its key, and the note about it."""
 
     def __init__(self, found: Mapping[str, Any], lines: Iterable[str] = (), note: str | None = None) -> None:
         super().__init__(found)
@@ -34,7 +34,7 @@ class Commented(dict[str, Any]):
 
 
 def notes_in(data: Mapping[str, Any]) -> Iterator[str]:
-    """What is to be said of the mappings below `data`."""
+    """The notes about the mappings below `data`."""
     for value in data.values():
         if isinstance(value, Commented) and value.note is not None:
             yield value.note
@@ -101,7 +101,7 @@ class HiddenSecrets:
         return Commented(made, (*_ask(fresh), *_DOUBT), _note(address, fresh) + _WAY_ON)
 
     def _known(self, address: str, id: str, folder: str) -> dict[str, str] | None:  # noqa: A002
-        """Place -> reference, as it was sent last; None where the lock file does not tell of all."""
+        """Place -> reference, as it was sent last; None if the lock file does not know all."""
         entry = self.lock.get(address)
         sent = entry.more.get(SENT) if entry is not None and entry.id == id else None
         if not isinstance(sent, dict):

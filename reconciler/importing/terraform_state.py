@@ -305,7 +305,7 @@ class _Reader:
             self._wrong(one, f"{first.place} says otherwise about {person.handle or person.email}", "keep one of them")
 
     def _same(self, one: _Instance, found: Org | Space, place: str | None, said: dict[str, Any]) -> bool:
-        """Note what is said of an org or a workspace; False where it was said before."""
+        """Note what the state says of an org or a workspace; False where it was said before."""
         if place is not None and any(getattr(found, name) != value for name, value in said.items()):
             self._wrong(one, f"{place} says otherwise about {found.handle}", "keep one of them")
         elif place is None:

@@ -31,7 +31,7 @@ class OrgWriter:
     """Describes one live org, which has its members, its workspaces and all that is below them.
 
     `name_of` gives the name that the manifests use for a person's row. `folder` is where the manifest will be. `notes` gathers
-    what is left out of it, and what is to be done about it. `keys` are the folders of connections that the manifests have.
+    what is left out of it, and what to do about it. `keys` are the folders of connections that the manifests have.
     """
 
     def __init__(

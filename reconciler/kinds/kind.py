@@ -59,7 +59,7 @@ class Attribute:
     same: Callable[[Any, Any], bool] = same_value  # same(have, want): live needs no change
     rank: tuple[str, ...] = ()  # roles, from the weakest
     hidden: bool = False  # read-only and changes by itself, so plans do not show it
-    secret: bool = False  # may hold references to secrets; reports show the reference, and live does not tell the value
+    secret: bool = False  # may hold references to secrets; reports show the reference, and live does not show the value
 
     # What it refers to
     refers_to: str | None = None  # the sibling kind whose object it names, as the manifest does

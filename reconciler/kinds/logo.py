@@ -77,7 +77,7 @@ def same(have: Any, want: Any) -> bool:
 
 
 def known(more: Mapping[str, Any], avatar_url: str | None) -> str | None:
-    """The mark of the live logo by its lock entry; None where that does not tell."""
+    """The mark of the live logo by its lock entry; None if that does not say."""
     found = more.get(MARK)
     return found if isinstance(found, str) and avatar_url and more.get(URL) == avatar_url else None
 

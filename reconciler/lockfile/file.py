@@ -31,7 +31,7 @@ VERSION = 1
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _VERSION = re.compile(r'"version"\s*:\s*([^\s,}]+)')
 _ADDRESS = re.compile(r'("(?:[^"\\\n]|\\.)*")\s*:\s*(?=\{)')
-# what stands around the entries
+# what is around the entries
 _FRAME = re.compile(
     r'[\s,{}\ufeff]*(?:"version"\s*:\s*\d+)?[\s,{}]*(?:"entries"\s*:)?[\s,{}]*(?:"seal"\s*:\s*"[0-9a-f]*")?[\s,{}]*'
 )

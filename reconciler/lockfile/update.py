@@ -137,7 +137,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The lock file as it is to be. `doubts` are the refusals over which entries stay as they were.
+    """The new lock file. `doubts` are the refusals over which entries stay as they were.
 
     `unknown` are people of live orgs who are known by an email only, and for whom there is no id.
     """
@@ -163,7 +163,7 @@ def refreshed(desired: Desired, live: Snapshot, lock: Lock) -> Refreshed:
 
     Added: what the manifests name and live has under that name. Kept: ids that are live, under whatever handle; what the
     manifests name and live lacks; what is doubtful, or could not be seen. Removed: what no manifest names and live does not
-    have, and what stands under the new address already.
+    have, and what is under the new address already.
     """
     known = identity.known(identity.carried(lock, desired, live))
     found: Lock = {}
@@ -268,7 +268,7 @@ def _holder(address: str, org: Resource | None, lock: Lock) -> Resource | None:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """An address for which a broken lock file holds several ids, and live does not tell which of them it is."""
+    """An address for which a broken lock file holds several ids, and live does not say which of them it is."""
 
     address: str
     ids: tuple[tuple[str, str], ...]  # each with what it is live as; nothing where it is not

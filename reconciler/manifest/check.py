@@ -37,7 +37,7 @@ class Gaps:
     orgs: set[str] = field(default_factory=set)
 
     def note(self, path: KeyPath) -> None:
-        """Record that what stands at `path` was left out."""
+        """Record that what is at `path` was left out."""
         if not path or (path[0] == "orgs" and len(path) == 1):
             self.everything = True
         elif path[0] == "orgs":

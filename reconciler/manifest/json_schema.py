@@ -42,7 +42,7 @@ def schema() -> dict[str, Any]:
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
-    """`part` with its `$ref` followed; what stands beside a `$ref` goes before what it refers to."""
+    """`part` with its `$ref` followed; what is beside a `$ref` goes before what it refers to."""
     while "$ref" in part:
         name = part["$ref"].removeprefix("#/$defs/")
         part = {**schema()["$defs"][name], **{key: value for key, value in part.items() if key != "$ref"}}

@@ -23,7 +23,7 @@ _NONE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
 class DoubtfulError(Exception):
-    """It cannot be told, or not be sent, what is written; `hint` is the way on."""
+    """What is written is unclear or cannot be sent; `hint` says how to fix it."""
 
     def __init__(self, fact: str, hint: str) -> None:
         super().__init__(fact)

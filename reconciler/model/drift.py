@@ -124,7 +124,7 @@ HERE, BEFORE, BOTH, UNKNOWN = "changed here", "drifted before", "changed here an
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """A plan, told apart into what the manifests changed since `base` and what was to be changed before already.
+    """A plan, told apart into what the manifests changed since `base` and what had to be changed before.
 
     `marks` gives one of HERE, BEFORE, BOTH, UNKNOWN for the address of each change, and is empty where `base` could not
     be planned, which `notes` then say. `settled` are the changes that `base` needs and the plan does not any more.

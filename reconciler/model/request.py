@@ -7,7 +7,7 @@ from typing import Any
 
 LATE = "{user_handle}"
 LATE_ID = "{id}"
-# what stands for a value that is not known yet, by the field of a body that it may stand in
+# a placeholder for a value that is not known yet, by the field of a body that it may stand in
 _LATE_IN = {"handle": LATE, "parent_id": LATE_ID}
 
 

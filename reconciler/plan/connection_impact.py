@@ -25,7 +25,7 @@ DELETED = "the connection is deleted"
 
 
 def effects(sheet: OrgSheet) -> Iterator[Effect]:
-    """One for each person and connection where the first way to it comes, or the last one goes. What cannot be told is
+    """One for each person and connection where the first way to it comes, or the last one goes. What is unknown is
     noted in the sheet.
     """
     if sheet.deleted:
@@ -66,7 +66,7 @@ def effects(sheet: OrgSheet) -> Iterator[Effect]:
 
 
 def _spaces(sheet: OrgSheet) -> dict[str, GrantSheet]:
-    """The workspaces by id, those that are to be created by name."""
+    """The workspaces by id, those that will be created by name."""
     ids = {one.handle: one.id for one in (sheet.have.of(WORKSPACE).values() if sheet.have is not None else ())}
     found = {
         ids.get(space.name_before, space.name_before) if space.name_before is not None else str(space.name_after): space

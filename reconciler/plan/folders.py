@@ -28,7 +28,7 @@ def referred(kind: Kind, place: Place, attrs: Mapping[str, Any]) -> tuple[str, .
 
 
 def in_order(kind: Kind, matches: Mapping[str, Match]) -> Iterator[tuple[str, Match]]:
-    """Matches with each folder after the one that it is in, and what is to go the other way round."""
+    """Matches with each folder after the one that it is in, and what will be deleted in the reverse order."""
     if kind is not KIND:
         yield from matches.items()
         return
@@ -91,7 +91,7 @@ def _give_up_titles_first(sheet: OrgSheet, live: Mapping[str, Resource]) -> None
 
 
 def _not_known(sheet: OrgSheet, live: Mapping[str, Resource]) -> None:
-    """Say that nothing is deleted for a key alone of which nothing tells which folder it meant, where one is called so."""
+    """Say that nothing is deleted for a key alone if its folder is unknown, where one is called so."""
     managed = set(sheet.ids.values())
     for key, want in sheet.want.children.get(KIND.name, {}).items():
         alike = [one for one in live.values() if one.attrs.get("title") == key and one.id not in managed]
@@ -155,7 +155,7 @@ def _emptied(sheet: OrgSheet, draft: Draft) -> None:
 
 
 def _ambiguous(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource]) -> bool:
-    """Whether several live folders may be the wanted one: which of them is meant cannot be told, nor that none is."""
+    """Whether several live folders may be the wanted one: it is unclear which of them is meant, or whether none is."""
     if draft.action != "create":
         return False
     managed = set(sheet.ids.values())
@@ -243,7 +243,7 @@ def _moved(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource]) -> None:
 
 
 def _above(sheet: OrgSheet, name: str | None) -> set[str]:
-    """The addresses of a folder that the manifest has and of those that it is to be in."""
+    """The addresses of a folder that the manifest has and of those that it will be in."""
     wanted = sheet.want.children.get(KIND.name, {})
     found: set[str] = set()
     while name is not None and name in wanted:

@@ -97,7 +97,7 @@ def elsewhere(saved: Plan, pipes: str) -> Refusal | None:
 
 
 def of_others(saved: Plan, fresh: Plan) -> Refusal | None:
-    """A `stale-plan` for a plan that was made from other manifests than those that are to be applied.
+    """A `stale-plan` for a plan that was made from other manifests than those that will be applied.
 
     The paths of `fresh` are the command line's: the plan's own are shown, and never read.
     """

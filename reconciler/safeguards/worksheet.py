@@ -99,7 +99,7 @@ class OrgSheet:
     people: dict[str, Who] = field(default_factory=dict)  # by the manifest's name
     members: dict[str, Membership] = field(default_factory=dict)  # by key
     spared: set[str] = field(default_factory=set)  # ids of people whom a refusal is about: nothing of theirs is planned
-    waiting: set[str] = field(default_factory=set)  # names for which nothing is planned before a day to come
+    waiting: set[str] = field(default_factory=set)  # names for which nothing is planned before a future day
     workspaces: list[GrantSheet] = field(default_factory=list)
 
     # Its objects with names of their own

@@ -53,7 +53,7 @@ def read_what_moves(run: Run) -> None:
 
 
 def _moved(run: Run, entry: LiveOrg, kind: Kind, attribute: Attribute) -> Iterable[tuple[Kind, Resource]]:
-    """What of `kind` the manifests want in something else, what it is in, and what it is to be in; those with everything
+    """What of `kind` the manifests want in something else, what it is in, and what it will be in; those with everything
     above them.
     """
     target = KINDS[attribute.refers_to or ""]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Claim(NamedTuple):
-    """A lock entry of a person: whom it is about, and the account that it names."""
+    """A lock entry of a person: who it is about, and the account that it names."""
 
     org: str  # the org's address
     name: str  # as the manifest wrote it

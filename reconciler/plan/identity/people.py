@@ -28,7 +28,7 @@ class People:
     spared: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     disputed: set[str] = field(default_factory=set)  # accounts of the org that the lock file gives to several people
-    waiting: set[str] = field(default_factory=set)  # whose gone invitation is to be sent again on a day to come
+    waiting: set[str] = field(default_factory=set)  # whose gone invitation will be sent again on a future day
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Scene:
     """One org in which people are looked for. `org` is its address, `members` the live rows that can be changed here.
 
     `emails` is who has which email, where the org's tenant tells; `actor` the token's own user's id. An org that is yet
-    to be made (`new`) holds nobody who could be doubtful. `identities` tells who has the handle of somebody who is to be
+    to be made (`new`) holds nobody who could be doubtful. `identities` tells who has the handle of somebody who will be
     let in.
     """
 
