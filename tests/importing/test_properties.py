@@ -16,6 +16,7 @@ from e2e.bench import LOCK, Bench
 from reconciler import manifest
 from worlds import ACTOR, TODAY, scenes
 
+TITLES = ["EMEA accounts", "emea-accounts", "DevOps", "Übersee: #1", "on", "123"]
 ODD = ["no", "on", "y", "null", "true", "123", "1e3", "0x1f", "2026-01-01", "a-1"]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 SETTINGS = settings(
@@ -35,6 +36,27 @@ class Case:
 
 
 @st.composite
+def trees(draw, spaces) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Folders in folders under any titles, and connections in them."""
+    folders: dict[str, Any] = {}
+    for key in draw(st.sampled_from([[], ["f1"], ["f1", "f2", "f3"]])):
+        above = draw(st.sampled_from([None, *folders]))
+        taken = {one["title"] for one in folders.values() if one.get("folder") == above}
+        title = draw(st.sampled_from([title for title in TITLES if title not in taken]))
+        permitted = draw(st.sets(st.sampled_from(spaces))) if spaces else ()
+        folders[key] = {"title": title, "permitted": sorted(permitted)}
+        if above is not None:
+            folders[key]["folder"] = above
+    inside = st.sampled_from([None, *folders])
+    links = {name: {"plugin": "net"} for name in draw(st.sets(st.sampled_from(["one", "two"])))}
+    for one in links.values():
+        above = draw(inside)
+        if above is not None:
+            one["folder"] = above
+    return folders, links
+
+
+@st.composite
 def cases(draw) -> Case:
     scene = draw(scenes(max_people=12))
     world = scene.world
@@ -47,21 +69,23 @@ def cases(draw) -> Case:
         roles = st.sampled_from(["member", "member", "owner"])
         org["members"].update(draw(st.dictionaries(st.sampled_from(ODD), roles, max_size=4)))
         org["display_name"] = draw(TEXTS)
-        patch = draw(
-            st.fixed_dictionaries(
-                {},
-                optional={
-                    "url": st.sampled_from(["https://acme.example/#top: x", "no", ""]),
-                    "usage_compute_threshold": st.integers(0, 2**40),
-                    "usage_user_action": st.sampled_from(["warn", "cap_and_warn"]),
-                },
-            )
-        )
+        thresholds = {
+            "usage_compute_threshold": st.integers(0, 2**40),
+            "usage_user_action": st.sampled_from(["warn", "cap_and_warn"]),
+        }
+        optional = {"url": st.sampled_from(["https://acme.example/#top: x", "no", ""])}
+        # in a custom tenant the thresholds are the tenant's, and so are the service accounts
+        patch = draw(st.fixed_dictionaries({}, optional=optional if "tenant" in world else {**optional, **thresholds}))
+        if "tenant" not in world:
+            accounts = {f"sa-{handle}-{n}": {"title": f"CI {n}"} for n in range(draw(st.integers(0, 2)))}
+            org["service_accounts"] = accounts
+        org["connection_folders"], org["connections"] = draw(trees(list(org["workspaces"])))
         found.patches.update({handle: patch} if patch else {})
         for space in org["workspaces"].values():
             space["search_path_prefix"] = draw(
                 st.lists(st.sampled_from(["aws", "on", "1", "a b", "*", "#"]), max_size=3)
             )
+            space["asleep"] = draw(st.booleans())
             space["instance_type"] = draw(st.sampled_from(["db1.shared", "db1.small"]))
             can = [name for name, what in org["members"].items() if what != "owner"]
             if can:

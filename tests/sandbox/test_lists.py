@@ -134,3 +134,23 @@ def test_a_workspaces_audit_log_holds_what_is_about_it(acme):
     alice.ok("POST", "/org/acme/workspace/live/member", {"handle": "carol", "role": "reader"})
     rows = alice.all("/org/acme/workspace/live/audit_log")
     assert [row["action_type"] for row in rows] == ["workspace_member.create", "workspace.update"]
+
+
+@pytest.mark.parametrize("path", ["/org/org-0000/member", "/org/org-0000/workspace/ws0/member"])
+def test_a_page_of_a_long_list_costs_what_a_page_of_a_short_one_costs(sandboxes, path):
+    def steps(members):
+        """SQLite's steps for a page in the middle of the list."""
+        box = sandboxes(world.generate(orgs=1, members=members, workspaces=1, grants=members))
+        client = box.client()
+        cursor = client.ok("GET", path, params={"limit": 50})["next_token"]
+        counted = [0]
+
+        def count():
+            counted[0] += 1
+
+        box.store._memory.set_progress_handler(count, 10)
+        assert len(client.ok("GET", path, params={"limit": 20, "next_token": cursor})["items"]) == 20
+        box.store._memory.set_progress_handler(None, 10)
+        return counted[0]
+
+    assert steps(1600) < 1.5 * steps(200)
