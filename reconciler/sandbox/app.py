@@ -45,10 +45,10 @@ def create_app(
     """The sandbox over a store.
 
     `if_match=False` ignores If-Match headers, as an API does that never knew them. `clock` gives the time of every
-    write (default: the world's fixed clock, or the real time). `settle_reads` is after how many reads a workspace that
-    was created or changed reaches its state; 0 for at once.
+    write (default: the world's fixed clock, or the real time). `settle_reads`: a workspace that was created or
+    changed reaches its state at that many reads; 0 for at once.
     `observer(method, path, status, body)` is called after every API request, one at a time: the path below `/api/v0`,
-    the status that the client got (0 when the connection was dropped), the request's JSON body (None without one).
+    the status that the client got (0 for a dropped connection), and the request's JSON body (None without one).
     """
     app: falcon.App[Any, Any] = falcon.App(media_type="application/json")
     app.add_error_handler(Exception, _crashed)

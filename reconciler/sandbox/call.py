@@ -324,7 +324,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Org:
-    """An org with what the actor is in it: `role` is `owner`, `member`, or None for whoever is not (yet) in."""
+    """An org, and the actor's role in it: `owner`, `member`, or None for somebody who is not in it or has not accepted."""
 
     id: str
     handle: str

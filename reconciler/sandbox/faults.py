@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong between a client and Pipes, by count or by a seeded probability."""
+"""Faults on demand: requests that fail between a client and Pipes, by count or by a seeded probability."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FaultError(Exception):
 
 
 class ConnectionDropped(Exception):  # noqa: N818 -- it is not an error of the app: the server closes the connection
-    """Raised instead of an answer, or within its body: whoever carries the request closes the connection."""
+    """Raised instead of an answer, or within its body: the server closes the connection."""
 
 
 class AnswerTooLate(Exception):  # noqa: N818
@@ -91,13 +91,13 @@ class Rule:
 
 
 class Faults:
-    """Rules, tried in order; the first one that fires decides, latency apart, which only adds up.
+    """Rules, tried in order. The first one that fires decides; latencies add up.
 
     Each rule is a dict:
     `kind`: one of KINDS. `path`: a regular expression searched in the path below `/api/v0` (default: any).
     `method`: a list of methods, or one (default: any). `status` (kinds `status` and `html`) and `retry_after` (seconds,
-    or an HTTP date). `ms`: latency. `times`: at most so often (default: always), or `probability` with a `seed`.
-    `after`: let the first so many matches pass. `applied: true` (kinds `status` and `html`): the request takes effect
+    or an HTTP date). `ms`: latency. `times`: at most that many times (default: always), or `probability` with a `seed`.
+    `after`: let that many matches pass first. `applied: true` (kinds `status` and `html`): the request takes effect
     before it fails, as behind a gateway that gave up waiting. `rows` (kind `shift-page`): by how many rows later pages
     shift; 1 skips a row, as when someone removed one before it, -1 repeats one, as when someone added one.
     `drop-before` and `drop-after` close the connection before and after the request took effect, `truncate` sends half
@@ -132,7 +132,7 @@ class Faults:
 
 
 def read(path: str | os.PathLike[str]) -> list[Any]:
-    """The unchecked rules of a file. Raises FaultError when there are none to be had."""
+    """The unchecked rules of a file. Raises FaultError when the file has none."""
     try:
         found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Paths of Pipes that the sandbox does not have, so that they can be told apart from a misspelt path."""
+"""Paths of Pipes that the sandbox does not have, so that they get another answer than a misspelt path."""
 
 from __future__ import annotations
 

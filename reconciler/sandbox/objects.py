@@ -38,12 +38,12 @@ def _present(**optional: Any) -> Doc:
 
 
 def generated_avatar(id_: str) -> str:
-    """Where the picture is that Pipes draws for whoever has not uploaded one."""
+    """The URL of the picture that Pipes draws for users and organizations without one."""
     return f"https://avatars.pipes.invalid/{id_}.png"
 
 
 def unknown_email(handle: str) -> str:
-    """A tenant's member always shows an address (contract: TenantUser); this is for those who have none here."""
+    """A tenant's member always has an address (contract: TenantUser); this one stands in for a missing one."""
     return f"{handle}@users.invalid"
 
 

@@ -1,4 +1,4 @@
-"""The page for people: what there is and what was done, rendered here, without scripts or anything from outside."""
+"""The page for people: the organizations and their audit logs, rendered here, without scripts or anything from outside."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Page:
         self.store = store
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        # Needed for this page alone, and not to be missed by whoever only wants the API.
+        # Needed for this page alone: the API works without it.
         try:
             import jinja2
         except ModuleNotFoundError as error:

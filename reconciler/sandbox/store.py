@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 APPLICATION_ID = 0x50697065
-"""Stands in the file's header, so that another program's database is never taken for a sandbox."""
+"""Written in the file's header, so that another program's database is never taken for a sandbox."""
 
 SCRIPTS = ("schema.sql", "connections.sql", "accounts.sql")
-"""What makes a store, in order. A store knows how many it has seen; those that came later are run when it is opened."""
+"""The scripts that make a store, in order. A store knows how many have run; the others run when it is opened."""
 
 PRIMARY_TENANT_ID = "t_00000000000000000000"
 PRIMARY_TENANT = "turbot-pipes"
@@ -124,7 +124,7 @@ class Store:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {SCRIPTS.index(script) + 1}")
             connection.execute("COMMIT")
-            # Kept in the file; asked for each time, since whoever made the file may have been killed before this.
+            # Kept in the file, and set each time: the process that made the file may have been killed before this.
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorname == "SQLITE_NOTADB":
@@ -232,7 +232,7 @@ class Store:
         return int(row[0])
 
     def invitation(self, org_handle: str, user_handle: str) -> str:
-        """What the invitation's email would carry: the `t` of orgMember_confirmInvite. KeyError when none is pending."""
+        """The `t` of orgMember_confirmInvite, as the invitation's email has it. KeyError when none is pending."""
         with self.read() as db:
             row = db.execute(
                 "SELECT m.invite FROM member m JOIN org o ON o.id = m.org_id JOIN identity i ON i.id = m.user_id"
@@ -273,7 +273,7 @@ class Store:
 
 
 def secret_digest(connection_id: str, value: Any) -> str:
-    """What is kept of a secret. The id salts it."""
+    """The digest that is kept of a secret, salted with the connection's id."""
     raw = msgspec.json.encode(value, order="sorted")
     return hashlib.blake2b(raw, key=connection_id.encode(), digest_size=20).hexdigest()
 

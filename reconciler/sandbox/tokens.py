@@ -1,4 +1,4 @@
-"""Tokens: whose one is, how long it is good for, and what both users and service accounts do with theirs."""
+"""Tokens: who a token belongs to, how long it lasts, and what users and service accounts do with theirs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def new_secret() -> str:
 def holder(db: sqlite3.Connection, authorization: str, now: str) -> sqlite3.Row:
     """Who sends a request: id, handle, display_name, tenant_id, service, and when the token was issued.
 
-    Raises Problem (401). A token that has expired is told apart from one that was never good.
+    Raises Problem (401). An expired token gets another message than an unknown one.
     """
     scheme, _, secret = authorization.partition(" ")
     row = None

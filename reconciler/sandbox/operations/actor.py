@@ -1,4 +1,4 @@
-"""The token's own user and what it reaches (contract: actor_*)."""
+"""The token's own user, and its organizations and workspaces (contract: actor_*)."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def org_connection_create(call: Call) -> Reply:
     connections.within_limit(call, org)
     handle = connections.available(call, "handle", lambda name: connections.by_name(call, org, name) is not None)
     id_ = connections.create(call, org, handle)
-    # What the row shows is what may be told: it holds no secret.
+    # The row holds no secret, so all of it may be in the log.
     shown = msgspec.json.decode(connections.row(call, id_))
     call.audit("connection.create", org, (id_, handle), {key: shown[key] for key in ("handle", "plugin", "config")})
     return 201, connections.row(call, id_)
@@ -82,7 +82,7 @@ def org_connection_test(call: Call) -> Reply:
 
 @operation("GET", CONNECTION + "/workspace", "orgConnection_listWorkspaces")
 def org_connection_list_workspaces(call: Call) -> Reply:
-    """Where it is attached itself; where a folder brings it along is asked of the folder."""
+    """The workspaces that it is attached to itself. Ask the folder for those that a folder brings it to."""
     org = call.org(missing=404)
     return associations(call, connections.connection(call, org).id)
 

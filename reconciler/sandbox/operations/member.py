@@ -60,7 +60,7 @@ def org_member_list(call: Call) -> Reply:
 
 @operation("POST", MEMBERS, "orgMember_create", body=bodies.CREATE_ORG_USER)
 def org_member_create(call: Call) -> Reply:
-    """For orgs in a custom tenant only. Whoever is not in the tenant cannot be added: 400."""
+    """For orgs in a custom tenant only. A user who is not in the tenant cannot be added: 400."""
     org = call.org("owner")
     if org.tenant_id == PRIMARY_TENANT_ID:
         raise bad_request("path.org_handle", f"{org.handle} is in the primary tenant: invite people instead")
@@ -83,7 +83,7 @@ def org_member_create(call: Call) -> Reply:
 def org_member_invite(call: Call) -> Reply:
     """Invite by email or by handle. An address that nobody has makes a pending user with a handle of its own.
 
-    400 (the contract documents neither 404 nor 409) for a handle that nobody has and for whoever is in already, invited
+    400 (the contract documents neither 404 nor 409) for a handle that nobody has and for people who are already in, invited
     ones included; after a decline or a removal the same person can be invited again.
     """
     org = call.org("owner")
@@ -124,7 +124,7 @@ def _invitation(call: Call) -> tuple[str, str, Org]:
 
 @operation("GET", INVITE + "/confirm", "orgMember_confirmInvite", writes=True)
 def org_member_confirm_invite(call: Call) -> Reply:
-    """The invited person accepts. Though it is a GET, it writes, and answers 201 without a body (as the contract has it)."""
+    """The invited person accepts. It is a GET that writes, and answers 201 without a body (so the contract)."""
     id_, text, org = _invitation(call)
     _, edited = call.edited(text)
     call.db.execute(
@@ -147,7 +147,7 @@ def org_member_delete_invite(call: Call) -> Reply:
 
 @operation("GET", MEMBER, "orgMember_get")
 def org_member_get(call: Call) -> Reply:
-    """404 for whoever is not in; 403 when there is no such org (as is known of deleted ones)."""
+    """404 for a user who is not in the org; 403 when there is no such org (observed of deleted ones)."""
     org = call.org()
     return 200, _row(call, org.id, _user(call, org))
 

@@ -130,7 +130,7 @@ def org_service_account_audit_list(call: Call) -> Reply:
 
 
 def _read(call: Call) -> str:
-    """The account of the path, for whoever may see its tokens: owners of the org, and the account itself."""
+    """The account of the path, for actors who may see its tokens: owners of the org, and the account itself."""
     org = call.org(missing=404)
     account_id = _account(call, org)
     if org.role != "owner" and account_id != call.actor.id:

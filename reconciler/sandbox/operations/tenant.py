@@ -188,7 +188,7 @@ def tenant_member_update(call: Call) -> Reply:
 
 @operation("DELETE", MEMBER, "tenantMember_delete")
 def tenant_member_delete(call: Call) -> Reply:
-    """Whoever leaves a tenant leaves its orgs, and with them every grant."""
+    """A user who leaves a tenant leaves its orgs, and loses every grant in them."""
     tenant = _tenant(call, "owner", missing=404)
     user_id, _, text = _member(call, tenant)
     call.edited(text)
@@ -203,7 +203,7 @@ def tenant_member_delete(call: Call) -> Reply:
 
 @operation("POST", INVITE, "tenantMember_invite", body=bodies.INVITE_TENANT_USER)
 def tenant_member_invite(call: Call) -> Reply:
-    """By email only. 400 for whoever is in the tenant already."""
+    """By email only. 400 for users who are already in the tenant."""
     tenant = _tenant(call, "owner")
     if tenant.id == PRIMARY_TENANT_ID:
         raise forbidden("nobody is invited to the primary tenant")

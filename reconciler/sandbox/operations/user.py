@@ -28,7 +28,7 @@ def _self(call: Call, *, missing: int = 403, change: bool = False) -> str:
 
 @operation("GET", USER, "user_get")
 def user_get(call: Call) -> Reply:
-    """For oneself, and for whoever shares an org or a custom tenant; `identity_get` is there for everybody else."""
+    """Oneself, and users of the same org or custom tenant. `identity_get` is for everybody else."""
     asked = call.params["user_handle"]
     user_id = call.user_id(asked)
     if user_id is None:

@@ -61,7 +61,7 @@ def org_workspace_member_list(call: Call) -> Reply:
 
 @operation("POST", GRANTS, "orgWorkspaceMember_create", body=bodies.CREATE_WORKSPACE_USER)
 def org_workspace_member_create(call: Call) -> Reply:
-    """Only whoever is in the org, invited ones included; others, and whoever has a grant already, get a 400."""
+    """Members of the org only, invited ones included. 400 for others, and for members who have a grant already."""
     org, workspace = call.workspace("owner")
     user_id = call.user_id(call.body["handle"])
     if (
