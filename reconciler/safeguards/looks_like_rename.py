@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from reconciler.kinds.kind import Kind
     from reconciler.model.address import Address
     from reconciler.model.desired import Node
+    from reconciler.model.diagnostic import Source
 
 PAGE = """\
 **Refuses** to create an organization, a workspace or a connection while a live one that the lock file knows, or whose handle is
@@ -54,6 +55,18 @@ def refusal(kind: Kind, address: Address, want: Node, twin: str) -> Refusal:
         )
         + f"list {twin} to keep both, or --allow looks-like-rename={address} to create a second one",
         want.source,
+    )
+
+
+def too_many(kind: Kind, address: Address, source: Source) -> Refusal:
+    """The refusal to create objects at or below `address` while too many live ones are unlisted to compare their names."""
+    return Refusal(
+        "looks-like-rename",
+        address,
+        f"so many {kind.noun}s would be created beside so many live ones that the manifest does not list that their names "
+        "were not all compared; some may be renames",
+        "list the live ones, write `renamed_from` under those that are renamed, or create fewer in one apply",
+        source,
     )
 
 

@@ -91,7 +91,10 @@ def read_identities(run: Run, handles: dict[str, None]) -> None:
 
 
 def find_near_matches(run: Run) -> None:
-    """Find handles that resemble those that nobody has: a typing error is more likely than a person without an account."""
+    """Find handles that resemble those that nobody has: a typing error is more likely than a person without an account.
+
+    They are found for the first few: a list of many unknown handles is some other mistake.
+    """
     unknown = [h for h, found in run.identities.items() if found is None and h not in run.wanted]
     if not unknown:
         return
@@ -112,7 +115,7 @@ def find_near_matches(run: Run) -> None:
         report_progress(run, "identity", handle)
 
     for handle in unknown[_SEARCHES:]:
-        run.near[handle] = _closest(handle, members)
+        run.near[handle] = ()
     for handle in unknown[:_SEARCHES]:
         submit(run, lambda h=handle: search(h), lambda found, h=handle: take(h, found))  # type: ignore[misc]
     run.workers.run()

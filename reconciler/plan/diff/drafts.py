@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.model.address import Address
     from reconciler.model.desired import Desired, Node
     from reconciler.model.live import Resource, Snapshot
-    from reconciler.plan.identity import Known
+    from reconciler.plan.identity import Known, Siblings
     from reconciler.safeguards.worksheet import OrgSheet
 
 # why an impact says that somebody loses something, by the reason of the change
@@ -32,7 +32,7 @@ class Inputs:
     desired: Desired
     live: Snapshot
     lock: Known
-    live_orgs: Mapping[str, Resource]  # every org that the token's user sees, by its live handle
+    siblings: Siblings  # all orgs, wanted and live
     names: Mapping[str, str]  # the manifest's name of each handle that `people:` has
 
 

@@ -39,6 +39,7 @@ def compare(sheet: OrgSheet, kind: Kind, above: Address, place: Place, parent: M
     for name, match in matches.items():
         if match.have is not None:
             sheet.ids[addresses.join(above, kind.name, name)] = match.have.id
+    siblings = identity.Siblings(kind, above, wanted, live)
     for name, match in folders.in_order(kind, matches):
         address = addresses.join(above, kind.name, name)
         have = _without_secrets(kind, match.have, match.want, inputs.lock.entries.get(address))
@@ -52,7 +53,9 @@ def compare(sheet: OrgSheet, kind: Kind, above: Address, place: Place, parent: M
                 if kind is workspace.KIND:
                     grants.of_deleted(sheet, have)
         else:
-            _wanted(sheet, target, have, match, inputs, identity.Siblings(wanted, live))
+            _wanted(sheet, target, have, match, inputs, siblings)
+    if siblings.exhausted:
+        sheet.refusals.append(looks_like_rename.too_many(kind, above, sheet.want.source))
     _leave_alone(sheet, kind, above, matches, wanted, live, inputs)
 
 
@@ -82,7 +85,7 @@ def _wanted(
 
 def _create(sheet: OrgSheet, target: Target, want: Node, inputs: Inputs, siblings: identity.Siblings) -> None:
     kind = target.kind
-    twin = identity.left_behind(kind, target.parent, want.name, siblings, inputs.lock.entries)
+    twin = identity.left_behind(want.name, siblings, inputs.lock.entries)
     if twin is not None:
         sheet.refusals.append(looks_like_rename.refusal(kind, target.address, want, twin))
     for lacking in (a.name for a in kind.attributes if a.required and not want.attrs.get(a.name)):

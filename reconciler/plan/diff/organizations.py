@@ -29,18 +29,19 @@ if TYPE_CHECKING:
 
 def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSheet]:
     """Compare every managed org with live, in the order of their names."""
+    wanted = dict(sorted(desired.orgs.items()))
+    siblings = {**desired.elsewhere, **wanted}
+    live_orgs = {**live.others, **live.orgs}
     inputs = Inputs(
         desired,
         live,
         lock,
-        {**live.others, **live.orgs},
+        identity.Siblings(org_kind.KIND, None, siblings, live_orgs),
         {person.handle: person.name for person in desired.people.values() if person.handle},
     )
-    wanted = dict(sorted(desired.orgs.items()))
-    siblings = {**desired.elsewhere, **wanted}
     unreadable = {one.org: one for one in live.unreadable}
     readable = {name: want for name, want in wanted.items() if name not in unreadable}
-    matches, refusals = identity.match_named(org_kind.KIND, None, readable, inputs.live_orgs, lock.entries, siblings)
+    matches, refusals = identity.match_named(org_kind.KIND, None, readable, live_orgs, lock.entries, siblings)
     found = []
     for name, want in wanted.items():
         address = addresses.join(None, "org", name)
@@ -103,10 +104,11 @@ def _hidden_id(address: Address, match: identity.Match | None, inputs: Inputs) -
 
 def _create(sheet: OrgSheet, target: Target, want: Node, inputs: Inputs) -> Mapping[str, Resource]:
     """Plan a new org; give back the members that it will have from the start."""
-    siblings = identity.Siblings({**inputs.desired.elsewhere, **inputs.desired.orgs}, inputs.live_orgs)
-    twin = identity.left_behind(target.kind, None, sheet.name, siblings, inputs.lock.entries)
+    twin = identity.left_behind(sheet.name, inputs.siblings, inputs.lock.entries)
     if twin is not None:
         sheet.refusals.append(looks_like_rename.refusal(target.kind, sheet.address, want, twin))
+    elif inputs.siblings.exhausted:
+        sheet.refusals.append(looks_like_rename.too_many(target.kind, sheet.address, want.source))
     sheet.drafts.append(drafts.create(target, want, sheet.name))
     # org_create makes the token's own user an accepted owner
     actor = inputs.live.actor
