@@ -25,7 +25,7 @@ test: $(VENV)/installed ## The whole suite
 	RECONCILER_NOTE_DAYS="$(CURDIR)/.days" $(BIN)/python -m pytest -n auto
 
 days: $(VENV)/installed ## What could feel the day, on other days: 29 February, the end of the year
-	$(BIN)/python tests/shifted.py --noted .days
+	$(BIN)/python tests/shifted.py --noted .days $(if $(SHARE),--share)
 
 lint: $(VENV)/installed ## Style and types
 	$(BIN)/ruff check
@@ -52,4 +52,4 @@ bench: $(VENV)/installed $(BENCH)/tried ## All benchmarks side by side, with oct
 	$(BIN)/python benchmarks/parts.py
 
 clean: ## Remove what the targets created
-	rm -rf $(VENV) $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days dist build
+	rm -rf $(VENV) $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.now dist build

@@ -18,20 +18,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 NAMES = ("chromium-headless-shell", "chromium", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 PATIENCE = 120.0  # seconds until a browser that does not answer is ended
 
-_there = pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium-headless-shell")
-_unshifted = pytest.mark.unshifted("Chromium does not answer when its clock is moved")
-
-
-def needs_browser(test: Callable[..., None]) -> Callable[..., None]:
-    """For a test that opens a page."""
-    return _there(_unshifted(test))
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium-headless-shell")
 
 
 class Tab:

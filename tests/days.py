@@ -26,7 +26,7 @@ ONLY = "RECONCILER_ONLY_DAYS"
 PROGRAMS = {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec"}
 
 # with these the clock of a process is moved; who builds an environment from nothing takes them along
-MOVES = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT")
+MOVES = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "FAKETIME_FORCE_MONOTONIC_FIX", "NO_FAKE_STAT")
 
 _felt = False
 
@@ -64,7 +64,17 @@ def chosen() -> set[str] | None:
     """The ids of the tests to run; None for all."""
     if ONLY not in os.environ:
         return None
-    return {json.loads(line) for line in Path(os.environ[ONLY]).read_text(encoding="utf-8").splitlines()}
+    return set(read(Path(os.environ[ONLY])))
+
+
+def read(file: Path) -> list[str]:
+    """The ids of tests in a file."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def write(file: Path, names: list[str]) -> None:
+    """Write a file of ids."""
+    file.write_text("".join(json.dumps(name) + "\n" for name in names), encoding="utf-8")
 
 
 def clock_variables() -> dict[str, str]:

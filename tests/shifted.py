@@ -56,12 +56,16 @@ def moved(to: datetime) -> dict[str, str]:
         "LD_PRELOAD": str(library()),
         "FAKETIME": f"{(to - datetime.now(UTC)).total_seconds():+.0f}s",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        # without it, what waits on a condition by the monotonic clock waits for no time at all: Python's lock spins
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
         "NO_FAKE_STAT": "1",
     }
 
 
 def takes() -> bool:
     """Whether the clock of a process can be moved on this machine."""
+    if days.is_moved():
+        return True
     if library() is None:
         return False
     environ = {**os.environ, **moved(datetime(2000, 2, 29, 12, tzinfo=UTC))}
@@ -69,27 +73,46 @@ def takes() -> bool:
     return done.stdout == "2000-02-29\n"
 
 
+def share(noted: list[str], number: int, of: int) -> list[str]:
+    """The part of the tests that the shift of this number runs.
+
+    Every shift runs every test function, and each of a function's cases is run by one shift at least.
+    """
+    cases: dict[str, list[str]] = {}
+    for name in sorted(set(noted)):
+        cases.setdefault(name.partition("[")[0], []).append(name)
+    return [name for found in cases.values() for name in (found[number::of] or [found[number % len(found)]])]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the tests that could feel the day on other days.")
     parser.add_argument("--noted", type=Path, help="the list of tests that the last run of the suite wrote")
+    parser.add_argument("--share", action="store_true", help="divide the cases of a test among the days")
     args = parser.parse_args()
     if not takes():
         print("NOT RUN: the clock cannot be moved here. libfaketime is needed, which is for Linux on x86-64.")
         return int(sys.platform == "linux" and os.uname().machine == "x86_64")
     environ = dict(os.environ)
+    noted: list[str] = []
     if args.noted is not None and args.noted.exists():
-        environ[days.ONLY] = str(args.noted)
-        print(
-            f"{len(args.noted.read_text().splitlines())} tests could feel the day; the clock of the others stands still."
-        )
+        noted = days.read(args.noted)
+        print(f"{len(noted)} tests could feel the day; the clock of the others stands still.")
     else:
         print("No list of tests that could feel the day: all are run.")
+    files: list[str] = []
     said, worst = [], 0
-    for name, moment in shifts(datetime.now(UTC)).items():
+    moments = shifts(datetime.now(UTC))
+    for number, (name, moment) in enumerate(moments.items()):
         begun = time.monotonic()
         print(f"--- {name}: {moment:%F %T} UTC", flush=True)
+        if noted:
+            file = args.noted.with_suffix(".now")
+            names = share(noted, number, len(moments)) if args.share else noted
+            days.write(file, names)
+            files = sorted({name.partition("::")[0] for name in names})
+            environ[days.ONLY] = str(file.resolve())
         status = subprocess.run(
-            [sys.executable, "-m", "pytest", "-n", "auto", "-rs", "-p", "no:cacheprovider"],
+            [sys.executable, "-m", "pytest", "-n", "auto", "-rs", "-p", "no:cacheprovider", *files],
             env={**environ, **moved(moment)},
             cwd=ROOT,
             check=False,

@@ -204,6 +204,16 @@ def test_the_leap_day_of_the_shifts_is_the_next_one(now, leap_day):
     assert shifted.shifts(datetime.fromisoformat(now))["29 February"].date().isoformat() == leap_day
 
 
+def test_every_day_gets_every_test_and_all_cases_are_tried_among_them():
+    noted = ["t.py::one", "t.py::two[a]", "t.py::two[b[x]]", *(f"t.py::many[{number}]" for number in range(10))]
+    shares = [shifted.share(noted, number, 4) for number in range(4)]
+    assert {name for found in shares for name in found} == set(noted)
+    assert [{name.partition("[")[0] for name in found} for found in shares] == [
+        {"t.py::one", "t.py::two", "t.py::many"}
+    ] * 4
+    assert sum(len(found) for found in shares) == 4 + 4 + 10
+
+
 def test_a_test_that_meets_another_program_is_noted_and_chosen(tmp_path, monkeypatch):
     code = (
         "import days, subprocess, sys\nwith days.noted('a'): pass\n"
