@@ -232,7 +232,7 @@ def _made(run: Run, step: Step, kind: Kind, request: Request, progress: _Progres
     if len(found) > 1:
         raise StepFailed(
             f"no clear answer came, and {len(found)} are there that it could be ({', '.join(one.id for one in found)}): "
-            "which one is meant cannot be told",
+            "which one is meant is unclear",
             wrote=progress.unclear,
         )
     return found[0] if found else None
@@ -267,7 +267,7 @@ def _invited_meanwhile(run: Run, place: Place, before: Sequence[str], role: str)
     if len(new) > 1:
         raise StepFailed(
             f"the answer was lost and {len(new)} invitations are new ({', '.join(r.handle for r in new)}): which one is "
-            "meant cannot be told, name the handle in `people:`",
+            "meant is unclear, name the handle in `people:`",
             wrote=True,
         )
     return new[0] if new else None
@@ -413,7 +413,7 @@ def _logo(run: Run, step: Step, change: Change, request: Request, progress: _Pro
             raise StepFailed(
                 "the logo was changed by somebody else since it was read; it is left as they made it, plan again"
                 if attempt == 1
-                else "no answer came, and the logo is another one now: whether it is ours cannot be told; plan again",
+                else "no answer came, and the logo is another one now: whether it is ours is unclear; plan again",
                 wrote=attempt > 1,
             )
         answer = _send(run, step, Request(request.method, request.path, body, now.version), progress, (), upload)

@@ -115,7 +115,7 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     return (
         "it did not take effect and is planned again"
         if not new
-        else "which of several new invitations is it cannot be told"
+        else "it is unclear which of several new invitations it is"
     )
 
 

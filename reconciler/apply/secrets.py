@@ -178,7 +178,7 @@ def judge(desired: Desired, lock: Lock, secrets: Secrets, only: Iterable[str] | 
                 node.unknown = (
                     "they were imported, and have not been sent from here yet"
                     if entry is not None and entry.more.get(SENT) == UNTOLD
-                    else "the lock file does not tell what was sent last"
+                    else "the lock file does not say what was sent last"
                 )
             continue
         moved = sorted(

@@ -146,7 +146,7 @@ def _differs(again: Reread, change: Change) -> bool:
     now = {one.id for one in parent.of(change.kind).values()}
     if change.id is not None:
         return change.id not in was or (change.before is not None and _other(was[change.id].attrs, change.before))
-    # it is to be created, so it is gone: was it there?
+    # it will be created, so it is gone: was it there?
     names = {parts[-1][1], again.desired.handle(parts[-1][1])}
     entry = again.lock.get(change.address)
     return any(

@@ -1,4 +1,4 @@
-"""`reconciler lock`: the lock file anew, from what it knows and from what is live."""
+"""`reconciler lock`: the lock file rebuilt, from what it knows and from what is live."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def command(
 ) -> int:
     """Write reconciler.lock.json for the manifests at PATH: which id each address means. Changes nothing in Pipes.
 
-    A file that is lost is made from what is live under the manifests' names. One that is broken, or that holds a merge
-    conflict, is mended: what either side knows is confirmed by id. An id that is known is never given up for another
-    one: what was renamed outside keeps its entry, so that `plan` still tells.
+    A lost file is built from what is live under the manifests' names. One that is broken, or has a merge conflict, is
+    repaired: the entries of both sides are checked by id. A known id is never replaced: what was renamed outside keeps
+    its entry, so that `plan` still reports it.
 
-    Exits 2 with --check when the file is not what would be written, 3 when a list cannot be believed or one address has
-    several ids and live does not tell which is meant, and 4 when an organization cannot be read.
+    Exits 2 with --check if the file would change, 3 if a list may be incomplete or one address has several possible
+    ids, and 4 if an organization cannot be read.
     """
     from reconciler import manifest
     from reconciler.lockfile import find

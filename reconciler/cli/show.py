@@ -24,8 +24,8 @@ def command(files: tuple[Path, ...], merge: bool, detailed_exitcode: bool, verbo
     """Show the plan that `plan -o FILE` saved. Needs neither network nor token; exits 3 when the file was changed since.
 
     With --merge, show the plans of all shards as the one plan that they are the parts of, and exit as that plan would:
-    3 when a safeguard refuses, and with --detailed-exitcode 2 when there are changes. A shard that is missing, twice
-    there, or made of something else is an error.
+    3 when a safeguard refuses, and with --detailed-exitcode 2 when there are changes. A shard that is missing, given
+    twice, or made of something else is an error.
     """
     if not merge:
         if len(files) > 1:

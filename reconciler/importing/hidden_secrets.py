@@ -143,7 +143,7 @@ _WAY_ON = (
 
 def _ask(fresh: Mapping[str, str]) -> tuple[str, ...]:
     """The lines about variables; their names are ours, so nothing of what Pipes told stands in a comment."""
-    return tuple(f"{name} is to be set before this is sent." for name in fresh)
+    return tuple(f"{name} has to be set before this is sent." for name in fresh)
 
 
 def _note(address: str, fresh: Mapping[str, str]) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.kinds.kind import Kind
     from reconciler.model.live import Resource
 
-# a deed, not a state: copied to another org, or to one that is made anew, it would end tokens that nobody meant
+# an action, not a setting: copied to another org, or to one that is made again, it would end tokens that nobody meant
 ONE_TIME = frozenset({"token_min_issued_at"})
 
 

@@ -59,8 +59,8 @@ FIELDS = {
     ),
     logo.URL: ("the same", "the URL that Pipes gave for it; with another one the logo was changed outside"),
 }
-_AGAIN = "take it back from git, or let `reconciler lock` make it anew from what it can read and from what is live"
-_MEND = "`reconciler lock` mends it: it takes what either side knows, and confirms it by id"
+_AGAIN = "take it back from git, or let `reconciler lock` rebuild it from what it can read and from what is live"
+_MEND = "`reconciler lock` repairs it: it takes what either side knows, and confirms it by id"
 
 
 class LockFile(NamedTuple):
@@ -148,7 +148,7 @@ class Salvaged:
 def salvage(path: Path, data: bytes) -> Salvaged:
     """What a broken lock file still tells: both sides of a merge conflict, and every entry that is whole.
 
-    Raises ManifestError for a version that is not ours: what a newer one means cannot be told.
+    Raises ManifestError for a version that is not ours: what a newer one means is unknown.
     """
     text = data.decode("utf-8-sig", errors="replace")
     for found in _VERSION.finditer(text.partition('"entries"')[0]):

@@ -89,7 +89,7 @@ def _more(more: Mapping[str, int], severity: str) -> list[Diagnostic]:
     if not number:
         return []
     fact = f"{number:,} more {severity}{'s are' if number > 1 else ' is'} not shown"
-    return [Diagnostic(severity, fact, hint="mend those above first, then run this again")]
+    return [Diagnostic(severity, fact, hint="fix those above first, then run this again")]
 
 
 def _aws_keys(document: Document, data: bytes, report: Reporter) -> None:

@@ -411,7 +411,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         # Two readers may each take another of the two values, so a policy could pass what apply does not do.
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {_quoted(twice)} stands twice in one object")
+        raise ValueError(f"the key {_quoted(twice)} appears twice in one object")
     return found
 
 

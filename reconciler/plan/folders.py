@@ -166,7 +166,7 @@ def _ambiguous(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource]) -> b
     _error(
         sheet,
         draft,
-        f"which live folder {draft.handle} is cannot be told: {' and '.join(fitting)} {where} are both called "
+        f"it is unclear which live folder {draft.handle} is: {' and '.join(fitting)} {where} are both called "
         f"{draft.attrs.get('title')}",
         "give one of them another title, or have the id of the one that is meant in the lock file",
     )

@@ -171,7 +171,7 @@ def _fitting(shards: Sequence[tuple[str, Plan]]) -> list[Plan]:
                 raise UsageError(f"{first_name} and {name} {what}; plan all shards again, from one commit")
         number = plan.shard.number
         if number in found:
-            raise UsageError(f"shard {number} is there twice: {names[number]} and {name}")
+            raise UsageError(f"shard {number} is given twice: {names[number]} and {name}")
         found[number], names[number] = plan, name
     assert first.shard is not None
     missing = [str(number) for number in range(1, first.shard.of + 1) if number not in found]

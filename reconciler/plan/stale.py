@@ -40,7 +40,7 @@ def stale(saved: Plan, fresh: Plan, last_change: Callable[[str], str] = lambda _
         yield Refusal(
             "stale-plan",
             saved.orgs[0] if saved.orgs else "plan",
-            f"the plan was made for {saved.day}, a day to come: today is {fresh.day}, and what is due today differs",
+            f"the plan was made for {saved.day}, a future day: today is {fresh.day}, and what is due today differs",
             f"apply it on {saved.day}, or plan for today",
             liftable=False,
         )

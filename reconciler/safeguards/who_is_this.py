@@ -9,7 +9,7 @@ PAGE = """\
 invited person by the user id in the answer to the invitation, which the lock file keeps. There is doubt while the organization has
 somebody whom neither a manifest nor the lock file knows, and who has a pending invitation or was let in by this token's own user.
 There is doubt as well if the lock file's id is gone: the invitation expired, was declined or was cancelled. A person whom somebody
-else let in and who has accepted causes no doubt, so you can take over an organization with people whom no line lists.
+else let in and who has accepted causes no doubt, so you can take over an organization with people who are on no line.
 
 **Why:** a guess would invite a person twice, or give a stranger the role.
 

@@ -313,7 +313,7 @@ def test_a_lost_lock_file_leaves_the_secrets_alone(aws):
     aws.seal(KEY)
     ran = aws.plan("--detailed-exitcode")
     assert ran.status == 0
-    assert "the lock file does not tell what was sent last" in ran.out
+    assert "the lock file does not say what was sent last" in ran.out
 
 
 def test_another_reference_is_sent_without_any_key(aws, monkeypatch):

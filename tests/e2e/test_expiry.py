@@ -58,7 +58,7 @@ def test_a_plan_for_a_day_to_come_is_shown_and_not_applied_before_it(bench, on):
     before = bench.database()
     ran = bench.run("apply", *bench.local, "later.json")
     assert ran.status == 3
-    assert f"the plan was made for {DAY}, a day to come: today is {TODAY}, and what is due today differs" in ran.out
+    assert f"the plan was made for {DAY}, a future day: today is {TODAY}, and what is due today differs" in ran.out
     assert bench.database() == before
     on(DAY)
     assert bench.run("apply", *bench.local, "later.json").status == 0

@@ -129,7 +129,7 @@ def test_what_is_not_all_shards_is_no_merged_plan(estate):
     files = save(estate)
     for names, says in (
         (files[:2], "shard 3 of 3 is missing"),
-        ([*files, files[0]], "shard 1 is there twice: 1.json and 1.json"),
+        ([*files, files[0]], "shard 1 is given twice: 1.json and 1.json"),
         ([*files[:2], "whole.json"], "whole.json is no plan of a shard"),
         ([*files[:2], "orgs.yaml"], "orgs.yaml is no saved plan"),
     ):

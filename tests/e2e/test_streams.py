@@ -115,7 +115,9 @@ def test_a_character_that_the_encoding_lacks_is_an_escape(folder, bench, encodin
         assert (found, err) == (status, "")
         assert "Za\\u017c" in out, args
     found, out, _ = shell(folder, ("fmt", "-"), "< orgs.yaml", PYTHONIOENCODING=encoding)
-    assert (found, "Zażółć 🏭" in out.encode("latin-1").decode()) == (0, True), "a file is UTF-8, whatever the terminal is"
+    assert (found, "Zażółć 🏭" in out.encode("latin-1").decode()) == (0, True), (
+        "a file is UTF-8, whatever the terminal is"
+    )
 
 
 def test_the_module_is_the_command(folder):
@@ -123,7 +125,11 @@ def test_the_module_is_the_command(folder):
         subprocess.run([*program, "validate"], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
         for program in ((sys.executable, "-m", "reconciler"), PROGRAM)
     ]
-    assert (run[0].returncode, run[0].stdout) == (run[1].returncode, run[1].stdout) == (0, "Valid: 1 manifest, 1 organization.\n")
+    assert (
+        (run[0].returncode, run[0].stdout)
+        == (run[1].returncode, run[1].stdout)
+        == (0, "Valid: 1 manifest, 1 organization.\n")
+    )
 
 
 @pytest.mark.parametrize(

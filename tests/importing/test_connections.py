@@ -46,8 +46,8 @@ WRITTEN = """\
         workspaces: [prod]
       dd:
         plugin: datadog
-        # ACME_DD_API_KEY is to be set before this is sent.
-        # ACME_DD_MORE_0_DSN is to be set before this is sent.
+        # ACME_DD_API_KEY has to be set before this is sent.
+        # ACME_DD_MORE_0_DSN has to be set before this is sent.
         # Pipes shows no secrets, and a change of config replaces all of them: write each that is missing as
         # ${env:NAME} or ${file:PATH}, then say `rotate: DAY`. Until then no change of config is applied.
         config:

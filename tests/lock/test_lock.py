@@ -265,7 +265,7 @@ def test_every_other_command_refuses_a_conflict_and_names_the_one_that_mends_it(
         ran = applied.run(command, *([] if command == "access" else applied.local))
         assert ran.status == 1
         assert "unresolved merge conflict" in ran.err + ran.out
-        assert "`reconciler lock` mends it" in ran.err + ran.out
+        assert "`reconciler lock` repairs it" in ran.err + ran.out
 
 
 def test_both_sides_of_a_conflict_are_kept_and_confirmed(applied):

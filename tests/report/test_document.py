@@ -138,7 +138,7 @@ def edited(**fields):
         pytest.param('{"format_version": "1.0"}', "no digest", id="no digest"),
         pytest.param('{"format_version": "1.0", "digest": 1}', "does not match", id="another digest"),
         pytest.param('{"format_version": "1.0", "digest": "x", "outcomes": []}', "report of an apply", id="a result"),
-        pytest.param('{"a": 1, "a": 2}', "`a` stands twice", id="a key twice"),
+        pytest.param('{"a": 1, "a": 2}', "`a` appears twice", id="a key twice"),
         pytest.param('{"a": NaN}', "NaN", id="NaN"),
         pytest.param('{"a": 1e999}', "1e999", id="infinity"),
         pytest.param('{"a": ' + "9" * 5000 + "}", "cannot be read", id="a huge number"),

@@ -185,7 +185,7 @@ def _closed(sheet: OrgSheet, identifier: str, actor: str) -> Refusal:
         sheet.address,
         f"{sheet.name} was renamed outside: the org that the lock file knows by it ({identifier}) is there, and "
         f"{actor}, the user of this token, may not read it",
-        f"have one of its owners let {actor} in and say its handle; if {sheet.name} is to be another org, remove the entry "
+        f"have one of its owners let {actor} in and say its handle; if {sheet.name} should be another org, remove the entry "
         f"{sheet.address} from the lock file",
         sheet.want.source,
         liftable=False,

@@ -83,7 +83,7 @@ def match_named(
         old = want.renamed_from
         found: Match | Refusal
         if old and not want.absent and _in_a_circle(name, beside):
-            # both handles are live before a swap and after it: that it is spent cannot be told
+            # both handles are live before a swap and after it: whether it is spent is unknown
             found = _refuse(
                 here,
                 want,

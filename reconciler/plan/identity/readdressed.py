@@ -78,7 +78,7 @@ def leave_uncertain_alone(sheet: OrgSheet, desired: Desired) -> None:
                 "who-is-this",
                 addresses.join(sheet.address, member.KIND.name, name),
                 f"{name} is {who.key}'s account by the lock file, which was invited at another address than {person.email}; "
-                f"so whether {', '.join(sorted({d.address for d in drafts}))} is about the right person cannot be told",
+                f"so whether {', '.join(sorted({d.address for d in drafts}))} is about the right person is unknown",
                 f"name the handle: `people: {{{name}: {{email: {person.email}, handle: {who.key}}}}}`; or let `reconciler lock "
                 "--seal` take the new address, which shows whose account it is and asks",
                 person.source,
