@@ -8,8 +8,10 @@ It is evidence, not authority: what it says of a person counts only where live c
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from reconciler import clock
 from reconciler.kinds import KINDS, member
+from reconciler.lockfile.seal import line_mark
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
 
@@ -81,7 +84,8 @@ class Journal:
     leaving it closes the file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: str = "") -> None:
+        self._key, self._run = key, secrets.token_hex(8)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / FILE
         ignore = folder / ".gitignore"
@@ -93,7 +97,7 @@ class Journal:
         except Timeout:
             raise UsageError(f"another apply is at work in {folder}; wait for it to end") from None
         try:
-            self.earlier = read(self.path)
+            self.earlier = read(self.path, key)
             # what an earlier apply left open stays on record until one has come to its end
             open_still = self.earlier.in_flight or self.earlier.invited
             start = 0 if open_still else os.O_TRUNC
@@ -168,6 +172,9 @@ class Journal:
         self.close()
 
     def _append(self, entry: Mapping[str, Any], *, wait: bool) -> None:
+        if self._key:  # of this run, so that no line of another one can be put beside it
+            entry = {**entry, "run": self._run}
+            entry["mark"] = line_mark(_canonical(entry), self._key)
         line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
         with self._turn:
             self._waiting.append(line)
@@ -233,11 +240,17 @@ class _End(msgspec.Struct):
     end: bool
 
 
-def read(path: Path) -> Earlier:
+def _canonical(entry: Mapping[str, Any]) -> bytes:
+    """A line as its mark is made of it: without the mark."""
+    bare = {name: value for name, value in entry.items() if name != "mark"}
+    return json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()
+
+
+def read(path: Path, key: str = "") -> Earlier:
     """What the journal at `path` says of an apply that did not end; nothing where there is none, or where it ended.
 
     A last line that was cut off is passed over: nothing was sent for it. Raises JournalError for any other line that is
-    not one of a journal. The file is left as it is.
+    not one of a journal. With a key, only lines count that a run with this key has marked. The file is left as it is.
     """
     try:
         with path.open("rb") as file:
@@ -247,7 +260,7 @@ def read(path: Path) -> Earlier:
     if len(data) > _LARGEST:
         raise _broken(path, None)
     *lines, cut = data.split(b"\n")
-    found = _Reading()
+    found = _Reading(key)
     for number, line in enumerate(lines, 1):
         try:
             found.take(line)
@@ -268,6 +281,8 @@ def _broken(path: Path, line: int | None) -> JournalError:
 class _Reading:
     """What the lines so far say."""
 
+    key: str = ""
+    run: str = ""  # of the last marked line
     sent: dict[int, InFlight] = field(default_factory=dict)
     open: dict[int, InFlight] = field(default_factory=dict)
     invited: dict[str, Invited] = field(default_factory=dict)
@@ -277,6 +292,8 @@ class _Reading:
         entry = msgspec.json.decode(line)
         if not isinstance(entry, dict):
             raise TypeError(line)
+        if self.key and not self._is_ours(entry):
+            return
         if "end" in entry:
             msgspec.convert(entry, _End)
             self.sent.clear()
@@ -286,6 +303,17 @@ class _Reading:
             self._intent(msgspec.convert(entry, _Intent))
         else:
             self._outcome(msgspec.convert(entry, _Outcome))
+
+    def _is_ours(self, entry: dict[str, Any]) -> bool:
+        mark, run = entry.get("mark"), str(entry.get("run"))
+        if not isinstance(mark, str) or not hmac.compare_digest(
+            mark.encode(), line_mark(_canonical(entry), self.key).encode()
+        ):
+            return False
+        if run != self.run:  # tickets are told apart within a run; what is open stays so
+            self.run = run
+            self.sent.clear()
+        return True
 
     def _intent(self, one: _Intent) -> None:
         parts = addresses.split(one.address)

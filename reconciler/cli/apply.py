@@ -90,6 +90,7 @@ def command(
     from reconciler.cli.progress import Progress
     from reconciler.plan import make_plan
 
+    paths_given = paths
     saved, paths = saved_plan(paths)
     if saved is not None and (allow or orgs):
         raise UsageError(
@@ -103,7 +104,7 @@ def command(
     stop = Event()
     with (
         _terminable() as unless_ended,
-        _journal(journal_folder or found.lock_path.parent / FOLDER) as journal,
+        _journal(journal_folder or found.lock_path.parent / FOLDER, found.key) as journal,
         pipes.client(settings, read_only=True) as reader,
     ):
         lock = _after_earlier(journal, found, reader)
@@ -115,6 +116,8 @@ def command(
         else:
             plan = replace(_unless_stale(saved, found, live, lock, reader, settings.pipes), host=settings.pipes)
         plan = common.unless_forged(plan, found, live)
+        if saved is not None and found.key and saved.allowed:
+            plan = _unless_marked(plan, paths_given[0], found.key)
         if not sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         if output.format == "text" and (saved is None or plan.refusals or plan.errors):
@@ -163,6 +166,20 @@ def _refused(plan: Plan, output: common.Output) -> None:
         click.echo("Nothing was applied.", err=True)
 
 
+def _unless_marked(plan: Plan, path: Path, key: str) -> Plan:
+    """The plan, refused where its allowances come from a saved plan that no run with the key has written."""
+    import json
+
+    from reconciler.lockfile.seal import is_plan_mark
+    from reconciler.plan.stale import refusal
+
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if is_plan_mark(str(document.get("mark")), str(document["digest"]), key):
+        return plan
+    why = "the saved plan lifts safeguards, and no run with the key of this one has written it"
+    return replace(plan, refusals=(*plan.refusals, refusal(plan.orgs[0] if plan.orgs else "org", why)))
+
+
 def _as_saved(saved: Plan, found: common.Manifests) -> common.Manifests:
     """The manifests, narrowed to the orgs of the saved plan as far as they are still there."""
     names = {org.partition(".")[2] for org in saved.orgs}
@@ -201,12 +218,12 @@ def _plan_in(path: Path) -> Plan | None:
     return loads(text) if is_plan(text) else None
 
 
-def _journal(folder: Path) -> Journal:
+def _journal(folder: Path, key: str) -> Journal:
     """The journal in `folder`. Raises UsageError where it cannot be kept, since nothing is sent without one."""
     from reconciler.apply.journal import Journal
 
     try:
-        return Journal(folder)
+        return Journal(folder, key)
     except OSError as error:
         raise UsageError(
             f"the journal cannot be kept in {folder} ({error.strerror}); name another place with --journal FOLDER"

@@ -135,9 +135,10 @@ def _with_journal(
     from reconciler.apply import named_by_handle
     from reconciler.apply.journal import FILE, FOLDER, read
     from reconciler.apply.recover import recover
+    from reconciler.lockfile import seal as seals
 
     known = dict(there.candidates)
-    earlier = read(folder / FOLDER / FILE)
+    earlier = read(folder / FOLDER / FILE, seals.key_of(os.environ))
     if not earlier.in_flight and not earlier.invited:
         return known, []
     first = {address: entries[0] for address, entries in known.items()}

@@ -87,7 +87,16 @@ def command(
     if save is not None:
         from reconciler.plan.document import dumps
 
-        common.write_file(save, dumps(result))
+        text = dumps(result)
+        if found.key and result.allowed:
+            import json
+
+            from reconciler.lockfile.seal import plan_mark
+            from reconciler.plan.document import write
+
+            document = json.loads(text)
+            text = write({**document, "mark": plan_mark(document["digest"], found.key)})
+        common.write_file(save, text)
     if since is None:
         output.write(result, verbose=pipes.verbose)
     else:

@@ -22,6 +22,7 @@ KEY = "RECONCILER_FINGERPRINT_KEY"  # the variable that holds the key
 SHORTEST_KEY = 16  # characters
 _PURPOSE = b"reconciler lock file\n"  # so that no other use of the key gives a seal
 _JOURNAL = b"reconciler journal\n"
+_PLAN = b"reconciler plan\n"
 
 
 def key_of(environ: Mapping[str, str]) -> str:
@@ -46,6 +47,16 @@ def why_not_believed(lock: Mapping[str, LockEntry], written: str, key: str) -> s
     if not hmac.compare_digest(written.encode(), seal(lock, key).encode()):
         return "the seal of the lock file does not fit its entries"
     return ""
+
+
+def plan_mark(digest: str, key: str) -> str:
+    """The mark of a saved plan, by its digest; empty without a key."""
+    return hmac.new(key.encode(), _PLAN + digest.encode(), hashlib.sha256).hexdigest() if key else ""
+
+
+def is_plan_mark(mark: str, digest: str, key: str) -> bool:
+    """Whether a run with `key` marked the saved plan of this digest."""
+    return hmac.compare_digest(mark.encode(), plan_mark(digest, key).encode())
 
 
 def line_mark(line: bytes, key: str) -> str:

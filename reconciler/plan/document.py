@@ -194,7 +194,7 @@ def is_plan(text: str) -> bool:
 
 
 def digest(document: Mapping[str, Any]) -> str:
-    """SHA-256, in hex, over the canonical JSON (sorted keys, no spaces, ASCII) of `document` without its digest."""
+    """SHA-256, in hex, over the canonical JSON (sorted keys, no spaces, ASCII) of `document` without its digest and mark."""
     return hashlib.sha256(_canonical(document).encode("ascii")).hexdigest()
 
 
@@ -206,7 +206,7 @@ def write(document: Mapping[str, Any]) -> str:
 
 
 def _canonical(document: Mapping[str, Any]) -> str:
-    bare = {key: value for key, value in document.items() if key != "digest"}
+    bare = {key: value for key, value in document.items() if key not in ("digest", "mark")}
     return json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 

@@ -53,27 +53,27 @@ def stale(saved: Plan, fresh: Plan, last_change: Callable[[str], str] = lambda _
                 what = "is read now, and the plan was made without it"
             elif path not in now:
                 what = "is not read now, and the plan was made from it"
-            yield _refusal(saved.orgs[0] if saved.orgs else "plan", f"the manifest {path} {what}")
+            yield refusal(saved.orgs[0] if saved.orgs else "plan", f"the manifest {path} {what}")
     changed = set()
     for address in sorted(saved.reads):
         if fresh.reads.get(address) != saved.reads[address] and address in _live(saved, fresh):
             changed.add(address)
-            yield _refusal(address.removesuffix("/members"), _words(address, saved, fresh) + last_change(address))
+            yield refusal(address.removesuffix("/members"), _words(address, saved, fresh) + last_change(address))
     if changed or was != now:
         return  # what follows from them needs no words of its own
     before = {change.address: change for change in saved.changes}
     after = {change.address: change for change in fresh.changes}
     for address in sorted(before.keys() | after.keys()):
         if before.get(address) != after.get(address):
-            yield _refusal(address, _difference(address, saved, fresh) + last_change(address))
+            yield refusal(address, _difference(address, saved, fresh) + last_change(address))
     if before != after:
         return  # what follows from them needs no words of its own
     where = saved.orgs[0] if saved.orgs else "plan"
     if saved.steps != fresh.steps or saved.changes != fresh.changes:
-        yield _refusal(where, "the order in which it would be applied differs now")
+        yield refusal(where, "the order in which it would be applied differs now")
     for name, what in _SHOWN:
         if getattr(saved, name) != getattr(fresh, name):
-            yield _refusal(
+            yield refusal(
                 where,
                 f"what the plan shows is not what a plan made now shows: {what} differ{_first(saved, fresh, name)}",
             )
@@ -142,7 +142,8 @@ def _entry(one: object) -> str:
     return one if isinstance(one, str) else "=".join(str(part) for part in one) if isinstance(one, tuple) else str(one)
 
 
-def _refusal(address: str, fact: str) -> Refusal:
+def refusal(address: str, fact: str) -> Refusal:
+    """A `stale-plan` at an address, for a fact."""
     return Refusal("stale-plan", address, fact, FIX, liftable=False)
 
 
