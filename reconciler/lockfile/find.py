@@ -34,8 +34,9 @@ def find(
     there is none. `top` is the folder up to which a lock file may have been passed over, None for nowhere. Raises
     ManifestError, which names both, for two lock files, and for one above the manifests that knows their orgs.
     """
-    beside = [path for path in dict.fromkeys(_beside(default, given, files)) if read(path) is not None]
-    above = [path for path in dict.fromkeys(_above(given, top)) if path not in beside and _knows(read(path), orgs)]
+    beside = [path for path in _once(_beside(default, given, files)) if read(path) is not None]
+    near = {os.path.realpath(path) for path in beside}
+    above = [p for p in _once(_above(given, top)) if os.path.realpath(p) not in near and _knows(read(p), orgs)]
     if len(beside) + len(above) > 1:
         first, second = [*beside, *above][:2]
         fact = f"these manifests have two lock files, {_said(first)} and {_said(second)}: only one can say who is who"
@@ -45,6 +46,14 @@ def find(
         hint = f"move {_said(above[0])} to {_said(default)}, or name the folder that it is in as PATH"
         raise ManifestError([Diagnostic("error", fact, hint=hint)])
     return beside[0] if beside else default
+
+
+def _once(paths: Iterable[Path]) -> list[Path]:
+    """The paths without those that lead to a file that an earlier one leads to."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
 
 
 def _beside(default: Path, given: Sequence[Path], files: Iterable[str]) -> Iterator[Path]:

@@ -1,0 +1,72 @@
+"""The lock file is the one beside the manifests that were read; two, or one passed over, are an error that names both."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from e2e.bench import LOCK
+
+WORLD = "users: {bob: {}, carol: {}}\norgs: {acme: {members: {alice: owner, bob: owner, carol: member}}}"
+MANIFEST = "orgs: {acme: {members: {alice: owner, bob: owner, carol: member}}}"
+
+
+@pytest.fixture
+def imported(bench):
+    """`import` has written `orgs/acme.yaml` and `orgs/reconciler.lock.json`."""
+    bench.pipes(WORLD)
+    assert bench.run("import", *bench.local, "acme").status == 0
+    assert (bench.folder / "orgs" / LOCK).exists()
+    return bench
+
+
+@pytest.mark.parametrize("path", [".", "orgs", "orgs/acme.yaml", "./orgs/../orgs"])
+def test_the_lock_file_that_import_wrote_is_found_whatever_path_is_named(imported, path):
+    """A stranger who took carol's old handle is not let in in her place."""
+    imported.client().ok("DELETE", "/org/acme/member/carol")
+    imported.client("carol").ok("PATCH", "/user/carol", {"handle": "caroline"})
+    imported.client("bob").ok("PATCH", "/user/bob", {"handle": "carol"})
+    before = imported.database()
+    assert "rename" in imported.planned(path).codes
+    assert imported.apply(path).status == 3
+    assert imported.database() == before
+    assert not (imported.folder / LOCK).exists()
+
+
+def test_two_lock_files_are_an_error_that_names_both(imported):
+    imported.manifest("teams: {sre: [bob]}", "teams.yaml")
+    (imported.folder / LOCK).write_bytes((imported.folder / "orgs" / LOCK).read_bytes())
+    for ran in (
+        imported.plan("."),
+        imported.apply("."),
+        imported.run("validate", "."),
+        imported.run("lock", *imported.local, "."),
+    ):
+        assert ran.status == 1
+        assert f"orgs/{LOCK}" in ran.err
+        assert f" {LOCK}" in ran.err
+
+
+@pytest.mark.parametrize("where", ["above", "in the repository's top"])
+def test_a_lock_file_above_the_manifests_that_knows_them_is_not_passed_over(bench, where, monkeypatch):
+    bench.pipes(WORLD)
+    bench.manifest(MANIFEST, "live/orgs/acme.yaml")
+    host = ["--host", f"sandbox:{bench.db}"]
+    assert bench.run("apply", *host, "--auto-approve", ".").status == 0
+    assert (bench.folder / LOCK).exists()
+    if where != "above":
+        subprocess.run(["git", "init", "-q", "."], check=True, cwd=bench.folder)
+        monkeypatch.chdir(bench.folder / "live")
+    path = "orgs" if where != "above" else "live/orgs"
+    ran = bench.run("plan", *host, path)
+    assert ran.status == 1
+    assert f"{path}/{LOCK}" in ran.err
+    assert LOCK in ran.err.replace(f"{path}/{LOCK}", "")
+
+
+def test_a_lock_file_above_of_other_organizations_is_not_these_manifests(bench):
+    bench.pipes(WORLD)
+    bench.manifest(MANIFEST, "live/orgs/acme.yaml")
+    (bench.folder / LOCK).write_text('{"version": 1, "entries": {"org.acme2": {"id": "o_1"}}}')
+    assert bench.plan("live/orgs").status == 0
