@@ -157,3 +157,4 @@ class Document(Part):
     host: str = ""
     shard: Shard | None = None
     digest: str | None = None
+    mark: str | None = None  # of a run with a key, see `lockfile.seal`
