@@ -105,8 +105,8 @@ def test_what_ends_soon_is_told_with_what_comes_then(bench, on, command):
     assert told("--expiring", "13d") == []
     assert told("--expiring", "0d") == []
     text = bench.run(command, *where).out
-    assert "erin is owner of acme until 2027-01-31, which is in 14 days, then member (on call for INC-42)" in text
-    assert "bob is reader on acme/prod until 2027-01-31, which is in 14 days, then without a role there" in text
+    assert "erin is owner of acme until 2027-01-31 (in 14 days), then member (on call for INC-42)" in text
+    assert "bob is reader on acme/prod until 2027-01-31 (in 14 days), then no role" in text
     assert "Ends soon" not in bench.run(command, *where, "--expiring", "0d").out
 
 
@@ -117,7 +117,7 @@ def test_what_comes_then_is_not_guessed_where_the_manifests_cannot_be_used_on_th
     found = bench.run("drift", *bench.local, "--format", "json")
     assert found.status == 0
     assert [e["then"] for e in found.json["expiring"]] == ["?"]
-    assert "alice is owner of acme until 2027-01-31, which is tomorrow  #" in bench.run("drift", *bench.local).out
+    assert "alice is owner of acme until 2027-01-31 (tomorrow)  #" in bench.run("drift", *bench.local).out
 
 
 def test_of_a_team_each_is_told_with_what_awaits_them_and_who_stays_is_not(bench, on):
@@ -146,7 +146,7 @@ def test_validate_says_what_has_ended_and_can_go_once_that_is_applied(bench, on)
     assert "the entry of erin in acme ended on 2027-01-31 and counts as member" in said
     assert "write `erin: member` once that is applied" in said
     assert "the entry of erin in acme/prod ended on 2027-01-01 and counts as not written" in said
-    assert "drop the line once that is applied" in said
+    assert "remove the line once that is applied" in said
 
 
 def test_access_and_review_say_what_an_elevation_falls_back_to(bench, on):
@@ -155,7 +155,7 @@ def test_access_and_review_say_what_an_elevation_falls_back_to(bench, on):
     assert "until 2027-01-31, then member" in bench.run("access").out
     ran = bench.run("review", "base", "--path", "orgs.yaml")
     assert "until 2027-01-31, then member" in ran.out
-    assert "from 2027-01-31 on erin is no longer owner of acme, and then member" in ran.out
+    assert "from 2027-01-31, erin is no longer owner of acme, but member" in ran.out
 
 
 def test_a_hostile_reason_stays_text_in_every_report(bench, on):

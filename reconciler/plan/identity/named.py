@@ -196,7 +196,7 @@ def resembles(new: str, old: str) -> bool:
 class Siblings:
     """The wanted and the live objects of one kind below one parent, looked through for former names.
 
-    It is made once for all objects that are to be created there, and compares `COMPARISONS` pairs of names at most.
+    It is made once for all objects that will be created there, and compares `COMPARISONS` pairs of names at most.
     `exhausted` says that there were more.
     """
 
