@@ -238,12 +238,11 @@ class Call:
         return found
 
     def workspace(self, need: str = "reader", *, missing: int = 403) -> tuple[Org, Workspace]:
-        """The workspace of the path, for an actor who has access (`owner`: who may change it; `org owner`: an owner of
-        the org). `missing` is the answer where there is no such org.
+        """The workspace of the path, for an actor who has access (`owner`: who may change it).
 
-        An org's owners own all its workspaces; a member has access to those that were granted.
+        `missing` is the answer where there is no such org. An org's owners own all its workspaces; a member has access to those that were granted.
         """
-        org = self.org("owner" if need == "org owner" else "member", missing=missing)
+        org = self.org(missing=missing)
         asked = self.params["workspace_handle"]
         row = self.db.execute(
             "SELECT w.id, w.handle, w.state, w.steps, w.head, g.role FROM workspace w"

@@ -28,8 +28,7 @@ def _in_org(call: Call, need: str) -> tuple[Org, str | None]:
 
 
 def _in_workspace(call: Call, need: str) -> tuple[Org, str | None]:
-    """Owners of the org change them (manual: "a workspace owner cannot add connections")."""
-    org, workspace = call.workspace("org owner" if need == "owner" else "reader", missing=404)
+    org, workspace = call.workspace(need, missing=404)
     return org, workspace.id
 
 

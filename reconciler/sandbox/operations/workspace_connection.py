@@ -1,7 +1,7 @@
 """A workspace's own connections, and those of its org that it may use (contract: orgWorkspaceConnection_*).
 
-Only owners of the org add, change and delete a workspace's own (manual: "a workspace owner cannot add connections"); a
-workspace's owner may attach and detach.
+Only owners of the org add one (manual: "a workspace owner cannot add connections"); a workspace's owner may change, delete,
+attach and detach.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def org_workspace_connection_create(call: Call) -> Reply:
             raise bad_request("body.plugin", f"{handle} is a connection of another plugin in {org.handle}")
         connections.attach(call, org, (workspace.id, workspace.handle), shared)
         return 201, connections.row(call, shared.id)
-    _owner(org)
+    if org.role != "owner":
+        raise forbidden(f"only an owner of {org.handle} can add a connection")
     connections.within_limit(call, org)
     if _taken(call, org, workspace, handle):
         raise Problem(409, f"there is {handle} already", [("body.handle", "is taken")])
@@ -80,11 +81,6 @@ def _taken(call: Call, org: Org, workspace: Workspace, handle: str, own_id: str 
         or connections.by_name(call, org, handle) is not None
         or any(one["name"] == handle for one in connections.schemas(call, org, workspace.id))
     )
-
-
-def _owner(org: Org) -> None:
-    if org.role != "owner":
-        raise forbidden(f"only an owner of {org.handle} can do this")
 
 
 def _permitted(call: Call, org: Org, workspace: Workspace) -> tuple[connections.Connection, str | None]:
@@ -127,7 +123,6 @@ def org_workspace_connection_update(call: Call) -> Reply:
     if own is None:
         found, _ = _permitted(call, org, workspace)
         raise bad_request("path.connection_handle", f"{found.name} belongs to {org.handle}: change it there")
-    _owner(org)
     id_ = own.id
     name = own.name
     if "handle" in call.body:
@@ -143,7 +138,6 @@ def org_workspace_connection_delete(call: Call) -> Reply:
     org, workspace = call.workspace("owner", missing=404)
     own = connections.by_name(call, org, call.params["connection_handle"], workspace.id)
     if own is not None:
-        _owner(org)
         deleted = connections.delete(call, own)
         _audit(call, "delete", org, workspace, (own.id, own.name), {})
         return 200, deleted
