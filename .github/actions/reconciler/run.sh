@@ -45,8 +45,31 @@ if [ "$INPUT_COMMAND" = review ]; then
 else
     paths=(-- "${paths[@]}")
 fi
+
+# A cancelled job: the runner sends SIGINT to this process, SIGTERM 7.5 seconds later, and kills all after another 2.5. The
+# first one goes to reconciler, which finishes what is in flight, writes the lock file and reports. The second would end it
+# at once, so it is not passed on.
+child="" stopped="" woken=""
+# shellcheck disable=SC2329  # the trap below calls it
+stop() {
+    woken=yes
+    if [ -z "$stopped" ] && [ -n "$child" ]; then kill -s TERM "$child" 2>/dev/null || true; fi
+    stopped=yes
+}
+trap stop INT TERM
+
 call() { # how to print it
-    "$bin/reconciler" "$INPUT_COMMAND" "$@" "${args[@]}" "${paths[@]}"
+    if [ -n "$stopped" ]; then return 143; fi
+    "$bin/reconciler" "$INPUT_COMMAND" "$@" "${args[@]}" "${paths[@]}" &
+    child=$!
+    local ended
+    while :; do # a signal ends `wait` before the child has ended
+        woken="" ended=0
+        wait "$child" || ended=$?
+        if [ -z "$woken" ]; then break; fi
+    done
+    child=""
+    return "$ended"
 }
 
 if [ "$status" = 0 ]; then
@@ -61,9 +84,10 @@ if [ -n "$report" ]; then
             >"$report"
     elif [ "$(LC_ALL=C.UTF-8 wc -m <"$work/summary.md")" -le "$LIMIT" ]; then
         cp "$work/summary.md" "$report"
-    elif [ "$INPUT_COMMAND" = apply ]; then
+    elif [ "$INPUT_COMMAND" = apply ] || [ -n "$stopped" ]; then
         # an apply never runs twice
-        printf '### reconciler apply ended with status %s\n\nIts report is in the summary of the job.\n' "$status" >"$report"
+        printf '### reconciler %s ended with status %s\n\nIts report is in the summary of the job.\n' "$INPUT_COMMAND" "$status" \
+            >"$report"
     else
         # a summary may be longer than a comment: run again, for a report that is shortened where it hurts least
         call --format markdown --out "$report" || true
