@@ -88,9 +88,8 @@ class Journal:
         self._key, self._run = key, secrets.token_hex(8)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / FILE
-        ignore = folder / ".gitignore"
-        if folder.name == FOLDER and not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")  # emails stand in the journal
+        if folder.name == FOLDER:
+            _keep_out_of_git(folder)
         self._lock = FileLock(folder / "apply.lock", mode=0o600)
         try:
             self._lock.acquire(timeout=0)
@@ -205,6 +204,20 @@ class Journal:
                 self._written += len(lines)
                 self._failure = failure
                 self._turn.notify_all()
+
+
+def _keep_out_of_git(folder: Path) -> None:
+    """Have git ignore the folder: the journal has people's addresses. One that a full disk left empty is written again."""
+    ignore = folder / ".gitignore"
+    if ignore.is_symlink() or (ignore.exists() and ignore.stat().st_size):
+        return
+    temporary = folder / f".gitignore.{os.getpid()}"
+    try:
+        temporary.write_text("*\n", encoding="utf-8")
+        temporary.replace(ignore)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -189,7 +190,7 @@ class Output:
         on_terminal = self.out is None and self.color and sys.stdout.isatty()
         text = render(subject, self.format, color=on_terminal, verbose=verbose)
         if self.out is not None:
-            write_file(self.out, text)
+            write_file(self.out, text, keep=True)
         else:
             click.echo(text, nl=False, color=on_terminal)
         if self.format == "github":
@@ -224,25 +225,37 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Replace the file at `path` with `text`, atomically. If `path` is not a regular file, write to it instead."""
-    import tempfile
+PRIVATE = 0o600  # for what may hold people's addresses: plans, reports, patches
+SHARED = 0o666  # for what is committed anyway; the umask narrows both
 
-    target = path.resolve()
-    if target.exists() and not target.is_file():
+
+def write_file(path: Path, text: str, *, mode: int = PRIVATE, follow: bool = False, keep: bool = False) -> None:
+    """Replace `path` by `text` as a whole, or leave it as it is. Devices and pipes are written to.
+
+    The umask narrows `mode`; with `keep` an existing file keeps its own. Raises UsageError for a symbolic link, unless
+    `follow` says that the file behind it is meant: in a shared folder, a link could have us replace another file.
+    """
+    import secrets
+
+    if Path("/dev") in path.absolute().parents or (path.exists() and not path.is_file()):
         with path.open("w", encoding="utf-8") as device:
             device.write(text)
         return
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    if path.is_symlink() and not follow:
+        raise UsageError(f"{path} is a symbolic link; name the file itself")
+    target = path.resolve()
+    temporary = target.parent / f".{target.name[:200]}.{secrets.token_hex(8)}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if keep and target.exists():
+                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(target)
+            os.fsync(descriptor)
+        temporary.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -301,7 +314,7 @@ def load(
         if output is not None and output.format != "text":
             from reconciler.report import Validation
 
-            output.write(Validation(error.diagnostics, len(paths), 0))
+            output.write(Validation(error.diagnostics, error.files or len(paths), 0))
         raise
     found = Manifests(
         desired,

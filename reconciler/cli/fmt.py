@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,8 +44,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
         click.echo(f"Nothing to change: {len(texts)} manifest{'s' * (len(texts) != 1)} formatted already.")
     for name in () if diff else changed:
         if not check:
-            path = Path(name)
-            common.write_file(path, made[name].decode(), mode=stat.S_IMODE(path.stat().st_mode))
+            common.write_file(Path(name), made[name].decode(), follow=True, keep=True)
         click.echo(f"{escape(name)}: {'not formatted' if check else 'formatted'}.")
     return CHANGES if check and changed else DONE
 

@@ -90,8 +90,7 @@ def _import(orgs: Sequence[str], existing: Existing, pipes: common.PipesOptions,
     with pipes.client(settings, read_only=True) as client:
         live, found = _read(client, orgs, existing)
     merge = _Merge(existing, live)
-    for one in sorted(found, key=lambda one: one.live.handle):
-        merge.take(one)
+    merge.take(sorted(found, key=lambda one: one.live.handle))
     merge.finish(suggest_teams=suggest_teams)
 
 
@@ -195,28 +194,32 @@ class _Merge:
         self.names: list[str] = []
         self.hidden_secrets = HiddenSecrets(existing.lock, existing.desired)
 
-    def take(self, one: _Org) -> None:
-        if one.name is not None:
-            self._fix_up(one.name, one.live)
+    def take(self, orgs: Sequence[_Org]) -> None:
+        """Take over live orgs: first what differs in those that the manifests have, then what the manifests lack."""
+        known = {one.name: one.live for one in orgs if one.name is not None}
+        if known:
+            self._fix_up(known)
         desired = self.draft.desired() if self.draft.texts else None
-        names = (one.live.handle, one.name)
-        name = next((n for n in names if desired is not None and n in desired.orgs), None)
-        if desired is None or name is None:
-            self.names.append(one.live.handle)
-            self._add(one.live)
-        else:
-            self.names.append(name)
-            self._add_named(desired, name, one.live)
+        for one in orgs:
+            names = (one.live.handle, one.name)
+            name = next((n for n in names if desired is not None and n in desired.orgs), None)
+            if desired is None or name is None:
+                self.names.append(one.live.handle)
+                self._add(one.live)
+            else:
+                self.names.append(name)
+                self._add_named(desired, name, one.live)
 
     # -- into existing manifests
 
-    def _fix_up(self, name: str, live: Resource) -> None:
+    def _fix_up(self, known: Mapping[str, Resource]) -> None:
         """Write down what differs, as `drift --fix-up` would; all of it or nothing."""
         from reconciler.drift import compare
         from reconciler.editing.fix_up import fix_up, key
         from reconciler.manifest import load_texts
 
-        desired = common.narrow(self.draft.desired(), [name])
+        desired = common.narrow(self.draft.desired(), list(known))
+        names = {*known, *(live.handle for live in known.values())}
         drift = compare.find(desired, self.live, self.existing.lock).drift
         if drift.refusals:
             raise RefusedError("; ".join(f"{r.code}: {r.address}: {r.fact}; {r.fix}" for r in drift.refusals))
@@ -226,7 +229,7 @@ class _Merge:
                 found = load_texts(edited, today=self.existing.day)
             except ManifestError:
                 return None
-            orgs = {n: node for n, node in found.orgs.items() if n in (name, live.handle)}
+            orgs = {n: node for n, node in found.orgs.items() if n in names}
             left = compare.find(replace(found, orgs=orgs), self.live, self.existing.lock).drift
             return {key(difference) for difference in left.differences}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,12 +76,12 @@ def existing(target: Target) -> Existing:
     """Read them. Raises ManifestError if they have errors: nothing can be merged into them."""
     from reconciler import manifest
     from reconciler.lockfile import file as lockfile
-    from reconciler.manifest.files import LOCK_FILE, read_all
+    from reconciler.manifest.files import LOCK_FILE, has_manifests, read_all
 
     day = clock.today()
     desired: Desired | None = None
     texts: Mapping[str, bytes] = {}
-    if target.path.is_file() or (target.is_folder and any(target.path.rglob("*.y*ml"))):
+    if target.path.is_file() or (target.is_folder and has_manifests(target.path)):
         desired = manifest.load([target.path], today=day)
         texts, _ = read_all([target.path])
     lock_path = (target.path if target.is_folder else target.path.parent) / LOCK_FILE
@@ -150,7 +149,7 @@ class Draft:
         elif Path(file).exists():
             raise LeftAloneError(f"{file} exists, but is not read as a manifest")
         else:
-            schema = Path(os.path.relpath(SCHEMA, Path(file).parent)).as_posix()
+            schema = Path(os.path.relpath(SCHEMA, Path(file).parent)).as_posix() if SCHEMA.is_file() else ""
             self.texts[file] = write.document({section: found}, schema)
 
     def insert(self, file: str, path: tuple[str, ...], name: str, data: Any) -> None:
@@ -223,8 +222,8 @@ class Draft:
             if data != before:
                 path = Path(file)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-                common.write_file(path, data.decode(), mode=mode)
+                # a link to a manifest that was read is followed; what is new goes nowhere else than it says
+                common.write_file(path, data.decode(), mode=common.SHARED, follow=before is not None, keep=True)
                 click.echo(f"{escape(file)}: {'written' if before is None else 'changed'}.")
         is_new = not self.existing.lock_path.exists()
         if is_new or lock != self.existing.lock:

@@ -5,12 +5,13 @@ Whoever asks for a patch says how it is proven; what cannot be proven is left ou
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
 
-from reconciler.editing.in_place import CannotEditError, File, scalar
+from reconciler.editing.in_place import CannotEditError, File, Source, scalar
 from reconciler.kinds import KINDS, children_of, grant, member, workspace
 from reconciler.kinds.kind import weaker
 from reconciler.model import address as addresses
@@ -51,9 +52,10 @@ def fix_up(
     """
     left: list[tuple[Difference, str]] = []
     groups: dict[str, list[Difference]] = {}
+    sources = _Sources(texts)
     for difference in differences:
         try:
-            _edited(texts, desired, [difference])
+            _Editor(sources, desired).make_official(difference)
         except CannotEditError as error:
             left.append((difference, str(error)))
         else:
@@ -68,7 +70,10 @@ def fix_up(
 
     def holds(more: Iterable[Difference]) -> bool:
         chosen = [*taken, *more]
-        after = remaining({**texts, **_edited(texts, desired, chosen)})
+        try:
+            after = remaining({**texts, **_edited(sources, desired, chosen)})
+        except CannotEditError:
+            return False
         return after is not None and after <= before - {key(d) for d in chosen}
 
     def take(found: list[list[Difference]]) -> None:
@@ -85,7 +90,7 @@ def fix_up(
             take(found[half:])
 
     take(list(groups.values()))
-    return FixUp(_edited(texts, desired, taken), tuple(left))
+    return FixUp(_edited(sources, desired, taken), tuple(left))
 
 
 def _entry_of(difference: Difference) -> str:
@@ -115,24 +120,57 @@ def _halved(found: Sequence[Difference]) -> str | None:
 # --- which edits ------------------------------------------------------------------------------------------------------
 
 
-def _edited(texts: Mapping[str, bytes], desired: Desired, differences: Iterable[Difference]) -> dict[str, bytes]:
+class _Sources:
+    """The manifests, each read once however many edits are tried."""
+
+    def __init__(self, texts: Mapping[str, bytes]) -> None:
+        self.names = tuple(texts)
+        self._texts = texts
+        self._read: dict[str, Source] = {}
+        self._teams: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._people: dict[str, frozenset[str]] = {}
+
+    def file(self, name: str) -> File:
+        """A manifest without edits."""
+        if name not in self._read:
+            self._read[name] = Source(self._texts[name].decode())
+        return File(self._read[name])
+
+    def people(self, team: str, desired: Desired) -> frozenset[str]:
+        """The people of a team of `desired`, which is the same for all edits."""
+        if team not in self._people:
+            self._people[team] = frozenset(desired.teams.get(team, ()))
+        return self._people[team]
+
+    def teams(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """The teams that the section at a path names, in all files."""
+        if path not in self._teams:
+            found: list[str] = []
+            for name in self.names:
+                with suppress(CannotEditError):
+                    found += [key for key in self.file(name).section(path).keys if key.startswith("team/")]
+            self._teams[path] = tuple(found)
+        return self._teams[path]
+
+
+def _edited(sources: _Sources, desired: Desired, differences: Iterable[Difference]) -> dict[str, bytes]:
     """The files that the differences change. Raises CannotEditError for the first that no edit makes official."""
-    editor = _Editor(texts, desired)
+    editor = _Editor(sources, desired)
     for difference in differences:
         editor.make_official(difference)
     return {name: file.result() for name, file in editor.files.items() if file.touched}
 
 
 class _Editor:
-    def __init__(self, texts: Mapping[str, bytes], desired: Desired) -> None:
-        self.texts = texts
+    def __init__(self, sources: _Sources, desired: Desired) -> None:
+        self.sources = sources
         self.desired = desired
         self.files: dict[str, File] = {}
         self.dropped: set[str] = set()  # addresses of people's entries that are taken out already
 
     def file(self, name: str) -> File:
         if name not in self.files:
-            self.files[name] = File(self.texts[name].decode())
+            self.files[name] = self.sources.file(name)
         return self.files[name]
 
     def make_official(self, difference: Difference) -> None:
@@ -212,17 +250,12 @@ class _Editor:
     def _in_a_team(self, address: str, name: str) -> bool:
         """Whether a team of the same section has the person as well, and would bring them back."""
         return any(
-            name in self.desired.teams.get(team.removeprefix("team/"), ())
-            for file in self.texts
-            for team in self._keys_of_section(file, address)
-            if team.startswith("team/")
+            name in self.people_of(team.removeprefix("team/")) for team in self.sources.teams(_section_path(address))
         )
 
-    def _keys_of_section(self, file: str, address: str) -> list[str]:
-        try:
-            return self._mapping(file, address).keys
-        except CannotEditError:
-            return []
+    def people_of(self, team: str) -> frozenset[str]:
+        """The people of a team, for looking up."""
+        return self.sources.people(team, self.desired)
 
     def _grants_of(self, membership: str) -> Iterator[str]:
         (_, name), (_, person) = addresses.split(membership)
@@ -308,7 +341,7 @@ class _Editor:
 
     def _everywhere(self, address: str) -> list[Section]:
         found = []
-        for file in self.texts:
+        for file in self.sources.names:
             try:
                 section = self._mapping(file, address)
             except CannotEditError:
@@ -331,8 +364,13 @@ class _Editor:
 
     def _mapping(self, file: str, address: str) -> Section:
         """The mapping in `file` that has, or would have, the key of an address."""
-        path: list[str] = []
-        for kind, name in addresses.split(address)[:-1]:
-            path += [KINDS[kind].section, name]
-        last = addresses.split(address)[-1][0]
-        return self.file(file).section((*path, KINDS[last].section) if last in KINDS else tuple(path))
+        return self.file(file).section(_section_path(address))
+
+
+def _section_path(address: str) -> tuple[str, ...]:
+    """The keys that lead to the section of an address, or to the object that an attribute's address is about."""
+    path: list[str] = []
+    for kind, name in addresses.split(address)[:-1]:
+        path += [KINDS[kind].section, name]
+    last = addresses.split(address)[-1][0]
+    return (*path, KINDS[last].section) if last in KINDS else tuple(path)

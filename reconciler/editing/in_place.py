@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from reconciler.manifest.document import BREAK
 from reconciler.manifest.scalars import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 WIDTH = 100  # a list or a short entry that is longer than this has a line for each of its parts
 
@@ -47,17 +48,17 @@ class Section:
     renamed: dict[str, str] = field(default_factory=dict)  # the text of each changed key
 
     @property
-    def keys(self) -> list[str]:
-        return [k.value for k, _ in self.node.value]
+    def keys(self) -> Mapping[str, tuple[Any, Any]]:
+        """The nodes of each key and its value."""
+        return self.file.source.pairs(self.node)
 
     @property
     def touched(self) -> bool:
         return bool(self.inserted or self.removed or self.replaced or self.renamed)
 
     def value(self, name: str) -> Any:
-        for k, v in self.node.value:
-            if k.value == name:
-                return v
+        if name in self.keys:
+            return self.keys[name][1]
         raise CannotEditError(f"`{name}` is not where it was read")
 
     def inside(self, name: str) -> Section:
@@ -74,14 +75,14 @@ class Section:
 
     def replace(self, name: str, text: str) -> None:
         if self.value(name).start_mark.index < self._key(name).end_mark.index:
-            raise CannotEditError(f"`{name}` is written through an alias")
+            raise self.file.aliased(self._key(name), self.value(name))
         self.replaced[name] = text
 
     def rename(self, name: str, text: str) -> None:
         self.renamed[name] = text
 
     def _key(self, name: str) -> Any:
-        return next(k for k, _ in self.node.value if k.value == name)
+        return self.keys[name][0]
 
     def edits(self) -> Iterator[tuple[int, int, str]]:
         """(start, end, text) in characters of the file."""
@@ -135,7 +136,7 @@ class Section:
         file, found = self.file, self.node.value
         for k, v in found:
             if k.value in self.removed:
-                yield file.begin(k.start_mark.line), file.begin(last_line(v, k) + 1), ""
+                yield file.begin(file.source.top(k.start_mark.line)), file.begin(last_line(v, k) + 1), ""
         if not pairs:
             if all(k.value in self.removed for k, _ in found):
                 if self.colon is None:
@@ -181,8 +182,9 @@ class Items:
     def remove(self, value: str) -> None:
         if value not in self.values:
             raise CannotEditError(f"`{value}` is not where it was read")
-        if any(item.value == value and item.start_mark.index < self.colon for item in self.node.value):
-            raise CannotEditError(f"`{value}` is written through an alias")
+        for item in self.node.value:
+            if item.value == value and item.start_mark.index < self.colon:
+                raise self.file.aliased(self.node, item)
         self.removed.add(value)
 
     def edits(self) -> Iterator[tuple[int, int, str]]:
@@ -224,7 +226,7 @@ class Items:
         file, found = self.file, self.node.value
         for item in found:
             if item.value in self.removed:
-                yield file.begin(item.start_mark.line), file.begin(last_line(item) + 1), ""
+                yield file.begin(file.source.top(item.start_mark.line)), file.begin(last_line(item) + 1), ""
         if not coming:
             if not some_stay:
                 yield self.colon, self.colon, " []"
@@ -237,17 +239,54 @@ class Items:
         yield after, after, text
 
 
-class File:
-    """A manifest's text and its nodes; line numbers count from 0."""
+class Source:
+    """A manifest's text and its nodes, read once however often it is edited; line numbers count from 0."""
 
     def __init__(self, text: str) -> None:
         self.mark = "\ufeff" if text.startswith("\ufeff") else ""  # libyaml does not count it
         self.text = text.removeprefix(self.mark)
         self.newline = "\r\n" if "\r\n" in self.text else "\n"
         self.root = yaml.compose(self.text, Loader=yaml.CBaseLoader)
+        self.begins = [0, *(match.end() for match in BREAK.finditer(self.text))]
+        self._pairs: dict[int, dict[str, tuple[Any, Any]]] = {}
+        self._alone: dict[int, bool] = {}
+        self._tops: dict[int, int] | None = None
+
+    def pairs(self, node: yaml.MappingNode) -> Mapping[str, tuple[Any, Any]]:
+        """The keys of a mapping, each with its own node and its value's."""
+        found = self._pairs.get(id(node))
+        if found is None:
+            found = self._pairs[id(node)] = {k.value: (k, v) for k, v in node.value}
+        return found
+
+    def lines_alone(self, node: yaml.MappingNode) -> bool:
+        """Whether each key of a block mapping is the first thing on its line."""
+        found = self._alone.get(id(node))
+        if found is None:
+            found = self._alone[id(node)] = not any(
+                self.text[self.begins[k.start_mark.line] : k.start_mark.index].strip(" ") for k, _ in node.value
+            )
+        return found
+
+    def top(self, line: int) -> int:
+        """The first line of the entry that begins on a line: that of the comments right above it, which go with it."""
+        if self._tops is None:
+            from reconciler.editing.comments import CommentedTree
+
+            self._tops = CommentedTree(self.text).tops
+        return self._tops.get(line, line)
+
+
+class File:
+    """The edits of one manifest. Several can be tried on one `Source`."""
+
+    def __init__(self, text: str | Source, name: str = "") -> None:
+        self.name = name  # what reasons call it, where several files are edited
+        self.source = text if isinstance(text, Source) else Source(text)
+        self.mark, self.text, self.newline = self.source.mark, self.source.text, self.source.newline
+        self.root = self.source.root
         self.sections: dict[tuple[str, ...], Section] = {}
         self.lists: dict[tuple[str, ...], Items] = {}
-        self._begins = [0, *(match.end() for match in re.finditer("\r\n|[\n\r\x85\u2028\u2029]", self.text))]
 
     @property
     def _parts(self) -> list[Section | Items]:
@@ -259,11 +298,18 @@ class File:
 
     def begin(self, line: int) -> int:
         """Where a line begins; beyond the last one, where the text ends."""
-        return self._begins[line] if line < len(self._begins) else len(self.text)
+        begins = self.source.begins
+        return begins[line] if line < len(begins) else len(self.text)
 
     def colon(self, k: yaml.Node) -> int:
         """The place behind the colon that follows a key."""
         return self.text.index(":", k.end_mark.index) + 1
+
+    def aliased(self, at: yaml.Node, anchor: yaml.Node) -> CannotEditError:
+        """Why what is written at a node cannot be edited: it repeats an anchor, and other places may do the same."""
+        where = f"{self.name}:{at.start_mark.line + 1}:{at.start_mark.column + 1}: " if self.name else ""
+        line = anchor.start_mark.line + 1
+        return CannotEditError(f"{where}it is written through an alias of line {line}; write it out there first")
 
     def section(self, path: tuple[str, ...]) -> Section:
         """The mapping at a path. Raises CannotEditError if there is none, or if it is written elsewhere."""
@@ -271,22 +317,16 @@ class File:
             return self.sections[path]
         node, colon = self.root, None
         for name in path:
-            pair = (
-                next((p for p in node.value if p[0].value == name), None)
-                if isinstance(node, yaml.MappingNode)
-                else None
-            )
+            pair = self.source.pairs(node).get(name) if isinstance(node, yaml.MappingNode) else None
             if pair is None:
                 raise CannotEditError("no manifest has its line")
             k, node = pair
             if node.start_mark.index < k.end_mark.index:
-                raise CannotEditError("it is written through an alias")
+                raise self.aliased(k, node)
             colon = self.colon(k)
         if not isinstance(node, yaml.MappingNode):
             raise CannotEditError("no manifest has its section")
-        if not node.flow_style and any(
-            self.text[self.begin(k.start_mark.line) : k.start_mark.index].strip(" ") for k, _ in node.value
-        ):
+        if not node.flow_style and not self.source.lines_alone(node):
             raise CannotEditError("its line holds something else as well")
         found = self.sections[path] = Section(self, path, node, colon)
         return found
@@ -295,28 +335,30 @@ class File:
         """The list at a path. Raises CannotEditError if there is none, or if it is written elsewhere."""
         if path not in self.lists:
             section = self.section(path[:-1])
-            node, k = section.value(path[-1]), next(k for k, _ in section.node.value if k.value == path[-1])
+            node = section.value(path[-1])
+            k = section.keys[path[-1]][0]
             if not isinstance(node, yaml.SequenceNode):
                 raise CannotEditError("no manifest has its list")
             if node.start_mark.index < k.end_mark.index:
-                raise CannotEditError("it is written through an alias")
+                raise self.aliased(k, node)
             self.lists[path] = Items(self, path, node, self.colon(k), k.style == '"')
         return self.lists[path]
 
     def result(self) -> bytes:
-        """The text with all edits made, from its end to its beginning, so that places stay what they were read as."""
+        """The text with all edits made."""
         gone = {(*section.path, name) for section in self.sections.values() for name in section.removed}
         edits = [
             (start, end, -len(part.path), new)
             for part in self._parts
-            if part.touched and not any(part.path[: len(path)] == path for path in gone)
+            if part.touched and not any(part.path[:n] in gone for n in range(1, len(part.path) + 1))
             for start, end, new in part.edits()
         ]
-        text = self.text
+        pieces, done = [self.mark], 0
         # of two insertions at one place the deeper one belongs first: a section ends before what it stands in
-        for start, end, _, new in sorted(edits, reverse=True):
-            text = text[:start] + new + text[end:]
-        return (self.mark + text).encode()
+        for start, end, _, new in sorted(edits):
+            pieces += [self.text[done:start], new]
+            done = max(done, end)
+        return "".join([*pieces, self.text[done:]]).encode()
 
 
 def has_section(data: bytes, section: str) -> bool:

@@ -1,7 +1,7 @@
-"""Everything that the manifests say of one person, taken out: an edit of only the lines that it concerns.
+"""Removes one person from all manifests; only the lines that this concerns change.
 
-An owner's removal has to be stated where a reviewer sees it, so an owner's line becomes `absent: true`; other lines go.
-What comes out is read again: the person appears nowhere else, and nobody else's entries have changed.
+An owner's removal must be stated where a reviewer sees it, so an owner's line becomes `absent: true`; other lines go. The
+result is read again: the person appears nowhere else, and nobody else's entries have changed.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _last_owner(name: str, node: Node, desired: Desired, somebody: Somebody) -> 
 
 class _Editor:
     def __init__(self, texts: Mapping[str, bytes], desired: Desired, somebody: Somebody, made: Leaving) -> None:
-        self.files = {name: File(data.decode()) for name, data in texts.items()}
+        self.files = {name: File(data.decode(), name) for name, data in texts.items()}
         self.desired = desired
         self.somebody = somebody
         self.made = made

@@ -1,4 +1,4 @@
-"""Manifests as they stood at a git revision, or stand in a folder.
+"""Reads manifests as they were at a git revision, or as they are in a folder.
 
 A revision is read as data: `git rev-parse` finds its tree, one `git cat-file --batch` gives its objects by their ids, and
 everything else (walking trees, following links inside them) is done here. So nothing of the reviewed tree is run or
@@ -15,12 +15,13 @@ import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import IO, TYPE_CHECKING
 
 from reconciler.lockfile import file as lockfile
-from reconciler.manifest import logos
+from reconciler.manifest import files, logos
 from reconciler.manifest.document import shown
-from reconciler.manifest.files import DEFAULT_FILE, DEFAULT_FOLDER, LOCK_FILE, MAX_BYTES, lock_path, read_all
+from reconciler.manifest.files import DEFAULT_FILE, DEFAULT_FOLDER, LOCK_FILE, SUFFIXES, Bounds, lock_path, read_all
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import ManifestError, UsageError
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 MAX_LINKS = 40  # as Linux has it for one path (path_resolution(7))
 
 _IS_PATH = re.compile(r"^\.{0,2}/|^\.{1,2}$|/$")
-_SUFFIXES = (".yaml", ".yml")
+MAX_SECONDS = 120  # for reading one revision
 _FOLDER, _LINK, _MODULE = "40000", "120000", "160000"
 
 # Whatever the repository is set up to do beyond giving its objects is switched off; the user's and the machine's own
@@ -74,6 +75,9 @@ def texts(revision_or_folder: str, paths: Sequence[Path] = (), *, missing_ok: bo
                 data = tree.read(name, entry, problems)
                 if data is not None:
                     found[name] = data
+                if tree.bounds.exceeded is not None:
+                    problems.append(_at(Path(name), tree.bounds.exceeded, "name the folder with --path"))
+                    raise ManifestError(problems)
     if problems:
         raise ManifestError(problems)
     return found
@@ -164,7 +168,7 @@ def _in_folder(folder: str, paths: Sequence[Path], *, missing_ok: bool) -> dict[
     chosen = _chosen_in(folder, paths)
     if missing_ok:
         chosen = tuple(path for path in chosen if path.is_symlink() or path.exists())
-        if chosen == (Path(folder),) and not any(chosen[0].rglob("*.y*ml")):
+        if chosen == (Path(folder),) and not files.has_manifests(chosen[0]):
             chosen = ()
     if not chosen:
         return {}
@@ -209,6 +213,11 @@ class _Tree:
     answer: IO[bytes]
     known: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)  # trees that were read, by id
 
+    # What may still be read
+    bounds: Bounds = field(default_factory=Bounds)
+    barren: set[str] = field(default_factory=set)  # ids of trees without manifests, problems and links below
+    until: float = field(default_factory=lambda: monotonic() + MAX_SECONDS)
+
     def default(self) -> tuple[Path, ...]:
         """What a run without paths is about."""
         for name, is_folder_ in ((DEFAULT_FILE, False), (DEFAULT_FOLDER, True)):
@@ -252,26 +261,38 @@ class _Tree:
         if folder.path in above:
             problems.append(_at(path, "this link leads back to a folder that holds it", "remove the link"))
             return
-        if folder.path in visited:
+        if folder.path in visited or folder.id in self.barren:
+            return
+        if len(above) > files.MAX_FOLDERS:
+            problems.append(_at(path, files.TOO_DEEP, "name the folder with --path"))
             return
         visited.add(folder.path)
-        for name in sorted(self._entries(folder.id)):
+        entries = self._entries(folder.id)
+        if not self.bounds.entries(len(entries)):
+            problems.append(_at(path, self.bounds.exceeded or "", "name the folder with --path"))
+            raise ManifestError(problems)
+        before, is_barren = len(problems), True
+        for name in sorted(entries):
             if name.startswith("."):
                 continue
             here = path / name
-            entry = self._follow(here, f"{folder.path}/{name}", problems, only=name.endswith(_SUFFIXES))
+            is_barren = is_barren and entries[name][0] != _LINK and not name.endswith(SUFFIXES)
+            entry = self._follow(here, f"{folder.path}/{name}", problems, only=name.endswith(SUFFIXES))
             if entry is None:
                 continue
             if entry.mode == _FOLDER:
                 yield from self._below(here, entry, (*above, folder.path), visited, problems)
+                is_barren = is_barren and entry.id in self.barren
             elif entry.mode == _MODULE:
                 fact = "this is a submodule; its manifests cannot be read at a revision of this repository"
                 problems.append(_at(here, fact, "keep manifests in the repository itself"))
-            elif name.endswith(_SUFFIXES):
+            elif name.endswith(SUFFIXES):
                 if entry.mode:
                     yield here.as_posix(), entry
                 else:
                     problems.append(_at(here, "this link leads nowhere", None))
+        if is_barren and len(problems) == before:
+            self.barren.add(folder.id)
 
     def _follow(self, path: Path, place: str, problems: list[Diagnostic], *, only: bool = True) -> _Entry | None:
         """The entry at `place`, one without a mode where there is nothing, None where a problem was noted.
@@ -296,11 +317,12 @@ class _Tree:
             problems.append(_at(Path(name), "this is not a regular file", None))
             return None
         size = self._header(entry.id, "blob")
-        if size > MAX_BYTES:
+        if size > files.MAX_BYTES or not self.bounds.file(size):
             for at in range(0, size, 1 << 20):
                 self.answer.read(min(1 << 20, size - at))
             self.answer.read(1)
-            problems.append(_at(Path(name), f"the file has {size:,} bytes; the bound is {MAX_BYTES:,}", None))
+            if self.bounds.exceeded is None:
+                problems.append(_at(Path(name), files.too_large(size), None))
             return None
         return self._body(size)
 
@@ -359,7 +381,11 @@ class _Tree:
         return found
 
     def _header(self, wanted: str, kind: str) -> int:
-        """Ask for an object; its size. Raises UsageError where the repository does not have it."""
+        """Ask for an object; its size. Raises UsageError if the repository does not have it, or when time is up."""
+        if monotonic() > self.until:
+            raise UsageError(
+                f"reading {shown(self.revision)} takes more than {MAX_SECONDS} seconds; name the folder with --path"
+            )
         try:
             self.ask.write(f"{wanted}\n".encode())
             self.ask.flush()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from reconciler.editing.in_place import WIDTH, CannotEditError, File, last_line, scalar
 from reconciler.importing import folders
 from reconciler.importing.hidden_secrets import Commented
-from reconciler.kinds import children_of, grant, logo, member, named_below, org
+from reconciler.kinds import KINDS, children_of, grant, logo, member, named_below, org
 from reconciler.kinds.kind import same_value
+from reconciler.manifest import json_schema
 from reconciler.model import address as addresses
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class OrgWriter:
                     f"{address}: its {' and its '.join(f'{one.name}s' for one in kinds)} are not for the same {named}s of the "
                     f"org, so its {section} are left out, and left alone"
                 )
-        return found
+        return _in_order(address, found)
 
     def _grants(self, found: dict[str, Any], space: Resource, address: str) -> None:
         people = {row.id: row for row in self.live.of(member.KIND.name).values()}
@@ -151,6 +152,13 @@ class OrgWriter:
         return dict(sorted((self._name_of(row), row.attrs.get("role", "")) for row in rows.values()))
 
 
+def _in_order(address: str, found: dict[str, Any]) -> dict[str, Any]:
+    """What a manifest says of an object, in the order of the schema, as `fmt` has it."""
+    path = tuple(part for kind, name in addresses.split(address) for part in (KINDS[kind].section, name))
+    words = [word for part in json_schema.at(path) for word in part.get("properties", ())]
+    return {word: found[word] for word in words if word in found}
+
+
 def _attributes(kind: Kind, live: Resource) -> dict[str, Any]:
     return {
         attribute.name: live.attrs[attribute.name]
@@ -165,8 +173,8 @@ def _attributes(kind: Kind, live: Resource) -> dict[str, Any]:
 
 
 def document(sections: Mapping[str, Mapping[str, Any]], schema: str) -> bytes:
-    """A whole manifest of these sections. `schema` is where an editor finds the JSON Schema, seen from the file."""
-    lines = [f"# yaml-language-server: $schema={schema}", "version: 1"]
+    """A whole manifest of these sections. `schema` is the path of the JSON Schema for editors; empty for none."""
+    lines = [*([f"# yaml-language-server: $schema={schema}"] if schema else []), "version: 1"]
     for section, found in sections.items():
         lines += ["", *_block({section: found})]
     return "".join(f"{line}\n" for line in lines).encode()

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import stat
-import tempfile
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,11 +28,12 @@ if TYPE_CHECKING:
 VERSION = 1
 
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
-_VERSION = re.compile(r'"version"\s*:\s*([^\s,}]+)')
-_ADDRESS = re.compile(r'("(?:[^"\\\n]|\\.)*")\s*:\s*(?=\{)')
+_VERSION = re.compile(r'"version"\s*+:\s*+([^\s,}]++)')
+# a text with `: {` behind it; a text without is passed over up to its last quote, where the next may begin
+_ADDRESS = re.compile(r'("(?:[^"\\\n]|\\.)*+")\s*+:\s*+(?=\{)|"(?:[^"\\\n]|\\.)*+')
 # what is around the entries
 _FRAME = re.compile(
-    r'[\s,{}\ufeff]*(?:"version"\s*:\s*\d+)?[\s,{}]*(?:"entries"\s*:)?[\s,{}]*(?:"seal"\s*:\s*"[0-9a-f]*")?[\s,{}]*'
+    r'[\s,{}\ufeff]*+(?:"version"\s*+:\s*+\d++)?+[\s,{}]*+(?:"entries"\s*+:)?+[\s,{}]*+(?:"seal"\s*+:\s*+"[0-9a-f]*+")?+[\s,{}]*+'
 )
 _FIELDS = ("id", "handle")
 # what an entry may have, and of what; docs/lock-file.md is made of it
@@ -158,15 +158,20 @@ def salvage(path: Path, data: bytes) -> Salvaged:
     rest = _without_bases(text)
     candidates: dict[str, list[LockEntry]] = {}
     decoder = json.JSONDecoder()
+    patience = 10 * len(rest) + 100_000  # characters that may be read in vain
     left: list[str] = []
     end = 0
     for start in _ADDRESS.finditer(rest):
-        if start.start() < end:
+        if start[1] is None or start.start() < end:
             continue
         try:
             address = json.loads(start[1])
             fields, after = decoder.raw_decode(rest, start.end())
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            # braces that never close would have each one read to the end of the file
+            patience -= getattr(error, "pos", start.end() + 1_000) - start.end()
+            if patience < 0:
+                break
             continue
         if _wrong_entry(address, fields) is not None:
             continue
@@ -207,13 +212,16 @@ def write(path: str | Path, lock: Mapping[str, LockEntry], seal: str = "") -> No
         if target.read_bytes() == data:
             return
     except OSError:
-        mode = 0o644
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        mode = None  # as the umask has it
+    temporary = target.parent / f".{target.name}.{os.urandom(8).hex()}"
+    name = str(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fchmod(file.fileno(), mode)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         Path(name).replace(target)
     except BaseException:

@@ -76,7 +76,7 @@ def _load(
     warnings = [*(diagnostic for diagnostic in found if diagnostic.severity != "error"), *_more(more, "warning")]
     if errors:
         more["error"] += len(errors[MAX_PROBLEMS:])
-        raise ManifestError([*errors[:MAX_PROBLEMS], *_more(more, "error"), *warnings])
+        raise ManifestError([*errors[:MAX_PROBLEMS], *_more(more, "error"), *warnings], files=len(texts))
     desired.warnings = tuple(warnings)
     desired.ended = in_order(ended(written, today, documents), order)
     desired.files = tuple(sorted((name, hashlib.sha256(data).hexdigest()) for name, data in texts.items()))

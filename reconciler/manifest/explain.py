@@ -225,16 +225,16 @@ def _name_hint(text: str, part: dict[str, Any]) -> str | None:
         return "write date, time and zone: 2026-11-01T00:00:00Z"
     if part.get("title") == "expires":
         return "write a day as YYYY-MM-DD"
+    if part.get("title") == "email":
+        return "write the address alone, such as carol@example.com"
     meant = re.sub(
         r"[^a-z0-9/]+" if "team/" in part.get("pattern", "") else r"[^a-z0-9]+", "-", text[:100].lower()
     ).strip("-")
-    for form in (meant, meant.replace("-", "")):
-        if (
-            form not in (text, "")
-            and "pattern" in part
-            and "@" not in part["pattern"]
-            and json_schema.matches(part, form)
-        ):
+    if "pattern" not in part:
+        return part.get("description")
+    has_hyphens = json_schema.matches(part, "a-b")
+    for form in (meant,) if has_hyphens else (meant, meant.replace("-", "")):
+        if form not in (text, "") and json_schema.matches(part, form):
             return f"did you mean `{form}`?"
     return part.get("description")
 

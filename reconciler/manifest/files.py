@@ -1,4 +1,4 @@
-"""Which files a run is about: the paths as given, folders searched, and nothing read that is not a regular file."""
+"""Finds and reads the manifests of a run: the paths as given, folders searched, and only regular files read."""
 
 from __future__ import annotations
 
@@ -16,9 +16,19 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "orgs.yaml"
 DEFAULT_FOLDER = "orgs"
 LOCK_FILE = "reconciler.lock.json"
-MAX_BYTES = 256 * 1024 * 1024  # about four million rows; beyond it something else was named by mistake
+# All manifests of a run together: a million rows, and less than a gigabyte of memory, of which each byte here takes about 25.
+MAX_BYTES = 32 * 1024 * 1024
+MAX_FILES = 10_000
+MAX_ENTRIES = 200_000  # names in folders that are looked at, manifests or not
+MAX_FOLDERS = 64  # folders in each other
 
-_SUFFIXES = (".yaml", ".yml")
+SUFFIXES = (".yaml", ".yml")
+TOO_DEEP = f"folders are nested more than {MAX_FOLDERS} deep here"
+
+
+def too_large(size: int) -> str:
+    """What is wrong with a manifest of this size."""
+    return f"the file has {size:,} bytes; at most {MAX_BYTES:,} are allowed"
 
 
 def lock_path(paths: Sequence[str | Path]) -> Path:
@@ -36,19 +46,54 @@ def read_all(paths: Sequence[str | Path]) -> tuple[dict[str, bytes], list[Diagno
     texts: dict[str, bytes] = {}
     chosen = tuple(paths) or _default()
     if not chosen:
-        fact = f"there are no manifests: neither `{DEFAULT_FILE}` nor `{DEFAULT_FOLDER}/` is in the current folder"
+        fact = f"there are no manifests: the current folder has neither `{DEFAULT_FILE}` nor `{DEFAULT_FOLDER}/`"
         problems.append(Diagnostic("error", fact, hint="name the files or folders"))
     seen: set[str] = set()  # one file under two names is one file
+    bounds = Bounds()
     for path in chosen:
-        for file in _files(Path(path), problems):
+        for file in _files(Path(path), problems, bounds):
             real = os.path.realpath(file)
             if real in seen:
                 continue
             seen.add(real)
-            data = _read(file, problems)
+            data = _read(file, problems, bounds)
             if data is not None:
                 texts[file.as_posix()] = data
+            if bounds.exceeded is not None:
+                problems.append(_at(file, bounds.exceeded, "name the folder that holds the manifests"))
+                return texts, problems
     return texts, problems
+
+
+class Bounds:
+    """How much one run may still read; `exceeded` says what it read too much of."""
+
+    def __init__(self) -> None:
+        self.exceeded: str | None = None
+        self._entries = self._files = self._bytes = 0
+
+    def entries(self, number: int) -> bool:
+        """Count names in a folder; False if they are too many."""
+        self._entries += number
+        if self._entries > MAX_ENTRIES:
+            self.exceeded = f"the folders hold more than {MAX_ENTRIES:,} names"
+        return self.exceeded is None
+
+    def file(self, size: int) -> bool:
+        """Count a manifest; False if it is one too many, or if all together are too large."""
+        self._files += 1
+        self._bytes += size
+        if self._files > MAX_FILES:
+            self.exceeded = f"these are more than {MAX_FILES:,} manifests"
+        elif self._bytes > MAX_BYTES:
+            self.exceeded = f"the manifests have more than {MAX_BYTES:,} bytes together"
+        return self.exceeded is None
+
+
+def has_manifests(folder: Path) -> bool:
+    """Whether a folder holds a manifest, or something that keeps it from being searched."""
+    problems: list[Diagnostic] = []
+    return next(_below(folder, (), set(), problems, Bounds()), None) is not None or bool(problems)
 
 
 def _default() -> tuple[str, ...]:
@@ -57,7 +102,7 @@ def _default() -> tuple[str, ...]:
     return (DEFAULT_FOLDER,) if Path(DEFAULT_FOLDER).is_dir() else ()
 
 
-def _files(path: Path, problems: list[Diagnostic]) -> Iterator[Path]:
+def _files(path: Path, problems: list[Diagnostic], bounds: Bounds) -> Iterator[Path]:
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except (OSError, ValueError) as error:
@@ -67,16 +112,23 @@ def _files(path: Path, problems: list[Diagnostic]) -> Iterator[Path]:
         yield path
         return
     before = len(problems)
-    found = sorted(_below(path, (), set(), problems), key=lambda file: file.relative_to(path).parts)
-    if not found and len(problems) == before:
+    found = sorted(_below(path, (), set(), problems, bounds), key=lambda file: file.relative_to(path).parts)
+    if bounds.exceeded is not None:
+        problems.append(_at(path, bounds.exceeded, "name the folder that holds the manifests"))
+    elif not found and len(problems) == before:
         problems.append(
             _at(path, "the folder holds no manifest", "manifests are named *.yaml or *.yml; hidden ones are skipped")
         )
     yield from found
 
 
-def _below(folder: Path, above: tuple[str, ...], visited: set[str], problems: list[Diagnostic]) -> Iterator[Path]:
+def _below(
+    folder: Path, above: tuple[str, ...], visited: set[str], problems: list[Diagnostic], bounds: Bounds
+) -> Iterator[Path]:
     """The manifests in a folder and its folders. Links to folders are followed, except to one that holds the link."""
+    if len(above) > MAX_FOLDERS:
+        problems.append(_at(folder, TOO_DEEP, "name the folder that holds the manifests"))
+        return
     real = os.path.realpath(folder)
     if real in above:
         problems.append(_at(folder, "this link leads back to a folder that holds it", "remove the link"))
@@ -90,16 +142,18 @@ def _below(folder: Path, above: tuple[str, ...], visited: set[str], problems: li
     except OSError as error:
         problems.append(_problem(folder, error))
         return
+    if not bounds.entries(len(entries)):
+        return
     for entry in entries:
         if entry.name.startswith("."):
             continue
         if os.path.isdir(entry):  # noqa: PTH112 - Path.is_dir raises where the folder above may not be entered
-            yield from _below(entry, (*above, real), visited, problems)
-        elif entry.name.endswith(_SUFFIXES):
+            yield from _below(entry, (*above, real), visited, problems, bounds)
+        elif entry.name.endswith(SUFFIXES):
             yield entry
 
 
-def _read(path: Path, problems: list[Diagnostic]) -> bytes | None:
+def _read(path: Path, problems: list[Diagnostic], bounds: Bounds) -> bytes | None:
     try:
         status = path.stat()
         # Asked before opening: opening a pipe would wait for a writer.
@@ -109,9 +163,9 @@ def _read(path: Path, problems: list[Diagnostic]) -> bytes | None:
             )
             return None
         if status.st_size > MAX_BYTES:
-            problems.append(_at(path, f"the file has {status.st_size:,} bytes; the bound is {MAX_BYTES:,}", None))
+            problems.append(_at(path, too_large(status.st_size), None))
             return None
-        return path.read_bytes()
+        return path.read_bytes() if bounds.file(status.st_size) else None
     except OSError as error:
         problems.append(_problem(path, error))
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from reconciler.kinds import KINDS, SECTIONS, children_of, grant, secret
 from reconciler.manifest import json_schema
@@ -255,7 +256,28 @@ def _attributes(document: Document, entry: Map, node: Node, what: str, report: R
                 node.attrs[key] = moment
         else:
             node.attrs[key] = _cleared(value)
+            if isinstance(value, str):
+                _unstable(document, entry, key, value, what, report)
     return right
+
+
+def _unstable(document: Document, entry: Map, key: str, text: str, what: str, report: Reporter) -> None:
+    """Warn of a text that a server may keep in another form: then every plan would show it again."""
+    if text.strip() and text != text.strip():
+        end = "a newline" if text.endswith("\n") else "a space" if text[-1].isspace() else "a space at its start"
+        report.warning(
+            f"`{key}` of {what} {'has' if end.endswith('start') else 'ends with'} {end}, which Pipes may remove; "
+            "then every plan shows it again",
+            _value_source(document, entry, key),
+            hint="write `>-` or `|-` in place of `>` or `|`" if text.endswith("\n") else "remove it",
+        )
+    elif not text.isascii() and normalize("NFC", text) != text:
+        report.warning(
+            f"`{key}` of {what} has letters with separate accents (Unicode NFD), which Pipes may join; then every plan "
+            "shows it again",
+            _value_source(document, entry, key),
+            hint="write the text in the usual form (NFC), as most keyboards do",
+        )
 
 
 def _cleared(value: Any) -> Any:

@@ -21,8 +21,9 @@ class UsageError(ReconcilerError):
 class ManifestError(ReconcilerError):
     """The manifests cannot be used; carries every problem that was found, not the first (exit status 1)."""
 
-    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+    def __init__(self, diagnostics: Sequence[Diagnostic], *, files: int = 0) -> None:
         self.diagnostics = tuple(diagnostics)
+        self.files = files  # how many manifests were read
         super().__init__(f"{len(self.diagnostics)} problem(s) in the manifests")
 
 

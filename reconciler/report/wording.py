@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from reconciler.model.expiring import until
 from reconciler.model.request import LATE_ID
@@ -38,7 +39,7 @@ REASONS = {
     "parent-deleted": "deleted with its parent",
 }
 # A string that is safe to show without quotes: YAML reads it as a string, and it cannot be mistaken for our own words.
-BARE = re.compile(r"[A-Za-z0-9_./@+-]*[A-Za-z_./@+-][A-Za-z0-9_./@+:-]*\Z")
+BARE = re.compile(r"[0-9]*+[A-Za-z_./@+-][A-Za-z0-9_./@+:-]*+\Z")
 NOT_STRINGS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "~", "nan", "inf"})
 
 
@@ -131,14 +132,21 @@ def attributes(change: Change) -> tuple[Attribute, ...]:
     if change.action == "delete":
         return tuple(Attribute(name, show(before[name]), None) for name in sorted(before) if not _empty(before[name]))
     return tuple(
-        Attribute(
-            name,
-            "(not set)" if _empty(before.get(name)) else show(before[name]),
-            "(cleared)" if _empty(after[name]) else show(after[name]),
-        )
+        Attribute(name, *_both_shown(before.get(name), after[name]))
         for name in sorted(after)
         if before.get(name) != after[name] and not (_empty(before.get(name)) and _empty(after[name]))
     )
+
+
+def _both_shown(before: Any, after: Any) -> tuple[str, str]:
+    """Two values of an update; texts that look the same are written with escapes, so that one sees what differs."""
+    if isinstance(before, str) and isinstance(after, str) and _look(before) == _look(after):
+        return json.dumps(before), json.dumps(after)
+    return "(not set)" if _empty(before) else show(before), "(cleared)" if _empty(after) else show(after)
+
+
+def _look(text: str) -> str:
+    return " ".join(normalize("NFKC", text).split())
 
 
 def show(value: Any) -> str:

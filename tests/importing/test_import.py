@@ -36,7 +36,6 @@ orgs:
   beta: {members: {alice: owner, carol: member}}
 """
 WRITTEN = """\
-# yaml-language-server: $schema=../schemas/manifest.schema.json
 version: 1
 
 orgs:
@@ -165,7 +164,7 @@ def test_without_out_a_file_that_commands_read_first_is_written_to(bench):
     [
         pytest.param(("--out", "orgs"), "named *.yaml or *.yml", id="neither a manifest's name nor a folder"),
         pytest.param(("--split", "--out", "orgs.yaml"), "is a file", id="split into a file"),
-        pytest.param(("--split",), "commands without a PATH read nothing else", id="split beside a file"),
+        pytest.param(("--split",), "commands without a PATH read only that", id="split beside a file"),
     ],
 )
 def test_a_place_where_plan_would_not_read_it_is_refused(bench, args, fact):
@@ -228,7 +227,7 @@ def test_a_value_that_no_manifest_can_hold_is_left_out_and_told(bench):
     [
         pytest.param("acm", "did you mean `acme`?", id="a slip"),
         pytest.param("bob", "is a user", id="a user"),
-        pytest.param("secret", "not for alice, the user of this token, to read", id="somebody else's"),
+        pytest.param("secret", "alice, the user of this token, may not read org", id="somebody else's"),
     ],
 )
 def test_an_org_that_pipes_does_not_show_is_refused_and_the_others_are_not_written(bench, handle, fact):
@@ -302,7 +301,7 @@ def test_members_that_the_manifests_leave_alone_are_left_alone(scene):
     scene.pipes(WORLD)
     text = "version: 1\norgs:\n  acme:\n    display_name: Acne  # as the lawyers have it\n"
     scene.manifest(text)
-    assert "leave its members alone" in imported(scene, "acme").err
+    assert "the manifests do not manage its members" in imported(scene, "acme").err
     found = scene.manifests()["orgs.yaml"]
     assert found.startswith(text.replace("Acne", "Acme") + "    workspaces:\n      prod:\n")
     in_sync(scene)

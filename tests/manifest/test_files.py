@@ -83,7 +83,7 @@ def test_without_paths_and_without_manifests_it_says_what_was_looked_for():
     with pytest.raises(ManifestError) as caught:
         load([], today=TODAY)
     (found,) = caught.value.diagnostics
-    assert found.summary == "there are no manifests: neither `orgs.yaml` nor `orgs/` is in the current folder"
+    assert found.summary == "there are no manifests: the current folder has neither `orgs.yaml` nor `orgs/`"
 
 
 def test_a_missing_path_is_named_and_the_others_are_still_checked():
@@ -172,7 +172,7 @@ def test_a_file_that_fails_while_it_is_read_is_an_error():
 def test_a_file_of_absurd_size_is_not_read():
     with Path("a.yaml").open("wb") as file:
         file.truncate(1 << 33)
-    assert problems("a.yaml") == [("a.yaml:1:1", "the file has 8,589,934,592 bytes; the bound is 268,435,456")]
+    assert problems("a.yaml") == [("a.yaml:1:1", "the file has 8,589,934,592 bytes; at most 33,554,432 are allowed")]
 
 
 def test_a_path_with_a_nul_is_an_error():

@@ -215,11 +215,11 @@ def test_a_submodule_is_an_error_where_manifests_are_looked_for(repository):
 
 
 def test_a_huge_file_is_an_error_and_the_next_one_is_read(repository, monkeypatch):
-    repository.commit({"orgs/a.yaml": "#" * 100, "orgs/b.yaml": "#" * 101, "orgs/c.yaml": BETA})
-    monkeypatch.setattr(revision, "MAX_BYTES", 100)
+    repository.commit({"orgs/a.yaml": "#" * 100, "orgs/b.yaml": "#" * 301, "orgs/c.yaml": BETA})
+    monkeypatch.setattr(files, "MAX_BYTES", 300)
     with pytest.raises(ManifestError) as raised:
         texts("HEAD")
-    assert facts(raised) == ["orgs/b.yaml: the file has 101 bytes; the bound is 100"]
+    assert facts(raised) == ["orgs/b.yaml: the file has 301 bytes; at most 300 are allowed"]
     assert texts("HEAD", "orgs/c.yaml") == {"orgs/c.yaml": BETA}
 
 

@@ -1,0 +1,193 @@
+"""Input that is too much, or far too wrong: every command ends with an error, and the work grows with the input alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from datetime import date
+
+import pytest
+
+from reconciler.history import revision
+from reconciler.manifest import files, load_texts, spelling
+from reconciler.manifest.document import MAX_PROBLEMS
+from reconciler.model.errors import ManifestError
+
+TODAY = date(2026, 11, 24)
+OFFLINE = (("validate",), ("access",), ("offboard", "bob"), ("fmt", "--check"), ("review", ".", "."))
+
+
+def found_in(text):
+    with pytest.raises(ManifestError) as raised:
+        load_texts({"a.yaml": text.encode()}, today=TODAY)
+    return raised.value.diagnostics
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------------------
+
+
+def listed(form, number):
+    return ", ".join(form.format(n) for n in range(number))
+
+
+MANY = {
+    "teams that do not exist": f"teams: {{{listed('t{}: [zoe]', 500)}}}\norgs: {{acme: {{members: {{zoe: owner, {listed('team/t{}x: member', 500)}}}}}}}",
+    "somebody in a team many times": f"teams: {{t: [{listed('a', 20_000)}]}}",
+    "keys that do not exist": f"orgs: {{acme: {{{listed('t{}: 1', 5_000)}}}}}",
+    "names that need quotes": f"teams: {{t: [{listed('{}', 5_000)}]}}",
+    "keys written twice": f"orgs: {{{listed('acme: {{}}', 5_000)}}}",
+    "orgs that are lists": f"orgs: {{{listed('t{}: []', 5_000)}}}",
+    "folders that do not exist": f"orgs: {{acme: {{connections: {{{listed('t{0}: {{plugin: p, folder: x{0}}}', 500)}}}}}}}",
+}
+
+
+@pytest.mark.parametrize("text", MANY.values(), ids=MANY)
+def test_mistakes_are_capped_and_counted(text, monkeypatch):
+    compared = []
+    nearest = spelling._nearest
+    monkeypatch.setattr(spelling, "_nearest", lambda text, known: compared.append(len(known)) or nearest(text, known))
+    found = found_in(f"version: 1\n{text}\n")
+    assert MAX_PROBLEMS - 1 <= len(found) <= MAX_PROBLEMS + 2
+    assert sum(number for number in compared if number > 50) <= spelling.COMPARISONS
+
+
+def test_what_is_not_shown_is_counted():
+    found = found_in(f"version: 1\n{MANY['somebody in a team many times']}\n")
+    assert found[-1].summary == f"{19_999 - MAX_PROBLEMS:,} more errors are not shown"
+
+
+def test_people_who_have_grants_and_are_no_members_are_one_error():
+    grants = listed("p{}: reader", 21)
+    (found,) = found_in(
+        f"version: 1\norgs: {{acme: {{members: {{zoe: owner}}, workspaces: {{prod: {{members: {{{grants}}}}}}}}}}}"
+    )
+    assert found.summary == "21 people have roles in acme/prod, but will not be in acme: p0, p1, p2, p3, p4 and 16 more"
+
+
+@pytest.mark.parametrize("text", list(MANY.values())[:2], ids=list(MANY)[:2])
+def test_every_command_ends_with_the_errors(bench, text):
+    bench.pipes("orgs: {acme: {members: {alice: owner}}}")
+    bench.manifest(f"version: 1\n{text}\n")
+    for command in OFFLINE[:3]:
+        assert bench.run(*command).status == 1
+    for command in ("plan", "drift", "apply", "lock"):
+        assert bench.run(command, *bench.local).status == 1
+
+
+def test_a_merge_conflict_is_called_one(bench):
+    bench.manifest("version: 1\norgs:\n<<<<<<< HEAD\n  acme: {}\n=======\n  beta: {}\n>>>>>>> x\n")
+    for command in OFFLINE:
+        ran = bench.run(*command)
+        assert ran.status == 1
+        assert "orgs.yaml:3:1: error: the file holds an unresolved merge conflict" in ran.out + ran.err
+
+
+# --- folders ----------------------------------------------------------------------------------------------------------
+
+
+def test_folders_that_nest_too_deep_are_an_error(bench):
+    bench.pipes("orgs: {acme: {members: {alice: owner}}}")
+    for depth in range(1_200):
+        bottom = bench.folder / ("orgs" + "/d" * depth)
+        bottom.mkdir()
+    for command in OFFLINE[:4]:
+        ran = bench.run(*command)
+        assert ran.status == 1
+        assert files.TOO_DEEP in ran.out + ran.err
+    for command in (("plan",), ("apply",), ("drift",), ("import", "acme")):
+        assert bench.run(*command, *bench.local).status == 1
+    os.removedirs(bottom)
+
+
+@pytest.mark.parametrize(
+    ("bound", "fact"),
+    [("MAX_FILES", "more than 2 manifests"), ("MAX_BYTES", "bytes together"), ("MAX_ENTRIES", "names")],
+)
+def test_what_is_read_in_all_is_bounded(bench, monkeypatch, bound, fact):
+    for n in range(4):
+        bench.manifest(f"orgs: {{a{n}: {{}}}}", f"orgs/{n}.yaml")
+    assert bench.run("validate").status == 0
+    monkeypatch.setattr(files, bound, {"MAX_BYTES": 70}.get(bound, 2))
+    ran = bench.run("validate")
+    assert ran.status == 1
+    assert fact in ran.err
+
+
+# --- revisions --------------------------------------------------------------------------------------------------------
+
+
+def put(repository, kind, data):
+    """Write an object into a repository; its id."""
+    whole = f"{kind} {len(data)}\0".encode() + data
+    name = hashlib.sha1(whole).hexdigest()
+    path = repository.folder / ".git" / "objects" / name[:2] / name[2:]
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(zlib.compress(whole))
+    return name
+
+
+def tree(repository, entries):
+    data = b"".join(
+        f"{mode} {name}\0".encode() + bytes.fromhex(found) for mode, name, found in sorted(entries, key=lambda e: e[1])
+    )
+    return put(repository, "tree", data)
+
+
+def commit(repository, root):
+    return repository.git("commit-tree", "-m", "x", tree(repository, [("40000", "orgs", root)]))
+
+
+def nested(repository, leaf, levels, names=("a", "b")):
+    root = leaf
+    for _ in range(levels):
+        root = tree(repository, [("40000", name, root) for name in names])
+    return root
+
+
+def reviewed(commit):
+    with pytest.raises(ManifestError) as raised:
+        revision.texts(commit)
+    return raised.value.diagnostics[-1].summary
+
+
+def test_a_tree_that_names_itself_many_times_over_ends(repository, monkeypatch):
+    blob = put(repository, "blob", b"version: 1\n")
+    monkeypatch.setattr(files, "MAX_ENTRIES", 5_000)
+    found = commit(repository, nested(repository, tree(repository, [("100644", "x.yaml", blob)]), 34))
+    assert "more than 5,000 names" in reviewed(found)
+    asked = []
+    entries = revision._Tree._entries
+    monkeypatch.setattr(revision._Tree, "_entries", lambda self, tree: asked.append(tree) or entries(self, tree))
+    empty = commit(repository, nested(repository, tree(repository, [("100644", "README", blob)]), 34))
+    assert "the folder holds no manifest" in reviewed(empty)
+    assert len(asked) < 10_000
+
+
+def test_folders_of_a_revision_that_nest_too_deep_are_an_error(repository):
+    blob = put(repository, "blob", b"version: 1\n")
+    found = commit(repository, nested(repository, tree(repository, [("100644", "x.yaml", blob)]), 1_500, ("a",)))
+    assert reviewed(found) == files.TOO_DEEP
+
+
+def test_one_blob_under_many_names_counts_under_each(repository, monkeypatch):
+    blob = put(repository, "blob", b"version: 1\n" + b"#" * 1_000_000)
+    monkeypatch.setattr(files, "MAX_BYTES", 3_000_000)
+    found = commit(repository, tree(repository, [("100644", f"{n:02}.yaml", blob) for n in range(48)]))
+    assert "the manifests have more than 3,000,000 bytes together" in reviewed(found)
+
+
+def test_names_that_are_too_many_are_an_error(repository, monkeypatch):
+    blob = put(repository, "blob", b"version: 1\n")
+    monkeypatch.setattr(files, "MAX_ENTRIES", 1_000)
+    found = commit(repository, tree(repository, [("100644", f"{n}.yaml", blob) for n in range(1_500)]))
+    assert "more than 1,000 names" in reviewed(found)
+
+
+def test_reading_a_revision_takes_a_bounded_time(repository, monkeypatch):
+    from reconciler.model.errors import UsageError
+
+    repository.commit({"orgs.yaml": "version: 1\n"})
+    monkeypatch.setattr(revision, "MAX_SECONDS", -1)
+    with pytest.raises(UsageError, match="takes more than"):
+        revision.texts("HEAD")

@@ -1,0 +1,124 @@
+"""What may be a secret: one judgement, and the value is in nothing that is printed, whatever command meets it."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.kinds import secret
+
+VALUE = "hunter2Xq9"
+# in a configuration: YAML, with the value in it
+LITERALS = {
+    "api_key": f"api_key: {VALUE}",
+    "app_key": f"app_key: {VALUE}",
+    "apiKey": f"apiKey: {VALUE}",
+    "auth": f"auth: {VALUE}",
+    "x-api-key": f"headers: {{X-Api-Key: {VALUE}}}",
+    "DB_PASS": f"DB_PASS: {VALUE}",
+    "client secret": f"clientSecret: {VALUE}",
+    "webhook": f"webhook: {VALUE}",
+    "a list of keys": f"keys: [{VALUE}]",
+    "on the next line": f"api_key:\n            {VALUE}",
+    "a folded text": f"api_key: >-\n            {VALUE}",
+    "a URL with a password": f"site: postgres://u:{VALUE}@h/db",
+    "a URL with a password and no user": f"site: redis://:{VALUE}@h:6379",
+    "a header": f'site: "Authorization: Bearer {VALUE}"',
+    "a bearer": f"site: Bearer {VALUE}",
+    "a token of GitHub": f"site: ghp_{VALUE}",
+    "a token of GitLab": f"site: glpat-{VALUE}",
+    "a connection string": f"site: Server=db;Password={VALUE};",
+    "an account key": f"site: AccountKey={VALUE}==;EndpointSuffix=core",
+    "a signed URL": f"site: https://a.blob.core.windows.net/c?sv=1&sig={VALUE}",
+    "a webhook of Slack": f"site: https://hooks.slack.com/services/T0/B0/{VALUE}",
+    "a webhook of Discord": f"site: https://discord.com/api/webhooks/1/{VALUE}",
+    "JSON in a text": f"""site: '{{"password":"{VALUE}"}}'""",
+}
+MANIFEST = """\
+version: 1
+orgs:
+  acme:
+    connections:
+      x:
+        plugin: p
+        config:
+          %s
+"""
+WORLD = """
+orgs:
+  acme:
+    members: {alice: owner}
+    connections: {x: {plugin: p, config: {region: eu, %s}}}
+"""
+FORMATS = ("text", "json", "markdown", "html", "github", "junit")
+
+
+@pytest.mark.parametrize("written", LITERALS.values(), ids=LITERALS)
+def test_a_literal_is_refused_by_every_command_and_printed_by_none(bench, written):
+    bench.hidden.add(VALUE)
+    bench.pipes("orgs: {acme: {members: {alice: owner}}}")
+    bench.sources.add(bench.manifest(MANIFEST % written))
+    for form in FORMATS:
+        assert bench.run("validate", "--format", form).status == 1
+    for command in (("plan", "-v"), ("apply", "--auto-approve"), ("drift",), ("import", "acme"), ("lock",)):
+        assert bench.run(*command, *bench.local).status == 1
+    for command in (("access",), ("offboard", "bob"), ("review", ".", "."), ("review", ".", ".", "-v")):
+        assert bench.run(*command).status == 1
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    ["rolle: x", f"{VALUE}ghp_: [", "plugin: {a: b}", "config: ghp_%s", "folder: ghp_%s"],
+    ids=["an unknown key", "no YAML", "a wrong type", "a text for a mapping", "a wrong name"],
+)
+def test_an_error_beside_a_literal_quotes_nothing_of_it(bench, mistake):
+    bench.hidden.add(VALUE)
+    text = MANIFEST.replace("plugin: p\n", f"plugin: p\n        {mistake.replace('%s', VALUE)}\n") % f"api_key: {VALUE}"
+    bench.sources.add(bench.manifest(text if "[" not in mistake else text.replace(VALUE + "ghp_", "k")))
+    for form in FORMATS:
+        assert bench.run("validate", "--format", form).status == 1
+    inline = f"orgs: {{acme: {{connections: {{x: {{plugin: p, rolle: 1, config: {{api_key: {VALUE}}}}}}}}}}}"
+    bench.sources.add(bench.manifest(inline))
+    assert "rolle" in bench.run("validate").err
+
+
+@pytest.mark.parametrize(
+    ("written", "live"),
+    [
+        (f"api_key: {VALUE}", "api_key: (sensitive)"),
+        (f"app_key: {VALUE}", None),
+        (f"note: 'postgres://u:{VALUE}@h'", None),
+        (f"note: https://hooks.slack.com/services/T/B/{VALUE}", None),
+        (f"note: ghp_{VALUE}", None),
+    ],
+)
+def test_what_pipes_shows_of_a_secret_is_masked_in_every_format(bench, written, live):
+    bench.hidden.add(VALUE)
+    bench.pipes(WORLD % written)
+    bench.manifest("orgs: {acme: {connections: {x: {plugin: p, config: {region: us}}}}}")
+    for form in FORMATS:
+        assert bench.plan("-v", "--format", form).status == 0
+        assert bench.run("drift", "-v", *bench.local, "--format", form).status in (0, 2)
+    assert "region" in bench.plan("-v").out
+    assert bench.plan("-o", "plan.json").status == 0
+    assert bench.run("show", "plan.json", "-v").status == 0
+    assert bench.run("import", *bench.local, "acme", "--out", "other.yaml").status == 0
+
+
+def test_a_secret_that_pipes_has_in_the_place_of_a_plain_value_is_a_difference(bench):
+    bench.hidden.add(VALUE)
+    bench.pipes(WORLD % f"endpoint: 'https://u:{VALUE}@elsewhere'")
+    bench.manifest("orgs: {acme: {connections: {x: {plugin: p, config: {region: eu, endpoint: 'https://here'}}}}}")
+    ran = bench.plan("--detailed-exitcode")
+    assert ran.status == 2
+    assert "(sensitive)" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("region", "us-east-1"), ("role_arn", "arn:aws:iam::123456789012:role/read"), ("token_path", "/run/token"),
+     ("session_duration", 900), ("client_id", "3f2504e0-4f89-11d3-9a0c-0305e82c3301"), ("monkey", "no key"),
+     ("url", "https://me@example.com:8443/x"), ("use_token", True), ("secret", ""), ("api_key", "${env:A}"),
+     ("arn", "arn:aws:secretsmanager:eu:1:secret:name"), ("how", "Basic authentication")],
+)  # fmt: skip
+def test_what_is_harmless_may_be_written_out(key, value):
+    assert not secret.may_be_secret((key,), value)
