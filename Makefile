@@ -6,7 +6,7 @@ DEMO := .demo
 BENCH := .bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test days lint format accept docs bench clean
+.PHONY: help demo test days lint format accept docs bench fuzz clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ $(BENCH)/tried:
 bench: $(VENV)/installed $(BENCH)/tried ## All benchmarks side by side, with octoDNS and Terraform if available; ten minutes
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/parts.py
+
+fuzz: $(VENV)/installed ## Mutate what the command reads for a minute; SECONDS=600 for longer, SEED=N for other cases
+	$(BIN)/python tests/hostile/fuzz.py $(or $(SECONDS),60) $(or $(SEED),0)
 
 clean: ## Remove what the targets created
 	rm -rf $(VENV) $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.now dist build

@@ -81,7 +81,7 @@ def existing(target: Target) -> Existing:
     day = clock.today()
     desired: Desired | None = None
     texts: Mapping[str, bytes] = {}
-    if target.path.is_file() or (target.is_folder and has_manifests(target.path)):
+    if target.path.is_file() or (target.is_folder and target.path.is_dir() and has_manifests(target.path)):
         desired = manifest.load([target.path], today=day)
         texts, _ = read_all([target.path])
     lock_path = (target.path if target.is_folder else target.path.parent) / LOCK_FILE

@@ -230,7 +230,7 @@ def _name_hint(text: str, part: dict[str, Any]) -> str | None:
     meant = re.sub(
         r"[^a-z0-9/]+" if "team/" in part.get("pattern", "") else r"[^a-z0-9]+", "-", text[:100].lower()
     ).strip("-")
-    if "pattern" not in part:
+    if "pattern" not in part or len(text) > 100:
         return part.get("description")
     has_hyphens = json_schema.matches(part, "a-b")
     for form in (meant,) if has_hyphens else (meant, meant.replace("-", "")):
