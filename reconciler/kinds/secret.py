@@ -153,10 +153,15 @@ def _is_userinfo(encoded: str) -> bool:
         return False
 
 
+def _key(key: Any) -> Any:
+    """A key as it may be shown: one that is a token itself is hidden like a value."""
+    return SENSITIVE if isinstance(key, str) and is_secret_text(key) else key
+
+
 def masked(value: Any, path: Path = ()) -> Any:
     """`value` without what may be a secret, for all that comes from outside; references stay."""
     if hasattr(value, "items"):
-        return {key: masked(inner, (*path, key)) for key, inner in value.items()}
+        return {_key(key): masked(inner, (*path, key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [masked(inner, (*path, index)) for index, inner in enumerate(value)]
     return SENSITIVE if may_be_secret(path, value) else value
@@ -165,7 +170,7 @@ def masked(value: Any, path: Path = ()) -> Any:
 def described(value: Any, path: Path = ()) -> Any:
     """`value` as a report shows it: of a secret only where it comes from."""
     if hasattr(value, "items"):
-        return {key: described(inner, (*path, key)) for key, inner in value.items()}
+        return {_key(key): described(inner, (*path, key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [described(inner, (*path, index)) for index, inner in enumerate(value)]
     if is_reference(value):

@@ -343,6 +343,13 @@ def _config(document: Document, config: Map | None, what: str, source: Source, r
 
     def read(value: Any, path: secret.Path, place: Source) -> Any:
         if isinstance(value, Map):
+            for key in value:
+                if secret.is_secret_text(key):
+                    report.error(
+                        f"a key of `{_readable(path)}` of {what} may be a secret, and everyone who can read this file can read it",
+                        _source(document, value, key),
+                        hint="write it as a value, as ${env:NAME} or ${file:PATH}; if it is a secret, issue a new one",
+                    )
             return {key: read(inner, (*path, key), _value_source(document, value, key)) for key, inner in value.items()}
         if isinstance(value, Seq):
             return [

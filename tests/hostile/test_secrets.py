@@ -31,6 +31,7 @@ LITERALS = {
     "a signed URL": f"site: https://a.blob.core.windows.net/c?sv=1&sig={VALUE}",
     "a webhook of Slack": f"site: https://hooks.slack.com/services/T0/B0/{VALUE}",
     "a webhook of Discord": f"site: https://discord.com/api/webhooks/1/{VALUE}",
+    "a token as a key": f"ghp_{VALUE}: x",
     "JSON in a text": f"""site: '{{"password":"{VALUE}"}}'""",
 }
 MANIFEST = """\

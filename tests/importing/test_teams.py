@@ -57,7 +57,7 @@ def test_whoever_recurs_is_a_team_and_a_plan_is_empty(bench):
     ]  # fmt: skip
     assert (bench.folder / "orgs/teams.yaml").read_text().endswith(TEAMS)
     assert ACME in (bench.folder / "orgs/acme.yaml").read_text()
-    assert "team/owners: suggested; give it the name that you use" in ran.err
+    assert "team/owners: a suggested team; rename it as you like" in ran.err
     assert bench.planned("--detailed-exitcode").addresses == []
     assert bench.run("import", *bench.local, "acme", "beta", "--suggest-teams").out.startswith("Nothing to change")
     assert bench.run("fmt", "--check").status == 0

@@ -381,7 +381,7 @@ def test_a_value_that_no_manifest_can_hold_is_left_out_and_told(bench):
 def test_an_org_that_the_manifests_have_is_not_written_over(bench):
     in_state(bench, *ACME)
     taken_over(bench)
-    assert "org acme is in the manifests already (orgs/acme.yaml:5:3)" in refused(bench, status=1)
+    assert "org acme is in the manifests already (orgs/acme.yaml:4:3)" in refused(bench, status=1)
 
 
 def test_an_object_that_the_lock_file_knows_as_another_one_is_refused(bench):
