@@ -257,7 +257,10 @@ class Fuzz:
     def run(self, command):
         """Run a command in this process; what it printed."""
         online = command[0] in ("plan", "drift", "lock", "import", "apply")
-        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace", write_through=True) for _ in range(2))
+        out, err = (
+            io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace", write_through=True)
+            for _ in range(2)
+        )
         self.answers = 0
         begun = time.process_time()
         status = None

@@ -126,9 +126,9 @@ def test_the_last_owner_stays(place):
     ran = place.run("offboard", "alice")
     assert (ran.status, ran.out) == (3, "")
     assert ran.err.splitlines() == [
-        "! Refused: owner-floor for org.beta (orgs.yaml:28)",
-        "!   nobody else owns beta by the manifests, and the floor is 1; who has accepted cannot be known offline",
-        "!   To fix: name another owner there first, and let them accept",
+        "Refused: owner-floor  org.beta  (orgs.yaml:28)",
+        "  nobody else owns beta by the manifests, and the floor is 1; who has accepted cannot be known offline.",
+        "  To fix: name another owner there first, and let them accept.",
     ]
 
 
@@ -200,7 +200,7 @@ def test_a_name_that_is_another_ones_handle_is_asked_about(bench):
     )
     ran = bench.run("offboard", "bob")
     assert (ran.status, ran.out) == (3, "")
-    assert "who-is-this for bob" in ran.err
+    assert "who-is-this  bob" in ran.err
     git_apply(bench, offboarded(bench, "robert").out)
     assert text(bench).endswith("people: {bob: {handle: zoe}}\norgs: {acme: {members: {alice: owner, bob: member}}}\n")
     assert "zoe" in offboarded(bench, "zoe").out
