@@ -288,8 +288,8 @@ def test_expiry_and_reason_of_a_team_are_those_of_its_people():
 def test_roles_of_a_workspace_rank_from_reader_to_owner():
     text = "teams: {a: [bob], b: [bob], c: [bob]}\norgs: {acme: {workspaces: {prod: {members: {team/a: operator, team/b: admin, team/c: reader}}}}}"
     grants = desired(text).orgs["acme"].children["workspace"]["prod"].children["grant"]
-    assert roles(grants) == {"bob": "admin"}
-    assert sorted(ranks("grantRole"), key=ranks("grantRole").get) == ["reader", "operator", "admin", "owner"]
+    assert roles(grants) == {"bob": "operator"}
+    assert sorted(ranks("grantRole"), key=ranks("grantRole").get) == ["reader", "operator", "owner"]
 
 
 # --- grants and members ---
