@@ -20,6 +20,7 @@ from reconciler.kinds.kind import Place, same_value
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
 from reconciler.model.live import ADDRESS, INVITED_ON, LockEntry, address_digest
+from reconciler.model.plan import READDRESSED
 from reconciler.model.request import Request
 from reconciler.model.result import Outcome
 from reconciler.pipes import reading
@@ -365,6 +366,10 @@ def _remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, 
             progress.wrote = progress.wrote or progress.unclear
             return
         progress.seen_undone()
+        if change.reason == READDRESSED and now.attrs.get("status") != member.INVITED:
+            raise StepFailed(
+                "the invitation to the former address was accepted meanwhile; the account is left as it is, plan again"
+            )
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
             live_checks.owner_floor(run, step, now)
