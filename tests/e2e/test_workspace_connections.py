@@ -507,7 +507,7 @@ def test_a_review_tells_who_reaches_one_and_what_is_deleted_renamed_or_forgotten
         "reads": "makes apply read ${env:OWN_SECRET} and send it with the connection acme/prod/aws_own",
     }
     assert review(HEAD + OWN, HEAD + "          aws_own: {absent: true}\n") == {
-        "absent": "deletes the connection acme/prod/aws_own: its secrets are gone"
+        "absent": "deletes the connection acme/prod/aws_own: its secrets are lost"
     }
     assert review(HEAD + OWN, without) == {
         "left-alone": "no longer lists acme/prod/aws_own: it stays as it is, and nobody watches it"
