@@ -87,8 +87,10 @@ def _connections(access: Access) -> Iterator[Section]:
     if rows:
         head = ("Connection", "Through", "Who", "Role", "Why")
         yield Section("Who can use which connection", table=Table(head, rows), weight=KEPT)
-    if access.unrouted:
-        items = tuple(Item((Name(name),)) for name in access.unrouted)
+    shown = {route.connection for route, _ in routed(access)}
+    unknown = [name for name in access.unrouted if name not in shown]
+    if unknown:
+        items = tuple(Item((Name(name),)) for name in unknown)
         yield Section("Connections whose location is unknown", items, weight=SHOWN, about=(UNROUTED,))
 
 

@@ -14,7 +14,7 @@ from reconciler.report import Validation, markdown, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconciler.model.diagnostic import Diagnostic, Source
     from reconciler.model.plan import Change, Plan
@@ -48,8 +48,19 @@ def render(subject: Plan | Result | Validation) -> str:
 
 def summary(subject: Plan | Result | Validation) -> str:
     """Markdown to append to the file named by `$GITHUB_STEP_SUMMARY`."""
-    # A character takes at most four bytes.
-    return markdown.render(subject, limit=SUMMARY_LIMIT // 4)
+    return within_summary(lambda limit: markdown.render(subject, limit=limit))
+
+
+def within_summary(render: Callable[[int], str]) -> str:
+    """The longest report that fits a job summary, whose limit is in bytes. `render` takes a limit in characters."""
+    limit = SUMMARY_LIMIT
+    while True:
+        found = render(limit)
+        size = len(found.encode())
+        if size <= SUMMARY_LIMIT:
+            return found
+        # most reports are ASCII, so this rarely takes more than one more try; a character has at most four bytes
+        limit = max(min(limit - 1, len(found) * SUMMARY_LIMIT // size), SUMMARY_LIMIT // 4)
 
 
 def outputs(subject: Plan | Result | Validation) -> dict[str, str]:

@@ -82,6 +82,10 @@ def summary(review: Review) -> tuple[str, ...]:
         if number:
             access = " access" if kind != CHANGE else ""
             people.append(f"{wording.count(number, 'person', 'people')} {one if number == 1 else many}{access}")
+    for side, what in (("after", "no longer managed"), ("before", "newly managed")):
+        number = len({found.key for found in review.access if found.unknown == side})
+        if number:
+            people.append(f"{wording.count(number, 'person is', 'people are')} {what}")
     return ("; ".join(filter(None, [", ".join(owners), ", ".join(people)])) + ".",)
 
 

@@ -240,7 +240,10 @@ def _excerpt(found: Diagnostic, hint: str, paint: Paint) -> Iterator[str]:
 def _result(result: Result, paint: Paint) -> Iterator[str]:
     names = wording.outcome_names(result)
     wide = min(WIDEST, max((len(escape(name)) for name in names), default=0))
-    for outcome, name in zip(result.outcomes, names, strict=True):
+    # failed steps come last, next to the summary, where hundreds of skipped ones cannot hide them
+    last = {"skipped": 1, "failed": 2}
+    ordered = sorted(zip(result.outcomes, names, strict=True), key=lambda pair: last.get(pair[0].status, 0))
+    for outcome, name in ordered:
         symbol = wording.SYMBOLS.get(outcome.action, " ")
         detail = escape(wording.outcome(outcome))
         status = paint(BY_STATUS[outcome.status], f"{outcome.status:7}")

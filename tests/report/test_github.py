@@ -123,3 +123,16 @@ def test_no_output_runs_over_its_line(result):
 
 def test_the_jobs_summary_is_markdown_of_the_same_report():
     assert github.summary(sample.REFUSED) == render(sample.REFUSED, "markdown")
+
+
+@pytest.mark.parametrize("letter", ["a", "ż", "🏭"])
+def test_a_job_summary_uses_its_whole_limit_and_never_more(letter):
+    asked = []
+
+    def render(limit):
+        asked.append(limit)
+        return letter * limit
+
+    found = github.within_summary(render)
+    assert github.SUMMARY_LIMIT * 0.99 < len(found.encode()) <= github.SUMMARY_LIMIT
+    assert len(asked) <= 3

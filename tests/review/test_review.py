@@ -514,3 +514,15 @@ def test_the_same_review_gives_the_same_bytes_in_another_process(repository, ben
         bench.environ["PYTHONHASHSEED"] = seed
         outs.add(bench.spawn("review", "HEAD", *ON, "--format", "json").out)
     assert len(outs) == 1
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "last"),
+    [
+        pytest.param("{members: {alice: owner, bob: member}}", "{}", "2 people are no longer managed.", id="no longer"),
+        pytest.param("{}", "{members: {alice: owner}}", "1 person is newly managed.", id="newly"),
+    ],
+)
+def test_people_who_come_into_or_leave_the_manifests_are_counted(pull, base, head, last):
+    ran = pull(orgs(f"  acme: {base}\n  b: {{}}\n"), orgs(f"  acme: {head}\n  b: {{}}\n"))
+    assert ran.out.splitlines()[-1] == last

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.report.escaping import visible
-from reconciler.report.github import SUMMARY_LIMIT, _command, _diagnostic
+from reconciler.report.github import _command, _diagnostic, within_summary
 from reconciler.report.sheet import flat, line
 from reconciler.report.sheet_formats import markdown
 
@@ -38,7 +38,7 @@ def _commands(sheet: Sheet) -> Iterator[str]:
 
 def summary(sheet: Sheet) -> str:
     """Markdown to append to the file named by `$GITHUB_STEP_SUMMARY`."""
-    return markdown.draw(sheet, limit=SUMMARY_LIMIT // 4)  # a character is at most four bytes
+    return within_summary(lambda limit: markdown.draw(sheet, limit=limit))
 
 
 def outputs(sheet: Sheet) -> dict[str, str]:
