@@ -81,11 +81,11 @@ def render(subject: Plan | Result | Validation, *, limit: int = LIMIT) -> str:
     """The whole report in at most `limit` characters.
 
     A report that would be longer loses, in this order: the folded details, from the longest; all but ten each of the
-    notes, warnings and unmanaged objects; who gains access without becoming an owner; and at last the reasons behind
-    owners, removals and refusals, which then stand as bare names. It says what it left out. Only where the bare names
+    notes, warnings and unmanaged objects; the reasons behind gains, then behind owners, removals and refusals, of which
+    place, role and names remain; and at last who gains access without becoming an owner. It says what it left out. Only where the bare names
     alone are too many does it stop among them, and says how many more there are.
     """
-    for level in range(4):
+    for level in range(5):
         parts = _build(subject, level)
         if level == 0:
             _drop_details(parts, limit)
@@ -259,7 +259,9 @@ def _impact(parts: _Parts, plan: Plan, level: int) -> None:
     else:
         if changing:
             parts.must += _bare("Access changed", changing)
-        if gaining:
+        if gaining and level < 4:
+            parts.rest += _bare("Access gained", gaining)
+        elif gaining:
             parts.left_out.append(f"{wording.count(len(gaining), 'gain')} of access")
 
 
@@ -269,12 +271,14 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 
 def _bare(title: str, effects: Sequence[Effect]) -> list[str]:
     """Names by object, several on each line, so that a long list can be cut between lines."""
-    by_object: dict[str, list[str]] = {}
+    by_object: dict[tuple[str, str], list[str]] = {}
     for effect in effects:
-        by_object.setdefault(effect.object, []).append(effect.person)
+        role = " → ".join(code(role, SHORTEST) for role in (effect.before, effect.after) if role is not None)
+        by_object.setdefault((effect.object, role), []).append(effect.person)
     lines = []
-    for place, people in by_object.items():
-        lines += [f"- {code(place)}: {line.removeprefix('- ')}" for line in _names(people)]
+    for (place, role), people in by_object.items():
+        where = f"{code(place)}, {role}" if role else code(place)
+        lines += [f"- {where}: {line.removeprefix('- ')}" for line in _names(people)]
     return _listed(title, lines)
 
 

@@ -184,7 +184,7 @@ def test_a_report_fits_into_a_comment_and_keeps_every_owner_removal_and_refusal(
 def test_what_is_left_out_is_said():
     found = render(many(1000), "markdown")
     assert "Too long for one comment. Left out: the details of every organization" in found
-    assert "1000 gains of access" in found
+    assert "gains of access" not in found, "names with their roles fit"
 
 
 def test_details_go_from_the_longest_org_before_anything_else_does():
@@ -221,3 +221,15 @@ def test_one_huge_string_does_not_push_the_rest_out(subject):
     assert len(found) <= LIMIT
     assert "more characters" in found
     assert "`frank` loses" in found
+
+
+def test_a_thousand_gains_are_all_named_with_their_roles():
+    gains = tuple(
+        Effect(f"person{index:04}", "acme/prod" if index % 2 else "acme/dev", None, "reader", "team/all, through team/engineering")
+        for index in range(1000)
+    )
+    found = render(sample.empty_plan(impact=gains), "markdown")
+    assert len(found) <= LIMIT
+    assert_ours(found)
+    assert [effect.person for effect in gains if effect.person not in found] == []
+    assert "`acme/prod`, `reader`: " in found or "gains `reader` on `acme/prod`" in found
