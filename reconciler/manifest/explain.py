@@ -220,6 +220,9 @@ def _wrong_const(path: KeyPath, value: Any, part: dict[str, Any]) -> tuple[str, 
     return f"`{key}` is {kind_of(value)}", f"write `{key}: {str(part['const']).lower()}`{quotes}"
 
 
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
 def _name_hint(text: str, part: dict[str, Any]) -> str | None:
     if part.get("title") == "token_min_issued_at":
         return "write date, time and zone: 2026-11-01T00:00:00Z"
@@ -235,6 +238,9 @@ def _name_hint(text: str, part: dict[str, Any]) -> str | None:
     has_hyphens = json_schema.matches(part, "a-b")
     for form in (meant,) if has_hyphens else (meant, meant.replace("-", "")):
         if form not in (text, "") and json_schema.matches(part, form):
+            if _EMAIL.fullmatch(text):
+                label = re.sub(r"[^a-z0-9]+", "-", text.partition("@")[0].lower()).strip("-") or "carol"
+                return f"an email address goes into `people:`, as `{label}: {{email: {shown(text, 120)}}}`; write `{label}` here"
             return f"did you mean `{form}`?"
     return part.get("description")
 

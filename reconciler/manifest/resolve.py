@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler.kinds import KINDS, named_below
 from reconciler.manifest import json_schema, references
 from reconciler.manifest.merge import Reporter
+from reconciler.manifest.spelling import Speller
 from reconciler.model.desired import Desired, Node, Rules
 
 if TYPE_CHECKING:
@@ -429,11 +430,15 @@ def _strangers(
             hint=f"add them to the members of {org}, such as `{strangers[0].name}: member`; are lines missing there?",
         )
         return
+    speller = Speller()
     for grant in strangers:
+        near = speller.nearest(grant.name, members)
         report.error(
             f"{grant.name} has a role in {where}, but will not be in {org}",
             grant.source,
-            hint=f"add `{grant.name}: member` to the members of {org}",
+            hint=f"did you mean `{near}`, who is in the members of {org}? If it is somebody else, list them there too"
+            if near
+            else f"add `{grant.name}: member` to the members of {org}",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import grant, member
@@ -121,12 +122,16 @@ def _not_a_member(workspace: _Workspace, name: str, node: Node, who: Who) -> Non
     if name in (sheet.want.expired or {}).get("member", {}):
         workspace.kept.discard(who.key)
     elif sheet.lists_read:
+        there = [one.address.rpartition("/member.")[2] for one in sheet.members.values() if one.after is not None]
+        near = get_close_matches(name, there, n=1, cutoff=0.75)
         sheet.errors.append(
             Diagnostic(
                 "error",
                 f"{name} has a grant on {workspace.want.name} but will not be a member of {sheet.name}",
                 node.source,
-                f"add {name} to the org's members, or drop the grant",
+                f"did you mean {near[0]}, who is in {sheet.name}? Else add {name} to the org's members, or drop the grant"
+                if near
+                else f"add {name} to the org's members, or drop the grant",
             )
         )
 
