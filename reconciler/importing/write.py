@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.editing.in_place import WIDTH, CannotEditError, File, last_line, scalar
 from reconciler.importing import folders
 from reconciler.importing.hidden_secrets import Commented
-from reconciler.kinds import KINDS, children_of, grant, logo, member, named_below, org
+from reconciler.kinds import KINDS, children_of, grant, logo, member, named_below, org, workspace
 from reconciler.kinds.kind import same_value
 from reconciler.manifest import json_schema
 from reconciler.model import address as addresses
@@ -96,6 +96,8 @@ class OrgWriter:
     def _object(self, kind: Kind, have: Resource, parent: str, above: tuple[str, ...]) -> dict[str, Any]:
         address, names = addresses.join(parent, kind.name, have.handle), (*above, have.handle)
         found = _attributes(kind, have)
+        if kind is workspace.KIND and workspace.is_asleep(have.attrs):
+            found.pop("desired_state", None)  # nobody decided that: it sleeps because nobody used it
         for a in kind.attributes:
             if a.refers_to is not None:  # a row has its id only
                 ids = {one.id: handle for handle, one in self.live.of(a.refers_to).items()}

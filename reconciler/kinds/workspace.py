@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +13,10 @@ from reconciler.model.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+SHARED = "db1.shared"
+VOLUME = "db_volume_size_bytes"
+INACTIVE = re.compile(r"(?i)inactiv|idle|asleep|sleep|unused|not (?:been )?used")
 
 # a workspace in one of these states is on its way to another (contract: WorkspaceState)
 MOVING = frozenset({"pending", "creating", "enabling", "disabling", "pausing", "shutting-down", "stopping"})
@@ -28,6 +33,7 @@ class Row(msgspec.Struct):
     db_volume_size_bytes: int | None = None
     search_path_prefix: list[str] | None = None
     state: str | None = None
+    state_reason: str | None = None
     host: str | None = None
 
 
@@ -37,6 +43,7 @@ ATTRIBUTES = (
     Attribute("db_volume_size_bytes", on_create=True, on_update=True),
     Attribute("search_path_prefix", on_update=True, clear=[]),
     Attribute("state", hidden=True),
+    Attribute("state_reason", hidden=True),
     Attribute("host", hidden=True),
 )
 
@@ -53,6 +60,29 @@ NOT_WRITTEN = {
         READ_ONLY,
     ),
 }  # fmt: skip
+
+
+def is_asleep(attrs: Mapping[str, Any]) -> bool:
+    """Whether Pipes put a live workspace to sleep because nobody used it (API page, "Rules of the service").
+
+    It is disabled then. Whether `desired_state` shows that is unknown, so it is asleep if that says `enabled` still, or
+    if the reason that Pipes gives speaks of it.
+    """
+    if attrs.get("state") != "disabled":
+        return False
+    return attrs.get("desired_state") == "enabled" or INACTIVE.search(str(attrs.get("state_reason") or "")) is not None
+
+
+def volume_problem(have: Mapping[str, Any], want: Mapping[str, Any]) -> str | None:
+    """What is wrong with a wanted volume; a workspace that is yet to be created has nothing."""
+    size = want.get(VOLUME)
+    if size is None or size == have.get(VOLUME):
+        return None
+    if want.get("instance_type", have.get("instance_type")) == SHARED:
+        return f"{SHARED} has no volume of its own, so {VOLUME} cannot be set"
+    if have.get(VOLUME) is not None and size < have[VOLUME]:
+        return f"{VOLUME} is {have[VOLUME]} and can only grow, so it cannot become {size}"
+    return None
 
 
 def resource(row: Row) -> Resource:

@@ -485,6 +485,20 @@ def test_a_connection_deletion_that_nothing_states_is_refused():
     assert deletion(workspace_connection.KIND, stated=True) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (workspace.KIND, "the workspace prod and its database would be deleted"),
+        (connection.KIND, "the connection prod would be deleted"),
+        (workspace_connection.KIND, "the workspace connection prod would be deleted"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_deletion_that_nothing_states_names_the_kind_of_the_object(kind, words):
+    (refusal,) = deletions(kind, stated=False)
+    assert refusal.fact.startswith(words)
+
+
 def test_a_change_that_may_lose_secrets_is_refused(bench):
     bench.pipes("orgs: {acme: {members: {alice: owner}, connections: {net: {plugin: net, config: {host: a}}}}}")
     bench.manifest("orgs: {acme: {connections: {net: {config: {host: b}}}}}")
@@ -497,17 +511,21 @@ def test_a_change_that_may_lose_secrets_is_refused(bench):
 
 
 def deletion(kind, *, stated):
+    """The codes and addresses of what the safeguards say to a plan that deletes one object."""
+    return [(r.code, r.address, r.liftable) for r in deletions(kind, stated=stated)]
+
+
+def deletions(kind, *, stated):
     """What the safeguards say to a plan that deletes one object."""
     want = Node("org", "acme", {}, Source("orgs.yaml", 2))
     have = Resource(kind.name, "prod", "x_00000000000000000001", 1, {})
     place = Place(org="acme", org_child="prod")
     address = f"org.acme/{kind.name}.prod"
     draft = Draft("delete", kind, address, "org.acme", place, "prod", {}, have, stated=stated)
-    sheet = OrgSheet("acme", "org.acme", None, want, [draft])
+    sheet = OrgSheet("acme", "org.acme", None, want, drafts=[draft])
     desired = Desired({"acme": want}, {}, Rules(), None)
     live = Snapshot(Actor("u_1", "alice", "t_1"), {})
-    found = [r for s in CHECKS for r in s(Case(sheet, (), desired, live))]
-    return [(r.code, r.address, r.liftable) for r in found]
+    return [r for s in CHECKS for r in s(Case(sheet, (), desired, live))]
 
 
 # --- org-delete -------------------------------------------------------------------------------------------------------

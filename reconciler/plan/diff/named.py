@@ -97,6 +97,8 @@ def _create(sheet: OrgSheet, target: Target, want: Node, inputs: Inputs, sibling
                 f"write `{lacking}:`, or the handle of a live one",
             )
         )
+    if kind is workspace.KIND:
+        want = _as_it_can_be(sheet, None, want)
     needs = folders.referred(kind, target.place, want.attrs)
     sheet.drafts.append(drafts.create(target, want, want.name, needs=needs))
 
@@ -108,9 +110,29 @@ def _change(sheet: OrgSheet, target: Target, have: Resource, match: Match, input
         sheet.drafts.append(drafts.rename(target, have, want, previous))
         # an update comes after the rename, so its requests name the object as it is called then
         have = msgspec.structs.replace(have, handle=want.name)
+    if target.kind is workspace.KIND:
+        want = _as_it_can_be(sheet, have, want)
     draft = drafts.update(sheet, target, have, want)
     if draft is not None and secret.FIELD in draft.attrs:
         _check_secrets(sheet, draft, inputs.lock.entries.get(target.address), inputs.desired.day)
+
+
+def _as_it_can_be(sheet: OrgSheet, have: Resource | None, want: Node) -> Node:
+    """A wanted workspace without what Pipes cannot do, which is an error, and without waking one that is asleep."""
+    live, attrs = have.attrs if have is not None else {}, dict(want.attrs)
+    problem = workspace.volume_problem(live, attrs)
+    if problem is not None:
+        source = (want.sources or {}).get(workspace.VOLUME, want.source)
+        sheet.errors.append(
+            Diagnostic("error", f"workspace {want.name}: {problem}", source, "write what is live, or drop the line")
+        )
+        del attrs[workspace.VOLUME]
+    if attrs.get("desired_state") == "enabled" and live.get("desired_state") != "enabled" and workspace.is_asleep(live):
+        sheet.notes.append(
+            f"{sheet.name}/{want.name} is asleep, because nobody used it: its desired_state is left alone until it wakes"
+        )
+        del attrs["desired_state"]
+    return msgspec.structs.replace(want, attrs=attrs) if attrs != want.attrs else want
 
 
 def _leave_alone(
