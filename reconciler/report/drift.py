@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from reconciler.report import expiring
@@ -9,6 +10,7 @@ from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
 from reconciler.report.wording import count, sentence, show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from reconciler.model.diagnostic import Refusal, Source
@@ -26,7 +28,10 @@ def to_sheet(drift: Drift) -> Sheet:
         sections.append(Section("Could not be compared", tuple(found), weight=KEPT, tone="alarm"))
     if drift.outside:
         title = "Changed outside" if drift.applied is not None else "Pipes differs from the manifests"
-        sections.append(Section(title, tuple(_difference(d) for d in drift.outside), weight=KEPT, tone="alarm"))
+        often = _often_unknown(drift.outside)
+        unknown = "; ".join(f"changed by: {why}, for {count(number, 'difference')}" for why, number in often.items())
+        items = tuple(_difference(d, said=d.by is None and d.why_unknown in often) for d in drift.outside)
+        sections.append(Section(title, items, weight=KEPT, tone="alarm", about=(unknown,) if unknown else ()))
     if drift.not_applied:
         about = ("Written in the manifests since ", Name(drift.applied or ""), ", but not yet in Pipes.")
         sections.append(Section("Not applied yet", tuple(_to_do(d) for d in drift.not_applied), about=about))
@@ -71,9 +76,16 @@ def _summary(drift: Drift) -> tuple[str, ...]:
 # --- differences ------------------------------------------------------------------------------------------------------
 
 
-def _difference(found: Difference) -> Item:
+def _often_unknown(differences: Sequence[Difference]) -> dict[str, int]:
+    """The reasons why it is unknown who made a difference that more than three of them share: they are said once."""
+    reasons = Counter(d.why_unknown for d in differences if d.by is None and d.why_unknown)
+    return {why: number for why, number in reasons.items() if number > 3}
+
+
+def _difference(found: Difference, *, said: bool) -> Item:
+    """One difference; `said` is whether the section already says who changed it."""
     place, name = _place(found.address)
-    below = [_by(found)] if _by(found) else []
+    below = [_by(found)] if _by(found) and not said else []
     if found.note:
         below.append((sentence(found.note),))
     return Item(

@@ -11,7 +11,7 @@ import pytest
 
 from drift import sample
 from drift.golden import assert_golden
-from reconciler.model.drift import OUTSIDE, Since
+from reconciler.model.drift import OUTSIDE, Difference, Since
 from reconciler.report import FORMATS, drift, outputs, plan_since, render, summary
 from report import sample as plans
 from report import worlds
@@ -144,3 +144,14 @@ def test_json_says_of_each_difference_what_the_model_has():
         assert (told["by"] or {}).get("actor") == (d.by.actor if d.by else None)
     assert (found["in_sync"], found["drifted"]) == (False, True)
     assert found["differences"][1]["by"]["at"] == "2026-11-23T22:14:03Z"
+
+
+@pytest.mark.parametrize("number", [3, 4, 749])
+def test_one_reason_why_nobody_is_known_is_said_once_for_many_differences(number):
+    many = tuple(
+        Difference("added", "member", f"org.acme/member.p{index}", live="member", why_unknown="not in the audit log")
+        for index in range(number)
+    )
+    found = render(dataclasses.replace(sample.IN_SYNC, differences=many), "text")
+    assert found.count("not in the audit log") == (3 if number == 3 else 1)
+    assert (f"changed by: not in the audit log, for {number} differences" in found) == (number > 3)
