@@ -11,6 +11,9 @@ somebody whom neither a manifest nor the lock file knows, and who has a pending 
 There is doubt as well if the lock file's id is gone: the invitation expired, was declined or was cancelled. A person whom somebody
 else let in and who has accepted causes no doubt, so you can take over an organization with people who are on no line.
 
+It also refuses two names that lead to one account in one organization, an account that the lock file gives to several people, and a
+lock file's entry that does not say for which address it was made. `validate` reports two names offline if the lock file knows them.
+
 **Why:** a guess would invite a person twice, or give a stranger the role.
 
 Save as `by-email.yaml`:

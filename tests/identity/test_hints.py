@@ -22,7 +22,7 @@ def test_where_only_live_knows_the_members_the_plan_asks_the_same(bench):
 
 
 @pytest.mark.parametrize(
-    "address, label", [("carol@example.com", "carol"), ("Carol.Jones@example.co.uk", "carol-jones")]
+    ("address", "label"), [("carol@example.com", "carol"), ("Carol.Jones@example.co.uk", "carol-jones")]
 )
 def test_an_address_as_a_name_is_told_how_to_write_people(bench, address, label):
     bench.manifest(f"orgs: {{acme: {{members: {{alice: owner, {address}: member}}}}}}")
