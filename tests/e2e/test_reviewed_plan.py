@@ -60,7 +60,7 @@ def test_a_plan_that_was_made_from_other_manifests_is_refused(acme, other):
 def test_a_plan_is_applied_with_the_paths_that_it_was_made_from(acme):
     acme.manifest("orgs: {beta: {members: {alice: owner, carol: member}}}", "more/beta.yaml")
     saved = acme.plan("orgs.yaml", "more", "-o", "plan.json")
-    assert "`reconciler apply plan.json orgs.yaml more` does this" in saved.err
+    assert "reconciler apply plan.json orgs.yaml more" in saved.err
     assert "more/beta.yaml is not read now" in refused(acme)
     assert acme.apply("plan.json", "orgs.yaml", "more").status == 0
     assert acme.plan("--detailed-exitcode", "orgs.yaml", "more").status == 0
