@@ -189,6 +189,10 @@ class Output:
 
         on_terminal = self.out is None and self.color and sys.stdout.isatty()
         text = render(subject, self.format, color=on_terminal, verbose=verbose)
+        if self.format == "github":
+            from reconciler.report.github import from_root
+
+            text = from_root(text, _folder_in_repository())
         if self.out is not None:
             write_file(self.out, text, keep=True)
         else:
@@ -205,6 +209,16 @@ class Output:
         if path := os.environ.get("GITHUB_OUTPUT"):
             with Path(path).open("a", encoding="utf-8") as file:
                 file.writelines(f"{name}={value}\n" for name, value in outputs(subject).items())
+
+
+def _folder_in_repository() -> str:
+    """The current folder from the root of the repository in a job of GitHub; empty for the root, and elsewhere."""
+    for name in ("GIT_WORK_TREE", "GITHUB_WORKSPACE"):
+        root = os.environ.get(name)
+        if root and Path.cwd().is_relative_to(Path(root).resolve()):
+            found = Path.cwd().relative_to(Path(root).resolve()).as_posix()
+            return "" if found == "." else found
+    return ""
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:

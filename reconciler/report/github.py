@@ -6,6 +6,7 @@ GitHub shows ten annotations of each level for a step, so the most important com
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from reconciler.model.expiring import until
@@ -44,6 +45,19 @@ def render(subject: Plan | Result | Validation) -> str:
     else:
         lines = list(_plan(subject))
     return "".join(line + "\n" for line in lines)
+
+
+def from_root(commands: str, folder: str) -> str:
+    """Rendered commands whose files are named from the repository's root, where GitHub looks for them.
+
+    `folder` is where the command ran, such as `access`; empty for the root itself.
+    """
+    if not folder:
+        return commands
+    place = escape_property(f"{folder}/")
+    return re.sub(
+        r"^(::(?:error|warning|notice) file=)(?!/)", lambda match: match[1] + place, commands, flags=re.MULTILINE
+    )
 
 
 def summary(subject: Plan | Result | Validation) -> str:

@@ -609,3 +609,13 @@ def test_fail_fast_starts_nothing_more_and_a_rerun_finishes(bench):
     assert found.count("failed") == 1
     assert set(found[found.index("failed") + 1 :]) == {"skipped"}
     assert bench.apply().status == 0
+
+
+@pytest.mark.parametrize(("folder", "file"), [(".", "orgs.yaml"), ("access", "access/orgs.yaml"), ("a,b/c", "a%2Cb/c/orgs.yaml")])
+def test_an_annotation_names_its_file_from_the_root_of_the_repository(bench, monkeypatch, folder, file):
+    bench.manifest("orgs: {acme: {membrs: {}}}\n", f"{folder}/orgs.yaml")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(bench.folder))
+    monkeypatch.chdir(bench.folder / folder)
+    ran = bench.run("validate", "--format", "github")
+    assert ran.status == 1
+    assert ran.out.startswith(f"::error file={file},line=2,")
