@@ -101,6 +101,8 @@ class OrgSheet:
     spared: set[str] = field(default_factory=set)  # ids of people whom a refusal is about: nothing of theirs is planned
     waiting: set[str] = field(default_factory=set)  # names for which nothing is planned before a future day
     workspaces: list[GrantSheet] = field(default_factory=list)
+    strangers: dict[str, list[tuple[str, Node]]] = field(default_factory=dict)  # names with grants that will not be
+    # members: the workspace and the entry of each grant
 
     # Its objects with names of their own
     named: dict[str, Resource] = field(default_factory=dict)  # address -> the live object, where there is one

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from reconciler.plan.identity import Match
     from reconciler.safeguards.worksheet import Membership, OrgSheet, Who
 
+STRANGERS = 5  # people without a membership who have an error each; more of them share one
+NAMED = 10  # names to a message
+
 
 @dataclass(slots=True)
 class _Workspace:
@@ -122,13 +125,37 @@ def _not_a_member(workspace: _Workspace, name: str, node: Node, who: Who) -> Non
     if name in (sheet.want.expired or {}).get("member", {}):
         workspace.kept.discard(who.key)
     elif sheet.lists_read:
-        there = [one.address.rpartition("/member.")[2] for one in sheet.members.values() if one.after is not None]
-        near = get_close_matches(name, there, n=1, cutoff=0.75)
+        sheet.strangers.setdefault(name, []).append((workspace.want.name, node))
+
+
+def report_strangers(sheet: OrgSheet) -> None:
+    """Add the errors about people who have grants but will not be members: one for each, or for many a single one."""
+    people = list(sheet.strangers.items())
+    if not people:
+        return
+    if len(people) > STRANGERS:
+        names = ", ".join(name for name, _ in people[:NAMED])
+        names += f" and {len(people) - NAMED} more" if len(people) > NAMED else ""
         sheet.errors.append(
             Diagnostic(
                 "error",
-                f"{name} has a grant on {workspace.want.name} but will not be a member of {sheet.name}",
-                node.source,
+                f"{len(people)} people have grants but will not be members of {sheet.name}: {names}",
+                people[0][1][0][1].source,
+                "check whether the org's `members` lost lines or a team; add these people to them, or drop their grants",
+            )
+        )
+        return
+    there = [one.address.rpartition("/member.")[2] for one in sheet.members.values() if one.after is not None]
+    for name, grants in people:
+        near = get_close_matches(name, there, n=1, cutoff=0.75)
+        places = [place for place, _ in grants]
+        shown = ", ".join(places[:NAMED]) + (f" and {len(places) - NAMED} more" if len(places) > NAMED else "")
+        what = f"a grant on {shown}" if len(places) == 1 else f"grants on {shown}"
+        sheet.errors.append(
+            Diagnostic(
+                "error",
+                f"{name} has {what} but will not be a member of {sheet.name}",
+                grants[0][1].source,
                 f"did you mean {near[0]}, who is in {sheet.name}? Else add {name} to the org's members, or drop the grant"
                 if near
                 else f"add {name} to the org's members, or drop the grant",

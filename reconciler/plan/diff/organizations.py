@@ -14,7 +14,7 @@ from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.live import Resource
 from reconciler.plan import folders, identity
-from reconciler.plan.diff import drafts, members, named
+from reconciler.plan.diff import drafts, grants, members, named
 from reconciler.plan.diff.drafts import Inputs, Target, labelled
 from reconciler.safeguards import empty_read, handle_taken, looks_like_rename
 from reconciler.safeguards.worksheet import GrantSheet, Membership, OrgSheet
@@ -91,6 +91,7 @@ def _compare(sheet: OrgSheet, match: identity.Match, inputs: Inputs) -> None:
             GrantSheet(one.handle, one.handle, host=one.attrs.get("host"))
             for one in have.of(workspace.KIND.name).values()
         )
+    grants.report_strangers(sheet)
     identity.leave_uncertain_alone(sheet, inputs.desired)
     folders.judge(sheet)
 
