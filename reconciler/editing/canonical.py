@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.editing.comments import CommentedTree
 from reconciler.editing.in_place import WIDTH, scalar
+from reconciler.kinds import secret
 from reconciler.manifest import json_schema
 from reconciler.manifest.check import Gaps, check
-from reconciler.manifest.document import is_special, read
+from reconciler.manifest.document import Map, is_special, read
+from reconciler.manifest.places import kind_at
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import ManifestError
 
@@ -55,9 +57,26 @@ def _read(name: str, data: bytes) -> Any:
     document = read(name, data)
     check(document, Gaps())
     errors = [problem for problem in document.problems if problem.severity == "error"]
+    errors += [
+        document.diagnostic(
+            "error", "a value of this `config` may be a secret", *place, hint="`reconciler validate` names it"
+        )
+        for place in _with_literals(document.root, ())
+    ]
     if errors or document.root is None:
         raise ManifestError(errors)
     return document.root
+
+
+def _with_literals(node: Any, path: KeyPath) -> Iterator[tuple[int, int]]:
+    """Where the configurations are that have what may be a secret: `--diff` would print it."""
+    if isinstance(node, Map):
+        for key, value in node.items():
+            if key == secret.FIELD and kind_at(path) is not None:
+                if secret.masked(value) != _as_data(value):
+                    yield node.at[key][:2]
+            else:
+                yield from _with_literals(value, (*path, key))
 
 
 def _meaning(data: dict[str, Any]) -> dict[str, Any]:

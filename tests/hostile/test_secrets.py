@@ -62,7 +62,14 @@ def test_a_literal_is_refused_by_every_command_and_printed_by_none(bench, writte
         assert bench.run("validate", "--format", form).status == 1
     for command in (("plan", "-v"), ("apply", "--auto-approve"), ("drift",), ("import", "acme"), ("lock",)):
         assert bench.run(*command, *bench.local).status == 1
-    for command in (("access",), ("offboard", "bob"), ("review", ".", "."), ("review", ".", ".", "-v")):
+    for command in (
+        ("fmt", "--diff"),
+        ("fmt",),
+        ("access",),
+        ("offboard", "bob"),
+        ("review", ".", "."),
+        ("review", ".", ".", "-v"),
+    ):
         assert bench.run(*command).status == 1
 
 
