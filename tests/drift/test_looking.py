@@ -266,7 +266,7 @@ def test_a_workspace_that_seems_renamed_is_said_to_where_no_lock_file_knows(scen
     (scene.folder / "reconciler.lock.json").unlink()
     (found,) = scene.found()
     assert (found["what"], found["address"]) == ("removed", "org.acme/workspace.prod")
-    assert "prods is not in the manifest: it looks like its old name" in found["note"]
+    assert "prods is not in the manifest; it looks like its old name" in found["note"]
 
 
 def test_a_person_with_another_handle_is_recognised_and_written_down(scene):
