@@ -331,7 +331,7 @@ def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
             continue
         typed = None
         if sys.stdin.isatty() and not plan.refusals and not plan.errors:
-            _drop_typed_ahead()
+            common.drop_typed_ahead()
             typed = click.prompt(
                 f"Deleting {handle} cannot be undone. Type its handle to confirm",
                 err=True,
@@ -352,20 +352,6 @@ def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
     return replace(plan, refusals=tuple(refusals))
 
 
-def _drop_typed_ahead() -> None:
-    """Forget what was typed before the question was asked: it cannot be the answer to it."""
-    try:
-        import termios
-    except ImportError:  # Windows
-        import msvcrt
-
-        while msvcrt.kbhit():  # type: ignore[attr-defined, unused-ignore]
-            msvcrt.getwch()  # type: ignore[attr-defined, unused-ignore]
-        return
-    with suppress(termios.error, OSError, ValueError):
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
-
-
 def _ask() -> None:
     """Ask on the terminal. Raises UsageError where there is none: an answer that is piped in is nobody's."""
     if not sys.stdin.isatty():
@@ -374,7 +360,7 @@ def _ask() -> None:
         )
     if output_lost():
         raise UsageError("nothing was applied: nobody reads standard output, so the plan was not shown")
-    _drop_typed_ahead()
+    common.drop_typed_ahead()
     answer = click.prompt("Apply these changes? Only `yes` applies them", err=True, default="", show_default=False)
     if answer != "yes":
         raise UsageError("not applied: the answer was not `yes`")

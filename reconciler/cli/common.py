@@ -350,10 +350,16 @@ def load(
 
 
 def drop_typed_ahead() -> None:
-    """Forget what was typed on the terminal before a question was shown: it is not an answer to it."""
-    import termios
+    """Forget what was typed before the question was asked: it cannot be the answer to it."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        import msvcrt
 
-    with suppress(OSError, ValueError, termios.error):
+        while msvcrt.kbhit():  # type: ignore[attr-defined, unused-ignore]
+            msvcrt.getwch()  # type: ignore[attr-defined, unused-ignore]
+        return
+    with suppress(termios.error, OSError, ValueError):
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 

@@ -267,7 +267,7 @@ class CommentedTree:
                 into.insert(index, "")
 
     def _tidy(self) -> None:
-        """What stands above the first entry, and apart from it, is about the file, as is a word to an editor."""
+        """Comments above the first entry, separated by a blank line, are about the file. So are settings for an editor."""
         for entry in self.entries:
             if entry.value.tail and not entry.value.entries:  # nothing but comments is in it
                 entry.head, entry.value.tail = [*entry.head, *entry.value.tail], []

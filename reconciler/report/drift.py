@@ -77,7 +77,7 @@ def _summary(drift: Drift) -> tuple[str, ...]:
 
 
 def _often_unknown(differences: Sequence[Difference]) -> dict[str, int]:
-    """The reasons why it is unknown who made a difference that more than three of them share: they are said once."""
+    """The reasons why it is unknown who made a difference that more than three of them share: the report gives those once."""
     reasons = Counter(d.why_unknown for d in differences if d.by is None and d.why_unknown)
     return {why: number for why, number in reasons.items() if number > 3}
 

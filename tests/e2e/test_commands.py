@@ -611,7 +611,9 @@ def test_fail_fast_starts_nothing_more_and_a_rerun_finishes(bench):
     assert bench.apply().status == 0
 
 
-@pytest.mark.parametrize(("folder", "file"), [(".", "orgs.yaml"), ("access", "access/orgs.yaml"), ("a,b/c", "a%2Cb/c/orgs.yaml")])
+@pytest.mark.parametrize(
+    ("folder", "file"), [(".", "orgs.yaml"), ("access", "access/orgs.yaml"), ("a,b/c", "a%2Cb/c/orgs.yaml")]
+)
 def test_an_annotation_names_its_file_from_the_root_of_the_repository(bench, monkeypatch, folder, file):
     bench.manifest("orgs: {acme: {membrs: {}}}\n", f"{folder}/orgs.yaml")
     monkeypatch.setenv("GITHUB_WORKSPACE", str(bench.folder))

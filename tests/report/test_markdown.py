@@ -225,7 +225,13 @@ def test_one_huge_string_does_not_push_the_rest_out(subject):
 
 def test_a_thousand_gains_are_all_named_with_their_roles():
     gains = tuple(
-        Effect(f"person{index:04}", "acme/prod" if index % 2 else "acme/dev", None, "reader", "team/all, through team/engineering")
+        Effect(
+            f"person{index:04}",
+            "acme/prod" if index % 2 else "acme/dev",
+            None,
+            "reader",
+            "team/all, through team/engineering",
+        )
         for index in range(1000)
     )
     found = render(sample.empty_plan(impact=gains), "markdown")

@@ -251,6 +251,8 @@ def test_an_unknown_format_is_a_usage_error_that_lists_the_known():
 
 def test_failed_steps_stand_next_to_the_summary_whatever_was_skipped():
     lines = text(sample.APPLIED_IN_PART).splitlines()
-    statuses = [line.split()[0] for line in lines if line.split()[:1] and line.split()[0] in ("done", "failed", "skipped")]
+    statuses = [
+        line.split()[0] for line in lines if line.split()[:1] and line.split()[0] in ("done", "failed", "skipped")
+    ]
     assert statuses == sorted(statuses, key=["done", "skipped", "failed"].index)
     assert "failed" in statuses

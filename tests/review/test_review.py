@@ -80,7 +80,7 @@ def test_a_change_in_a_nested_team_of_two_orgs_names_every_person_and_workspace(
     gained = {
         ("acme", "member"),
         ("acme/prod", "operator"),
-        ("acme/dev", "admin"),
+        ("acme/dev", "operator"),
         ("beta", "member"),
         ("beta/data", "reader"),
     }
