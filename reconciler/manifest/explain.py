@@ -220,7 +220,7 @@ def _wrong_const(path: KeyPath, value: Any, part: dict[str, Any]) -> tuple[str, 
     return f"`{key}` is {kind_of(value)}", f"write `{key}: {str(part['const']).lower()}`{quotes}"
 
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 
 
 def _name_hint(text: str, part: dict[str, Any]) -> str | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostic import Diagnostic, Refusal
 from reconciler.model.plan import DnsChange, Effect
+from reconciler.plan.diff.drafts import SECRETS_UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
 FIX = "plan again, and have the new plan reviewed"
 
 
-# what a reviewer sees of a plan beside its changes, and what each is called
+# what a reviewer sees of a plan beside its changes, and what each is called. What is not managed is shown, too, but nothing
+# follows from it: that somebody else makes a workspace of their own in the meantime is no reason to plan again
 _SHOWN: tuple[tuple[str, str], ...] = (
     ("orgs", "the organizations that were compared"),
     ("impact", "who gains or loses access"),
     ("dns", "the DNS names that change"),
     ("warnings", "the warnings"),
     ("notes", "the notes"),
-    ("unmanaged", "what is not managed"),
     ("lifted", "the safeguards that it lifts"),
     ("allowed", "the allowances"),
     ("confirm_delete", "the organizations that it deletes"),
@@ -72,11 +73,22 @@ def stale(saved: Plan, fresh: Plan, last_change: Callable[[str], str] = lambda _
     if saved.steps != fresh.steps or saved.changes != fresh.changes:
         yield refusal(where, "the order in which it would be applied differs now")
     for name, what in _SHOWN:
-        if getattr(saved, name) != getattr(fresh, name):
+        was_shown, is_shown = _shown(saved, name), _shown(fresh, name)
+        if was_shown != is_shown:
             yield refusal(
                 where,
-                f"what the plan shows is not what a plan made now shows: {what} differ{_first(saved, fresh, name)}",
+                f"what the plan shows is not what a plan made now shows: {what} differ{_first(was_shown, is_shown)}",
             )
+
+
+def _shown(plan: Plan, name: str) -> object:
+    """What a reviewer sees under `name`. A check of a pull request has no secrets, and so cannot say what apply can."""
+    found = getattr(plan, name)
+    return (
+        tuple(note for note in found if not note.partition(": ")[2].startswith(SECRETS_UNKNOWN))
+        if name == "notes"
+        else found
+    )
 
 
 def elsewhere(saved: Plan, pipes: str) -> Refusal | None:
@@ -118,9 +130,8 @@ def _some(paths: Iterable[str]) -> str:
     return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "") if found else "no manifest"
 
 
-def _first(saved: Plan, fresh: Plan, name: str) -> str:
-    """The first entry that only one of two plans has, in words, for a reader who looks for the difference."""
-    was, now = getattr(saved, name), getattr(fresh, name)
+def _first(was: object, now: object) -> str:
+    """The first entry that only one of two plans shows, in words, for a reader who looks for the difference."""
     if not isinstance(was, tuple) or not isinstance(now, tuple):
         return ""
     for found, other, where in ((was, now, "only the saved plan has"), (now, was, "the saved plan lacks")):

@@ -367,7 +367,7 @@ def test_a_plan_whose_folder_got_another_manifest_is_stale(bench):
     bench.manifest("people: {}", "orgs/more.yaml")
     ran = apply_saved(bench)
     assert ran.status == 3
-    assert "the manifest orgs/more.yaml was added since the plan was made" in ran.out
+    assert "the manifest orgs/more.yaml is read now, and the plan was made without it" in ran.out
 
 
 REGRANTED = ACME.replace("{carol: reader}", "{carol: operator}")
@@ -408,7 +408,6 @@ def test_a_plan_whose_live_objects_changed_is_stale_and_says_which_and_who(bench
     "request_",
     [
         pytest.param(("PATCH", "/org/acme", {"display_name": "Other"}), id="an attribute that is not managed"),
-        pytest.param(("POST", "/org/acme/workspace", {"handle": "lab"}), id="a workspace that is not managed"),
         pytest.param(("PATCH", "/org/beta/member/bob", {"role": "owner"}), id="another org"),
     ],
 )
@@ -417,6 +416,18 @@ def test_a_change_elsewhere_does_not_make_a_plan_stale(bench, request_):
     bench.client().ok(*request_)
     assert apply_saved(bench).status == 0
     assert bench.members("acme")["carol"] == "owner"
+
+
+def test_a_new_workspace_makes_a_plan_stale_only_where_the_plan_lets_somebody_into_it(bench):
+    lab = ("POST", "/org/acme/workspace", {"handle": "lab"})
+    saved(bench, ACME, REGRANTED)
+    bench.client().ok(*lab)
+    assert apply_saved(bench).status == 0
+    saved(bench, ACME, PROMOTED)
+    bench.client().ok(*lab)
+    ran = apply_saved(bench)
+    assert ran.status == 3
+    assert "who gains or loses access differ (the saved plan lacks: carol on acme/lab, nothing to owner)" in ran.out
 
 
 def test_a_plan_of_an_earlier_day_that_still_says_the_same_is_applied(bench):

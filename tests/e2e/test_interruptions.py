@@ -212,7 +212,7 @@ def test_a_reader_that_was_never_there_gets_no_traceback(acme, command):
     host = acme.local if command[0] == "plan" else []
     ran = acme.spawn(*command, *host, stdout=writer)
     os.close(writer)
-    assert (ran.status, ran.err) == (1, "")
+    assert (ran.status, ran.err) == (0, "")
 
 
 def test_a_report_that_nobody_reads_changes_nothing_of_the_apply(acme):
@@ -221,8 +221,7 @@ def test_a_report_that_nobody_reads_changes_nothing_of_the_apply(acme):
     assert acme.plan("-o", "plan.json").status == 0
     ran = acme.spawn("apply", "plan.json", *acme.local, stdout=writer)
     os.close(writer)
-    assert ran.status == 1
-    assert "the apply itself has ended" in ran.err
+    assert (ran.status, ran.err) == (0, "")
     assert acme.plan("--detailed-exitcode").status == 0
 
 

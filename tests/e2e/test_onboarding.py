@@ -228,7 +228,7 @@ def test_who_does_not_own_the_tenant_is_told_to_name_the_handle(bench):
     bench.manifest(MANIFEST)
     ran = bench.planned()
     assert ran.codes == ["unknown-user"]
-    assert "for the tenant's owners to see" in ran.json["safeguards"]["refusals"][0]["fact"]
+    assert "only the tenant's owners can see whose it is" in ran.json["safeguards"]["refusals"][0]["fact"]
     bench.manifest(MANIFEST.replace("email: carol@example.com", "handle: carol-x"))
     assert bench.apply().status == 0
 

@@ -98,11 +98,7 @@ def invent_a_name(plan):
     plan["dns"] = [{"workspace": "acme/prod", "before": "a.example", "after": None}]
 
 
-def manage_more(plan):
-    plan["unmanaged"] = ["org.acme/workspace.other"]
-
-
-@pytest.mark.parametrize("change", [hide_the_gain, lower_the_gain, calm, warn, invent_a_name, manage_more])
+@pytest.mark.parametrize("change", [hide_the_gain, lower_the_gain, calm, warn, invent_a_name])
 def test_a_plan_that_shows_anything_else_than_a_fresh_one_is_refused(acme, change):
     assert acme.plan("-o", "plan.json").status == 0
     forged(acme, change)

@@ -544,7 +544,7 @@ def test_a_plan_shows_a_stated_org_deletion_and_says_what_apply_will_ask(bench):
     ran = bench.planned()
     assert (ran.status, ran.codes, ran.addresses) == (0, [], ["org.oldco"])
     assert bench.plan("--detailed-exitcode").status == 2
-    assert "apply will ask for the handle `oldco`" in bench.plan().out
+    assert "To confirm, type its handle when apply asks for it, or pass --confirm-delete oldco" in bench.plan().out
 
 
 @pytest.mark.parametrize(
@@ -775,6 +775,15 @@ def test_a_saved_plan_takes_no_further_allowance(bench):
     assert "--allow does not go with a saved plan" in ran.err
 
 
+def test_a_lock_file_that_is_not_sealed_is_refused_where_there_is_a_key(bench, monkeypatch):
+    bench.pipes(BOTH)
+    bench.manifest(BOTH)
+    assert bench.apply().status == 0
+    monkeypatch.setenv("RECONCILER_FINGERPRINT_KEY", "a key of thirty-two characters!!")
+    ran = bench.planned()
+    assert (ran.status, set(ran.codes)) == (3, {"lock-forged"})
+
+
 # --- the table itself -------------------------------------------------------------------------------------------------
 
 ELSEWHERE = {
@@ -784,6 +793,7 @@ ELSEWHERE = {
     "secret-loss": test_a_change_that_may_lose_secrets_is_refused,
     "org-delete": test_an_org_is_not_deleted_without_its_handle,
     "stale-plan": test_a_saved_plan_whose_object_changed_since_is_refused,
+    "lock-forged": test_a_lock_file_that_is_not_sealed_is_refused_where_there_is_a_key,
 }
 
 

@@ -510,18 +510,18 @@ def test_a_review_tells_who_reaches_one_and_what_is_deleted_renamed_or_forgotten
         "absent": "deletes the connection acme/prod/aws_own: its secrets are lost"
     }
     assert review(HEAD + OWN, without) == {
-        "left-alone": "no longer lists acme/prod/aws_own: it stays as it is, and nobody watches it"
+        "left-alone": "no longer lists acme/prod/aws_own: it stays as it is, and is no longer managed"
     }
     assert review(HEAD + OWN, HEAD + OWN + "            rotate: 2026-11-01\n").keys() == {"rotate"}
     renamed = OWN.replace("aws_own:\n", "aws_new:\n            renamed_from: aws_own\n")
     assert review(HEAD + OWN, HEAD + renamed) == {
-        "rename": "renames the connection aws_own to acme/prod/aws_new: its schema is called so"
+        "rename": "renames the connection aws_own to acme/prod/aws_new, and with it its schema"
     }
     moved = (HEAD + OWN).replace("      prod:\n", "      live:\n        renamed_from: prod\n")
     assert review(HEAD + OWN, moved).keys() == {"rename"}
     gone = (HEAD + OWN).partition("      prod:\n")[0] + "      prod: {absent: true}\n"
     assert review(HEAD + OWN, gone)["absent"] == (
-        "deletes the workspace acme/prod and its database, and with it its own connections aws_own"
+        "deletes the workspace acme/prod and its database, including its own connections aws_own"
     )
 
 

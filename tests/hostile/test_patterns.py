@@ -29,7 +29,7 @@ FOUND = {
     if isinstance(value, re.Pattern) and isinstance(value.pattern, str)
 }
 # these look at the beginning of a text alone (`match`, `fullmatch`), and not at each place in it
-ANCHORED = {"_RANDOM", "_PLAIN", "_PINNED", "BARE", "_FLOAT", "_FRAME"}
+ANCHORED = {"_RANDOM", "_PLAIN", "_PINNED", "BARE", "_FLOAT", "_FRAME", "_EMAIL"}
 
 
 def took(work):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from reconciler.safeguards.worksheet import OrgSheet
 
 # why an impact says that somebody loses something, by the reason of the change
+# the beginning of a note that depends on which secrets a run was given, and on nothing that was reviewed
+SECRETS_UNKNOWN = "whether Pipes has these secrets is unknown, and they are left alone"
 LOST = {"unlisted": "no longer listed", "absent": "stated absent", "expired": "expired"}
 WEAKER_ROLE = "the role written down"
 
@@ -75,9 +77,7 @@ def update(sheet: OrgSheet, target: Target, have: Resource, want: Node, person: 
     kind = target.kind
     attrs = kind.differences(have.attrs, want.attrs)
     if want.unknown is not None:
-        sheet.notes.append(
-            f"{target.address}: whether Pipes has these secrets is unknown, and they are left alone: {want.unknown}"
-        )
+        sheet.notes.append(f"{target.address}: {SECRETS_UNKNOWN}: {want.unknown}")
     if want.rewrite is not None and secret.FIELD in want.attrs:
         attrs[secret.FIELD] = want.attrs[secret.FIELD]
     for name in [name for name in attrs if not (kind.attribute(name).on_update or kind.attribute(name).own_request)]:
