@@ -150,7 +150,6 @@ def test_a_private_name_stays_in_its_room(name):
 
 
 LONGEST = 520  # lines of a module that can be read in one sitting
-TO_BE_DIVIDED = {"reconciler/access/review.py", "reconciler/sandbox/world.py"}
 
 
 @pytest.mark.parametrize("name", ARROWS)
@@ -161,7 +160,7 @@ def test_a_module_is_short_or_its_first_line_says_why_not(name):
         if room(path) == name and len(text := path.read_text(encoding="utf-8").splitlines()) > LONGEST
         if "long because" not in text[0]
     ]
-    assert [name for name in long if name not in TO_BE_DIVIDED] == []
+    assert long == []
 
 
 def test_the_doors_to_the_sandbox_are_used():
