@@ -245,7 +245,17 @@ ALL = dict(commands())
 
 
 def test_every_command_module_is_listed():
-    helpers = {"__init__", "common", "progress", "streams", "terraform", "writing"}
+    helpers = {
+        "__init__",
+        "manifests",
+        "options",
+        "output_files",
+        "progress",
+        "prompt",
+        "streams",
+        "terraform",
+        "writing",
+    }
     modules = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - helpers
     assert modules == {cli.module_of(name).rpartition(".")[2] for name in cli.COMMANDS}
 

@@ -1,7 +1,7 @@
 """The command line: one module for each command; this file alone turns errors into exit statuses.
 
 In: arguments and the environment. Out: reports, files, and one exit status.
-Open `plan.py` first: a command has options and calls, nothing else. What commands share is in `common.py`.
+Open `plan.py` first: a command has options and calls, nothing else. They share `options.py` and `manifests.py`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from reconciler.model.errors import ManifestError, PipesError, ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from reconciler.model.plan import Plan
 
 DONE, ERROR, CHANGES, REFUSED, UNREACHABLE, PARTLY = range(6)
 INTERRUPTED = 130
@@ -39,6 +41,15 @@ COMMANDS = {
     "schema": "Print the JSON Schema of manifests or plans.",
     "sandbox": "A local Turbot Pipes for rehearsals and tests.",
 }
+
+
+def plan_status(plan: Plan, *, detailed: bool) -> int:
+    """The exit status for a plan that was only shown."""
+    if plan.refusals:
+        return REFUSED
+    if plan.errors:
+        return ERROR
+    return CHANGES if detailed and plan.changes else DONE
 
 
 def module_of(name: str) -> str:

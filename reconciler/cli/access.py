@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import common
+from reconciler.cli import manifests, options, output_files
 from reconciler.model.errors import PipesError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.acces
 
 
 @click.command(short_help="Show who has access to what, and why.")
-@common.paths_argument
+@options.paths_argument
 @click.option("--person", "people", multiple=True, metavar="NAME", help="Only this person. May be repeated.")
 @click.option(
     "--workspace", "workspaces", multiple=True, metavar="ORG/WORKSPACE", help="Only this workspace. May be repeated."
@@ -37,10 +37,10 @@ FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.acces
     metavar="ORG/CONNECTION",
     help="Only people who can use this connection, through a workspace. May be repeated.",
 )
-@common.org_option
+@options.org_option
 @click.option("--live", is_flag=True, help="Read Pipes instead of the manifests.")
-@common.day_option
-@common.pipes_options
+@options.day_option
+@options.pipes_options
 @click.option(
     "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="The output format."
 )
@@ -56,7 +56,7 @@ def command(
     orgs: tuple[str, ...],
     live: bool,
     day: datetime | None,
-    pipes: common.PipesOptions,
+    pipes: options.PipesOptions,
     fmt: str,
     out: Path | None,
     no_color: bool,
@@ -85,7 +85,7 @@ def _write(access: Access, fmt: str, out: Path | None, no_color: bool, verbose: 
     color = out is None and not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
     text = render(access, fmt, color=color, verbose=verbose)
     if out is not None:
-        common.write_file(out, text)
+        output_files.write_file(out, text)
     else:
         click.echo(text, nl=False, color=color)
 
@@ -93,7 +93,7 @@ def _write(access: Access, fmt: str, out: Path | None, no_color: bool, verbose: 
 def _written(paths: Sequence[Path], day: date) -> Access:
     from reconciler.access.maps import of_desired
 
-    found = common.load(paths, day)
+    found = manifests.load(paths, day)
     return of_desired(found.desired, found.lock)
 
 
@@ -131,7 +131,7 @@ def _near(name: str, there: Iterable[str]) -> str:
 # --- live -------------------------------------------------------------------------------------------------------------
 
 
-def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: common.PipesOptions) -> Access:
+def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.PipesOptions) -> Access:
     from reconciler.access.maps import of_live
 
     desired, lock = _manifests(paths, orgs, day)
@@ -160,7 +160,7 @@ def _manifests(paths: Sequence[Path], orgs: Sequence[str], day: date) -> tuple[D
     """The manifests and the lock file, for names and orgs. With --org they need not exist."""
     if orgs and not paths and not (Path("orgs.yaml").exists() or Path("orgs").exists()):
         return None, {}
-    found = common.load(paths, day)
+    found = manifests.load(paths, day)
     return found.desired, found.lock
 
 
@@ -170,11 +170,11 @@ def _snapshot(client: Client, orgs: Sequence[str], lock: Lock) -> Snapshot:
     from reconciler.pipes.reading import snapshot
 
     with Progress("Reading") as progress:
-        first = snapshot(client, common.everything(orgs, {}, clock.today()), lock, progress=progress.reading)
+        first = snapshot(client, manifests.everything(orgs, {}, clock.today()), lock, progress=progress.reading)
         spaces = {org.handle: list(org.of("workspace")) for org in first.orgs.values()}
         if first.unreadable:
             return first
         connections = {org.handle: list(org.of("connection")) for org in first.orgs.values()}
         folders = {org.handle: [one.id for one in org.of("connection_folder").values()] for org in first.orgs.values()}
-        to_read = common.everything(orgs, spaces, clock.today(), connections, folders)
+        to_read = manifests.everything(orgs, spaces, clock.today(), connections, folders)
         return snapshot(client, to_read, lock, progress=progress.reading)

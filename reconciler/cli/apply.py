@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler import clock
-from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, common
+from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, manifests, options, plan_status, prompt
 from reconciler.cli.streams import output_lost
 from reconciler.model.errors import UsageError
 
@@ -60,10 +60,10 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Where to keep the journal; .reconciler beside the manifests by default.",
 )
-@common.org_option
-@common.allow_option
-@common.pipes_options
-@common.output_options
+@options.org_option
+@options.allow_option
+@options.pipes_options
+@options.output_options
 def command(
     paths: tuple[Path, ...],
     auto_approve: bool,
@@ -74,8 +74,8 @@ def command(
     journal_folder: Path | None,
     orgs: tuple[str, ...],
     allow: tuple[str, ...],
-    pipes: common.PipesOptions,
-    output: common.Output,
+    pipes: options.PipesOptions,
+    output: options.Output,
 ) -> int:
     """Plan, ask, and do it. With PLAN, which `plan -o FILE` saved: do that plan and no other, without asking.
 
@@ -96,8 +96,8 @@ def command(
         raise UsageError(
             f"{'--allow' if allow else '--org'} does not go with a saved plan: what it may do is in the plan"
         )
-    allowances = common.allowances(allow)
-    found = common.load(paths, clock.today(), orgs, output)
+    allowances = options.allowances(allow)
+    found = manifests.load(paths, clock.today(), orgs, output)
     if saved is not None:
         found = _as_saved(saved, found)
     settings = pipes.settings()
@@ -108,14 +108,14 @@ def command(
         pipes.client(settings, read_only=True) as reader,
     ):
         lock = _after_earlier(journal, found, reader)
-        following = common.secrets(settings)
+        following = options.secrets(settings)
         judge(found.desired, lock, following, None if saved is None else [c.address for c in saved.changes])
         live = _read(found, lock, reader)
         if saved is None:
             plan = with_who_renamed(make_plan(found.desired, live, lock, allowances), reader, found.desired, live, lock)
         else:
             plan = replace(_unless_stale(saved, found, live, lock, reader, settings.pipes), host=settings.pipes)
-        plan = common.unless_forged(plan, found, live)
+        plan = manifests.unless_forged(plan, found, live)
         if saved is not None and found.key and saved.allowed:
             plan = _unless_marked(plan, paths_given[0], found.key)
         if not sys.stdin.isatty():
@@ -124,7 +124,7 @@ def command(
             replace(output, out=None).write(plan, verbose=pipes.verbose)
         if sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
-        held_back = common.plan_status(plan, detailed=False)
+        held_back = plan_status(plan, detailed=False)
         if plan.errors or (plan.refusals and (not keep_going or saved is not None)):
             _refused(plan, output)
             return held_back
@@ -132,7 +132,7 @@ def command(
         if plan.steps and saved is None and not auto_approve:
             _ask()
         progress = Progress("Applying", len(plan.steps))
-        options = Options(
+        run_options = Options(
             parallelism=pipes.parallelism,
             settle=settle,
             fail_fast=fail_fast,
@@ -148,7 +148,7 @@ def command(
             progress,
         ):
             unless_ended()
-            applied = run_plan(plan, found.desired, live, lock, client, journal, options)
+            applied = run_plan(plan, found.desired, live, lock, client, journal, run_options)
         result, kept = _keep_lock(applied.result, applied.lock, found)
         if kept:
             result = _end(journal, result)
@@ -158,7 +158,7 @@ def command(
         return _report(result, output, status)
 
 
-def _refused(plan: Plan, output: common.Output) -> None:
+def _refused(plan: Plan, output: options.Output) -> None:
     """Say once more, after the plan, that nothing was done; other formats get the plan itself."""
     if output.format != "text":
         output.write(plan)
@@ -180,12 +180,12 @@ def _unless_marked(plan: Plan, path: Path, key: str) -> Plan:
     return replace(plan, refusals=(*plan.refusals, refusal(plan.orgs[0] if plan.orgs else "org", why)))
 
 
-def _as_saved(saved: Plan, found: common.Manifests) -> common.Manifests:
+def _as_saved(saved: Plan, found: manifests.Manifests) -> manifests.Manifests:
     """The manifests, narrowed to the orgs of the saved plan as far as they are still there."""
     names = {org.partition(".")[2] for org in saved.orgs}
     if names >= found.desired.orgs.keys():
         return found
-    return replace(found, desired=common.narrow(found.desired, names & found.desired.orgs.keys()), narrowed=True)
+    return replace(found, desired=manifests.narrow(found.desired, names & found.desired.orgs.keys()), narrowed=True)
 
 
 _PRINTED = b"Compared "  # a plan as text; Terraform's `-out` saves one
@@ -282,7 +282,7 @@ def _signals(stop: Event, client: Client) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _read(found: common.Manifests, lock: Lock, reader: Client) -> Snapshot:
+def _read(found: manifests.Manifests, lock: Lock, reader: Client) -> Snapshot:
     from reconciler.cli.progress import Progress
     from reconciler.pipes.reading import snapshot
 
@@ -290,7 +290,9 @@ def _read(found: common.Manifests, lock: Lock, reader: Client) -> Snapshot:
         return snapshot(reader, found.desired, lock, progress=progress.reading)
 
 
-def _unless_stale(saved: Plan, found: common.Manifests, live: Snapshot, lock: Lock, reader: Client, pipes: str) -> Plan:
+def _unless_stale(
+    saved: Plan, found: manifests.Manifests, live: Snapshot, lock: Lock, reader: Client, pipes: str
+) -> Plan:
     """The saved plan, made again from what is live now, and refused as `stale-plan` where that is not the same."""
     from reconciler.apply.last_change import LastChange
     from reconciler.plan import make_plan
@@ -307,7 +309,7 @@ def _unless_stale(saved: Plan, found: common.Manifests, live: Snapshot, lock: Lo
     return replace(fresh, refusals=(*fresh.refusals, *stale(saved, fresh, LastChange(saved, reader).described)))
 
 
-def _after_earlier(journal: Journal, found: common.Manifests, reader: Client) -> Lock:
+def _after_earlier(journal: Journal, found: manifests.Manifests, reader: Client) -> Lock:
     """Take account of an apply that was killed: say what was in flight, and keep whom it had invited."""
     from reconciler.apply import named_by_handle
     from reconciler.apply.recover import recover
@@ -331,13 +333,7 @@ def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
             continue
         typed = None
         if sys.stdin.isatty() and not plan.refusals and not plan.errors:
-            common.drop_typed_ahead()
-            typed = click.prompt(
-                f"Deleting {handle} cannot be undone. Type its handle to confirm",
-                err=True,
-                default="",
-                show_default=False,
-            )
+            typed = prompt.ask(f"Deleting {handle} cannot be undone. Type its handle to confirm")
         if typed != handle:
             refusals.append(
                 Refusal(
@@ -360,13 +356,11 @@ def _ask() -> None:
         )
     if output_lost():
         raise UsageError("nothing was applied: nobody reads standard output, so the plan was not shown")
-    common.drop_typed_ahead()
-    answer = click.prompt("Apply these changes? Only `yes` applies them", err=True, default="", show_default=False)
-    if answer != "yes":
+    if prompt.ask("Apply these changes? Only `yes` applies them") != "yes":
         raise UsageError("not applied: the answer was not `yes`")
 
 
-def _keep_lock(result: Result, lock: Lock, found: common.Manifests) -> tuple[Result, bool]:
+def _keep_lock(result: Result, lock: Lock, found: manifests.Manifests) -> tuple[Result, bool]:
     """Write the lock file where it differs; that it could not be kept is reported, and does not fail the apply."""
     from reconciler.lockfile import file as lockfile
     from reconciler.lockfile import seal
@@ -417,7 +411,7 @@ def apply_status(result: Result, held_back: int, received: list[int]) -> int:
     return ERROR
 
 
-def _report(result: Result, output: common.Output, status: int) -> int:
+def _report(result: Result, output: options.Output, status: int) -> int:
     """Print the result. That it cannot be printed changes nothing of what was done, nor the status that says so."""
     try:
         output.write(result)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, common
+from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, manifests, options, output_files
 from reconciler.model.errors import ManifestError, PipesError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ FAR = 2_000
 
 
 @click.command(short_help="Show what changed outside, and who changed it.")
-@common.paths_argument
+@options.paths_argument
 @click.option(
     "--applied",
     metavar="REV",
@@ -39,12 +39,12 @@ FAR = 2_000
 )
 @click.option("--fix-up", is_flag=True, help="Print a patch that changes the manifests to match the drift.")
 @click.option("--unmanaged", is_flag=True, help="Also list people, workspaces and orgs that no manifest covers.")
-@common.expiring_option
-@common.org_option
-@common.shard_option
-@common.day_option
-@common.pipes_options
-@common.output_options
+@options.expiring_option
+@options.org_option
+@options.shard_option
+@options.day_option
+@options.pipes_options
+@options.output_options
 def command(
     paths: tuple[Path, ...],
     applied: str | None,
@@ -54,8 +54,8 @@ def command(
     orgs: tuple[str, ...],
     shard: tuple[int, int] | None,
     day: datetime | None,
-    pipes: common.PipesOptions,
-    output: common.Output,
+    pipes: options.PipesOptions,
+    output: options.Output,
 ) -> int:
     """Compare Pipes with the manifests at PATH, and show what changed outside: who changed it, when and from where.
 
@@ -68,7 +68,7 @@ def command(
 
     if fix_up and output.format != "text":
         raise UsageError("--fix-up prints a patch, so it cannot be combined with --format")
-    found = common.load(paths, day.date() if day else clock.today(), orgs, output, shard=shard)
+    found = manifests.load(paths, day.date() if day else clock.today(), orgs, output, shard=shard)
     before = None
     if applied is not None:
         before = (applied, only(at_revision(applied, paths, found.desired.day), found.desired))
@@ -92,12 +92,12 @@ def command(
     return status(drift)
 
 
-def _expiring(paths: Sequence[Path], found: common.Manifests, days: int) -> tuple[Expiring, ...]:
+def _expiring(paths: Sequence[Path], found: manifests.Manifests, days: int) -> tuple[Expiring, ...]:
     from reconciler import manifest
     from reconciler.access.expiring import ending, expiring
 
-    later = common.later(
-        ending(found.desired, days), lambda day: common.narrow(manifest.load(paths, today=day), found.desired.orgs)
+    later = manifests.later(
+        ending(found.desired, days), lambda day: manifests.narrow(manifest.load(paths, today=day), found.desired.orgs)
     )
     return expiring(found.desired, days, later)
 
@@ -111,7 +111,7 @@ def status(drift: Drift) -> int:
     return CHANGES if drift.outside else DONE
 
 
-def read(client: Client, desired: Desired, found: common.Manifests) -> Snapshot:
+def read(client: Client, desired: Desired, found: manifests.Manifests) -> Snapshot:
     from reconciler.cli.progress import Progress
     from reconciler.pipes.reading import add_missing, snapshot
 
@@ -217,7 +217,7 @@ def _search(client: Client, search: Search) -> None:
 
 
 def _fix_up(
-    paths: Sequence[Path], found: common.Manifests, live: Snapshot, drift: Drift, output: common.Output
+    paths: Sequence[Path], found: manifests.Manifests, live: Snapshot, drift: Drift, output: options.Output
 ) -> None:
     """Print the patch, and on standard error what it leaves out."""
     from reconciler.drift.compare import find
@@ -240,10 +240,10 @@ def _fix_up(
         return {key(d) for d in find(desired, live, found.lock).drift.differences}
 
     made = fix_up(texts, found.desired, drift.outside, remaining)
-    names = {name: common.from_here(name) for name in made.texts}
+    names = {name: output_files.from_here(name) for name in made.texts}
     patch = unified({names[n]: texts[n] for n in names}, {names[n]: data for n, data in made.texts.items()})
     if output.out is not None:
-        common.write_file(output.out, patch)
+        output_files.write_file(output.out, patch)
     else:
         click.echo(patch.encode(), nl=False)  # a patch is UTF-8, whatever the terminal is
     for difference, why in made.left:

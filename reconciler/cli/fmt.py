@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import CHANGES, DONE, common
+from reconciler.cli import CHANGES, DONE, options, output_files
 from reconciler.model.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ STDIN = "-"
 
 
 @click.command(short_help="Format manifests.")
-@common.paths_argument
+@options.paths_argument
 @click.option("--check", is_flag=True, help="Write nothing; exit 2 if a manifest is not formatted.")
 @click.option("--diff", is_flag=True, help="Write nothing; print the changes as a patch.")
 def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
@@ -44,7 +44,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
         click.echo(f"Nothing to change: {len(texts)} manifest{'s' * (len(texts) != 1)} formatted already.")
     for name in () if diff else changed:
         if not check:
-            common.write_file(Path(name), made[name].decode(), follow=True, keep=True)
+            output_files.write_file(Path(name), made[name].decode(), follow=True, keep=True)
         click.echo(f"{escape(name)}: {'not formatted' if check else 'formatted'}.")
     return CHANGES if check and changed else DONE
 
@@ -81,6 +81,6 @@ def _made(texts: Mapping[str, bytes], problems: list[Diagnostic]) -> dict[str, b
 def _print_diff(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
     from reconciler.editing.unified_diff import unified
 
-    names = {name: "stdin" if name == STDIN else common.from_here(name) for name in before}
+    names = {name: "stdin" if name == STDIN else output_files.from_here(name) for name in before}
     patch = unified({names[n]: before[n] for n in names}, {names[n]: after[n] for n in names})
     click.echo(patch.encode(), nl=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import DONE, REFUSED, common, writing
+from reconciler.cli import DONE, REFUSED, manifests, options, writing
 from reconciler.cli.writing import Draft, Existing, LeftAloneError, RefusedError
 from reconciler.model.errors import ManifestError, PipesError, UsageError
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     metavar="HANDLE",
     help="With --from-terraform: an owner of the organizations, besides those in the state.",
 )
-@common.pipes_options
+@options.pipes_options
 def command(
     orgs: tuple[str, ...],
     out: Path | None,
@@ -56,7 +56,7 @@ def command(
     suggest_teams: bool,
     states: Path | None,
     owner: str | None,
-    pipes: common.PipesOptions,
+    pipes: options.PipesOptions,
 ) -> int:
     """Write manifests and lock file from each live ORG. Changes nothing in Pipes.
 
@@ -85,7 +85,7 @@ def command(
     return DONE
 
 
-def _import(orgs: Sequence[str], existing: Existing, pipes: common.PipesOptions, *, suggest_teams: bool) -> None:
+def _import(orgs: Sequence[str], existing: Existing, pipes: options.PipesOptions, *, suggest_teams: bool) -> None:
     settings = pipes.settings()
     with pipes.client(settings, read_only=True) as client:
         live, found = _read(client, orgs, existing)
@@ -112,15 +112,17 @@ def _read(client: Client, asked: Sequence[str], existing: Existing) -> tuple[Sna
     from reconciler.pipes.reading import snapshot
 
     with Progress("Reading") as progress:
-        first = snapshot(client, common.everything(asked, {}, existing.day), existing.lock, progress=progress.reading)
+        first = snapshot(
+            client, manifests.everything(asked, {}, existing.day), existing.lock, progress=progress.reading
+        )
         known = [_live_org(handle, first, existing.lock) for handle in asked]
         spaces = {one.handle: list(one.of("workspace")) for one in known}
         links = {one.handle: list(one.of("connection")) for one in known}
         trees = {one.handle: [folder.id for folder in one.of("connection_folder").values()] for one in known}
-        to_read = common.everything(list(spaces), spaces, existing.day, links, trees)
+        to_read = manifests.everything(list(spaces), spaces, existing.day, links, trees)
         names = {handle: _name(first.orgs[handle], existing) for handle in spaces}
         if existing.desired is not None:
-            to_read = both(common.narrow(existing.desired, [n for n in names.values() if n]), to_read)
+            to_read = both(manifests.narrow(existing.desired, [n for n in names.values() if n]), to_read)
         live = snapshot(client, to_read, existing.lock, progress=progress.reading)
     found = [_Org(_live_org(handle, live, existing.lock), name) for handle, name in names.items()]
     for one in found:
@@ -218,7 +220,7 @@ class _Merge:
         from reconciler.editing.fix_up import fix_up, key
         from reconciler.manifest import load_texts
 
-        desired = common.narrow(self.draft.desired(), list(known))
+        desired = manifests.narrow(self.draft.desired(), list(known))
         names = {*known, *(live.handle for live in known.values())}
         drift = compare.find(desired, self.live, self.existing.lock).drift
         if drift.refusals:
@@ -318,7 +320,7 @@ class _Merge:
         from reconciler.plan import make_plan
 
         self.draft.compose(suggest_teams=suggest_teams)
-        desired = common.narrow(self.draft.desired(), self.names)
+        desired = manifests.narrow(self.draft.desired(), self.names)
         lock = self.hidden_secrets.marked(remembered(desired, self.live, self.existing.lock, only=self.names))
         judge(desired, lock, Secrets({}))
         plan = make_plan(desired, self.live, lock)

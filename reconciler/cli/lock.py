@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, common
+from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, options, output_files, prompt
 from reconciler.model.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ FORMATS = ("text", "json")  # reconciler.report.lock.FORMATS, without importing 
 
 
 @click.command(short_help="Rebuild the lock file from Pipes.")
-@common.paths_argument
+@options.paths_argument
 @click.option(
     "--seal",
     is_flag=True,
@@ -38,7 +38,7 @@ FORMATS = ("text", "json")  # reconciler.report.lock.FORMATS, without importing 
     "--confirm", metavar="CODE", help="With --seal: the code that it printed for this list, instead of asking."
 )
 @click.option("--check", is_flag=True, help="Write nothing, and exit 2 when the file is not what would be written.")
-@common.pipes_options
+@options.pipes_options
 @click.option("--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print it.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Print to FILE instead.")
 def command(
@@ -46,7 +46,7 @@ def command(
     seal: bool,
     confirm: str | None,
     check: bool,
-    pipes: common.PipesOptions,
+    pipes: options.PipesOptions,
     fmt: str,
     out: Path | None,
 ) -> int:
@@ -242,7 +242,7 @@ def _finish(
         else report.text(str(path), found, there.lost, notes, what)
     )
     if out is not None:
-        common.write_file(out, text)
+        output_files.write_file(out, text)
     else:
         click.echo(text, nl=False)
     if hidden:
@@ -275,11 +275,8 @@ def _seal(
             f"there is no terminal to ask on; nothing was written. To fix: if each account above is the right person, run it "
             f"again with --confirm {code}"
         )
-    if confirm is None:
-        common.drop_typed_ahead()
-        question = "Is each account the right person? Only `yes` writes the file"
-        if click.prompt(question, err=True, default="", show_default=False) != "yes":
-            raise UsageError("nothing was written: the answer was not `yes`")
+    if confirm is None and prompt.ask("Is each account the right person? Only `yes` writes the file") != "yes":
+        raise UsageError("nothing was written: the answer was not `yes`")
     _write(path, there, found, seal(found, key))
     click.echo(f"{path}: {'sealed' if key else 'written'}.")
     return DONE

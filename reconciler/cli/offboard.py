@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import DONE, ERROR, REFUSED, common
+from reconciler.cli import DONE, ERROR, REFUSED, manifests, options, output_files
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Print a patch that removes a person everywhere.")
 @click.argument("person")
-@common.paths_argument
+@options.paths_argument
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE instead.")
 def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
     """Print a patch to the manifests at PATH that removes PERSON from all teams, organizations and workspaces.
@@ -37,7 +37,7 @@ def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
     from reconciler.model.diagnostic import Refusal
     from reconciler.report.text import escape, render_refusals
 
-    found = common.load(paths, clock.today())
+    found = manifests.load(paths, clock.today())
     somebody = _who(person, found.desired, found.lock)
     if isinstance(somebody, Refusal):
         click.echo(render_refusals([somebody]), nl=False, err=True)
@@ -51,10 +51,10 @@ def command(person: str, paths: tuple[Path, ...], out: Path | None) -> int:
     if made.refusals:
         click.echo(render_refusals(made.refusals), nl=False, err=True)
         return REFUSED
-    names = {name: common.from_here(name) for name in made.texts}
+    names = {name: output_files.from_here(name) for name in made.texts}
     patch = unified({names[n]: texts[n] for n in names}, {names[n]: data for n, data in made.texts.items()})
     if out is not None:
-        common.write_file(out, patch)
+        output_files.write_file(out, patch)
     else:
         click.echo(patch.encode(), nl=False)
     if not made.texts:

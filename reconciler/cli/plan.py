@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import common
+from reconciler.cli import manifests, options, output_files, plan_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Show what would change. Changes nothing.")
-@common.paths_argument
+@options.paths_argument
 @click.option(
     "-o",
     "save",
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     metavar="BASE",
     help="Separate what the manifests changed since the git revision (or folder) BASE from earlier drift.",
 )
-@common.org_option
-@common.shard_option
-@common.allow_option
-@common.day_option
-@common.pipes_options
-@common.output_options
+@options.org_option
+@options.shard_option
+@options.allow_option
+@options.day_option
+@options.pipes_options
+@options.output_options
 def command(
     paths: tuple[Path, ...],
     save: Path | None,
@@ -51,8 +51,8 @@ def command(
     shard: tuple[int, int] | None,
     allow: tuple[str, ...],
     day: datetime | None,
-    pipes: common.PipesOptions,
-    output: common.Output,
+    pipes: options.PipesOptions,
+    output: options.Output,
 ) -> int:
     """Read the organizations from Pipes and show what the manifests at PATH would change. Changes nothing.
 
@@ -62,8 +62,8 @@ def command(
     from reconciler.cli.progress import Progress
     from reconciler.plan import make_plan
 
-    allowances = common.allowances(allow)
-    found = common.load(paths, day.date() if day else clock.today(), orgs, output, shard=shard)
+    allowances = options.allowances(allow)
+    found = manifests.load(paths, day.date() if day else clock.today(), orgs, output, shard=shard)
     settings = pipes.settings()
     part = None
     if found.shard is not None:
@@ -73,7 +73,7 @@ def command(
     from reconciler.apply.secrets import judge
     from reconciler.pipes.reading import snapshot
 
-    judge(found.desired, found.lock, common.secrets(settings))
+    judge(found.desired, found.lock, options.secrets(settings))
     base, problem = _base(since, paths, found)
     to_read = found.desired
     if base is not None:
@@ -82,7 +82,7 @@ def command(
         to_read = both(found.desired, base)
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
         live = snapshot(client, to_read, found.lock, progress=progress.reading)
-        planned = common.unless_forged(make_plan(found.desired, live, found.lock, allowances, part), found, live)
+        planned = manifests.unless_forged(make_plan(found.desired, live, found.lock, allowances, part), found, live)
         result = replace(with_who_renamed(planned, client, found.desired, live, found.lock), host=settings.pipes)
     if save is not None:
         from reconciler.plan.document import dumps
@@ -96,7 +96,7 @@ def command(
 
             document = json.loads(text)
             text = write({**document, "mark": plan_mark(document["digest"], found.key)})
-        common.write_file(save, text)
+        output_files.write_file(save, text)
     if since is None:
         output.write(result, verbose=pipes.verbose)
     else:
@@ -108,10 +108,10 @@ def command(
             else f"To apply exactly this plan: {' '.join(('reconciler apply', str(save), *map(str, paths)))}"
         )
         click.echo(f"Saved the plan as {save}. {what}", err=True)
-    return common.plan_status(result, detailed=detailed_exitcode)
+    return plan_status(result, detailed=detailed_exitcode)
 
 
-def _base(since: str | None, paths: Sequence[Path], found: common.Manifests) -> tuple[Desired | None, str]:
+def _base(since: str | None, paths: Sequence[Path], found: manifests.Manifests) -> tuple[Desired | None, str]:
     """The desired state at BASE, or None and why its manifests cannot be used, which does not fail the plan."""
     if since is None:
         return None, ""
@@ -128,7 +128,7 @@ def _base(since: str | None, paths: Sequence[Path], found: common.Manifests) -> 
 
 
 def _separated(
-    plan: Plan, since: str, base: Desired | None, problem: str, live: Snapshot, found: common.Manifests
+    plan: Plan, since: str, base: Desired | None, problem: str, live: Snapshot, found: manifests.Manifests
 ) -> Since:
     from reconciler.drift.plan_since import since as compared_since
     from reconciler.model.drift import Since

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import common
+from reconciler.cli import manifests, options
 from reconciler.model.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ WORKING = "the working tree"
 @click.option("--merge-base", is_flag=True, help="Compare with where HEAD left BASE, not with what BASE has become.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.option("-v", "--verbose", is_flag=True, help="All details.")
-@common.expiring_option
-@common.day_option
-@common.output_options
+@options.expiring_option
+@options.day_option
+@options.output_options
 def command(
     base: str,
     head: str | None,
@@ -48,7 +48,7 @@ def command(
     verbose: bool,
     expiring: int,
     day: datetime | None,
-    output: common.Output,
+    output: options.Output,
 ) -> int:
     """Show what HEAD changes over BASE: who gains and who loses which access, and what it states.
 
@@ -101,15 +101,15 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
     def load(on: date) -> Desired:
         return manifest.load_texts(texts, today=on, pictures=pictures)
 
-    later = common.later(ends, load)
+    later = manifests.later(ends, load)
     near = ending(after, soon)
-    near_later = {on: later[on] for on in near if on in later} | common.later(
+    near_later = {on: later[on] for on in near if on in later} | manifests.later(
         [on for on in near if on not in later], load
     )
     base_lock, head_lock, notes = _locks(base, head, paths)
-    if len(ends) > common.ENDINGS:
+    if len(ends) > manifests.ENDINGS:
         notes.append(
-            f"entries end on {len(ends)} days; what remains after the first {common.ENDINGS} of them was looked at"
+            f"entries end on {len(ends)} days; what remains after the first {manifests.ENDINGS} of them was looked at"
         )
     return make_review(
         earlier,

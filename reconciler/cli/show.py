@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import common
+from reconciler.cli import options, plan_status
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 @click.option("--merge", is_flag=True, help="Join the plans that `plan --shard K/N -o FILE` saved, one of each shard.")
 @click.option("--detailed-exitcode", is_flag=True, help="With --merge: exit 2 when there are changes.")
 @click.option("-v", "--verbose", is_flag=True, help="All details.")
-@common.output_options
-def command(files: tuple[Path, ...], merge: bool, detailed_exitcode: bool, verbose: bool, output: common.Output) -> int:
+@options.output_options
+def command(
+    files: tuple[Path, ...], merge: bool, detailed_exitcode: bool, verbose: bool, output: options.Output
+) -> int:
     """Show the plan that `plan -o FILE` saved. Needs neither network nor token; exits 3 when the file was changed since.
 
     With --merge, show the plans of all shards as the one plan that they are the parts of, and exit as that plan would:
@@ -47,7 +49,7 @@ def command(files: tuple[Path, ...], merge: bool, detailed_exitcode: bool, verbo
             raise TamperedPlanError(f"{file}: {error}") from None
     plan = merged(plans)
     output.write(plan, verbose=verbose)
-    return common.plan_status(plan, detailed=detailed_exitcode)
+    return plan_status(plan, detailed=detailed_exitcode)
 
 
 def _read(file: Path) -> Plan:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import common
+from reconciler.cli import manifests, options
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Check the manifests, offline.")
-@common.paths_argument
-@common.day_option
-@common.output_options
-def command(paths: tuple[Path, ...], day: datetime | None, output: common.Output) -> int:
+@options.paths_argument
+@options.day_option
+@options.output_options
+def command(paths: tuple[Path, ...], day: datetime | None, output: options.Output) -> int:
     """Check the manifests at PATH (files or folders; by default orgs.yaml, else orgs/) and report every problem.
 
     Needs neither network nor token. Where the lock file knows that two names are one person, it says so.
@@ -27,7 +27,7 @@ def command(paths: tuple[Path, ...], day: datetime | None, output: common.Output
     from reconciler.plan.identity import spent, two_names
     from reconciler.report import Validation
 
-    found = common.load(paths, day.date() if day else clock.today(), output=output)
+    found = manifests.load(paths, day.date() if day else clock.today(), output=output)
     twice = tuple(two_names(found.desired, found.lock))
     if any(one.severity == "error" for one in twice):
         if output.format != "text":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler import clock
-from reconciler.cli import common
+from reconciler.cli import output_files
 from reconciler.model.errors import ManifestError, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
@@ -223,7 +223,9 @@ class Draft:
                 path = Path(file)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # a link to a manifest that was read is followed; what is new goes nowhere else than it says
-                common.write_file(path, data.decode(), mode=common.SHARED, follow=before is not None, keep=True)
+                output_files.write_file(
+                    path, data.decode(), mode=output_files.SHARED, follow=before is not None, keep=True
+                )
                 click.echo(f"{escape(file)}: {'written' if before is None else 'changed'}.")
         is_new = not self.existing.lock_path.exists()
         if is_new or lock != self.existing.lock:

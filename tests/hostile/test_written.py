@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from reconciler.cli import common
+from reconciler.cli import output_files
 from reconciler.model.errors import UsageError
 
 WORLD = "orgs: {acme: {members: {alice: owner}}}"
@@ -91,7 +91,7 @@ def test_a_failing_write_leaves_the_file_and_nothing_beside_it(tmp_path, monkeyp
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        common.write_file(path, "new")
+        output_files.write_file(path, "new")
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("report", "kept")]
 
 
@@ -99,8 +99,8 @@ def test_a_link_is_followed_where_the_file_behind_it_was_read(tmp_path):
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
     with pytest.raises(UsageError):
-        common.write_file(tmp_path / "link", "new")
-    common.write_file(tmp_path / "link", "new", follow=True)
+        output_files.write_file(tmp_path / "link", "new")
+    output_files.write_file(tmp_path / "link", "new", follow=True)
     assert (tmp_path / "real").read_text() == "new"
     assert (tmp_path / "link").is_symlink()
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from days import clock_variables
-from reconciler.cli.common import narrow
+from reconciler.cli.manifests import narrow
 from reconciler.model.errors import UsageError
 from reconciler.model.live import LockEntry
 from reconciler.model.plan import MessageCounts

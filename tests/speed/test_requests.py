@@ -6,7 +6,7 @@ from math import ceil
 
 import pytest
 
-from reconciler.cli.common import narrow
+from reconciler.cli.manifests import narrow
 from reconciler.manifest import load_texts
 from reconciler.pipes.client import Client, Observers
 from reconciler.pipes.reading import snapshot
