@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Refusal
 
 PAGE = """\
-**Refuses** to delete a connection, of an organization or of a workspace, that no line states absent. A connection that the
-manifest does not list is reported and left alone, so no manifest leads here today. The safeguard covers any future way to plan
-such a deletion.
+**Refuses** to delete a connection, of an organization or of a workspace, that no line states absent. No manifest leads here today
+either.
 
 **Why:** every workspace loses the cloud account behind it, and the secrets that Pipes held are nowhere else.
 

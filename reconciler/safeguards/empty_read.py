@@ -14,24 +14,10 @@ if TYPE_CHECKING:
 
 PAGE = """\
 **Refuses** an organization that could not be read as a whole: its member list came back empty or without the token's own user, a
-page failed, a cursor repeated, or the list kept changing while it was read. Nothing is planned for it. The other organizations
+page failed, a cursor repeated, or the list kept changing in three attempts. Nothing is planned for it. The other organizations
 are planned.
 
 **Why:** people who were not read would look as if they had to be invited, and their colleagues as if nobody else were there.
-
-Save as `empty.yaml`, a [fault of the sandbox](sandbox.md#faults):
-
-```yaml
-- {kind: empty-members, path: /org/acme/member}
-```
-
-<!-- served: pipes.yaml, empty.yaml -->
-```console
-$ reconciler plan unlisted.yaml --token-file ~/.pipes-token | grep -A 3 '^Refused: '
-Refused: empty-read  org.acme  (unlisted.yaml:3)
-  the member list of acme came back empty.
-  To fix: nothing is planned for this organization; find out why Pipes answers that way, then plan again.
-```
 
 **To fix:** find out why Pipes answers that way, then plan again.
 """

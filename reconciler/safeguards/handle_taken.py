@@ -17,26 +17,10 @@ namespace.
 
 **Why:** Pipes would refuse it in the middle of the apply. An organization that the token cannot read is somebody else's.
 
+**To fix:** choose another handle, or ask an owner of that organization to let the token's user in.
+
 The same code refuses a [connection of one workspace](connections.md#connections-of-one-workspace) under the handle of a connection
 that the organization has or will have: Pipes might attach or detach that one instead.
-
-Save as `taken.yaml`:
-
-```yaml
-version: 1
-orgs:
-  gamma:
-    display_name: Gamma
-```
-
-```console
-$ reconciler plan taken.yaml --host sandbox | grep -A 3 '^Refused: '
-Refused: handle-taken  org.gamma  (taken.yaml:3)
-  the handle gamma belongs to an organization that this token cannot read; users and organizations share one namespace.
-  To fix: choose another handle, or ask an owner of that organization to let this token's user in.
-```
-
-**To fix:** choose another handle.
 """
 
 

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from reconciler.model.live import Lock, Snapshot
 
 PAGE = """\
-**Refuses** every plan of a run that has a key (`RECONCILER_FINGERPRINT_KEY`) and whose lock file has no seal, or one that does not
-fit its entries. Without a key nothing is refused. An organization that is yet to be created needs no lock file.
+**Refuses** every plan of a run that has a key (`RECONCILER_FINGERPRINT_KEY`) and whose lock file has no
+[seal](lock-file.md#the-seal), or one that does not fit its entries. Without a key nothing is refused. An organization that is yet
+to be created needs no lock file.
 
 **Why:** the lock file says which account an email address means. Whoever can change it could give somebody's role to another
-account. `apply` with the key seals what it writes; nobody else can.
+account.
 
 **To fix:** take the lock file back from git, as an apply wrote it. If it has never been sealed, or you changed it yourself, run
-`reconciler lock --seal` with the key: it prints every person whom it would seal, with the account, and asks
-([lock-file.md](lock-file.md#the-seal)).
+`reconciler lock --seal` with the key.
 """
 
 SAFEGUARD = Safeguard("lock-forged", lifted_by_allow=False, page=PAGE, found_in="reconciler/safeguards/lock_forged.py")

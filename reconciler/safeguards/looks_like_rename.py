@@ -32,13 +32,11 @@ orgs:
 ```
 
 ```console
-$ reconciler plan edited.yaml --host sandbox --allow quota | grep -A 3 '^Refused: '
+$ reconciler plan edited.yaml --host sandbox | grep -A 3 '^Refused: '
 Refused: looks-like-rename  org.acme/workspace.reports  (edited.yaml:6)
   reports would be created while the live workspace reporting is not in the manifest; it looks like its old name.
   To fix: write `renamed_from: reporting` under reports to rename it, list reporting to keep both, or --allow looks-like-rename=org.acme/workspace.reports to create a second one.
 ```
-
-**To fix:** write `renamed_from: reporting`, list the old one as well, or use `--allow` to create a second one.
 """
 
 

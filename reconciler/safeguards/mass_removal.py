@@ -16,10 +16,9 @@ NAMED = 10  # people whom the refusal names; it counts the others
 
 PAGE = """\
 **Refuses** a plan in which more people of one organization lose something than `safeguards.max_removals` allows: more than
-`count` (10), or more than `percent` (25) of its people if that is at least 3. What counts is losing the membership, an
-invitation, the owner role, a grant, or a higher role in a workspace. Each person counts once. Losses that `absent: true` or
-`expires` states do not count. Neither does losing a connection that is detached or deleted: the plan names everyone who does
-([connections.md](connections.md)).
+`count` (10), or more than `percent` (25) of its people if that is at least 3. What counts, once a person, is losing the
+membership, an invitation, the owner role, a grant, or a higher role in a workspace. Losses that `absent: true` or `expires`
+states do not count, and neither does losing a connection that is detached or deleted: the plan names everyone who does.
 
 **Why:** an empty team or a lost file removes many people at once, and nobody reads the fortieth line.
 
@@ -39,8 +38,6 @@ Refused: mass-removal  org.acme  (few.yaml:3)
   To fix: check whether a line or a team was lost; state removals with `absent: true`, or raise safeguards.max_removals.
   To allow it once: --allow mass-removal=org.acme
 ```
-
-**To fix:** bring back what was lost by mistake, state the removals, or raise the limits in the manifest.
 """
 
 

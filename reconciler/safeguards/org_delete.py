@@ -5,28 +5,12 @@ from __future__ import annotations
 from reconciler.safeguards.safeguard import Safeguard
 
 PAGE = """\
-**Refuses** to delete an organization whose handle nobody has confirmed. The manifest must state `absent: true`, and `apply` asks
-for the handle: on a terminal you type it, elsewhere you give `--confirm-delete HANDLE`. Piped input does not count. `plan` shows
-the deletion and says what `apply` will ask for.
+**Refuses** to delete an organization whose handle nobody has confirmed.
 
 **Why:** nothing brings back the organization, its workspaces and their databases.
 
-Save as `gone.yaml`:
-
-```yaml
-version: 1
-orgs:
-  beta: {absent: true, reason: merged into acme}
-```
-
-```console
-$ reconciler apply gone.yaml --host sandbox --auto-approve 2>&1 | grep -A 3 '^Refused: '
-Refused: org-delete  org.beta
-  the organization beta, its workspaces and their databases would be deleted, and nobody has confirmed that.
-  To fix: confirm with --confirm-delete beta.
-```
-
-**To fix:** do both.
+**To fix:** state `absent: true`, and confirm the handle when you apply: on a terminal you type it, elsewhere you give
+`--confirm-delete HANDLE`. Piped input does not count. `plan` shows the deletion and says what `apply` will ask for.
 """
 
 SAFEGUARD = Safeguard("org-delete", lifted_by_allow=False, page=PAGE, found_in="reconciler/cli/apply.py")

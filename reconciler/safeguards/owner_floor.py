@@ -41,9 +41,6 @@ Refused: owner-floor  org.acme  (floor.yaml:4)
   To allow it once: --allow owner-floor=org.acme
 ```
 
-**To fix:** let another owner accept, then remove the old one in a later apply. Above 1, you can also lower `min_owners` or use
-`--allow`.
-
 `apply` counts the live owners again right before each demotion or removal of an owner
 ([how it fails](how-it-fails.md#somebody-else-changes-the-same-thing)).
 """

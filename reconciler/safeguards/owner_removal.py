@@ -16,23 +16,6 @@ PAGE = """\
 
 **Why:** a lost line, a lost team or a bad merge looks the same as a decision.
 
-Save as `unlisted.yaml`:
-
-```yaml
-version: 1
-orgs:
-  acme:
-    members: {alice: owner, carol: member, dave: member, heidi: member}
-```
-
-```console
-$ reconciler plan unlisted.yaml --host sandbox | grep -A 3 '^Refused: '
-Refused: owner-removal  org.acme/member.bob  (unlisted.yaml:3)
-  bob owns acme but is no longer listed; leaving out a line does not remove an owner.
-  To fix: write `bob: {absent: true}` under the org's members, or list bob again.
-  To allow it once: --allow owner-removal=org.acme/member.bob
-```
-
 **To fix:** state the removal with `bob: {absent: true}`, or list bob again. A lower role that is written down and an `expires`
 whose day has come state it too.
 """

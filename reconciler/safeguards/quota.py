@@ -18,26 +18,6 @@ own answer (402) is reported.
 
 **Why:** Pipes would refuse it in the middle of the apply.
 
-Save as `many.yaml`:
-
-```yaml
-version: 1
-orgs:
-  acme:
-    workspaces:
-      prod: {}
-      reporting: {absent: true}
-      staging: {}
-```
-
-```console
-$ reconciler plan many.yaml --host sandbox | grep -A 3 '^Refused: '
-Refused: quota  org.acme  (many.yaml:3)
-  acme has 2 workspaces, and creating 1 before any is deleted makes 3; the limit is 2.
-  To fix: delete workspaces in an apply of their own first, or have the limit raised.
-  To allow it once: --allow quota=org.acme
-```
-
 **To fix:** delete in an apply of its own first, or have the limit raised.
 """
 

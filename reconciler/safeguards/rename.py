@@ -10,29 +10,13 @@ PAGE = """\
 
 **Why:** to take a renamed object for a new one would create a second one and remove people from the first.
 
-If the audit log knows who renamed it and when, the refusal says so. A name in the manifests is one person in all organizations:
-whoever takes a handle that one of your people gave up is neither invited nor granted anything in their place.
-[The lock file](lock-file.md) knows the ids.
+**To fix:** write the handle that the object has now, or state the rename with `renamed_from`. If the audit log knows who renamed
+it and when, the refusal says so. Make a chain or a swap in several applies, a swap by way of a third handle: between two renames
+anybody could take the free handle, and after a failure nobody could tell the objects apart. `validate` says when a `renamed_from`
+is done and can go.
 
-Save as `renamed.yaml`:
-
-```yaml
-version: 1
-orgs:
-  acme-corp:
-    renamed_from: acmee
-```
-
-```console
-$ reconciler plan renamed.yaml --host sandbox | grep -A 3 '^Refused: '
-Refused: rename  org.acme-corp  (renamed.yaml:3)
-  neither acmee nor acme-corp is live, so there is nothing to rename.
-  To fix: drop `renamed_from: acmee` to create acme-corp, or name the handle that it has now.
-```
-
-**To fix:** write the handle that the object has now, or state the rename with `renamed_from`. Make a chain or a swap in several
-applies, a swap by way of a third handle: between two renames anybody could take the free handle, and after a failure nobody could
-tell the objects apart. `validate` says when a `renamed_from` is done and can go.
+A name is one person in all organizations: whoever takes a handle that one of your people gave up is neither invited nor granted
+anything in their place.
 """
 
 SAFEGUARD = Safeguard("rename", lifted_by_allow=False, page=PAGE, found_in="reconciler/plan/identity")

@@ -18,23 +18,6 @@ unknown.
 **Why:** a reset ends every temporary and user token that was issued at or before that moment, for everyone in the organization. The
 notes of the plan say so, refused or not.
 
-Save as `reset.yaml`:
-
-```yaml
-version: 1
-orgs:
-  acme:
-    token_min_issued_at: 2026-11-21T00:00:00Z
-```
-
-```console
-$ reconciler plan reset.yaml --host sandbox | grep -A 3 '^Refused: '
-Refused: self-lockout  org.acme  (reset.yaml:4)
-  the token in use was issued at 2026-11-20T08:00:00Z, and tokens that were not issued after 2026-11-21T00:00:00Z would stop working for acme.
-  To fix: plan with a token that was issued later, or choose an earlier moment.
-  To allow it once: --allow self-lockout=org.acme
-```
-
 **To fix:** plan with a token that was issued later, or choose an earlier moment.
 """
 

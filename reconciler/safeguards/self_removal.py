@@ -17,23 +17,6 @@ PAGE = """\
 
 **Why:** neither this run nor the next one could finish the work.
 
-Save as `myself.yaml`:
-
-```yaml
-version: 1
-orgs:
-  acme:
-    members: {alice: member, bob: owner, carol: member, dave: member, heidi: member}
-```
-
-```console
-$ reconciler plan myself.yaml --host sandbox | grep -A 3 '^Refused: '
-Refused: self-removal  org.acme/member.alice  (myself.yaml:4)
-  the token in use belongs to alice, who would lose the ownership of acme.
-  To fix: apply with another owner's token, or keep the entry.
-  To allow it once: --allow self-removal=org.acme/member.alice
-```
-
 **To fix:** apply with another owner's token. With `--allow`, it is the last step of the apply.
 """
 

@@ -29,8 +29,6 @@ Refused: stale-plan  org.acme
   the manifest stale.yaml was changed since the plan was made.
   To fix: plan again, and have the new plan reviewed.
 ```
-
-**To fix:** plan again, and have the new plan reviewed.
 """
 
 SAFEGUARD = Safeguard("stale-plan", lifted_by_allow=False, page=PAGE, found_in="reconciler/plan/stale.py")

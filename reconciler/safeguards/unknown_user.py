@@ -15,26 +15,10 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Node
 
 PAGE = """\
-**Refuses** to add a handle that nobody has, or that is an organization's. It names similar handles. In a custom tenant, where
-people are added by handle, it also refuses a person for whom only an email is known.
+**Refuses** to add a handle that nobody has, or that is an organization's, and names similar ones. In a custom tenant, where people
+are added by handle, it also refuses a person for whom only an email is known.
 
 **Why:** a typing error would invite nobody, or a stranger.
-
-Save as `typing-error.yaml`:
-
-```yaml
-version: 1
-orgs:
-  beta:
-    members: {alice: owner, newcomer: member, zoee: member}
-```
-
-```console
-$ reconciler plan typing-error.yaml --host sandbox | grep -A 3 '^Refused: '
-Refused: unknown-user  org.beta/member.zoee  (typing-error.yaml:4)
-  no user has the handle zoee.
-  To fix: did you mean zoe? Write an existing handle, or an email in `people:`.
-```
 
 **To fix:** write an existing handle, or an email in `people:`.
 """

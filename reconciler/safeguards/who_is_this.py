@@ -34,9 +34,8 @@ Refused: who-is-this  org.beta/member.ivy  (by-email.yaml:3)
   To fix: name the handle: `people: {ivy: {email: ivy@example.com, handle: HANDLE}}`; or say who newcomer is: list that handle, or state `newcomer: {absent: true}`.
 ```
 
-**To fix:** if it is the same person, write the handle: `ivy: {email: ivy@example.com, handle: newcomer}`. If not, list `newcomer`
-as well, or state `newcomer: {absent: true}`. An invitation that is gone is sent again if
-[`reinvite` or `resend_after`](manifest.md#people) says so.
+**To fix:** if it is the same person, write the handle; if not, list `newcomer` as well, or state its absence. An invitation that is
+gone is sent again if [`reinvite` or `resend_after`](manifest.md#people) says so.
 """
 
 SAFEGUARD = Safeguard("who-is-this", lifted_by_allow=False, page=PAGE, found_in="reconciler/plan/identity")

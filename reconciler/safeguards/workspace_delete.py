@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Refusal
 
 PAGE = """\
-**Refuses** to delete a workspace that no line states absent. A workspace that the manifest does not list is reported and left
-alone, so no manifest leads here today. The safeguard covers any future way to plan such a deletion.
+**Refuses** to delete a workspace that no line states absent. An unlisted workspace is left alone, so no manifest leads here today;
+the safeguard covers any future way to plan such a deletion.
 
 **Why:** the database goes with the workspace.
 
