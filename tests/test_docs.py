@@ -308,12 +308,9 @@ def every_command() -> Iterator[tuple[str, click.Command]]:
 
 
 def command_table() -> str:
-    rows = ["| command | what it does |", "|-|-|"]
-    for name, command in every_command():
-        if not isinstance(command, click.Group):
-            page = f"#reconciler-{name.replace(' ', '-')}"
-            rows.append(f"| [`{name}`]({page}) | {cli.COMMANDS.get(name) or command.short_help} |")
-    return "\n".join(rows) + "\n"
+    """A link to each command's section."""
+    names = [name for name, command in every_command() if not isinstance(command, click.Group)]
+    return ", ".join(f"[`{name}`](#reconciler-{name.replace(' ', '-')})" for name in names) + "\n"
 
 
 def lock_table() -> str:
