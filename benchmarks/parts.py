@@ -50,7 +50,7 @@ def profile(folder: Path) -> Iterator[tuple[str, float]]:
     """The parts of a plan in their order. Threads' own parts are taken by their own clocks."""
     begun = time.process_time()
     from reconciler import clock
-    from reconciler.manifest import document, load
+    from reconciler.manifest import load, read_yaml
     from reconciler.manifest.check import Gaps, check
     from reconciler.pipes.client import Client
     from reconciler.pipes.reading import snapshot
@@ -64,7 +64,7 @@ def profile(folder: Path) -> Iterator[tuple[str, float]]:
     yield "imports (here: some were there already)", time.process_time() - begun
 
     data = (folder / "orgs.yaml").read_bytes()
-    read, took = spent(lambda: document.read("orgs.yaml", data))
+    read, took = spent(lambda: read_yaml.read("orgs.yaml", data))
     yield "manifests: YAML into texts with their places (libyaml's events)", took
     _, checked = spent(partial(check, read, Gaps()))
     yield "manifests: against the schema, and values as it expects them", checked
@@ -94,12 +94,12 @@ def libraries(folder: Path) -> Iterator[tuple[str, float, str, float]]:
     from answers import recorded
 
     from reconciler.kinds.member import Row
-    from reconciler.manifest import document
+    from reconciler.manifest import read_yaml
     from reconciler.manifest.check import validator
     from reconciler.manifest.json_schema import schema
 
     data = (folder / "orgs.yaml").read_bytes()
-    read, took = spent(lambda: document.read("orgs.yaml", data))
+    read, took = spent(lambda: read_yaml.read("orgs.yaml", data))
     plain, c_safe = spent(lambda: yaml.load(data, yaml.CSafeLoader))
     _, pure = spent(lambda: yaml.load(data, yaml.SafeLoader))
     assert plain["orgs"].keys() == read.root["orgs"].keys()

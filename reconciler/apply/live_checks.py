@@ -7,7 +7,7 @@ meant to remove one of them fails on its version, or makes us fail.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.apply import invitations
 from reconciler.apply.errors import StepFailed
@@ -18,6 +18,8 @@ from reconciler.model.request import Request
 from reconciler.pipes.errors import StoppedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.apply.state import Run
     from reconciler.kinds.kind import Kind
     from reconciler.model.live import Resource
@@ -86,3 +88,15 @@ def _hold(run: Run, step: Step, witness: Resource) -> None:
             request_id=answer.request_id,
             code="owner-floor",
         )
+
+
+def is_as_wanted(kind: Kind, now: Resource, body: Mapping[str, Any]) -> bool:
+    """Whether an object has all values of a request's body."""
+    attributes = {a.name: a for a in kind.attributes}
+    for name, value in body.items():
+        if name == "handle":
+            if not kind.names_people and now.handle != value:
+                return False
+        elif (a := attributes.get(name)) is not None and not a.same(now.attrs.get(name), value):
+            return False
+    return True

@@ -1,15 +1,23 @@
-"""The bytes of a logo: read or fetched just before they are sent, and only what was reviewed."""
+"""A logo: its bytes, read or fetched just before they are sent and only what was reviewed, and the step that sends them."""
 
 from __future__ import annotations
 
 import hashlib
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.apply.errors import StepFailed
-from reconciler.kinds import logo
-from reconciler.pipes import fetch
+from reconciler.apply.sending import CONFLICT, TRIES, Progress, give_up, is_unclear, pause, refused_by_pipes, send
+from reconciler.kinds import KINDS, logo
+from reconciler.model.live import LockEntry
+from reconciler.model.request import Request
+from reconciler.pipes import fetch, reading
 from reconciler.pipes.client import Upload
+
+if TYPE_CHECKING:
+    from reconciler.apply.state import Run
+    from reconciler.model.plan import Change, Step
 
 
 def upload(reference: str, folder: str) -> Upload:
@@ -37,3 +45,45 @@ def _read(path: Path) -> bytes:
         raise StepFailed(f"the logo {path.name} is not a regular file")
     with path.open("rb") as file:
         return file.read(logo.MAX_BYTES + 1)
+
+
+def perform_logo(run: Run, step: Step, change: Change, request: Request, progress: Progress) -> None:
+    """Upload an org's logo, or go back to the generated one (org_createAvatar, org_deleteAvatar).
+
+    Either can be done twice: the same picture is the same. So what was lost is sent again, unless somebody else may have
+    put another picture there. What Pipes answers is for the lock file: nothing else tells the next plan what is live.
+    """
+    body = request.body or {}
+    reference, instead_of = body.get(logo.MARK), body.get("instead_of")
+    picture = upload(reference, run.folders.get(step.address, "")) if reference is not None else None
+    org_path = request.path.rpartition("/")[0]
+    answer = None
+    before = instead_of
+    for attempt in range(1, TRIES + 1):
+        now = reading.read_again(run.client, KINDS[change.kind], org_path)
+        if now is None:
+            raise StepFailed("the organization is not there any more; plan again")
+        if change.id is not None and now.id != change.id:
+            raise StepFailed(f"another object has this handle now ({now.id}, planned for {change.id}); plan again")
+        url = now.attrs.get(logo.URL)
+        if attempt == 1 and change.before is None:
+            before = url  # made by this apply: nobody has seen an earlier one
+        if url != before:
+            raise StepFailed(
+                "the logo was changed by somebody else since it was read; it is left as they made it, plan again"
+                if attempt == 1
+                else "no answer came, and the logo is another one now: whether it is ours is unclear; plan again",
+                wrote=attempt > 1,
+            )
+        answer = send(run, step, Request(request.method, request.path, body, now.version), progress, (), picture)
+        if answer is not None and (answer.ok or (answer.status == 404 and reference is None)):
+            new = (answer.body or {}).get(logo.URL) if answer.ok else url
+            more = {logo.MARK: logo.mark(reference), logo.URL: new} if isinstance(new, str) else {}
+            with run.mutex:
+                run.learned[step.address] = LockEntry(now.id, more=more)
+            return
+        if answer is not None and not is_unclear(answer):
+            by_others = "the organization was changed by somebody else at this moment; plan again. "
+            raise refused_by_pipes(answer, by_others if answer.status in CONFLICT else "")
+        pause(run, attempt, answer)
+    give_up(progress, answer)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.apply import invitations
-from reconciler.apply.perform import invited
+from reconciler.apply.create import invited
 from reconciler.kinds import KINDS, logo
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses

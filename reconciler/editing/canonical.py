@@ -14,8 +14,10 @@ from reconciler.editing.in_place import WIDTH, scalar
 from reconciler.kinds import secret
 from reconciler.manifest import json_schema
 from reconciler.manifest.check import Gaps, check
-from reconciler.manifest.document import Map, is_special, read
+from reconciler.manifest.document import Map
 from reconciler.manifest.places import kind_at
+from reconciler.manifest.read_yaml import read
+from reconciler.manifest.unquoted import is_special
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import ManifestError
 

@@ -1,7 +1,7 @@
 """Reads YAML manifests.
 
 In: paths or texts. Out: Desired (`load`), or a ManifestError with every problem that was found.
-Open `document.py` first; the stages are `files`, `document`, `check`, `merge` and `resolve`.
+Open `document.py` first; the stages are `files`, `read_yaml`, `check`, `merge` and `resolve`.
 """
 
 from __future__ import annotations
@@ -49,9 +49,11 @@ def _load(
     texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic], pictures: logos.Reader = logos.read
 ) -> Desired:
     from reconciler.manifest.check import Gaps, check
-    from reconciler.manifest.document import MAX_PROBLEMS, read
+    from reconciler.manifest.document import MAX_PROBLEMS
+    from reconciler.manifest.members import ended
     from reconciler.manifest.merge import Reporter, merge
-    from reconciler.manifest.resolve import ended, resolve
+    from reconciler.manifest.read_yaml import read
+    from reconciler.manifest.resolve import resolve
 
     gaps = Gaps(everything=bool(problems))
     documents = {name: read(name, data) for name, data in texts.items()}

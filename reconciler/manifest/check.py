@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from reconciler.kinds import member, secret
 from reconciler.manifest import json_schema, scalars
-from reconciler.manifest.document import MAX_PROBLEMS, NULLS, Map, Seq, reads_as
+from reconciler.manifest.document import MAX_PROBLEMS, Map, Seq
 from reconciler.manifest.places import below_config, place, start_of
+from reconciler.manifest.unquoted import NULLS, reads_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

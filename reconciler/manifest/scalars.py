@@ -10,7 +10,7 @@ import math
 import re
 from typing import Any
 
-from reconciler.manifest.document import NULLS, reads_as
+from reconciler.manifest.unquoted import NULLS, reads_as
 
 TRUE = frozenset(("true", "True", "TRUE"))
 FALSE = frozenset(("false", "False", "FALSE"))

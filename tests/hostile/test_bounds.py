@@ -9,7 +9,7 @@ from datetime import date
 
 import pytest
 
-from reconciler.history import revision
+from reconciler.history import git_tree, revision
 from reconciler.manifest import files, load_texts, spelling
 from reconciler.manifest.document import MAX_PROBLEMS
 from reconciler.model.errors import ManifestError
@@ -157,8 +157,8 @@ def test_a_tree_that_names_itself_many_times_over_ends(repository, monkeypatch):
     found = commit(repository, nested(repository, tree(repository, [("100644", "x.yaml", blob)]), 34))
     assert "more than 5,000 names" in reviewed(found)
     asked = []
-    entries = revision._Tree._entries
-    monkeypatch.setattr(revision._Tree, "_entries", lambda self, tree: asked.append(tree) or entries(self, tree))
+    entries = git_tree.Tree._entries
+    monkeypatch.setattr(git_tree.Tree, "_entries", lambda self, tree: asked.append(tree) or entries(self, tree))
     empty = commit(repository, nested(repository, tree(repository, [("100644", "README", blob)]), 34))
     assert "the folder holds no manifest" in reviewed(empty)
     assert len(asked) < 10_000
@@ -188,6 +188,6 @@ def test_reading_a_revision_takes_a_bounded_time(repository, monkeypatch):
     from reconciler.model.errors import UsageError
 
     repository.commit({"orgs.yaml": "version: 1\n"})
-    monkeypatch.setattr(revision, "MAX_SECONDS", -1)
+    monkeypatch.setattr(git_tree, "MAX_SECONDS", -1)
     with pytest.raises(UsageError, match="takes more than"):
         revision.texts("HEAD")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from reconciler.manifest import load_texts, schema
 from reconciler.manifest.check import typed, validator
-from reconciler.manifest.document import read
 from reconciler.manifest.explain import explainer
+from reconciler.manifest.read_yaml import read
 from reconciler.model.errors import ManifestError
 
 TODAY = date(2026, 11, 24)

@@ -1,0 +1,134 @@
+"""Changes or removes an object, after a look that it still is what the plan was made from.
+
+Contract: no 412 is documented, so a server may ignore `If-Match`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.apply import live_checks
+from reconciler.apply.errors import StepFailed
+from reconciler.apply.live_checks import is_as_wanted
+from reconciler.apply.sending import CONFLICT, TRIES, Progress, give_up, is_unclear, pause, refused_by_pipes, send
+from reconciler.kinds import REFERRED, member
+from reconciler.kinds.kind import same_value
+from reconciler.model.plan import READDRESSED
+from reconciler.model.request import Request
+from reconciler.pipes import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.apply.state import Run
+    from reconciler.kinds.kind import Kind
+    from reconciler.model.live import Resource
+    from reconciler.model.plan import Change, Step
+
+
+def modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: Progress) -> None:
+    body = request.body or {}
+    now = reading.read_again(run.client, kind, request.path)
+    if now is None:
+        new_name = reading.read_again(run.client, kind, _renamed_path(request)) if "handle" in body else None
+        if new_name is not None and new_name.id == change.id and is_as_wanted(kind, new_name, body):
+            return
+        raise StepFailed("it is not there any more; plan again")
+    answer = None
+    # whether live has the secrets is not told: they are sent, and once more where the answer was lost
+    blind = any(a.secret and a.name in body for a in kind.attributes)
+    for attempt in range(1, TRIES + 1):
+        if is_as_wanted(kind, now, body):
+            if not blind:
+                progress.wrote = progress.wrote or progress.unclear
+                _note(run, step, body)
+                return
+            if progress.sent:
+                _note(run, step, body)
+        else:
+            progress.seen_undone()
+        _must_be_as_planned(run, step, change, kind, now)
+        if step.accepted_owners is not None:
+            live_checks.owner_floor(run, step, now)
+        answer = send(run, step, Request("PATCH", request.path, body, now.version), progress)
+        if answer is not None and answer.ok:
+            _note(run, step, body)
+            return
+        if answer is not None and answer.status not in CONFLICT and not is_unclear(answer):
+            raise refused_by_pipes(answer)
+        pause(run, attempt, answer)
+        again = reading.read_again(run.client, kind, request.path)
+        if again is None and "handle" in body:
+            again = reading.read_again(run.client, kind, _renamed_path(request))
+        if again is None:
+            raise StepFailed("it went away while it was being changed; plan again", wrote=progress.unclear)
+        if answer is not None and answer.status in CONFLICT and not is_as_wanted(kind, again, body):
+            raise refused_by_pipes(
+                answer, "it was changed by somebody else at this moment, and is left as they made it; plan again. "
+            )
+        now = again
+    give_up(progress, answer)
+
+
+def _renamed_path(request: Request) -> str:
+    return f"{request.path.rpartition('/')[0]}/{(request.body or {}).get('handle')}"
+
+
+def remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: Progress) -> None:
+    answer = None
+    for attempt in range(1, TRIES + 1):
+        now = reading.read_again(run.client, kind, request.path)
+        if now is None:
+            progress.wrote = progress.wrote or progress.unclear
+            return
+        progress.seen_undone()
+        if change.reason == READDRESSED and now.attrs.get("status") != member.INVITED:
+            raise StepFailed(
+                "the invitation to the former address was accepted meanwhile; the account is left as it is, plan again"
+            )
+        _must_be_as_planned(run, step, change, kind, now)
+        if step.accepted_owners is not None:
+            live_checks.owner_floor(run, step, now)
+        if kind.name in REFERRED:
+            live_checks.nothing_inside(run, step, kind, now)
+        answer = send(run, step, Request("DELETE", request.path, None, now.version), progress)
+        if answer is not None and (answer.ok or answer.status == 404):
+            return
+        if answer is not None and answer.status in CONFLICT:
+            if reading.read_again(run.client, kind, request.path) is None:
+                return
+            raise refused_by_pipes(
+                answer, "it was changed by somebody else at this moment, and is left as they made it; plan again. "
+            )
+        if answer is not None and not is_unclear(answer):
+            raise refused_by_pipes(answer)
+        pause(run, attempt, answer)
+    give_up(progress, answer)
+
+
+def _must_be_as_planned(run: Run, step: Step, change: Change, kind: Kind, now: Resource) -> None:
+    """Stop where the object is not what the reviewer saw: another id, or another value of anything that can be set."""
+    if change.id is not None and now.id != change.id:
+        raise StepFailed(f"another object has this handle now ({now.id}, planned for {change.id}); plan again")
+    if change.before is None:
+        return  # made by this apply: there is no earlier state that a reviewer saw
+    ours = run.attrs.get(step.address, {})
+    before = {**change.before, **ours}
+    for a in kind.attributes:
+        if a.refers_to is not None:
+            was = {**run.seen.get(now.id, {}), **ours}
+            if a.api_field in was and now.attrs.get(a.api_field) != was[a.api_field]:
+                raise StepFailed(f"{a.name} was changed by somebody else since it was read; plan again")
+            continue
+        same = a.same if a.secret else same_value
+        if a.settable and not a.own_request and not same(now.attrs.get(a.name), before.get(a.name)):
+            what = f": {before.get(a.name)!r} is now {now.attrs.get(a.name)!r}" if not a.secret else ""
+            raise StepFailed(
+                f"{a.name} was changed by somebody else since it was read{what}; it is left as they made it, plan again"
+            )
+
+
+def _note(run: Run, step: Step, body: Mapping[str, Any]) -> None:
+    with run.mutex:
+        known = run.attrs.setdefault(step.address, {})
+        known.update({name: value for name, value in body.items() if name != "handle"})
