@@ -286,6 +286,7 @@ def own_words(kind):
     words = {"absent", "reason", *(child.section for child in children_of(kind.name))}
     words |= {"renamed_from"} if kind.rename else set()
     words |= {"expires", "then"} if kind.names_people else set()
+    words |= {"everywhere"} if any(child.name.endswith("permission") for child in children_of(kind.name)) else set()
     return words | ({"rotate"} if any(a.secret for a in kind.attributes) else set())
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.access import folders as through
-from reconciler.kinds import attachment, children_of, connection, org, secret, workspace, workspace_connection
+from reconciler.kinds import (
+    attachment,
+    children_of,
+    connection,
+    org,
+    permission,
+    secret,
+    workspace,
+    workspace_connection,
+)
 from reconciler.model.access import Route
 from reconciler.model.address import join, split
 from reconciler.model.plan import Change
@@ -149,6 +158,7 @@ def statements(
     if node.kind == OWN and before is None:
         place = f"{name}/{split(address)[1][1]}"
         yield Statement("attached", address, after=place, names=people(new, place), source=node.source)
+    yield from through.everywhere(name, address, node, before)
     wanted, earlier = node.children.get(ATTACHMENT), _before(ATTACHMENT, before, spaces)
     if wanted is None:
         return  # left alone
@@ -175,7 +185,10 @@ def changes(address: str, node: Node, before: Node | None, spaces: Mapping[str, 
     """The changes of where a connection may be used and is attached; `spaces` as in `statements`."""
     if node.absent:
         return
+    yield from through.change_everywhere(permission.KIND.name, address, node, before)
     for kind in children_of(CONNECTION):
+        if kind is permission.KIND and node.everywhere:
+            continue  # permissions for single workspaces are left alone
         wanted = node.children.get(kind.name)
         earlier = _before(kind.name, before, spaces)
         if wanted is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import connection, connection_folder, folder_permission, org, workspace
+from reconciler.kinds import connection, connection_folder, folder_permission, org, permission, workspace
 from reconciler.model.access import Route
 from reconciler.model.address import join
 from reconciler.model.plan import Change
@@ -44,6 +44,11 @@ def of_node(above: Node, node: Node) -> tuple[dict[str, tuple[str, Source]], boo
         whole = whole and spaces is not None
         for space, one in (spaces or {}).items():
             found.setdefault(space, (name, one.source))
+        if there[name].everywhere:
+            source = (there[name].sources or {}).get("everywhere", there[name].source)
+            for space, one in above.children.get(WORKSPACE, {}).items():
+                if not one.absent:
+                    found.setdefault(space, (name, source))
         name = there[name].attrs.get(INSIDE)
     return found, whole
 
@@ -61,8 +66,9 @@ def of_live(above: Resource, one: Resource) -> tuple[dict[str, str], bool]:
         seen.add(name)
         whole = whole and there[name].was_read(PERMISSION)
         for row in there[name].of(PERMISSION).values():
-            found.setdefault(handles.get(row.id, row.handle), name)
-        if there[name].inherited_of(PERMISSION):  # permitted in all of the organization
+            if row.handle != permission.EVERYWHERE:
+                found.setdefault(handles.get(row.id, row.handle), name)
+        if permission.EVERYWHERE in there[name].of(PERMISSION) or there[name].inherited_of(PERMISSION):
             found.update({handle: name for handle in handles.values() if handle not in found})
         name = there[name].attrs.get(INSIDE)
     return found, whole
@@ -102,6 +108,7 @@ def statements(
             if earlier is None or not earlier.absent:
                 yield Statement("absent", address, reason=node.reason, source=node.source)
             continue
+        yield from everywhere(name, address, node, earlier)
         wanted, had = node.children.get(PERMISSION), _spaces(earlier, spaces)
         if wanted is None:
             continue
@@ -116,6 +123,27 @@ def statements(
     for key, one in (before.children.get(FOLDER, {}) if before is not None else {}).items():
         if key not in known and not one.absent and not above.absent:
             yield Statement("left-alone", join(join(None, org.KIND.name, name), FOLDER, key))
+
+
+def everywhere(name: str, address: str, node: Node, before: Node | None) -> Iterator[Statement]:
+    """What HEAD changes in the permission of a connection or folder for the whole org `name`."""
+    had = before.everywhere if before is not None else None
+    if node.everywhere is not None and node.everywhere != had and (node.everywhere or before is not None):
+        kind = "everywhere" if node.everywhere else "not-everywhere"
+        source = (node.sources or {}).get("everywhere", node.source)
+        was, after = (None, name) if node.everywhere else (name, None)
+        yield Statement(kind, address, was, after, source=source)
+
+
+def change_everywhere(kind: str, address: str, node: Node, before: Node | None) -> Iterator[Change]:
+    """The same as a change; `kind` is that of the permissions of what is at `address`."""
+    for found in everywhere("", address, node, before):
+        given = found.kind == "everywhere"
+        at = join(address, kind, permission.EVERYWHERE)
+        was: dict[str, str] | None = None if given else {}
+        after: dict[str, str] | None = {} if given else None
+        reason = None if given else "everywhere"
+        yield Change("create" if given else "delete", kind, at, was, after, (), found.source, reason)
 
 
 def moved(
@@ -155,6 +183,7 @@ def changes(address: str, node: Node, before: Node | None, spaces: Mapping[str, 
     wanted, had = node.children.get(PERMISSION), _spaces(before, spaces)
     if node.absent or wanted is None:
         return
+    yield from change_everywhere(PERMISSION, address, node, before)
     for space, one in wanted.items():
         if space not in had:
             yield Change("create", PERMISSION, join(address, PERMISSION, space), None, {}, (), one.source)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from reconciler.editing.in_place import CannotEditError, File, Source, scalar
-from reconciler.kinds import KINDS, children_of, grant, member, workspace
+from reconciler.kinds import KINDS, children_of, grant, member, permission, workspace
 from reconciler.kinds.kind import weaker
 from reconciler.model import address as addresses
 
@@ -107,6 +107,8 @@ def _halved(found: Sequence[Difference]) -> str | None:
     kind = KINDS[found[0].kind]
     if kind.lists_handles_of is None or kind.parent is None or found[0].follows is not None:
         return None
+    if addresses.split(found[0].address)[-1][1] == permission.EVERYWHERE:
+        return "whether every workspace may use it is not written by --fix-up: write `everywhere: true` or `everywhere: false`"
     meant = [one.name for one in children_of(kind.parent) if one.section == kind.section]
     differ = {one.kind for one in found}
     if differ == set(meant):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.editing.in_place import WIDTH, CannotEditError, File, last_line, scalar
 from reconciler.importing import folders
 from reconciler.importing.hidden_secrets import Commented
-from reconciler.kinds import KINDS, children_of, grant, logo, member, named_below, org, workspace
+from reconciler.kinds import KINDS, children_of, grant, logo, member, named_below, org, permission, workspace
 from reconciler.kinds.kind import same_value
 from reconciler.manifest import json_schema
 from reconciler.model import address as addresses
@@ -121,14 +121,22 @@ class OrgWriter:
                 lists.setdefault((child.section, child.lists_handles_of), []).append(child)
             elif there := have.of(child.name):
                 found[child.section] = {one: self._object(child, there[one], address, names) for one in sorted(there)}
-        for (section, named), kinds in lists.items():
+        for (section, named), all_kinds in lists.items():
+            kinds = all_kinds
             if not all(have.was_read(one.name) for one in kinds):
                 continue
             handles = {one.id: one.handle for one in self.live.of(named).values()}
-            first, *others = ({row.id for row in have.of(one.name).values()} for one in kinds)
+            if any(permission.EVERYWHERE in have.of(one.name) for one in kinds):
+                found["everywhere"] = True
+                # then the list says where it is used, and permissions for single workspaces add nothing
+                kinds = [one for one in kinds if one.needs_sibling] or kinds
+            first, *others = (
+                {row.id for row in have.of(one.name).values() if row.handle != permission.EVERYWHERE} for one in kinds
+            )
             if all(other == first for other in others) and first <= handles.keys():
                 found[section] = sorted(handles[identifier] for identifier in first)
             else:
+                found.pop("everywhere", None)  # it stands beside the list only
                 self.notes.append(
                     f"{address}: its {' and its '.join(f'{one.name}s' for one in kinds)} are not for the same {named}s of the "
                     f"org, so its {section} are left out, and left alone"

@@ -23,25 +23,29 @@ class Space(msgspec.Struct):
 
 
 class Row(msgspec.Struct):
-    """The contract's Permission, as far as it is used. One without a workspace is for the whole organization."""
+    """The contract's Permission, as far as it is used. One without a workspace is for all of an organization or tenant."""
 
     id: str
+    identity_id: str | None = None
     workspace_id: str | None = None
     workspace: Space | None = None
     version_id: int | None = None
 
 
 ATTRIBUTES = (Attribute("permission_id", hidden=True),)
+# stands for the workspace in the name of a permission for the whole organization (`everywhere: true`); no handle is like it
+EVERYWHERE = "*"
 
 
 def resource(row: Row) -> Resource:
-    """Known by the workspace's id, which survives a rename."""
-    handle = row.workspace.handle if row.workspace is not None else row.workspace_id or "everywhere"
+    """Known by the workspace's id, which survives a rename; one for the whole organization by its own id."""
+    handle = row.workspace.handle if row.workspace is not None else row.workspace_id or EVERYWHERE
     return Resource("permission", handle, row.workspace_id or row.id, row.version_id, {"permission_id": row.id})
 
 
 def is_own_row(row: Row) -> bool:
-    return bool(row.workspace_id)
+    """Whether it is for the organization or a workspace, and not for a whole tenant."""
+    return bool(row.workspace_id or row.identity_id)
 
 
 def list_path(place: Place) -> str:
@@ -54,8 +58,11 @@ def object_path(place: Place, handle: str) -> str:
 
 
 def target(place: Place, workspace: str) -> dict[str, str]:
-    """The body that names a workspace. A server may ask for the organization beside it (the provider always sends it)."""
-    return {"identity_handle": place.org, "workspace_handle": workspace}
+    """The body that names a workspace, or with EVERYWHERE none. A server may ask for the organization beside it (the
+    provider always sends it).
+    """
+    found = {"identity_handle": place.org}
+    return found if workspace == EVERYWHERE else {**found, "workspace_handle": workspace}
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001

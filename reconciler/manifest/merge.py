@@ -243,6 +243,8 @@ def _attributes(document: Document, entry: Map, node: Node, what: str, report: R
                     source,
                     hint="write the handle that it had before, or remove the line",
                 )
+        elif key == "everywhere":
+            node.everywhere = value
         elif key == "rotate":
             node.rotate = _day(document, entry, key, value, report)
         elif key == secret.FIELD:

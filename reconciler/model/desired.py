@@ -48,6 +48,9 @@ class Node(msgspec.Struct, gc=False):
     expires: date | None = None  # the first day on which the entry no longer counts
     then: str | None = None  # the weaker role that it counts as from that day on; None: it counts as not written
     reason: str | None = None
+    everywhere: bool | None = (
+        None  # of a connection or folder: whether every workspace of the org may use it; None: as is
+    )
 
     # Where that is written, and what is below it
     sources: dict[str, Source] | None = None  # the line of each attribute where it differs from the object's own

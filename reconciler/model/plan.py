@@ -32,7 +32,7 @@ class Change:
     # Why
     source: Source | None = None  # the manifest line behind it
     reason: str | None = (
-        None  # unlisted | absent | expired | renamed | readdressed | parent-deleted; None: what differs says it
+        None  # unlisted | absent | expired | everywhere | renamed | readdressed | parent-deleted; None: what differs says it
     )
     stated: bool = False  # a line of the manifest asks for exactly this loss
 

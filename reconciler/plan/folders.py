@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import children_of, connection_folder, folder_permission, org, permission
+from reconciler.kinds import children_of, connection_folder, folder_permission, org, permission, workspace
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic
 
@@ -223,13 +223,14 @@ def _moved(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource]) -> None:
     old, name = draft.have.attrs.get("folder"), draft.want.name
     own = PERMISSION if draft.kind is KIND else permission.KIND.name
     after = _permitted(sheet, live, target) | {addresses.split(address)[-1][1] for address in gained}
-    after |= {_workspace(sheet, row) for row in draft.have.of(own).values()}
+    after |= {_workspace(sheet, row) for row in _rows(sheet, draft.have, own)}
+    if permission.EVERYWHERE in after:  # what comes into the folder may be used in all of them
+        after |= (
+            {_workspace(sheet, row) for row in sheet.have.of(workspace.KIND.name).values()} if sheet.have else set()
+        )
     what = f"the folder {name}, with all that is in it," if draft.kind is KIND else name
     sheet.detached[draft.address] = {
-        row.id
-        for one in path_of(live, old)
-        for row in live[one].of(PERMISSION).values()
-        if _workspace(sheet, row) not in after
+        row.id for one in path_of(live, old) for row in _rows(sheet, live[one]) if _workspace(sheet, row) not in after
     }
     for lost in sorted(_permitted(sheet, live, old) - after):
         sheet.warnings.append(
@@ -257,7 +258,16 @@ def _above(sheet: OrgSheet, name: str | None) -> set[str]:
 
 def _permitted(sheet: OrgSheet, live: Mapping[str, Resource], name: str | None) -> set[str]:
     """The workspaces that may use whatever is in a folder now, by it and by those above it."""
-    return {_workspace(sheet, row) for one in path_of(live, name) for row in live[one].of(PERMISSION).values()}
+    return {_workspace(sheet, row) for one in path_of(live, name) for row in _rows(sheet, live[one])}
+
+
+def _rows(sheet: OrgSheet, one: Resource, kind: str = PERMISSION) -> Iterator[Resource]:
+    """The permissions of something live, or in place of one for the whole organization all workspaces there are."""
+    there = one.of(kind)
+    if permission.EVERYWHERE in there and sheet.have is not None:
+        yield from sheet.have.of(workspace.KIND.name).values()
+    else:
+        yield from there.values()
 
 
 def _workspace(sheet: OrgSheet, row: Resource) -> str:

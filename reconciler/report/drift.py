@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from reconciler.kinds import folder_permission, permission
 from reconciler.report import expiring
 from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
 from reconciler.report.wording import count, sentence, show
@@ -103,6 +104,11 @@ def _difference(found: Difference, *, said: bool) -> Item:
 def _words(found: Difference, place: str) -> Words:
     if found.kind in ("member", "grant"):
         return _of_a_person(found, place)
+    if (
+        found.kind in (permission.KIND.name, folder_permission.KIND.name)
+        and _names(found.address)[-1] == permission.EVERYWHERE
+    ):
+        return _everywhere(found, place)
     what = "the organization" if found.kind == "org" else f"the {found.kind.replace('_', ' ')}"
     name = Name(_object(found.address))
     if found.what == "removed":
@@ -126,6 +132,17 @@ def _words(found: Difference, place: str) -> Words:
         " instead of ",
         *_value(found.wanted),
     )
+
+
+def _everywhere(found: Difference, place: str) -> Words:
+    """A connection or folder that every workspace may use, or that not every one may use."""
+    what = "the connection" if found.kind == permission.KIND.name else "whatever is in the folder"
+    org, _, _ = place.partition("/")
+    if found.what == "removed":
+        said = ("the manifests say ", Name("everywhere: true"))
+        return ("not every workspace of ", Name(org), f" may use {what} ", Name(place), ", but ", *said)
+    said = ("the manifests say ", Name("everywhere: false"))
+    return ("every workspace of ", Name(org), f" may use {what} ", Name(place), ", but ", *said)
 
 
 def _of_a_person(found: Difference, place: str) -> Words:

@@ -171,6 +171,18 @@ def _closed(found: Statement) -> Words:
     return (*what, "; people there: ", *_who(found))
 
 
+def _everywhere(found: Statement) -> Words:
+    what = "connection" if _place(found.address)[0] == "connection" else "folder"
+    who = ("lets every workspace of ", Name(found.after or ""), f" use the {what} ", Name(_place(found.address)[1]))
+    return (*who, ", including later ones")
+
+
+def _not_everywhere(found: Statement) -> Words:
+    what = "connection" if _place(found.address)[0] == "connection" else "folder"
+    who = ("no longer lets every workspace of ", Name(found.before or ""), f" use the {what} ")
+    return (*who, Name(_place(found.address)[1]), ", only those listed")
+
+
 def _usable(found: Statement) -> Words:
     what = ("lets ", Name(found.after or ""), " use the connection ", Name(_place(found.address)[1]))
     return (*what, ", which moves into the folder ", Name(found.before or ""), "; people there: ", *_who(found))
@@ -220,6 +232,8 @@ SENTENCES: dict[str, Callable[[Statement], Words]] = {
     "detached": _detached,
     "opened": _opened,
     "closed": _closed,
+    "everywhere": _everywhere,
+    "not-everywhere": _not_everywhere,
     "usable": _usable,
     "unusable": _unusable,
     "reads": _reads,

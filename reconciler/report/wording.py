@@ -34,6 +34,7 @@ REASONS = {
     "unlisted": "no longer listed",
     "absent": "absent: true",
     "expired": "expired",
+    "everywhere": "everywhere: false",
     "renamed": "renamed_from",
     "readdressed": "new address: the invitation is cancelled and sent again",
     "parent-deleted": "deleted with its parent",

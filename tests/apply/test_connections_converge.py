@@ -80,7 +80,12 @@ def cases(draw) -> Case:
     for name in draw(st.sets(st.sampled_from(NAMES))):
         permitted = draw(st.sets(st.sampled_from(sorted(spaces)))) if spaces else set()
         attached[name] = {space for space in sorted(permitted) if draw(st.booleans())}
-        live[name] = {"plugin": "p", "permitted": sorted(permitted), "config": draw(CONFIGS) or {}}
+        everywhere = draw(st.integers(0, 4)) == 0
+        live[name] = {
+            "plugin": "p",
+            "permitted": "all" if everywhere else sorted(permitted),
+            "config": draw(CONFIGS) or {},
+        }
     own = {
         space: {n: {"plugin": "p", "config": draw(CONFIGS) or {}} for n in draw(st.sets(st.sampled_from(OWN[:2])))}
         for space in sorted(spaces)
@@ -113,6 +118,8 @@ def cases(draw) -> Case:
         there = sorted({*spaces, *wanted_spaces})
         if there and draw(st.integers(0, 3)) > 0:
             node["workspaces"] = sorted(draw(st.sets(st.sampled_from(there))))
+            if draw(st.booleans()):
+                node["everywhere"] = draw(st.booleans())
         wanted[place] = node
         expected[place] = set(node["workspaces"]) if "workspaces" in node else attached.get(name, set())
     of_the_org = {*live, *(place for place, node in wanted.items() if "absent" not in node)}

@@ -32,7 +32,11 @@ def cases(draw) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         inside = draw(st.sampled_from([None, *live]))
         taken = {one["title"] for one in live.values() if one.get("folder") == inside}
         title = draw(st.sampled_from([title for title in TITLES if title not in taken]))
-        live[key] = {"title": title, "permitted": sorted(draw(st.sets(st.sampled_from(SPACES))))}
+        everywhere = draw(st.integers(0, 4)) == 0
+        live[key] = {
+            "title": title,
+            "permitted": "all" if everywhere else sorted(draw(st.sets(st.sampled_from(SPACES)))),
+        }
         if inside is not None:
             live[key]["folder"] = inside
     links = {}
@@ -56,6 +60,8 @@ def cases(draw) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
             node["folder"] = inside
         if draw(st.booleans()):
             node["workspaces"] = sorted(draw(st.sets(st.sampled_from(SPACES))))
+            if draw(st.booleans()):
+                node["everywhere"] = draw(st.booleans())
         wanted[key] = node
     wanted |= {key: {"absent": True} for key in live if key not in kept and draw(st.booleans())}
     placed = {
@@ -74,7 +80,7 @@ def tree(pipes) -> tuple[dict[str, str], dict[str, tuple[str, str | None]], dict
         known = {row["id"] for row in rows}
         permitted = {
             row["id"]: {
-                one["workspace"]["handle"]
+                one["workspace"]["handle"] if "workspace" in one else "*"
                 for page in client.pages(f"/org/acme/connection_folder/{row['id']}/permission")
                 for one in page
             }
@@ -132,7 +138,9 @@ def test_folders_come_to_be_where_they_are_wanted_whatever_answer_is_lost(case, 
             assert key not in known or is_now[key] == ids[key]
             assert now[is_now[key]] == node["title"]
             assert inside[is_now[key]] == is_now.get(node.get("folder"))
-            assert may[is_now[key]] == set(node.get("workspaces", permitted.get(is_now[key], ())))
+            before = permitted.get(is_now[key], set())
+            everywhere = {"*"} if node.get("everywhere", "*" in before) else set()
+            assert may[is_now[key]] == set(node.get("workspaces", before - {"*"})) | everywhere
         for name, node in document["orgs"]["acme"]["connections"].items():
             assert placed[name] == is_now.get(node["folder"])
         # nobody who is not listed is touched

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.kinds import children_of
+from reconciler.kinds import children_of, permission
 from reconciler.model import address as addresses
+from reconciler.model.desired import Node
 from reconciler.model.diagnostic import Diagnostic
 from reconciler.plan.diff import drafts
 from reconciler.plan.diff.drafts import Target, warn
@@ -15,9 +16,10 @@ from reconciler.plan.diff.drafts import Target, warn
 if TYPE_CHECKING:
     from reconciler.kinds.kind import Kind, Place
     from reconciler.model.address import Address
-    from reconciler.model.desired import Node
     from reconciler.plan.identity import Match
     from reconciler.safeguards.worksheet import Draft, OrgSheet
+
+EVERYWHERE = permission.EVERYWHERE
 
 
 def compare(sheet: OrgSheet, place: Place, address: Address, match: Match) -> None:
@@ -27,17 +29,42 @@ def compare(sheet: OrgSheet, place: Place, address: Address, match: Match) -> No
         wanted = match.want.children.get(kind.name)
         if kind.lists_handles_of is None or wanted is None:
             continue
-        if match.have is not None and match.have.inherited_of(kind.name) and kind.needs_sibling is None:
-            warn(
-                sheet,
-                match.want,
-                f"{match.want.name} is permitted in all of {sheet.name} as well, beyond the {kind.lists_handles_of}s listed",
-                "take that permission away in the console, if it is not meant",
-            )
         handles = _handles_by_id(sheet, kind.lists_handles_of)
+        if kind.needs_sibling is None:
+            going += _for_all(
+                sheet, Target(kind, addresses.join(address, kind.name, EVERYWHERE), address, place), match
+            )
+            if match.want.everywhere and any(k.needs_sibling == kind.name for k in children_of(match.want.kind)):
+                continue  # the sibling kind tells where it is used, and permissions for single workspaces add nothing
         listed = _come(sheet, kind, place, address, match, {handle: one for one, handle in handles.items()})
         going += _go(kind, place, address, match, listed, handles)
     sheet.drafts.extend(reversed(going))
+
+
+def _for_all(sheet: OrgSheet, target: Target, match: Match) -> list[Draft]:
+    """Plan the permission for the whole organization, as `everywhere` says. Gives back the draft that takes it away."""
+    want, kind = match.want, target.kind
+    live = match.have.of(kind.name).get(EVERYWHERE) if match.have is not None else None
+    if want.everywhere is None:
+        if live is not None or (match.have is not None and match.have.inherited_of(kind.name)):
+            warn(
+                sheet,
+                want,
+                f"{want.name} is permitted in all of {sheet.name} as well, beyond the {kind.lists_handles_of}s listed",
+                "write `everywhere: true` to keep that permission, or `everywhere: false` to take it away",
+            )
+        return []
+    node = Node(kind.name, EVERYWHERE, {}, (want.sources or {}).get("everywhere", want.source))
+    if want.everywhere and live is None:
+        sheet.drafts.append(drafts.create(target, node, EVERYWHERE))
+    elif live is not None and not want.everywhere:
+        draft = drafts.delete(target, live, node, "everywhere")
+        # whatever rests on it alone gets a permission of its own before, or is detached before
+        below = [k for k in children_of(want.kind) if kind.name in (k.name, k.needs_sibling)]
+        names = {*want.children[kind.name], *_handles_by_id(sheet, kind.lists_handles_of or "").values()}
+        draft.needs = tuple(addresses.join(target.parent, k.name, name) for k in below for name in sorted(names))
+        return [draft]
+    return []
 
 
 def _handles_by_id(sheet: OrgSheet, kind: str) -> dict[str, str]:
@@ -55,6 +82,7 @@ def _come(sheet: OrgSheet, kind: Kind, place: Place, address: Address, match: Ma
     of = kind.lists_handles_of
     assert of is not None
     live = {row.id for row in match.have.of(kind.name).values()} if match.have is not None else set()
+    for_all = addresses.join(address, kind.needs_sibling, EVERYWHERE) if kind.needs_sibling is not None else ""
     listed = set()
     for handle, node in match.want.children[kind.name].items():
         beside = sheet.want.children.get(of, {}).get(handle)
@@ -65,7 +93,9 @@ def _come(sheet: OrgSheet, kind: Kind, place: Place, address: Address, match: Ma
         listed.add(identifier)
         if identifier not in live:
             needs = [addresses.join(sheet.address, of, handle)]
-            if kind.needs_sibling is not None:
+            if kind.needs_sibling is not None and match.want.everywhere:
+                needs.append(for_all)
+            elif kind.needs_sibling is not None:
                 needs.append(addresses.join(address, kind.needs_sibling, handle))
             target = Target(kind, addresses.join(address, kind.name, handle), address, place)
             sheet.drafts.append(drafts.create(target, node, handle, needs=tuple(needs)))
@@ -92,7 +122,7 @@ def _go(
     found = []
     after = [k for k in children_of(match.want.kind) if k.needs_sibling == kind.name]
     for row in match.have.of(kind.name).values():
-        if row.id in listed:
+        if row.id in listed or row.handle == EVERYWHERE:
             continue
         handle = handles.get(row.id, row.handle)
         target = Target(kind, addresses.join(address, kind.name, handle), address, place)
