@@ -248,6 +248,7 @@ def test_every_command_module_is_listed():
     helpers = {
         "__init__",
         "manifests",
+        "next_steps",
         "options",
         "output_files",
         "progress",

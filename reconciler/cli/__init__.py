@@ -27,6 +27,7 @@ INTERRUPTED = 130
 
 # The short help of each command, so that `--help` need not import them. A test compares the two.
 COMMANDS = {
+    "init": "Start here: list what to import, or write a first manifest.",
     "validate": "Check the manifests, offline.",
     "plan": "Show what would change. Changes nothing.",
     "show": "Show a saved plan in any format.",
@@ -52,6 +53,44 @@ def plan_status(plan: Plan, *, detailed: bool) -> int:
     return CHANGES if detailed and plan.changes else DONE
 
 
+# What people type who know other tools, and what does the same here.
+ELSEWHERE = {
+    "check": "validate",
+    "compare": "plan",
+    "deploy": "apply",
+    "dump": "import",
+    "export": "import",
+    "format": "fmt",
+    "lint": "validate",
+    "list": "access",
+    "ls": "access",
+    "members": "access",
+    "preview": "plan",
+    "pull": "import",
+    "push": "apply",
+    "refresh": "drift",
+    "run": "apply",
+    "start": "init",
+    "status": "drift",
+    "sync": "apply",
+    "test": "validate",
+    "users": "access",
+    "who": "access",
+}
+ANSWERS = {
+    "login": "no token is ever stored: set PIPES_TOKEN, or name a file that holds the token with --token-file; "
+    "`reconciler import` without a name then lists what it can see",
+    "logout": "no token is ever stored: unset PIPES_TOKEN, or remove the file that --token-file names; `reconciler import` without a name "
+    "tells whether a token is still in use",
+    "whoami": "`reconciler import` without a name says whose token it is",
+    "version": "write `reconciler --version`",
+    "diff": "write `reconciler plan`; for two revisions of the manifests, `reconciler review BASE`",
+    "destroy": "state the removal with `absent: true` in the manifests, and run `reconciler apply`",
+    "rollback": "revert the commit in git, and run `reconciler apply`",
+    "undo": "revert the commit in git, and run `reconciler apply`",
+}
+
+
 def module_of(name: str) -> str:
     """The module of a command. Python keywords, such as `import`, cannot name a module and get a `_`."""
     return f"reconciler.cli.{name}{'_' if keyword.iskeyword(name) else ''}"
@@ -74,12 +113,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, COMMANDS, n=1)
-            raise click.UsageError(
-                f"there is no command `{name}`" + (f"; did you mean `{near[0]}`?" if near else "."), ctx
-            )
+            raise click.UsageError(f"there is no command `{name}`{_instead(name, args[1:])}", ctx)
         found = super().resolve_command(ctx, args)
         _, command, rest = found
         if isinstance(command, click.Group) and rest and rest[0] in command.commands:
@@ -95,6 +129,26 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _instead(name: str, rest: Sequence[str]) -> str:
+    """What to run instead of a command that does not exist; a full stop where nothing is known."""
+    from difflib import get_close_matches
+
+    word = name.lower()
+    if word == "help":
+        about = f"{rest[0]} --help" if rest and rest[0] in COMMANDS else "--help"
+        return f": write `reconciler {about}`"
+    if word in ANSWERS:
+        return f": {ANSWERS[word]}"
+    if word in ELSEWHERE:
+        return f": write `reconciler {ELSEWHERE[word]}`"
+    near = get_close_matches(word, COMMANDS, n=1) or get_close_matches(
+        word, [*ANSWERS, *ELSEWHERE, "help"], n=1, cutoff=0.8
+    )
+    if not near:
+        return "."
+    return f"; did you mean `{near[0]}`?" if near[0] in COMMANDS else _instead(near[0], rest)
 
 
 def _refuse_single_dashes(args: Sequence[str], command: click.Command, ctx: click.Context) -> None:

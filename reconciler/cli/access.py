@@ -133,11 +133,20 @@ def _near(name: str, there: Iterable[str]) -> str:
 
 def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.PipesOptions) -> Access:
     from reconciler.access.maps import of_live
+    from reconciler.pipes.settings import has_token
 
-    desired, lock = _manifests(paths, orgs, day)
+    desired, lock = _manifests(paths, day)
     wanted = list(orgs) if orgs or desired is None else [node.name for node in desired.orgs.values() if not node.absent]
+    if desired is None and not has_token(pipes.host, pipes.token_file, os.environ, cwd=Path.cwd()):
+        raise PipesError(
+            "there is no token, and there are no manifests here: set PIPES_TOKEN, or name a file that holds a token with "
+            "--token-file; `reconciler init` starts without one"
+        )
     settings = pipes.settings()
+    notes: list[str] = []
     with pipes.client(settings, read_only=True) as client:
+        if desired is None and not orgs:
+            wanted = _owned(client, notes)
         found = _snapshot(client, wanted, lock)
     if found.unreadable:
         first = found.unreadable[0]
@@ -152,13 +161,39 @@ def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.
     from dataclasses import replace
 
     return replace(
-        access, notes=(*access.notes, *(f"{found.actor.handle} cannot see the org {name} in Pipes" for name in missing))
+        access,
+        notes=(
+            *access.notes,
+            *notes,
+            *(f"{found.actor.handle} cannot see the org {name} in Pipes" for name in missing),
+        ),
     )
 
 
-def _manifests(paths: Sequence[Path], orgs: Sequence[str], day: date) -> tuple[Desired | None, Lock]:
-    """The manifests and the lock file, for names and orgs. With --org they need not exist."""
-    if orgs and not paths and not (Path("orgs.yaml").exists() or Path("orgs").exists()):
+def _owned(client: Client, notes: list[str]) -> list[str]:
+    """The orgs that the token's user owns, for a folder without manifests. Adds to `notes` what else there is."""
+    from reconciler.pipes.reading.visible import read_actor, read_visible_orgs
+
+    actor, _ = read_actor(client)
+    visible = read_visible_orgs(client)
+    others = [one.handle for one in visible if not one.can_import]
+    if others:
+        notes.append(
+            f"{actor.handle} does not own {', '.join(others)}, so Pipes shows only a part of them; "
+            f"--org {others[0]} shows that part"
+        )
+    notes.append(
+        "there are no manifests here, so these are all organizations that the token's user owns; `reconciler init` starts "
+        "managing them"
+    )
+    return [one.handle for one in visible if one.can_import]
+
+
+def _manifests(paths: Sequence[Path], day: date) -> tuple[Desired | None, Lock]:
+    """The manifests and the lock file, for names and orgs. Without a PATH they need not exist."""
+    from reconciler.manifest.files import default_paths
+
+    if not paths and not default_paths():
         return None, {}
     found = manifests.load(paths, day)
     return found.desired, found.lock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from reconciler.importing.write import OrgWriter
     from reconciler.kinds.kind import Kind
     from reconciler.model.desired import Desired, Node
-    from reconciler.model.live import Lock, Resource, Snapshot
+    from reconciler.model.live import Actor, Lock, Resource, Snapshot
     from reconciler.pipes.client import Client
+    from reconciler.pipes.reading.visible import VisibleOrg
 
 
 @click.command("import", short_help="Write manifests from live organizations.")
 @click.argument("orgs", nargs=-1, metavar="[ORG]...")
+@click.option("--all", "everything", is_flag=True, help="Every organization that the token's user owns.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 @options.pipes_options
 def command(
     orgs: tuple[str, ...],
+    everything: bool,
     out: Path | None,
     split: bool,
     suggest_teams: bool,
@@ -60,38 +64,88 @@ def command(
 ) -> int:
     """Write manifests and lock file from each live ORG. Changes nothing in Pipes.
 
+    Without ORG, list the organizations that could be imported, and write nothing.
+
     Existing manifests are edited in place: only what differs changes, comments and order stay, and workspaces that no
     manifest has are added. Afterwards `reconciler plan` shows no changes; if that cannot be reached, no file is written.
 
     Exits 3 if a list may be incomplete or a name is ambiguous, and 4 if an ORG cannot be read.
     """
-    if not orgs and states is None:
-        raise click.UsageError("Missing argument 'ORG...'.")
+    if everything and (orgs or states is not None):
+        what = f"the name {orgs[0]}" if orgs else "--from-terraform, which takes over the whole state anyway"
+        raise UsageError(f"--all does not go with {what}")
     if owner is not None and states is None:
         raise UsageError("--owner needs --from-terraform; without it, Pipes says who owns an organization")
+    if not orgs and states is None:
+        from reconciler.cli.init import read_visible, show_visible
+
+        actor, found = read_visible(pipes)
+        if not everything:
+            show_visible(actor, found, pipes)
+            return DONE
+        orgs = _owned(actor, found)
     existing = writing.existing(writing.target(out, split))
     try:
         if states is not None:
             from reconciler.cli.terraform import take_over
 
-            take_over(states, orgs, owner, existing, suggest_teams=suggest_teams)
+            wrote = take_over(states, orgs, owner, existing, suggest_teams=suggest_teams)
         else:
-            _import(list(dict.fromkeys(orgs)), existing, pipes, suggest_teams=suggest_teams)
+            wrote = _import(list(dict.fromkeys(orgs)), existing, pipes, suggest_teams=suggest_teams)
     except RefusedError as refusal:
         from reconciler.report.text import escape
 
         click.echo(f"Error: nothing is written: {escape(str(refusal))}", err=True)
         return REFUSED
+    if wrote:
+        _show_next(existing, pipes, offline=states is not None)
     return DONE
 
 
-def _import(orgs: Sequence[str], existing: Existing, pipes: options.PipesOptions, *, suggest_teams: bool) -> None:
+def _owned(actor: Actor, found: Sequence[VisibleOrg]) -> tuple[str, ...]:
+    """The orgs that --all takes; says which others there are. Raises PipesError if the user owns none."""
+    from reconciler.report.text import escape
+
+    owned = tuple(one.handle for one in found if one.can_import)
+    others = [one.handle for one in found if not one.can_import]
+    if not owned:
+        raise PipesError(
+            f"{actor.handle}, the user of this token, owns no organization"
+            + (f"; it is a member of {', '.join(others)}" if others else "")
+        )
+    if others:
+        left = f"{escape(actor.handle)} does not own {', '.join(others)}, so they are not imported"
+        click.echo(f"Note: {left}.", err=True)
+    return owned
+
+
+def _show_next(existing: Existing, pipes: options.PipesOptions, *, offline: bool) -> None:
+    """Print what to run after an import, and which files to commit."""
+    from reconciler.cli import next_steps
+    from reconciler.manifest import starting
+    from reconciler.manifest.files import default_paths
+
+    target = existing.target.path
+    paths = () if default_paths() == (target.as_posix(),) else (target,)
+    files = [target] if existing.target.is_folder else [target, existing.lock_path]
+    files += [path for path in (starting.SCHEMA, Path(".gitignore"), Path(".vscode")) if path.exists()]
+    expected = "shows what the state does not have" if offline else "shows no changes"
+    next_steps.show(
+        [
+            (next_steps.command("plan", *paths, pipes=pipes), expected),
+            (shlex.join(["git", "add", *map(str, files)]), "then commit these files"),
+        ]
+    )
+
+
+def _import(orgs: Sequence[str], existing: Existing, pipes: options.PipesOptions, *, suggest_teams: bool) -> bool:
+    """Write the manifests of these orgs; whether anything changed."""
     settings = pipes.settings()
     with pipes.client(settings, read_only=True) as client:
         live, found = _read(client, orgs, existing)
     merge = _Merge(existing, live)
     merge.take(sorted(found, key=lambda one: one.live.handle))
-    merge.finish(suggest_teams=suggest_teams)
+    return merge.finish(suggest_teams=suggest_teams)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -313,8 +367,8 @@ class _Merge:
 
     # -- the end
 
-    def finish(self, *, suggest_teams: bool) -> None:
-        """Check that a plan would be empty, then write what changed."""
+    def finish(self, *, suggest_teams: bool) -> bool:
+        """Check that a plan would be empty, then write what changed; whether anything did."""
         from reconciler.apply.secrets import Secrets, judge
         from reconciler.lockfile.update import remembered
         from reconciler.plan import make_plan
@@ -331,4 +385,4 @@ class _Merge:
             raise LeftAloneError(
                 f"not everything that is live can be written; a plan would still show {', '.join(left[:5])}"
             )
-        self.draft.save(lock)
+        return self.draft.save(lock)

@@ -42,13 +42,16 @@ def _count(number: int, what: str) -> str:
 @command.command(short_help="Fill the sandbox from a world file, or with a generated world.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @db_option
+@click.option("--example", is_flag=True, help="The small world that the manifest of `reconciler init` describes.")
 @click.option("--orgs", type=click.IntRange(0), help="Generate a world with this many organizations.")
 @click.option("--members", type=click.IntRange(1), help="Members in each organization.")
 @click.option("--workspaces", type=click.IntRange(0), help="Workspaces in each organization.")
 @click.option("--grants", type=click.IntRange(0), help="Grants in each workspace.")
 @click.option("--seed", type=int, help="Another number gives another world of the same size.")
-def seed(file: Path | None, db: Path, **size: int | None) -> None:
-    """Replace everything in the sandbox with the world in FILE (YAML), or with a generated world of the given size."""
+def seed(file: Path | None, db: Path, example: bool, **size: int | None) -> None:
+    """Replace everything in the sandbox with the world in FILE (YAML), with a small example, or with a generated world of
+    the given size.
+    """
     _need_extra()
     from reconciler.sandbox import world as worlds
 
@@ -57,8 +60,13 @@ def seed(file: Path | None, db: Path, **size: int | None) -> None:
         raise click.UsageError(
             f"a world comes from a file or is generated: give {file} or --{next(iter(given))}, not both"
         )
+    if example and (file is not None or given):
+        raise click.UsageError("--example is a whole world, so it goes with neither a file nor a size")
     try:
-        world = worlds.load(file) if file is not None else worlds.generate(**{"orgs": 1, "members": 5, **given})
+        if example:
+            world = worlds.EXAMPLE
+        else:
+            world = worlds.load(file) if file is not None else worlds.generate(**{"orgs": 1, "members": 5, **given})
         with _open(db, new=True) as store:
             worlds.seed(store, world)
     except worlds.WorldError as error:
@@ -66,6 +74,11 @@ def seed(file: Path | None, db: Path, **size: int | None) -> None:
     orgs = world.get("orgs") or {}
     users = len(worlds.named_users(world))
     click.echo(f"{db}: {_count(len(orgs), 'organization')}, {_count(users, 'user')}")
+    if example:
+        from reconciler.cli import next_steps
+
+        host = "sandbox" if db == DEFAULT_PATH else f"sandbox:{db}"
+        next_steps.show([(next_steps.command("plan", "--host", host), "shows what orgs.yaml would change")])
 
 
 @command.command(short_help="Empty the sandbox.")

@@ -1,14 +1,31 @@
-"""`reconciler schema`: prints the JSON Schemas."""
+"""`reconciler schema`: prints the JSON Schemas, or writes the one that the headers of manifests name."""
 
 from __future__ import annotations
 
 import click
 
+from reconciler.model.errors import UsageError
+
 
 @click.command(short_help="Print the JSON Schema of manifests or plans.")
 @click.argument("name", type=click.Choice(["manifest", "plan"]), default="manifest")
-def command(name: str) -> None:
-    """Print the JSON Schema of manifests (for completion in an editor) or of `plan --format json`."""
+@click.option(
+    "--write",
+    is_flag=True,
+    help="Write the schema of manifests to schemas/manifest.schema.json, where the headers of manifests look for it.",
+)
+def command(name: str, write: bool) -> None:
+    """Print the JSON Schema of manifests (for completion in an editor) or of `plan --format json`.
+
+    With --write, put it where `init` and `import` expect it. Run it again after an upgrade.
+    """
+    if write:
+        if name != "manifest":
+            raise UsageError("--write is for the schema of manifests: no manifest names that of plans")
+        from reconciler.cli.writing import write_schema
+
+        write_schema(replace=True)
+        return
     from reconciler.manifest import schema_text
 
     click.echo(schema_text("plan" if name == "plan" else "manifest"), nl=False)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from reconciler.model.live import Lock
 
 
-def take_over(path: Path, asked: Sequence[str], owner: str | None, existing: Existing, *, suggest_teams: bool) -> None:
-    """Write the organizations of a state (or of those, the `asked`) that no manifest has yet.
+def take_over(path: Path, asked: Sequence[str], owner: str | None, existing: Existing, *, suggest_teams: bool) -> bool:
+    """Write the organizations of a state (or of those, the `asked`) that no manifest has yet; whether anything changed.
 
     Raises ManifestError for a state that is wrong, UsageError, RefusedError where the lock file knows otherwise, and
     LeftAloneError where it cannot be written.
@@ -46,7 +46,7 @@ def take_over(path: Path, asked: Sequence[str], owner: str | None, existing: Exi
     ]
     draft.compose(suggest_teams=suggest_teams)
     draft.desired()
-    draft.save(lock)
+    return draft.save(lock)
 
 
 def _chosen(state: State, asked: Sequence[str]) -> list[Org]:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Resource
 
-SCHEMA = Path("schemas/manifest.schema.json")  # where `reconciler schema` is kept by custom, below the current folder
-
 
 class RefusedError(ReconcilerError):
     """What is meant is ambiguous, or what was read may be incomplete (exit status 3)."""
@@ -102,6 +100,7 @@ class Draft:
         self.existing = existing
         self.texts = dict(existing.texts)
         self.notes: list[str] = []
+        self.needs_schema = False  # whether a header names it
         self.orgs: dict[str, dict[str, Any]] = {}
         self.teams: dict[str, Any] = {}
         self.people: dict[str, Any] = {}
@@ -149,8 +148,20 @@ class Draft:
         elif Path(file).exists():
             raise LeftAloneError(f"{file} exists, but is not read as a manifest")
         else:
-            schema = Path(os.path.relpath(SCHEMA, Path(file).parent)).as_posix() if SCHEMA.is_file() else ""
-            self.texts[file] = write.document({section: found}, schema)
+            self.texts[file] = write.document({section: found}, self._schema(Path(file)))
+
+    def _schema(self, file: Path) -> str:
+        """The path of the JSON Schema for the header of a new manifest; empty for no header.
+
+        Where nothing has been written yet, `save` writes the schema too; elsewhere it is used if it is there.
+        """
+        from reconciler.manifest.starting import SCHEMA
+
+        here = Path.cwd().resolve()
+        if not SCHEMA.is_file() and (self.existing.desired is not None or here not in file.resolve().parents):
+            return ""
+        self.needs_schema = True
+        return Path(os.path.relpath(SCHEMA, file.parent)).as_posix()
 
     def insert(self, file: str, path: tuple[str, ...], name: str, data: Any) -> None:
         """Add an entry to a text. Raises LeftAloneError if that cannot be done in place."""
@@ -209,8 +220,8 @@ class Draft:
 
                     self._fit(f"{where}/{handle}", inner, child.name, inside)
 
-    def save(self, lock: Lock) -> None:
-        """Write what changed, and say what."""
+    def save(self, lock: Lock) -> bool:
+        """Write what changed, and say what; whether anything did."""
         from reconciler.lockfile import file as lockfile
         from reconciler.lockfile import seal as seals
         from reconciler.report.text import escape
@@ -227,6 +238,8 @@ class Draft:
                     path, data.decode(), mode=output_files.SHARED, follow=before is not None, keep=True
                 )
                 click.echo(f"{escape(file)}: {'written' if before is None else 'changed'}.")
+        if self.needs_schema:
+            write_schema()
         is_new = not self.existing.lock_path.exists()
         if is_new or lock != self.existing.lock:
             key, former = seals.key_of(os.environ), self.existing.seal
@@ -240,6 +253,23 @@ class Draft:
             click.echo(f"{escape(str(self.existing.lock_path))}: {'written' if is_new else 'changed'}.")
         elif self.texts == self.existing.texts:
             click.echo("Nothing to change: the manifests match Pipes.")
+            return False
+        return True
+
+
+def write_schema(*, replace: bool = False) -> None:
+    """Write the JSON Schema of manifests where their headers look for it; with `replace` also over another one."""
+    from reconciler.manifest import schema_text
+    from reconciler.manifest.starting import SCHEMA
+
+    text = schema_text("manifest")
+    before = SCHEMA.read_text(encoding="utf-8", errors="replace") if SCHEMA.is_file() else None
+    if before is None or (replace and before != text):
+        SCHEMA.parent.mkdir(parents=True, exist_ok=True)
+        output_files.write_file(SCHEMA, text, mode=output_files.SHARED, keep=True)
+        click.echo(f"{SCHEMA.as_posix()}: {'written' if before is None else 'changed'}.")
+    elif replace:
+        click.echo(f"{SCHEMA.as_posix()} is up to date.")
 
 
 def _problem(orgs: Mapping[str, Mapping[str, Any]]) -> str | None:

@@ -33,7 +33,7 @@ def too_large(size: int) -> str:
 
 def lock_path(paths: Sequence[str | Path]) -> Path:
     """Where the lock file of these manifests is: in the folder of the first path, inside it where that is a folder."""
-    chosen = tuple(paths) or _default()
+    chosen = tuple(paths) or default_paths()
     if not chosen:
         return Path(LOCK_FILE)
     first = Path(chosen[0])
@@ -44,10 +44,10 @@ def read_all(paths: Sequence[str | Path]) -> tuple[dict[str, bytes], list[Diagno
     """The bytes of each manifest by its name (the path as given, joined below a given folder), and what went wrong."""
     problems: list[Diagnostic] = []
     texts: dict[str, bytes] = {}
-    chosen = tuple(paths) or _default()
+    chosen = tuple(paths) or default_paths()
     if not chosen:
         fact = f"there are no manifests: the current folder has neither `{DEFAULT_FILE}` nor `{DEFAULT_FOLDER}/`"
-        problems.append(Diagnostic("error", fact, hint="name the files or folders"))
+        problems.append(Diagnostic("error", fact, hint="`reconciler init` starts here; or name the files or folders"))
     seen: set[str] = set()  # one file under two names is one file
     bounds = Bounds()
     for path in chosen:
@@ -96,7 +96,8 @@ def has_manifests(folder: Path) -> bool:
     return next(_below(folder, (), set(), problems, Bounds()), None) is not None or bool(problems)
 
 
-def _default() -> tuple[str, ...]:
+def default_paths() -> tuple[str, ...]:
+    """What is read where no path is named: `orgs.yaml`, else `orgs/`, in the current folder; empty without either."""
     if Path(DEFAULT_FILE).is_file():
         return (DEFAULT_FILE,)
     return (DEFAULT_FOLDER,) if Path(DEFAULT_FOLDER).is_dir() else ()

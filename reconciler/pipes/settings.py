@@ -76,6 +76,16 @@ def resolve(host: str | None, token_file: Path | None, environ: Mapping[str, str
     return Settings(base_url, _token(token_file, environ, cwd, hints), None, hints)
 
 
+def has_token(host: str | None, token_file: Path | None, environ: Mapping[str, str], *, cwd: Path) -> bool:
+    """Whether `resolve` would find a token: one that is named, or that of an embedded Pipes which is there."""
+    text = (host if host is not None else environ.get(HOST, "")).strip()
+    if text == SANDBOX or text.startswith(f"{SANDBOX}:"):
+        from reconciler.sandbox import DEFAULT_PATH
+
+        return (cwd / (text.removeprefix(SANDBOX).removeprefix(":") or DEFAULT_PATH)).exists()
+    return token_file is not None or bool(environ.get(TOKEN, "").strip())
+
+
 def base_url_of(text: str, source: str = "--host") -> str:
     """`acme.pipes.turbot.com` or a URL -> `https://acme.pipes.turbot.com/api/v0`. Raises UsageError.
 

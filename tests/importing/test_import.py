@@ -36,6 +36,7 @@ orgs:
   beta: {members: {alice: owner, carol: member}}
 """
 WRITTEN = """\
+# yaml-language-server: $schema=../schemas/manifest.schema.json
 version: 1
 
 orgs:
@@ -95,7 +96,11 @@ def test_a_first_import_writes_what_a_person_would_have_written_and_plans_nothin
     bench.pipes(ACME)
     before = bench.database()
     ran = imported(bench, "acme")
-    assert ran.out == f"orgs/acme.yaml: written.\norgs/{LOCK}: written.\n"
+    assert ran.out.partition("\nNext:\n")[0].splitlines() == [
+        "orgs/acme.yaml: written.",
+        "schemas/manifest.schema.json: written.",
+        f"orgs/{LOCK}: written.",
+    ]
     assert (bench.folder / "orgs/acme.yaml").read_text() == WRITTEN
     assert bench.database() == before
     in_sync(bench)

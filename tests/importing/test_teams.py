@@ -52,8 +52,8 @@ def test_whoever_recurs_is_a_team_and_a_plan_is_empty(bench):
     bench.pipes(WORLD)
     ran = bench.run("import", *bench.local, "acme", "beta", "--suggest-teams")
     assert ran.status == 0, ran.err
-    assert [line.partition(":")[0] for line in ran.out.splitlines()] == [
-        "orgs/acme.yaml", "orgs/beta.yaml", "orgs/teams.yaml", "orgs/reconciler.lock.json"
+    assert [line.partition(":")[0] for line in ran.out.partition("\nNext:\n")[0].splitlines()] == [
+        "orgs/acme.yaml", "orgs/beta.yaml", "orgs/teams.yaml", "schemas/manifest.schema.json", "orgs/reconciler.lock.json"
     ]  # fmt: skip
     assert (bench.folder / "orgs/teams.yaml").read_text().endswith(TEAMS)
     assert ACME in (bench.folder / "orgs/acme.yaml").read_text()

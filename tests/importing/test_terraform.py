@@ -165,7 +165,11 @@ def test_whoever_was_renamed_since_is_known_by_the_id(bench):
 def test_resources_of_modules_count_and_for_each_become_a_manifest_without_network_and_token(bench):
     in_state(bench, *ACME)
     ran = taken_over(bench)
-    assert ran.out == f"orgs/acme.yaml: written.\norgs/{LOCK}: written.\n"
+    assert ran.out.partition("\nNext:\n")[0].splitlines() == [
+        "orgs/acme.yaml: written.",
+        "schemas/manifest.schema.json: written.",
+        f"orgs/{LOCK}: written.",
+    ]
     assert ran.err == ""
     assert written(bench) == WRITTEN
     assert entries(bench) == {
@@ -381,7 +385,7 @@ def test_a_value_that_no_manifest_can_hold_is_left_out_and_told(bench):
 def test_an_org_that_the_manifests_have_is_not_written_over(bench):
     in_state(bench, *ACME)
     taken_over(bench)
-    assert "org acme is in the manifests already (orgs/acme.yaml:4:3)" in refused(bench, status=1)
+    assert "org acme is in the manifests already (orgs/acme.yaml:5:3)" in refused(bench, status=1)
 
 
 def test_an_object_that_the_lock_file_knows_as_another_one_is_refused(bench):

@@ -13,6 +13,7 @@ import yaml
 
 from reconciler.sandbox.problems import in_a_line
 from reconciler.sandbox.world.checking import check
+from reconciler.sandbox.world.example import EXAMPLE
 from reconciler.sandbox.world.fields import World, WorldError, named_users
 from reconciler.sandbox.world.generating import generate
 from reconciler.sandbox.world.rows import seed
@@ -20,7 +21,7 @@ from reconciler.sandbox.world.rows import seed
 if TYPE_CHECKING:
     import os
 
-__all__ = ["World", "WorldError", "check", "generate", "load", "named_users", "seed"]
+__all__ = ["EXAMPLE", "World", "WorldError", "check", "generate", "load", "named_users", "seed"]
 
 
 def load(path: str | os.PathLike[str]) -> World:
