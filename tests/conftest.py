@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import days
+import days  # before what notes what a test meets
 import stopped.sitecustomize  # before the clocks are imported
 from reconciler.sandbox import app
 from sandbox.contract import contract_checking

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -118,6 +119,11 @@ def test_what_reads_the_time_of_day_is_found(code, found):
 BOTH = "from reconciler import clock; from reconciler.sandbox import clock as c; print(clock.now(), clock.today(), c.now())"
 
 
+def test_the_day_of_the_suite_is_written_in_one_place():
+    day = re.compile(rf"\bdate\({DAY.year}, *{DAY.month}, *{DAY.day}\)")
+    assert [path.name for path in PYTHON if day.search(path.read_text(encoding="utf-8"))] == []
+
+
 def test_the_clocks_stand_still_here():
     assert (clock.now(), clock.today(), pipes_clock.now()) == (MOMENT, DAY, MOMENT)
 
@@ -214,12 +220,31 @@ def test_every_day_gets_every_test_and_all_cases_are_tried_among_them():
     assert sum(len(found) for found in shares) == 4 + 4 + 10
 
 
-def test_a_test_that_meets_another_program_is_noted_and_chosen(tmp_path, monkeypatch):
-    code = (
-        "import days, subprocess, sys\nwith days.noted('a'): pass\n"
-        "with days.noted('b [\\n]'): subprocess.run(['true'])\nwith days.noted('c'): subprocess.run([sys.executable, '--version'])\n"
-    )
-    environ = {**os.environ, days.NOTE: str(tmp_path / "noted"), "PYTHONPATH": str(ROOT / "tests")}
-    subprocess.run([sys.executable, "-c", code], env=environ, check=True)
-    monkeypatch.setenv(days.ONLY, str(tmp_path / "noted"))
-    assert days.chosen() == {"b [\n]"}
+MEETS = """
+import days, stopped.sitecustomize, ssl, subprocess, sys
+CHILD = [sys.executable, "-c", "import subprocess; subprocess.run(['true'])"]
+with days.noted("nothing"): pass
+with days.noted("a program [\\n]"): subprocess.run(["true"])
+with days.noted("python"): subprocess.run([sys.executable, "--version"])
+with days.noted("a program of a command"): subprocess.run(CHILD)
+with days.noted("of a bare environment"): subprocess.run(CHILD, env={"PYTHONPATH": sys.argv[1], **days.clock_variables()})
+with days.noted("a certificate"):
+    context = ssl.create_default_context()
+    try: context.wrap_socket(None)
+    except AttributeError: pass
+"""
+
+
+def test_a_test_that_meets_another_program_or_a_certificate_is_noted_and_chosen(tmp_path, monkeypatch):
+    noted, stopped = tmp_path / "noted", ROOT / "tests" / "stopped"
+    path = os.pathsep.join([str(ROOT / "tests"), str(stopped)])
+    environ = {**os.environ, days.NOTE: str(noted), "PYTHONPATH": path}
+    subprocess.run([sys.executable, "-c", MEETS, str(stopped)], env=environ, check=True)
+    assert [json.loads(line) for line in noted.read_text().splitlines()] == [
+        ["a program [\n]", ["true"]],
+        ["a program of a command", ["true"]],
+        ["of a bare environment", ["true"]],
+        ["a certificate", ["a certificate"]],
+    ]
+    monkeypatch.setenv(days.ONLY, str(noted))
+    assert days.chosen() == {"a program [\n]", "a program of a command", "of a bare environment", "a certificate"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -25,11 +24,12 @@ from reconciler.sandbox import app as sandbox_app
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.transport import SandboxAdapter
 from reconciler.sandbox.world import seed
+from stopped.sitecustomize import DAY as TODAY
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
-TODAY = date(2026, 11, 24)
 PAST, FUTURE = "2026-11-01", "2027-06-30"
 ACTOR = "p0"
 

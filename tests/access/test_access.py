@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import io
 import json
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from reconciler.report.escaping import visible
 from report import worlds
 from review import sheets
 from review.sheets import assert_golden
+from stopped.sitecustomize import DAY
 
 MANIFEST = """\
 version: 1
@@ -276,7 +276,7 @@ def test_the_formats_of_the_option_are_those_of_the_report():
 def hostile(raw):
     one = Reach(raw, f"{raw}x", raw, raw, raw, (raw, raw), raw, None, Source(raw, 1))
     other = dataclasses.replace(one, person=f"{raw}y", object=f"{raw}/{raw}")
-    return Access("manifests", date(2026, 11, 24), (one, other), (raw, f"{raw}/{raw}"), (raw,), (raw,))
+    return Access("manifests", DAY, (one, other), (raw, f"{raw}/{raw}"), (raw,), (raw,))
 
 
 @pytest.mark.parametrize("raw", worlds.HOSTILE)
@@ -302,7 +302,7 @@ def crowd(people, spaces):
         for n in range(people)
         for place in objects
     )
-    return Access("manifests", date(2026, 11, 24), made, objects)
+    return Access("manifests", DAY, made, objects)
 
 
 @needs_browser

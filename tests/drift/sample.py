@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from reconciler.model.diagnostic import Refusal, Source
 from reconciler.model.drift import NOT_APPLIED, Difference, Doer, Drift, Unmanaged
 from reconciler.model.expiring import Expiring
+from stopped.sitecustomize import DAY
 
 
 def at(line, file="orgs/acme.yaml"):
@@ -66,7 +67,7 @@ DIFFERENCES = (
 FULL = Drift(
     differences=DIFFERENCES,
     orgs=(ACME, "org.beta", "org.gamma", "org.labs", "org.oldco"),
-    day=date(2026, 11, 24),
+    day=DAY,
     applied="v1.2",
     refusals=(
         Refusal(
@@ -85,4 +86,4 @@ FULL = Drift(
         Unmanaged("member", "org.beta/member.bob", {"role": "owner", "status": "accepted"}),
     ),
 )
-IN_SYNC = Drift((), (ACME,), date(2026, 11, 24))
+IN_SYNC = Drift((), (ACME,), DAY)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 
 from reconciler.editing.fix_up import fix_up, key
 from reconciler.editing.unified_diff import unified
 from reconciler.manifest import load_texts
 from reconciler.model.drift import Difference
+from stopped.sitecustomize import DAY
 
-DAY = date(2026, 11, 24)
 TEXT = "version: 1\norgs:\n  acme:\n    members:\n      alice: owner\n      bob: owner\n      carol: member\n"
 PEOPLE = ("alice", "bob", "carol")
 UNPROVEN = "the edit would change more than this, or leave the manifests wrong"

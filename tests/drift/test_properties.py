@@ -23,7 +23,8 @@ from reconciler.plan import make_plan
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.transport import SandboxAdapter
 from sandbox.client import Client
-from worlds import TODAY, Pipes
+from stopped.sitecustomize import DAY as TODAY
+from worlds import Pipes
 
 PEOPLE = ("alice", "bob", "carol", "dave-acme", "erin", "gina", "hugo", "mallory", "zoe")
 SPACES = ("prod", "stage", "spare")

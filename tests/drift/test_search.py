@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from reconciler.drift.compare import find
 from reconciler.manifest import load_texts
 from reconciler.model.live import Actor, LockEntry, Resource, Snapshot
+from stopped.sitecustomize import DAY
 
-DAY = date(2026, 11, 24)
 MANIFEST = b"""\
 version: 1
 orgs:

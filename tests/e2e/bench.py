@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import weakref
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -194,7 +195,9 @@ class Bench:
         """Somebody's own session with the sandbox, past the command; the token's own user by default."""
         store = Store.open_existing(self.db)
         token = store.default_token() if user is None else store.token_of(user)
-        return Client("https://sandbox", token, adapter=SandboxAdapter(sandbox_app.create_app(store)))
+        client = Client("https://sandbox", token, adapter=SandboxAdapter(sandbox_app.create_app(store)))
+        weakref.finalize(client, store.close)
+        return client
 
     def accept(self, org: str, user: str) -> None:
         """Let somebody accept the invitation to an org."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from datetime import date
 
 import pytest
 
@@ -13,8 +12,8 @@ from reconciler.history import git_tree, revision
 from reconciler.manifest import files, load_texts, spelling
 from reconciler.manifest.document import MAX_PROBLEMS
 from reconciler.model.errors import ManifestError
+from stopped.sitecustomize import DAY as TODAY
 
-TODAY = date(2026, 11, 24)
 OFFLINE = (("validate",), ("access",), ("offboard", "bob"), ("fmt", "--check"), ("review", ".", "."))
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from e2e.bench import LOCK, Bench
 from reconciler import manifest
-from worlds import ACTOR, TODAY, scenes
+from stopped.sitecustomize import DAY as TODAY
+from worlds import ACTOR, scenes
 
 TITLES = ["EMEA accounts", "emea-accounts", "DevOps", "Übersee: #1", "on", "123"]
 ODD = ["no", "on", "y", "null", "true", "123", "1e3", "0x1f", "2026-01-01", "a-1"]

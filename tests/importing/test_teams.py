@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reconciler.importing import write
 from reconciler.importing.suggested_teams import suggested
 from reconciler.manifest import load_texts
-from worlds import TODAY
+from stopped.sitecustomize import DAY as TODAY
 
 WORLD = """
 users: {ann: {}, ben: {}, cat: {}, dan: {}, eve: {}}

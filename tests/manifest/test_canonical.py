@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,8 @@ from reconciler import cli
 from reconciler.editing.canonical import canonical
 from reconciler.manifest import load_texts
 from reconciler.model.errors import ManifestError
+from stopped.sitecustomize import DAY
 from worlds import scenes
-
-DAY = date(2026, 11, 24)
 
 
 def formed(text: str) -> str:

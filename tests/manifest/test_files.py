@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from reconciler.manifest import load, lock_path
 from reconciler.model.errors import ManifestError
-
-TODAY = date(2026, 11, 24)
+from stopped.sitecustomize import DAY as TODAY
 
 
 @pytest.fixture(autouse=True)

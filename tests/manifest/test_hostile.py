@@ -8,17 +8,16 @@ built here.
 from __future__ import annotations
 
 import os
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from reconciler.manifest import load_texts
 from reconciler.model.errors import ManifestError
+from stopped.sitecustomize import DAY as TODAY
 
 CASES = Path(__file__).parent / "hostile"
 MARK = "# expected\n"
-TODAY = date(2026, 11, 24)
 
 
 def found_in(data, name="a.yaml"):

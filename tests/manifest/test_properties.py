@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ from reconciler.manifest.check import typed, validator
 from reconciler.manifest.explain import explainer
 from reconciler.manifest.read_yaml import read
 from reconciler.model.errors import ManifestError
+from stopped.sitecustomize import DAY as TODAY
 
-TODAY = date(2026, 11, 24)
 EXAMPLE = (Path(__file__).parents[2] / "examples" / "orgs.yaml").read_text()
 
 

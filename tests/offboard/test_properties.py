@@ -9,7 +9,8 @@ from layouts import rendered
 from reconciler.access.maps import of_desired
 from reconciler.editing.offboard import everyone, people_called, take_out
 from reconciler.manifest import load_texts
-from worlds import TODAY, scenes
+from stopped.sitecustomize import DAY as TODAY
+from worlds import scenes
 
 
 @st.composite

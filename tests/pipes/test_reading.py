@@ -1,6 +1,6 @@
 import re
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from reconciler.model.request import Request
 from reconciler.pipes.client import Client
 from reconciler.pipes.errors import NotAuthorisedError, StatusError
 from reconciler.pipes.reading import read_again, snapshot
+from stopped.sitecustomize import DAY
 
 HERE = Source("orgs.yaml", 1)
 
@@ -43,7 +44,7 @@ def connected(name, *own):
 
 
 def desired(*orgs, people=()):
-    return Desired({o.name: o for o in orgs}, {p.name: p for p in people}, Rules(), date(2026, 11, 24))
+    return Desired({o.name: o for o in orgs}, {p.name: p for p in people}, Rules(), DAY)
 
 
 def live(members=("bob",), workspaces=None, **more):

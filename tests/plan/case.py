@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -22,6 +21,7 @@ from reconciler.plan import make_plan
 from reconciler.safeguards.allow import parse
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.world import seed
+from stopped.sitecustomize import DAY as TODAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from reconciler.model.plan import Plan
 
-TODAY = date(2026, 11, 24)
 SECTIONS = ("live", "lock", "options", "plan")
 _MARK = re.compile(r"^--- (\w+)\n", re.MULTILINE)
 

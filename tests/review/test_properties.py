@@ -10,8 +10,8 @@ from reconciler.access.review import make_review
 from reconciler.manifest import load_texts
 from reconciler.model.errors import ManifestError
 from reconciler.report.review import document
+from stopped.sitecustomize import DAY
 
-DAY = dt.date(2026, 11, 24)
 PEOPLE = {
     "ann": {"handle": "ann-x"},
     "ben": {"email": "Ben@Example.com"},

@@ -1,7 +1,6 @@
 """How many requests a plan that finds nothing to do sends: counts, which a busy machine cannot change."""
 
 import json
-from datetime import date
 from math import ceil
 
 import pytest
@@ -15,6 +14,7 @@ from reconciler.plan import make_plan
 from reconciler.plan.shard import of_desired
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.world import generate, seed
+from stopped.sitecustomize import DAY
 
 
 def manifest(world):
@@ -46,7 +46,7 @@ def test_a_plan_that_finds_nothing_to_do_sends_no_more_gets_than_the_pages_it_ne
         seen.append(f"{method} {target}")
 
     with Client(settings, read_only=True, observers=Observers(request=note)) as client:
-        desired = load_texts({"orgs.yaml": manifest(world)}, today=date(2026, 11, 24))
+        desired = load_texts({"orgs.yaml": manifest(world)}, today=DAY)
         plan = make_plan(desired, snapshot(client, desired, {}))
     assert (plan.changes, plan.refusals, plan.errors) == ((), (), ())
     managed = sum(bool(space["members"]) for org in world["orgs"].values() for space in org["workspaces"].values())
@@ -67,9 +67,7 @@ def estate(tmp_path):
     with Store(path) as store:
         seed(store, world)
         token = store.default_token()
-    return load_texts({"orgs.yaml": manifest(world)}, today=date(2026, 11, 24)), Settings(
-        "http://sandbox.invalid/api/v0", token, path
-    )
+    return load_texts({"orgs.yaml": manifest(world)}, today=DAY), Settings("http://sandbox.invalid/api/v0", token, path)
 
 
 def test_a_shard_reads_its_own_orgs_alone_and_all_shards_together_read_each_once(estate):
@@ -101,7 +99,7 @@ def test_connections_of_workspaces_are_read_where_they_are_stated_and_the_orgs_o
         token = store.default_token()
     wanted = {name: space if number < stating else {} for number, (name, space) in enumerate(spaces.items())}
     text = json.dumps({"version": 1, "orgs": {"acme": {"workspaces": wanted}}}).encode()
-    desired = load_texts({"orgs.yaml": text}, today=date(2026, 11, 24))
+    desired = load_texts({"orgs.yaml": text}, today=DAY)
     seen = []
     settings = Settings("http://sandbox.invalid/api/v0", token, path)
     with Client(
@@ -140,9 +138,7 @@ def test_folders_are_read_where_something_is_said_of_them_and_who_may_use_them_w
     with Store(path) as store:
         seed(store, world)
         token = store.default_token()
-    desired = load_texts(
-        {"orgs.yaml": json.dumps({"version": 1, "orgs": {"acme": said}}).encode()}, today=date(2026, 11, 24)
-    )
+    desired = load_texts({"orgs.yaml": json.dumps({"version": 1, "orgs": {"acme": said}}).encode()}, today=DAY)
     seen = []
     settings = Settings("http://sandbox.invalid/api/v0", token, path)
     with Client(
