@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import folder_permission, permission
 from reconciler.report import expiring
-from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
+from reconciler.report.sheet import FOLDED, KEPT, Brief, Item, Name, Section, Sheet
 from reconciler.report.wording import count, sentence, show
 
 if TYPE_CHECKING:
@@ -97,8 +97,15 @@ def _difference(found: Difference, *, said: bool) -> Item:
         below=tuple(below),
         level="warning",
         fails=True,
-        brief=(place, name),
+        brief=Brief(place, name, _roles(found)),
     )
+
+
+def _roles(found: Difference) -> tuple[str, ...]:
+    """The roles that a person should have and has, or the attribute that differs."""
+    if found.attribute is not None and found.kind not in ("member", "grant"):
+        return (found.attribute,)
+    return tuple(str(role) for role in (found.wanted, found.live) if role) if found.kind in ("member", "grant") else ()
 
 
 def _words(found: Difference, place: str) -> Words:
@@ -236,7 +243,7 @@ def _to_do(found: Difference) -> Item:
         {"added": "-", "removed": "+"}.get(found.what, SYMBOLS[found.what]),
         why=("via ", Name(found.via)) if found.via else (),
         source=found.source,
-        brief=(place, name),
+        brief=Brief(place, name, _roles(found)),
     )
 
 
@@ -252,7 +259,7 @@ def _refusal(refusal: Refusal) -> Item:
         below=((f"To fix: {sentence(refusal.fix)}",),),
         level="error",
         fails=True,
-        brief=(refusal.code, refusal.address),
+        brief=Brief(refusal.code, refusal.address),
     )
 
 
@@ -263,7 +270,7 @@ def _forbidden(address: str) -> Item:
         below=(("To fix: ask an owner of the organization to add this token's user.",),),
         level="error",
         fails=True,
-        brief=("not readable", address),
+        brief=Brief("not readable", address),
     )
 
 

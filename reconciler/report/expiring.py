@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.expiring import UNKNOWN
 from reconciler.report.json_document import _source
-from reconciler.report.sheet import Item, Name, Section, listed
+from reconciler.report.sheet import Brief, Item, Name, Section, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ def _item(entry: Expiring, today: date) -> Item:
         why=(entry.reason,) if entry.reason else (),
         source=entry.source,
         level="notice",
-        brief=(place, entry.name),
+        brief=Brief(place, entry.name, (entry.role,)),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from reconciler.report import Validation, text, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from reconciler.model.diagnostic import Diagnostic
     from reconciler.model.plan import Change, Effect, Plan
@@ -82,60 +82,82 @@ def render(subject: Plan | Result | Validation, *, limit: int = LIMIT) -> str:
 
     A report that would be longer loses, in this order: the folded details, from the longest; all but ten each of the
     notes, warnings and unmanaged objects; the reasons behind gains, then behind owners, removals and refusals, of which
-    place, role and names remain; and at last who gains access without becoming an owner. It says what it left out. Only where the bare names
-    alone are too many does it stop among them, and says how many more there are.
+    place, role and names remain. It says at the top what it left out. Only where the bare names alone are too many does
+    it stop among them, those who gain access last, and says how many more lines there are.
     """
-    for level in range(5):
-        parts = _build(subject, level)
+    return fitted(lambda level: _build(subject, level), limit)
+
+
+def fitted(build: Callable[[int], _Parts], limit: int) -> str:
+    """The report of the least level, from 0 (everything) to 3 (names only), that has at most `limit` characters."""
+    for level in range(4):
+        parts = build(level)
+        parts.limit = limit
         if level == 0:
-            _drop_details(parts, limit)
+            _drop_details(parts)
         found = parts.text()
         if len(found) <= limit:
             return found
-    return _stop(parts, limit)
+    return _stop(parts)
 
 
 @dataclass(slots=True)
 class _Parts:
-    """A report before it is put together; `must` is what no limit may take away."""
+    """A report before it is put together; `must` comes before `rest`, and loses lines only once that has none left."""
 
     head: list[str]
     must: list[str] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
     details: list[tuple[str, list[str]]] = field(default_factory=list)  # what one is called, and its lines
     left_out: list[str] = field(default_factory=list)
+    limit: int = LIMIT
+
+    def notice(self, missing: str = "") -> list[str]:
+        """What a reader has to know before reading: that this is not everything. `missing` says how much was cut off."""
+        if not (self.left_out or missing):
+            return []
+        where = "one comment" if self.limit <= LIMIT else "a job summary"
+        parts = [f"Too long for {where}."]
+        if self.left_out:
+            parts.append(f"Left out: {'; '.join(self.left_out)}.")
+        parts.append(missing or ELSEWHERE)
+        return ["", f"_{' '.join(parts)}_"]
 
     def text(self) -> str:
-        lines = [*self.head, *self.must, *self.rest]
-        if self.left_out:
-            lines += ["", f"_Too long for one comment. Left out: {'; '.join(self.left_out)}. {ELSEWHERE}_"]
+        lines = [*self.head, *self.notice(), *self.must, *self.rest]
         for _, block in self.details:
             lines += ["", *block]
         return "\n".join(lines).strip("\n") + "\n"
 
 
-def _drop_details(parts: _Parts, limit: int) -> None:
-    while parts.details and len(parts.text()) > limit:
+def _drop_details(parts: _Parts) -> None:
+    while parts.details and len(parts.text()) > parts.limit:
         longest = max(parts.details, key=lambda detail: sum(map(len, detail[1])))
         parts.details.remove(longest)
         parts.left_out.append(f"the details of {longest[0]}")
 
 
-def _stop(parts: _Parts, limit: int) -> str:
-    """As many whole lines of what must stay as fit, and how many do not, said at the top and at the end."""
+def _stop(parts: _Parts) -> str:
+    """As many whole lines as fit, and how many do not, said at the top and at the end."""
 
     def told(number: int) -> str:
         return f"**{wording.count(number, 'more line')} did not fit. {ELSEWHERE}**"
 
-    room = limit - sum(len(line) + 1 for line in parts.head) - 2 * (len(told(len(parts.must))) + 2)
+    def whole(kept: list[str]) -> str:
+        missing = told(sum(1 for line in lines[len(kept) :] if line))
+        return "\n".join([*parts.head, *parts.notice(missing), *kept, "", missing]) + "\n"
+
+    lines = [*parts.must, *parts.rest]
+    room = parts.limit - len(whole([]))
     kept: list[str] = []
-    for line in parts.must:
+    for line in lines:
         room -= len(line) + 1
         if room < 0:
             break
         kept.append(line)
-    missing = told(len(parts.must) - len(kept))
-    return "\n".join([*parts.head, "", missing, *kept, "", missing]) + "\n"
+    while kept and not kept[-1].startswith(("-", "|", ">")):
+        kept.pop()  # a title without its lines
+    return whole(kept)
 
 
 def _build(subject: Plan | Result | Validation, level: int) -> _Parts:
@@ -246,6 +268,7 @@ def _impact(parts: _Parts, plan: Plan, level: int) -> None:
         gained = [effect for effect in found.owners if wording.direction(effect) == "gain"]
         lost = [effect for effect in found.owners if wording.direction(effect) == "lose"]
         parts.must += _bare("Owners lost", lost) + _bare("Owners gained", gained)
+        parts.must += _bare("Access gained: owners", [effect for effect in gaining if effect.after == "owner"])
         parts.must += _listed("Deleted", _names(change.address for change in deleted))
         parts.must += _bare("Access lost", losing)
     else:
@@ -257,12 +280,9 @@ def _impact(parts: _Parts, plan: Plan, level: int) -> None:
         parts.must += _listed("Access changed", [_effect(effect) for effect in changing])
         parts.rest += _listed("Access gained", [_effect(effect) for effect in gaining])
     else:
-        if changing:
-            parts.must += _bare("Access changed", changing)
-        if gaining and level < 4:
-            parts.rest += _bare("Access gained", gaining)
-        elif gaining:
-            parts.left_out.append(f"{wording.count(len(gaining), 'gain')} of access")
+        parts.must += _bare("Access changed", changing)
+        others = [effect for effect in gaining if level < 3 or effect.after != "owner"]
+        parts.rest += _bare("Access gained", others)
 
 
 def _listed(title: str, lines: Sequence[str]) -> list[str]:
@@ -270,16 +290,23 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _bare(title: str, effects: Sequence[Effect]) -> list[str]:
-    """Names by object, several on each line, so that a long list can be cut between lines."""
-    by_object: dict[tuple[str, str], list[str]] = {}
-    for effect in effects:
-        role = " → ".join(code(role, SHORTEST) for role in (effect.before, effect.after) if role is not None)
-        by_object.setdefault((effect.object, role), []).append(effect.person)
+    return _listed(title, by_place("", [(wording.brief(effect), effect.person) for effect in effects]))
+
+
+def by_place(symbol: str, entries: Iterable[tuple[tuple[tuple[str, ...], tuple[str, ...]], str]]) -> list[str]:
+    """`- acme/prod, reader: bob, carol`: names by where and as what, owners first, several on each line, so that a long
+    list can be cut between lines. An entry is ((places, roles), name); two roles are the one before and the one after.
+    """
+    names: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for at, name in entries:
+        names.setdefault(at, []).append(name)
     lines = []
-    for (place, role), people in by_object.items():
-        where = f"{code(place)}, {role}" if role else code(place)
-        lines += [f"- {where}: {line.removeprefix('- ')}" for line in _names(people)]
-    return _listed(title, lines)
+    for (places, roles), people in sorted(names.items(), key=lambda found: "owner" not in found[0][1]):
+        where = ", ".join(code(place, SHORTEST) for place in places)
+        role = " → ".join(code(role, SHORTEST) for role in roles)
+        start = f"- {symbol}{f'{where}, {role}' if role else where}: "
+        lines += [start + line.removeprefix("- ") for line in _names(people)]
+    return lines
 
 
 def _names(names: Iterable[str], a_line: int = 50) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model.drift import BEFORE, BOTH, HERE, UNKNOWN
 from reconciler.model.expiring import until
 from reconciler.report import wording
-from reconciler.report.sheet import FOLDED, KEPT, Item, Name, Section, Sheet
+from reconciler.report.sheet import FOLDED, KEPT, Brief, Item, Name, Section, Sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,12 +124,20 @@ def _change(change: Change) -> Item:
         source=change.source,
         below=tuple((detail,) for detail in change.details),
         level="notice" if change.source else "",
-        brief=(place or change.address, name),
+        brief=Brief(place or change.address, name, _roles(change)),
     )
 
 
 def _effect(effect: Effect) -> Item:
-    return Item((wording.effect(effect),), DIRECTIONS[wording.direction(effect)], brief=(effect.object, effect.person))
+    places, roles = wording.brief(effect)
+    return Item(
+        (wording.effect(effect),), DIRECTIONS[wording.direction(effect)], brief=Brief(places, effect.person, roles)
+    )
+
+
+def _roles(change: Change) -> tuple[str, ...]:
+    sides = (change.before or {}).get("role"), (change.after or {}).get("role")
+    return tuple(dict.fromkeys(str(role) for role in sides if role))
 
 
 def _refusal(refusal: Refusal) -> Item:
@@ -144,7 +152,7 @@ def _refusal(refusal: Refusal) -> Item:
         below=tuple(below),
         level="error",
         fails=True,
-        brief=(refusal.code, refusal.address),
+        brief=Brief(refusal.code, refusal.address),
     )
 
 

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 from reconciler.report import expiring, wording
 from reconciler.report.json_document import _diagnostic, _source
 from reconciler.report.review_statements import statement, wording_of
-from reconciler.report.sheet import FOLDED, KEPT, MANIFEST_CHANGES, SHOWN, Item, Name, Section, Sheet, Words, listed
+from reconciler.report.sheet import (
+    FOLDED,
+    KEPT,
+    MANIFEST_CHANGES,
+    SHOWN,
+    Brief,
+    Item,
+    Name,
+    Section,
+    Sheet,
+    Words,
+    listed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -201,7 +213,7 @@ def _items(found: Sequence[AccessChange], level: str) -> Iterator[Item]:
             (_why(first),),
             first.source,
             level=level,
-            brief=(", ".join(places), first.person),
+            brief=Brief(tuple(places), first.person, tuple(role for role in (first.had, first.has) if role)),
         )
 
 

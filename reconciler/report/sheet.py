@@ -7,7 +7,7 @@ stands out (a code span, if the format has one). Each format passes both through
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +29,14 @@ KEPT, SHOWN, FOLDED = "kept", "shown", "folded"
 MANIFEST_CHANGES = "Manifest changes for "  # starts the title of each section with an org's changes in the manifests
 
 
+class Brief(NamedTuple):
+    """What remains of an item when only names fit: `bob` at `acme/prod` as `reader`."""
+
+    place: str | tuple[str, ...]  # one, or several that the item is about
+    name: str
+    roles: tuple[str, ...] = ()  # of two, the one before comes first
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One line of a section."""
@@ -43,7 +51,7 @@ class Item:
     # What machines make of it
     level: str = ""  # notice, warning or error: it also becomes an annotation in GitHub, at `source`
     fails: bool = False  # whether it is a failing test in JUnit
-    brief: tuple[str, str] | None = None  # (place, name) for when only names fit, such as ("acme/prod", "bob")
+    brief: Brief | None = None  # for when only names fit
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,14 @@ def effect(effect: Effect, *, name: Write = str, text: Write = str) -> str:
     return f"{name(effect.person)} {what} {on} {name(effect.object)} ({text(effect.why)}{later})"
 
 
+def brief(effect: Effect) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Where and as what, for when only names fit: (places, roles), the role before and the one after where both are there."""
+    org, _, connection = effect.object.partition(CONNECTION)
+    if connection:
+        return (f"{org}/{connection}",), ("connection",)
+    return (effect.object,), tuple(role for role in (effect.before, effect.after) if role is not None)
+
+
 def dns(change: DnsChange) -> str:
     if change.after is None:
         return f"{change.workspace}: {change.before} is removed"

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.report.escaping import visible
-from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Item, Name, Section, Sheet, Table
+from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Brief, Item, Name, Section, Sheet, Table
 from reconciler.report.sheet_formats import draw, github, html_page
 from report import test_github, test_html_page, test_junit, test_markdown, test_text, worlds
 
@@ -37,8 +37,8 @@ SAMPLE = Sheet(
             "Owners",
             (
                 Item((Name("frank"), " loses ", Name("owner"), " of ", Name("acme")), "-", ("absent: true",), HERE,
-                     level="warning", fails=True, brief=("acme", "frank")),
-                Item((Name("alice"), " gains ", Name("owner")), "+", brief=("acme", "alice")),
+                     level="warning", fails=True, brief=Brief("acme", "frank")),
+                Item((Name("alice"), " gains ", Name("owner")), "+", brief=Brief("acme", "alice")),
             ),
             weight=KEPT,
             tone="alarm",
@@ -82,7 +82,7 @@ items = st.builds(
     st.lists(pieces, max_size=2).map(tuple),
     st.sampled_from(("", "notice", "warning", "error")),
     st.booleans(),
-    st.none() | st.tuples(texts, texts),
+    st.none() | st.builds(Brief, texts, texts, st.lists(texts, max_size=2).map(tuple)),
 )
 
 

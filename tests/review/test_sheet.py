@@ -8,7 +8,7 @@ import pytest
 from browser import assert_fits, needs_browser
 from reconciler.report.escaping import visible
 from reconciler.report.markdown import LIMIT
-from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Item, Name, Section, Sheet, Table, listed
+from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Brief, Item, Name, Section, Sheet, Table, listed
 from reconciler.report.sheet_formats import draw, github
 from report import worlds
 from review import sheets
@@ -83,7 +83,7 @@ def many(number, weight, **rest):
             (Name(f"user-{n:05}"), " loses ", Name("reader"), " on ", Name("acme/prod")),
             "-",
             ("because of a reason that takes some room on its line",),
-            brief=("acme/prod", f"user-{n:05}"),
+            brief=Brief("acme/prod", f"user-{n:05}", ("reader",)),
         )
         for n in range(number)
     )
@@ -108,10 +108,44 @@ def test_where_even_bare_names_are_too_many_it_says_how_many_lines_are_missing()
     assert drawn.count(" did not fit. Use --format text to see everything.**") == 2
 
 
-def test_what_is_left_out_is_named():
-    shown = dataclasses.replace(many(2000, SHOWN), title="Access gained")
-    drawn = draw(Sheet("review", "Review", ("x",), (many(900, KEPT), shown)), "markdown")
-    assert "Too long for one comment. Left out: Access gained (2000)." in drawn
+def test_what_is_left_out_is_named_at_the_top():
+    unnamed = Section("Notes of a kind", tuple(Item((f"note {n} " + "x" * 60,)) for n in range(2000)), weight=SHOWN)
+    folded = Section("org.acme", (Item((Name("x"),)),), weight=FOLDED)
+    drawn = draw(Sheet("review", "Review", ("x",), (many(900, KEPT), unnamed, folded)), "markdown")
+    assert drawn.split("\n\n")[1].startswith(
+        "_Too long for one comment. Left out: the details; Notes of a kind (2000)."
+    )
+
+
+@pytest.mark.parametrize("number", [1000, 3000])
+def test_who_gains_is_named_with_role_and_place_before_anything_is_dropped(number):
+    shown = dataclasses.replace(many(number, SHOWN), title="Access gained")
+    drawn = draw(Sheet("review", "Review", ("x",), (shown,)), "markdown")
+    assert len(drawn) <= LIMIT
+    assert all(f"`user-{n:05}`" in drawn for n in range(number))
+    assert "`acme/prod`, `reader`: `user-00000`, `user-00001`" in drawn
+
+
+def test_where_not_all_fit_owners_come_first_and_as_many_others_as_fit():
+    def gain(n):
+        role = "owner" if n % 100 == 0 else "reader"
+        return Item(
+            (Name(f"user-{n:05}"), " gains ", Name(role)),
+            "+",
+            brief=Brief(("acme/a", "acme/b"), f"user-{n:05}", (role,)),
+        )
+
+    changed = dataclasses.replace(many(500, KEPT), title="Access changed")
+    gained = Section("Access gained", tuple(gain(n) for n in range(20_000)), weight=SHOWN)
+    drawn = draw(Sheet("review", "Review", ("x",), (changed, gained)), "markdown")
+    assert LIMIT - 2000 < len(drawn) <= LIMIT
+    owners, others = drawn.index("**Access gained: owners**"), drawn.index("**Access gained**")
+    assert owners < drawn.index("**Access changed**") < others
+    assert all(owners < drawn.index(f"`user-{n:05}`") < others for n in range(0, 20_000, 100))
+    assert "- ➕ `acme/a`, `acme/b`, `reader`: `user-00001`" in drawn
+    top = drawn.split("\n\n")[1]
+    assert top.startswith("_Too long for one comment. **")
+    assert "more lines did not fit" in top
 
 
 def test_names_are_listed_as_one_says_them():

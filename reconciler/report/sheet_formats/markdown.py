@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,15 @@ from reconciler.report.markdown import (
     LONGEST,
     SHORTEST,
     _diagnostic,
-    _drop_details,
     _folded,
     _html,
     _Parts,
     _remarks,
-    _stop,
+    by_place,
     code,
     escape,
     fenced,
+    fitted,
     inline,
 )
 from reconciler.report.sheet import FOLDED, KEPT, Name, flat, line
@@ -33,25 +34,17 @@ if TYPE_CHECKING:
 
 SYMBOLS = {"+": "➕ ", "-": "➖ ", "~": "✏️ ", ">": "➡️ ", "!": "⚠️ "}
 FENCED = {"~": "!", ">": "!"}  # GitHub colours a line of a diff by its first character
-A_LINE = 50  # bare names to a line, so that a cut falls between lines
 
 
 def draw(sheet: Sheet, *, limit: int = LIMIT) -> str:
     """The sheet in at most `limit` characters.
 
-    One that would be longer loses, in this order: the folded sections, from the longest; all but ten lines of the shown
-    ones; the shown ones as a whole; the reasons in those that are kept; and their words, of which bare names stay. It
-    says what it left out. Only where the bare names alone are too many does it stop among them, saying how many more
-    there are.
+    One that would be longer loses, in this order: the folded sections, from the longest; of the shown ones everything but
+    place, role and name, or all but ten lines where they are about something else; the reasons in the sections that are
+    kept; and their words, of which place, role and name stay. It says at the top what it left out. Only where these alone
+    are too many does it stop among them, in the shown sections first, and says how many more lines there are.
     """
-    for level in range(5):
-        parts = _parts(sheet, level)
-        if level == 0:
-            _drop_details(parts, limit)
-        found = parts.text()
-        if len(found) <= limit:
-            return found
-    return _stop(parts, limit)
+    return fitted(lambda level: _parts(sheet, level), limit)
 
 
 def _parts(sheet: Sheet, level: int) -> _Parts:
@@ -65,7 +58,13 @@ def _parts(sheet: Sheet, level: int) -> _Parts:
     errors = [_diagnostic(found, longest) for found in sheet.errors]
     if errors:
         parts.must += ["", "> [!CAUTION]", *(f"> {words}" for words in errors)]
-    for section in sheet.sections:
+    sections = sheet.sections
+    if level > 2:  # whoever owns something comes before everybody else
+        first = next((n for n, one in enumerate(sections) if any(item.brief for item in one.items)), 0)
+        divided = [_divided(section) for section in sections[first:]]
+        found = (*sections[:first], *(owners for owners, _ in divided), *(others for _, others in divided))
+        sections = tuple(filter(None, found))
+    for section in sections:
         _section(parts, section, level)
     warnings = [_diagnostic(found) for found in sheet.warnings]
     _remarks(parts, "Warnings", warnings, level)
@@ -85,24 +84,39 @@ def _section(parts: _Parts, section: Section, level: int) -> None:
         return
     number = len(section.items) + (len(section.table.rows) if section.table else 0)
     kept = section.weight == KEPT
-    if not kept and level > 1:
+    named = bool(section.items) and all(item.brief is not None for item in section.items)
+    if not kept and not named and level > 1:
         parts.left_out.append(f"{section.title} ({number})")
         return
     lines: list[str] = []
     if section.about and level < 3:
         lines += [_prose(section.about), ""]
-    items = section.items if kept or level == 0 else section.items[:10]
-    if level > 3:
+    few = not kept and not named and level > 0
+    items = section.items[:10] if few else section.items
+    if level > 2 or (level > 0 and named and not kept and number > 10):
         lines += _bare(items)
     else:
-        lines += [words for item in items for words in _item(item, bare=level > 2)]
+        lines += [words for item in items for words in _item(item, bare=level > 1)]
     if section.table is not None:
-        lines += _table(section.table, None if kept or level == 0 else 10)
-    if not kept and level and number > 10:
+        lines += _table(section.table, 10 if few else None)
+    if few and number > 10:
         lines += ["", f"and {number - 10} more"]
     title = f"**{escape(section.title).strip() or '(empty)'}**"
     target = parts.must if kept else parts.rest
     target += ["", title, "", *lines]
+
+
+def _divided(section: Section) -> tuple[Section | None, Section | None]:
+    """What a section says of owners, which then is kept, and the rest of it."""
+    if section.weight == FOLDED:
+        return None, section
+    owners = tuple(item for item in section.items if item.brief is not None and "owner" in item.brief.roles)
+    others = tuple(item for item in section.items if item.brief is None or "owner" not in item.brief.roles)
+    if not owners:
+        return None, section
+    if not others and section.table is None:
+        return replace(section, weight=KEPT), None
+    return replace(section, title=f"{section.title}: owners", items=owners, weight=KEPT), replace(section, items=others)
 
 
 def _item(item: Item, *, bare: bool) -> list[str]:
@@ -117,20 +131,16 @@ def _item(item: Item, *, bare: bool) -> list[str]:
 
 
 def _bare(items: Sequence[Item]) -> list[str]:
-    by_place: dict[tuple[str, str], list[str]] = {}
     lines = []
+    by_symbol: dict[str, list[tuple[tuple[tuple[str, ...], tuple[str, ...]], str]]] = {}
     for item in items:
         if item.brief is None:
             lines.append(f"- {escape(flat(item.words), SHORTEST)}")
         else:
-            by_place.setdefault((item.symbol, item.brief[0]), []).append(item.brief[1])
-    for (symbol, where), names in by_place.items():
-        shown = [code(name, SHORTEST) for name in names]
-        lines += [
-            f"- {SYMBOLS.get(symbol, '')}{code(where, SHORTEST)}: {', '.join(shown[at : at + A_LINE])}"
-            for at in range(0, len(shown), A_LINE)
-        ]
-    return lines
+            place, name, roles = item.brief
+            places = (place,) if isinstance(place, str) else place
+            by_symbol.setdefault(item.symbol, []).append(((places, roles), name))
+    return lines + [one for symbol, found in by_symbol.items() for one in by_place(SYMBOLS.get(symbol, ""), found)]
 
 
 def _table(table: Table, most: int | None) -> list[str]:
