@@ -47,12 +47,14 @@ class Pipes:
         self.faults = faults
         self.token = self.store.default_token()
         self.now = 0.0
+        self.usual_app = self.app(faults)  # made once: making its routes takes longer than a plan
 
     @classmethod
     def sharing(cls, other: Pipes) -> Pipes:
         """The same Pipes, for somebody who is not watched and meets no faults."""
         twin = cls.__new__(cls)
         twin.__dict__.update(other.__dict__, observer=None, faults=None)
+        twin.usual_app = twin.app(None)
         return twin
 
     def close(self) -> None:
@@ -82,11 +84,14 @@ class Pipes:
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
+    def app(self, faults: Any) -> Any:
+        return sandbox_app.create_app(
+            self.store, faults, if_match=self.if_match, observer=self.observer, settle_reads=1
+        )
+
     @contextmanager
     def client(self, *, read_only: bool, faults: Any = None, parallelism: int = 4, wrap: Any = None):
-        app = sandbox_app.create_app(
-            self.store, faults or self.faults, if_match=self.if_match, observer=self.observer, settle_reads=1
-        )
+        app = self.app(faults) if faults else self.usual_app
         if wrap is not None:
             app = wrap(app)
         settings = Settings("http://sandbox.invalid/api/v0", self.token)
