@@ -27,14 +27,21 @@ if TYPE_CHECKING:
 
 
 def owner_floor(run: Run, step: Step, leaving: Resource) -> None:
-    """Make sure that enough accepted owners stay without `leaving`. Raises StepFailed."""
+    """Make sure that enough people who have accepted stay as owners without `leaving`. Raises StepFailed."""
     floor = run.floors.get(step.org, 1)
     rows = invitations.members(run.client, step.org)
-    staying = [r for r in rows if member.is_accepted_owner(r.attrs) and r.id != leaving.id]
+    staying = [
+        r
+        for r in rows
+        if member.is_accepted_owner(r.attrs)
+        and r.id != leaving.id
+        and not member.is_service_account(r.attrs)
+        and run.robots.isdisjoint((r.id, r.handle))
+    ]
     if len(staying) < floor:
+        left = f"{len(staying)} people would own {step.org}" if staying else f"no person would own {step.org}"
         raise StepFailed(
-            f"owner-floor: {len(staying)} accepted owners would be left in {step.org}, the floor is {floor}; "
-            "somebody else changed the owners since the plan was made",
+            f"owner-floor: {left}, the floor is {floor}; somebody else changed the owners since the plan was made",
             code="owner-floor",
         )
     doomed = {

@@ -17,6 +17,7 @@ from reconciler.kinds.kind import Place
 from reconciler.lockfile.update import remembered, with_addresses
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
+from reconciler.model.live import address_digest
 from reconciler.model.result import Outcome, Result
 from reconciler.pipes import reading
 from reconciler.pipes.errors import NotAuthorisedError
@@ -76,6 +77,7 @@ def run_plan(
         journal,
         live.actor.id,
         floors,
+        robots=_robots(desired, live, lock),
         by_handle=named_by_handle(desired),
         folders=_folders(desired),
         seen={
@@ -205,6 +207,16 @@ def _folders(desired: Desired) -> dict[str, str]:
         for name, node in desired.orgs.items()
         if node.sources and logo.MARK in node.sources
     }
+
+
+def _robots(desired: Desired, live: Snapshot, lock: Lock) -> frozenset[str]:
+    """The handles and ids of accounts that the manifests mark as robots, as far as they are known."""
+    people = [person for person in desired.people.values() if person.robot]
+    handles = {person.handle for person in people if person.handle is not None}
+    digests = {address_digest(person.email) for person in people if person.email is not None}
+    ids = {row.id for org in live.orgs.values() for row in org.of(member.KIND.name).values() if row.handle in handles}
+    ids |= {entry.id for entry in lock.values() if entry.address is not None and entry.address in digests}
+    return frozenset(handles | ids)
 
 
 def named_by_handle(desired: Desired) -> frozenset[str]:

@@ -30,6 +30,7 @@ class Run:
     learned: dict[str, LockEntry] = field(default_factory=dict)
     late: dict[str, str] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)  # org address -> where its logo's path begins
+    robots: frozenset[str] = frozenset()  # ids and handles of accounts that the manifests mark as robots
     by_handle: frozenset[str] = frozenset()  # the handles of everybody whom the manifests name by one
     turns: dict[str, Mutex] = field(default_factory=dict)  # org -> whose turn it is to invite by email
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # id -> what it refers to, as the plan read it

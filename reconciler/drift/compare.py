@@ -346,7 +346,7 @@ class _View:
 
     def _section(self, change: Change) -> Source | None:
         """The manifest line of the section that does not list the object."""
-        above = self._node(change.address.rpartition("/")[0])
+        above = self._node(addresses.above(change.address))
         return None if above is None else (above.sources or {}).get(change.kind, above.source)
 
     def _live_handle(self, change: Change) -> str:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from reconciler.kinds import KINDS, children_of, member, named_below, org
 from reconciler.model import address as addresses
 from reconciler.model.drift import Unmanaged
+from reconciler.plan import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
-    from reconciler.model.desired import Desired
+    from reconciler.model.desired import Desired, Node
     from reconciler.model.live import Resource, Snapshot
 
 
@@ -36,6 +37,8 @@ def _unmanaged(desired: Desired, live: Snapshot) -> Iterator[Unmanaged]:
         here = addresses.join(None, "org", name)
         if member.KIND.name not in node.children:
             yield from _people(member.KIND.name, here, have)
+        else:
+            yield from _service_accounts(member.KIND.name, here, have, listed_in(desired, node))
         for kind in named_below(org.KIND.name):
             wanted = node.children.get(kind.name, {})
             old = {w.renamed_from for w in wanted.values()}
@@ -48,6 +51,8 @@ def _unmanaged(desired: Desired, live: Snapshot) -> Iterator[Unmanaged]:
                     for below in children_of(kind.name):
                         if below.names_people and below.name not in want.children:
                             yield from _people(below.name, address, one)
+                        elif below.names_people:
+                            yield from _service_accounts(below.name, address, one, listed_in(desired, node))
                     for inner in named_below(kind.name):
                         listed = want.children.get(inner.name, {})
                         known = {*listed, *(w.renamed_from for w in listed.values())}
@@ -59,3 +64,15 @@ def _unmanaged(desired: Desired, live: Snapshot) -> Iterator[Unmanaged]:
 def _people(kind: str, parent: str, have: Resource) -> Iterator[Unmanaged]:
     for row in sorted(have.of(kind).values(), key=lambda r: r.handle):
         yield Unmanaged(kind, addresses.join(parent, kind, row.handle), KINDS[kind].shown(row.attrs))
+
+
+def listed_in(desired: Desired, node: Node) -> frozenset[str]:
+    """The handles of everybody whom the manifests name in an org or in its workspaces."""
+    return frozenset(filter(None, (desired.handle(name) for name in identity.names_of(node))))
+
+
+def _service_accounts(kind: str, parent: str, have: Resource, listed: Container[str]) -> Iterator[Unmanaged]:
+    """Those that no line names: they stay as they are, though the section is managed."""
+    for row in sorted(have.of(kind).values(), key=lambda r: r.handle):
+        if member.is_service_account(row.attrs) and row.handle not in listed:
+            yield Unmanaged(kind, addresses.join(parent, kind, row.handle), KINDS[kind].shown(row.attrs))

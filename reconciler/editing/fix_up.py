@@ -268,7 +268,7 @@ class _Editor:
 
     def _section(self, address: str) -> Section:
         """The `members:` mapping that an address belongs to, in the file that has it first."""
-        above, kind = self._node(address.rpartition("/")[0]), addresses.split(address)[-1][0]
+        above, kind = self._node(addresses.above(address)), addresses.split(address)[-1][0]
         source = (above.sources or {}).get(kind)
         if source is None:
             raise CannotEditError("no manifest has the section")
@@ -278,7 +278,7 @@ class _Editor:
 
     def _in_a_list(self, difference: Difference) -> None:
         """Strike a handle, or write one; whatever else is made of it must have come or gone as well."""
-        above, (_, handle) = difference.address.rpartition("/")[0], addresses.split(difference.address)[-1]
+        above, (_, handle) = addresses.above(difference.address), addresses.split(difference.address)[-1]
         source = (self._node(above).sources or {}).get(difference.kind)
         if source is None:
             raise CannotEditError("no manifest has the list")

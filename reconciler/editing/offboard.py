@@ -127,15 +127,19 @@ def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -
 
 
 def _last_owner(name: str, node: Node, desired: Desired, somebody: Somebody) -> Iterator[Refusal]:
-    """Refuse to leave an org with fewer owners than its floor, by what the manifests say."""
+    """Refuse to leave an org with fewer people as owners than its floor, by what the manifests say. Robots do not count."""
     members = node.children.get(member.KIND.name, {})
-    owners = [one for one in members.values() if not one.absent and member.is_owner(one.attrs)]
+    owners = [
+        one
+        for one in members.values()
+        if not one.absent and member.is_owner(one.attrs) and not desired.is_robot(one.name)
+    ]
     others = [one for one in owners if one.name not in somebody]
     floor = desired.rules.min_owners
     if len(others) == len(owners) or len(others) >= floor:
         return
     them = next(one for one in owners if one.name in somebody)
-    left = f"only {', '.join(one.name for one in others)} would own" if others else "nobody else owns"
+    left = f"only {', '.join(one.name for one in others)} would own" if others else "no other person owns"
     yield Refusal(
         "owner-floor",
         f"org.{name}",

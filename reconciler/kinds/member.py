@@ -16,11 +16,18 @@ if TYPE_CHECKING:
 OWNER = "owner"
 ACCEPTED = "accepted"
 INVITED = "invited"
+SERVICE_ACCOUNT = "service_account"  # contract: User.type
 
 ATTRIBUTES = (
     Attribute("role", on_create=True, on_update=True, rank=("member", OWNER)),
     Attribute("status"),
 )
+
+
+class RowUser(msgspec.Struct):
+    """The contract's User in such a row, as far as it is used."""
+
+    type: str | None = None
 
 
 class Row(msgspec.Struct):
@@ -34,11 +41,15 @@ class Row(msgspec.Struct):
     status: str | None = None
     created_at: str | None = None
     created_by_id: str | None = None
+    last_activity_at: str | None = None
+    user: RowUser | None = None
 
 
 def person_resource(kind: str, row: Row) -> Resource:
-    """A person's row: identified by the user's id, which survives a change of handle."""
-    attrs = {"role": row.role or "", "status": row.status or ""}
+    """A person's row: identified by the user's id, which survives a change of handle. That of a service account has `robot`."""
+    attrs: dict[str, Any] = {"role": row.role or "", "status": row.status or ""}
+    if row.user is not None and row.user.type == SERVICE_ACCOUNT:
+        attrs["robot"] = True
     return Resource(kind, row.user_handle, row.user_id, row.version_id, attrs)
 
 
@@ -85,8 +96,13 @@ def is_owner(attrs: Mapping[str, Any]) -> bool:
 
 
 def is_accepted_owner(attrs: Mapping[str, Any]) -> bool:
-    """What the owner floor counts: an owner who has confirmed."""
+    """An owner who has confirmed, a person or a robot."""
     return is_owner(attrs) and attrs.get("status") == ACCEPTED
+
+
+def is_service_account(attrs: Mapping[str, Any]) -> bool:
+    """Whether a live row is a service account's. What else is a robot only the manifests say."""
+    return bool(attrs.get("robot"))
 
 
 KIND = Kind(

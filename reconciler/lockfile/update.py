@@ -289,7 +289,7 @@ def decided(candidates: Mapping[str, Sequence[LockEntry]], live: Snapshot) -> tu
     lock: Lock = {}
     undecided = []
     orgs = _by_id([*live.others.values(), *live.orgs.values()])
-    for address, entries in sorted(candidates.items(), key=lambda pair: pair[0].count("/")):
+    for address, entries in sorted(candidates.items(), key=lambda pair: addresses.depth(pair[0])):
         by_id: dict[str, LockEntry] = {}
         for entry in entries:
             by_id[entry.id] = _united(by_id[entry.id], entry) if entry.id in by_id else entry

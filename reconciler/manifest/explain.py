@@ -167,8 +167,10 @@ def _explain_value(path: KeyPath, error: Any) -> tuple[str, str | None, bool]:
             True,
         )
     if rule == "minProperties":
+        beside = part.get("dependentRequired", ())
+        telling = [k for k, sub in part["properties"].items() if k not in beside and sub.get("type") != "boolean"]
         return (
-            f"{noun(path)} has neither {' nor '.join(key for key in part['properties'] if key not in part.get('dependentRequired', ()))}",
+            f"{noun(path)} has neither {' nor '.join(telling)}",
             "write at least one of them, or drop the line",
             True,
         )

@@ -16,7 +16,7 @@ from reconciler.manifest.name_lists import MANY, some
 from reconciler.manifest.people import identity_of, same_person
 from reconciler.manifest.spelling import Speller
 from reconciler.manifest.teams import unknown_team
-from reconciler.model.desired import Node
+from reconciler.model.desired import Node, is_robot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,20 +141,25 @@ def ended(written: Written, today: date, documents: dict[str, Document]) -> list
     return report.found
 
 
-def check_owners(org: Node, section: Section, rules: Rules, report: Reporter, gaps: Gaps) -> None:
+def check_owners(
+    org: Node, section: Section, rules: Rules, people: Mapping[str, Person], report: Reporter, gaps: Gaps
+) -> None:
+    """Refuse an org that no person would own. A robot cannot log in to repair that."""
     if gaps.org(org.name):
         return
-    members = org.children["member"].values()
-    owners = sum(1 for node in members if not node.absent and node.attrs["role"] == "owner")
+    names = [n.name for n in org.children["member"].values() if not n.absent and n.attrs["role"] == "owner"]
+    robots = [name for name in names if is_robot(name, people)]
+    owners = len(names) - len(robots)
     if owners == 0:
         over = [
             name for name, node in ((org.expired or {}).get("member") or {}).items() if node.attrs["role"] == "owner"
         ]
         why = f"; the ownership of {some(over)} has expired" if over else ""
+        why += f"; {some(robots)} {'is a robot' if len(robots) == 1 else 'are robots'}" if robots else ""
         report.error(
-            f"nobody would own {org.name}{why}",
+            f"no person would own {org.name}{why}",
             section.source,
-            hint="write at least one `NAME: owner` under `members:`",
+            hint="write at least one `NAME: owner` under `members:`, for a person",
         )
     elif owners < rules.min_owners:
         report.warning(

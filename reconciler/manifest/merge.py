@@ -143,7 +143,10 @@ def _people(document: Document, section: Map | None, written: Written, report: R
         return
     for name, entry in section.items():
         reinvite = _day(document, entry, "reinvite", entry["reinvite"], report) if "reinvite" in entry else None
-        person = Person(name, entry.get("handle"), entry.get("email"), _source(document, section, name), reinvite)
+        email = entry.get("email")
+        handle = entry.get("handle", None if email else name)
+        source = _source(document, section, name)
+        person = Person(name, handle, email, source, reinvite, robot=entry.get("robot", False))
         first = written.people.setdefault(name, person)
         if first is not person:
             assert person.source is not None

@@ -32,7 +32,7 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
         section = written.people_of.get(handle)
         if section is not None:
             members.fill(org, section, run)
-            members.check_owners(org, section, rules, report, gaps)
+            members.check_owners(org, section, rules, written.people, report, gaps)
         for workspace in _named(org, handle, written, report).get("workspace", {}).values():
             where = f"{handle}/{workspace.name}"
             grants = written.people_of.get(where)

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from reconciler.model.address import SERVICE
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from reconciler.model.diagnostic import Diagnostic, Source
@@ -21,6 +24,13 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     email: str | None = None
     source: Source | None = None
     reinvite: date | None = None  # states a new invitation by email for one of before that day which is gone
+    robot: bool = False  # an ordinary account that no person uses
+
+
+def is_robot(name: str, people: Mapping[str, Person]) -> bool:
+    """Whether `people` marks a name as an account that no person uses, or it names a service account."""
+    found = people.get(name)
+    return found.robot if found is not None else name.startswith(SERVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,10 @@ class Desired:
         """Who `name` is: as `people:` says, else the Pipes user of that handle."""
         found = self.people.get(name)
         return found if found is not None else Person(name, name)
+
+    def is_robot(self, name: str) -> bool:
+        """Whether the manifests mark `name` as an account that no person uses, or it names a service account."""
+        return is_robot(name, self.people)
 
     def handle(self, name: str) -> str | None:
         """The handle of `person(name)`, None for one who is known by an email only."""

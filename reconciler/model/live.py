@@ -52,6 +52,7 @@ class Actor:
     handle: str
     tenant_id: str
     token_issued_at: datetime | None = None
+    robot: bool = False  # it is a service account
 
 
 @dataclass(frozen=True, slots=True)

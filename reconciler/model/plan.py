@@ -60,9 +60,9 @@ class Step:
     requests: tuple[Request, ...]
     needs: tuple[int, ...] = ()  # numbers of the steps that must have succeeded before
     accepted_owners: int | None = (
-        None  # how many the org has after this step, only where it lowers the number: the owner
+        None  # how many people own the org after this step, only where an owner goes: the owner floor is
     )
-    # floor is checked there, in the plan and again on live just before it is sent
+    # checked there, in the plan and again on live just before it is sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class Effect:
     invited: bool = False  # comes into force when the invitation is accepted
     expires: date | None = None  # the first day on which `after` no longer counts
     then: str | None = None  # the role that the entry names from that day on
+    robot: bool = False  # it is no person's account
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def effects(sheet: OrgSheet) -> Iterator[Effect]:
                 why += f"; whether through {', '.join(unsure)} as well was not read"
             yield Effect(
                 person.label, f"{place}/{CONNECTION}.{name}", REACHED if had else None, REACHED if has else None, why,
-                person.after is not None and person.after.get("status") == member.INVITED,
+                person.after is not None and person.after.get("status") == member.INVITED, robot=person.robot,
             )  # fmt: skip
     if untold:
         sheet.notes.append(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal, Source
 from reconciler.model.errors import ReconcilerError, UsageError
 from reconciler.model.plan import Change, DnsChange, Effect, MessageCounts, Plan, Shard, Step
@@ -61,6 +62,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
                 "invited": e.invited,
                 "expires": _day(e.expires),
                 "then": e.then,
+                "robot": e.robot,
             }
             for e in plan.impact
         ],
@@ -126,7 +128,8 @@ def from_document(document: Mapping[str, Any]) -> Plan:
         changes=changes,
         steps=tuple(_to_step(changes, step) for step in parsed.steps),
         impact=tuple(
-            Effect(e.person, e.object, e.before, e.after, e.why, e.invited, e.expires, e.then) for e in parsed.impact
+            Effect(e.person, e.object, e.before, e.after, e.why, e.invited, e.expires, e.then, e.robot)
+            for e in parsed.impact
         ),
         dns=tuple(DnsChange(d.workspace, d.before, d.after) for d in parsed.dns),
         refusals=tuple(_to_refusal(refusal) for refusal in parsed.safeguards.refusals),
@@ -237,7 +240,7 @@ def _change(change: Change) -> dict[str, Any]:
         "address": change.address,
         "mode": "managed",  # Terraform's word; policies filter on it
         "type": change.kind,
-        "name": change.address.rpartition("/")[2].partition(".")[2],
+        "name": addresses.parts_of(change.address)[-1].partition(".")[2],
         "action": change.action,
         "action_reason": change.reason,
         "previous_address": change.previous_address,

@@ -75,6 +75,7 @@ class Effect(Part):
     invited: bool
     expires: date | None
     then: str | None
+    robot: bool = False
 
 
 class DnsChange(Part):

@@ -37,7 +37,7 @@ def effects(sheet: OrgSheet) -> Iterator[Effect]:
             if after is None and _some_unread(sheet):
                 why += UNREAD
             ends = _ends(person.entry) if after is not None else (None, None)
-            yield Effect(person.label, sheet.name, before, after, why, _invited(person), *ends)
+            yield Effect(person.label, sheet.name, before, after, why, _invited(person), *ends, person.robot)
     for space in sorted(sheet.workspaces, key=lambda s: s.name_after or s.name_before or ""):
         yield from _in_workspace(sheet, space, ordered)
 
@@ -83,7 +83,7 @@ def _in_workspace(sheet: OrgSheet, space: GrantSheet, ordered: list[tuple[str, M
         ends: tuple[date | None, str | None] = (None, None)
         if has is not None:
             ends = (_ends(person.entry)[0], None) if owns else _ends(space.entries.get(key))
-        yield Effect(person.label, place, had, has, why, _invited(person), *ends)
+        yield Effect(person.label, place, had, has, why, _invited(person), *ends, person.robot)
 
 
 def _via(entry: Node | None) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import REFERRED, member, named_below, secret
+from reconciler.model import address as addresses
 from reconciler.model.plan import READDRESSED, Change, Step
 from reconciler.safeguards.worksheet import loses
 
@@ -83,13 +84,9 @@ def _pieces(draft: Draft, actor: str) -> Iterable[_Piece]:
     return pieces
 
 
-def _depth(address: str) -> int:
-    return address.count("/")
-
-
 def _turn(piece: _Piece) -> tuple[int, int, bool]:
     """What is in something goes before it, whether it lies below it or refers to it."""
-    depth, removed = _depth(piece.draft.address), piece.phase == REMOVE
+    depth, removed = addresses.depth(piece.draft.address), piece.phase == REMOVE
     return piece.phase, -depth if removed else depth, removed and piece.draft.kind.name in REFERRED
 
 
@@ -135,7 +132,7 @@ def _needs(pieces: list[_Piece]) -> None:
         while parent is not None:
             if parent in makers:
                 needs.add(makers[parent])
-            parent = parent.rpartition("/")[0] or None
+            parent = addresses.above(parent) or None
         if (
             draft.person is not None
             and draft.kind is not member.KIND
@@ -172,16 +169,15 @@ def _loses_owner(draft: Draft) -> bool:
 
 
 def _count_owners(sheet: OrgSheet, pieces: list[_Piece]) -> None:
-    """Note the accepted owners that are left after each step that takes one."""
-    owners = {key for key, m in sheet.members.items() if m.before and member.is_accepted_owner(m.before)}
+    """Note how many accepted owners are left after each step that takes one. Only people count, whoever goes."""
+    owners = {key for key, one in sheet.members.items() if one.keeps_the_org_before}
     for piece in pieces:
         draft = piece.draft
         if draft.kind is not member.KIND or draft.person is None:
             continue
-        after = sheet.members[draft.person].after
-        if after is not None and member.is_accepted_owner(after):
+        if sheet.members[draft.person].keeps_the_org_after:
             owners.add(draft.person)
-        elif draft.person in owners:
+        elif (before := sheet.members[draft.person].before) is not None and member.is_accepted_owner(before):
             owners.discard(draft.person)
             piece.owners = len(owners)
 

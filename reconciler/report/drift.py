@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import folder_permission, permission
+from reconciler.model import address as addresses
 from reconciler.report import expiring
 from reconciler.report.sheet import FOLDED, KEPT, Brief, Item, Name, Section, Sheet
 from reconciler.report.wording import count, sentence, show
@@ -197,7 +198,7 @@ def _place(address: str) -> tuple[str, str]:
 
 def _names(address: str) -> list[str]:
     """The handles in an address, in order."""
-    return [part.partition(".")[2] for part in address.split("/")]
+    return [part.partition(".")[2] for part in addresses.parts_of(address)]
 
 
 def _object(address: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model import address as addresses
 from reconciler.model.drift import BEFORE, BOTH, HERE, UNKNOWN
 from reconciler.model.expiring import until
 from reconciler.report import wording
@@ -116,7 +117,7 @@ def _change(change: Change) -> Item:
         why.append(f"via {change.via}")
     if change.expires:
         why.append(until(change.expires, change.then))
-    place, _, name = change.address.rpartition("/")
+    *places, name = addresses.parts_of(change.address)
     return Item(
         (Name(wording.title(change)), *((": ", attributes) if attributes else ())),
         wording.SYMBOLS[change.action],
@@ -124,7 +125,7 @@ def _change(change: Change) -> Item:
         source=change.source,
         below=tuple((detail,) for detail in change.details),
         level="notice" if change.source else "",
-        brief=Brief(place or change.address, name, _roles(change)),
+        brief=Brief("/".join(places) or change.address, name, _roles(change)),
     )
 
 

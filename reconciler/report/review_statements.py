@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model import address as addresses
 from reconciler.model.expiring import UNKNOWN
 from reconciler.report.sheet import Item, Name, Words, listed
 
@@ -30,7 +31,7 @@ def statement(found: Statement) -> Item:
 
 def _place(address: str) -> tuple[str, str]:
     """The kind of the last part of an address, and the names in it: `org.acme/workspace.prod` -> `acme/prod`."""
-    parts = [part.partition(".") for part in address.split("/")]
+    parts = [part.partition(".") for part in addresses.parts_of(address)]
     return parts[-1][0], "/".join(name for _, _, name in parts)
 
 
@@ -62,7 +63,8 @@ def _absent(found: Statement) -> Words:
         return ("deletes the connection ", Name(place), f": {who}its secrets are lost")
     if kind == "connection_folder":
         return ("deletes the folder ", Name(place), ", which must be empty")
-    where, _, person = place.rpartition("/")
+    *_, person = (name for _, name in addresses.split(found.address))
+    where = place.removesuffix(f"/{person}")
     had = (", who was ", Name(found.before), " there") if found.before else ()
     return ("removes ", Name(person), " from ", Name(where), *had)
 

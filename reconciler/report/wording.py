@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
+from reconciler.model import address as addresses
 from reconciler.model.expiring import until
 from reconciler.model.request import LATE_ID
 
@@ -88,8 +89,7 @@ def by_org(changes: Iterable[Change]) -> tuple[OrgChanges, ...]:
     """The changes grouped by org, then by what they belong to; each group is sorted by action, then address."""
     orgs: dict[str, dict[tuple[int, str], list[Change]]] = {}
     for change in changes:
-        org, _, below = change.address.partition("/")
-        first = below.partition("/")[0]
+        org, first, *_ = (*addresses.parts_of(change.address), "")
         kind, _, name = first.partition(".")
         if not first:
             key = (0, "")
@@ -112,7 +112,11 @@ def by_org(changes: Iterable[Change]) -> tuple[OrgChanges, ...]:
 
 def _reading_order(change: Change) -> tuple[int, int, str]:
     # A workspace comes before its grants; a rename comes before other changes of the same object.
-    return (change.address.count("/"), ("rename", "create", "update", "delete").index(change.action), change.address)
+    return (
+        addresses.depth(change.address),
+        ("rename", "create", "update", "delete").index(change.action),
+        change.address,
+    )
 
 
 def attributes(change: Change) -> tuple[Attribute, ...]:
@@ -273,7 +277,7 @@ def losses_not_in_impact(plan: Plan) -> tuple[Change, ...]:
 
 
 def _person_and_object(address: str) -> tuple[str, str] | None:
-    *places, last = address.split("/")
+    *places, last = addresses.parts_of(address)
     kind, _, person = last.partition(".")
     if kind not in ("member", "grant"):
         return None

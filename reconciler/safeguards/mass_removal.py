@@ -19,6 +19,7 @@ PAGE = """\
 `count` (10), or more than `percent` (25) of its people if that is at least 3. What counts, once a person, is losing the
 membership, an invitation, the owner role, a grant, or a higher role in a workspace. Losses that `absent: true` or `expires`
 states do not count, and neither does losing a connection that is detached or deleted: the plan names everyone who does.
+Robots are counted apart, by the same limits.
 
 **Why:** an empty team or a lost file removes many people at once, and nobody reads the fortieth line.
 
@@ -42,26 +43,37 @@ Refused: mass-removal  org.acme  (few.yaml:3)
 
 
 def check(case: Case) -> Iterator[Refusal]:
-    """Refuse when more people of one org lose something than the manifest's limits allow. Stated losses do not count."""
+    """Refuse when more people of one org lose something than the manifest's limits allow, or more of its robots.
+
+    Stated losses do not count.
+    """
+    members = case.sheet.members
     losers = {
         draft.person
         for draft in case.sheet.drafts
         if loses(draft)
         and not draft.stated
         and (draft.kind is not member.KIND or draft.action == "delete" or member.is_owner(live_attributes(draft)))
+        and draft.person in members
     }
-    people = sum(1 for one in case.sheet.members.values() if one.before is not None)
+    for robot, noun in ((False, "people"), (True, "robots")):
+        names = sorted(members[key].label for key in losers if key is not None and members[key].robot is robot)
+        there = sum(1 for one in members.values() if one.before is not None and one.robot is robot)
+        yield from _too_many(case, names, there, noun)
+
+
+def _too_many(case: Case, names: list[str], there: int, noun: str) -> Iterator[Refusal]:
+    """Refuse if `names`, of the `there` people or robots of the org, are too many."""
     rules = case.desired.rules
-    count, percent = len(losers), rules.max_removals_percent
+    count, percent = len(names), rules.max_removals_percent
     over = count > rules.max_removals_count
-    if not over and not (count >= 3 and count * 100 > percent * people):
+    if not over and not (count >= 3 and count * 100 > percent * there):
         return
-    limit = f"{rules.max_removals_count} people" if over else f"{percent} % of its {people} people"
-    names = sorted(case.sheet.members[key].label for key in losers if key in case.sheet.members)
+    limit = f"{rules.max_removals_count} {noun}" if over else f"{percent} % of its {there} {noun}"
     yield Refusal(
         "mass-removal",
         case.sheet.address,
-        f"{count} of {people} people of {case.sheet.name} would lose something, and the limit is {limit}: "
+        f"{count} of {there} {noun} of {case.sheet.name} would lose something, and the limit is {limit}: "
         + ", ".join(names[:NAMED])
         + (f" and {len(names) - NAMED} more" if len(names) > NAMED else ""),
         "check whether a line or a team was lost; state removals with `absent: true`, or raise safeguards.max_removals",

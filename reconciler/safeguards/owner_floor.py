@@ -1,4 +1,4 @@
-"""owner-floor: an organization keeps its accepted owners after every single step."""
+"""owner-floor: people keep owning an organization after every single step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PAGE = """\
 **Refuses** a plan in which any step leaves an organization with fewer accepted owners than `safeguards.min_owners` (default 1).
 Invited owners do not count, because they may never accept. Neither do owners of the tenant, because a manifest cannot grant or
-keep them.
+keep them, nor robots: service accounts, which cannot log in to the console, and accounts with `robot: true`.
 
 **Why:** only Pipes' support can repair an organization without an owner.
 
@@ -36,8 +36,8 @@ orgs:
 ```console
 $ reconciler plan floor.yaml --host sandbox | grep -A 3 '^Refused: '
 Refused: owner-floor  org.acme  (floor.yaml:4)
-  1 accepted owner is left after delete org.acme/member.bob; the floor is 2, and invited owners do not count.
-  To fix: let another owner accept first, then apply the removal, or lower safeguards.min_owners.
+  1 accepted owner is left after delete org.acme/member.bob; the floor is 2, and invited owners and robots do not count.
+  To fix: let another person accept as an owner first, then apply the removal, or lower safeguards.min_owners.
   To allow it once: --allow owner-floor=org.acme
 ```
 
@@ -55,9 +55,9 @@ def check(case: Case) -> Iterator[Refusal]:
             yield Refusal(
                 "owner-floor",
                 case.sheet.address,
-                f"{_owners(left)} left after {step.action} {step.address}; the floor is {floor}, and invited owners do not "
-                "count",
-                "let another owner accept first, then apply the removal"
+                f"{_owners(left, case.sheet.name)} after {step.action} {step.address}; the floor is {floor}, and invited owners "
+                "and robots do not count",
+                "let another person accept as an owner first, then apply the removal"
                 + (", or lower safeguards.min_owners" if left > 0 else ""),
                 case.sheet.want.source,
                 liftable=left >= 1,
@@ -65,8 +65,11 @@ def check(case: Case) -> Iterator[Refusal]:
             return
 
 
-def _owners(count: int) -> str:
-    return "1 accepted owner is" if count == 1 else f"{count or 'no'} accepted owners are"
+def _owners(count: int, org: str) -> str:
+    """Who is left, in words."""
+    if not count:
+        return f"no person would own {org}"
+    return "1 accepted owner is left" if count == 1 else f"{count} accepted owners are left"
 
 
 SAFEGUARD = Safeguard("owner-floor", lifted_by_allow=True, page=PAGE, check=check, allow_note="never below 1 owner")

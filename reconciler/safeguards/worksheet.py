@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from reconciler.kinds import member
 from reconciler.kinds.kind import weaker
 
 if TYPE_CHECKING:
@@ -64,6 +65,17 @@ class Membership(msgspec.Struct, gc=False):
     gone: str | None = None  # unlisted | absent | expired, where the membership is deleted
     lost: str = "no longer listed"  # why something is lost, for the impact
     entry: Node | None = None  # the manifest's entry, where it has one
+    robot: bool = False  # a service account, or an account that the manifests mark as a robot: no person's
+
+    @property
+    def keeps_the_org_before(self) -> bool:
+        """What the owner floor counts, before the plan: a person who owns the org and has confirmed."""
+        return not self.robot and self.before is not None and member.is_accepted_owner(self.before)
+
+    @property
+    def keeps_the_org_after(self) -> bool:
+        """The same after the plan."""
+        return not self.robot and self.after is not None and member.is_accepted_owner(self.after)
 
 
 @dataclass(slots=True)

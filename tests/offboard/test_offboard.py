@@ -127,7 +127,7 @@ def test_the_last_owner_stays(place):
     assert (ran.status, ran.out) == (3, "")
     assert ran.err.splitlines() == [
         "Refused: owner-floor  org.beta  (orgs.yaml:28)",
-        "  nobody else owns beta by the manifests, and the floor is 1; who has accepted cannot be known offline.",
+        "  no other person owns beta by the manifests, and the floor is 1; who has accepted cannot be known offline.",
         "  To fix: name another owner there first, and let them accept.",
     ]
 

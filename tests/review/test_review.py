@@ -372,7 +372,7 @@ def test_an_entry_that_ends_while_another_keeps_the_role_is_no_news(pull):
 def test_a_day_on_which_the_manifests_break_is_told(pull):
     head = members("alice: {role: owner, expires: 2027-01-31}")
     out = pull(members("alice: owner"), head).out
-    assert "Note: from 2027-01-31 on these manifests cannot be used: nobody would own acme" in out
+    assert "Note: from 2027-01-31 on these manifests cannot be used: no person would own acme" in out
 
 
 def test_members_that_are_no_longer_managed_are_not_said_to_be_lost(pull):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.kinds import children_of, org
+from reconciler.kinds import children_of, member, org
 from reconciler.kinds.kind import Place
 from reconciler.model.address import join
 from reconciler.model.errors import PipesError
@@ -30,6 +30,7 @@ class _User(msgspec.Struct):
     id: str
     handle: str
     tenant_id: str
+    type: str | None = None
 
 
 class _ActorOrg(msgspec.Struct):
@@ -59,7 +60,7 @@ def read_actor_and_orgs(run: Run) -> None:
     def take_actor(row: _User | PipesError) -> None:
         if isinstance(row, PipesError):
             raise row
-        run.actor = Actor(row.id, row.handle, row.tenant_id)
+        run.actor = Actor(row.id, row.handle, row.tenant_id, robot=row.type == member.SERVICE_ACCOUNT)
         report_progress(run, "actor", row.handle)
 
     submit(run, lambda: run.client.get_json("/actor", _User), take_actor)

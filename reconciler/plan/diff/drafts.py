@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import secret
+from reconciler.kinds import member, secret
+from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic
 from reconciler.plan import folders
 from reconciler.safeguards.worksheet import Draft
@@ -36,6 +37,12 @@ class Inputs:
     lock: Known
     siblings: Siblings  # all orgs, wanted and live
     names: Mapping[str, str]  # the manifest's name of each handle that `people:` has
+
+    def is_robot(self, row: Resource, name: str | None) -> bool:
+        """Whether a live row, which the manifests or the lock file know as `name`, is no person's."""
+        return member.is_service_account(row.attrs) or any(
+            known is not None and self.desired.is_robot(known) for known in (name, self.names.get(row.handle))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,9 @@ def warn(sheet: OrgSheet, node: Node, summary: str, hint: str | None = None) -> 
     sheet.warnings.append(Diagnostic("warning", summary, node.source, hint))
 
 
-def labelled(name: str, handle: str) -> str:
-    """A person's name as impacts show it: with the Pipes handle where that is another one."""
-    return name if name == handle else f"{name} ({handle})"
+def labelled(name: str, handle: str, *, robot: bool = False) -> str:
+    """A person's name as impacts show it: with the Pipes handle where that is another one, and `robot` for one."""
+    if name.startswith(addresses.SERVICE):
+        return name
+    behind = [handle] * (name != handle) + ["robot"] * robot
+    return f"{name} ({', '.join(behind)})" if behind else name

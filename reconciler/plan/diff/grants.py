@@ -189,15 +189,22 @@ def _note(workspace: _Workspace, node: Node, who: Who) -> None:
 
 
 def _remove_the_rest(workspace: _Workspace) -> None:
-    """Remove the grants that no entry accounts for, but none of an owner and none that a refusal is about."""
+    """Remove the grants that no entry accounts for, but none of an owner and none that a refusal is about.
+
+    Those of a service account that no line of the org names stay, and are reported.
+    """
     sheet = workspace.sheet
     expired = (workspace.want.expired or {}).get("grant", {})
     ended = {sheet.people[name].key: node for name, node in expired.items() if name in sheet.people}
+    named = {who.key for who in sheet.people.values()}
     for row in workspace.live.values():
         entry = sheet.members.get(row.handle)
         if row.handle in workspace.kept or row.id in sheet.spared or _will_own(entry):
             continue
         node = ended.get(row.handle)
+        if node is None and member.is_service_account(row.attrs) and row.handle not in named:
+            sheet.unmanaged.append(addresses.join(workspace.address, "grant", _name(entry, row.handle)))
+            continue
         # a grant falls with its member: the reason of the one is the reason of the other
         reason = "expired" if node else (entry.gone if entry is not None else None) or "unlisted"
         _remove(workspace, _name(entry, row.handle), row, node, reason)

@@ -33,6 +33,7 @@ def compare(sheet: OrgSheet, place: Place, live_members: Mapping[str, Resource],
     emails = _emails_of_the_tenant(sheet, inputs)
     _identify(sheet, live_members, emails, inputs)
     _enter_the_live_rows(sheet, live_members, inputs)
+    _warn_of_robots_alone(sheet)
     if section is None:
         return
     listed = set()
@@ -95,9 +96,25 @@ def _enter_the_live_rows(sheet: OrgSheet, live_members: Mapping[str, Resource], 
     by_row = {who.have.id: name for name, who in sheet.people.items() if who.have is not None}
     locked = inputs.lock.names_in_org.get(sheet.address, {})
     for row in live_members.values():
-        name = by_row.get(row.id) or locked.get(row.id) or inputs.names.get(row.handle) or row.handle
+        known = by_row.get(row.id) or locked.get(row.id) or inputs.names.get(row.handle)
+        name = known or row.handle
         address = addresses.join(sheet.address, "member", name)
-        sheet.members[row.handle] = Membership(labelled(name, row.handle), address, row.attrs, row.attrs)
+        robot = inputs.is_robot(row, known)
+        label = labelled(name, row.handle, robot=robot)
+        sheet.members[row.handle] = Membership(label, address, row.attrs, row.attrs, robot=robot)
+
+
+def _warn_of_robots_alone(sheet: OrgSheet) -> None:
+    """Warn where nobody who can log in owns the org: no step lowers that, so no refusal says it."""
+    owners = [one for one in sheet.members.values() if one.before is not None and member.is_accepted_owner(one.before)]
+    if sheet.have is not None and owners and all(one.robot for one in owners):
+        names = ", ".join(sorted(one.label for one in owners))
+        warn(
+            sheet,
+            sheet.want,
+            f"no person owns {sheet.name}, only {names}",
+            "let a person in as an owner: robots cannot log in to the console",
+        )
 
 
 def _wanted(sheet: OrgSheet, place: Place, node: Node, who: Who, inputs: Inputs, *, tenant_read: bool) -> None:
@@ -139,8 +156,15 @@ def _let_in(sheet: OrgSheet, place: Place, node: Node, who: Who, inputs: Inputs,
     target = Target(member.KIND, address, sheet.address, replace(place, person=person))
     sheet.drafts.append(drafts.create(target, node, who.key, person=who.key))
     status = member.ACCEPTED if place.custom_tenant else member.INVITED
+    robot = inputs.desired.is_robot(node.name)
     sheet.members[who.key] = Membership(
-        labelled(node.name, who.key), address, None, {**node.attrs, "status": status}, node.via, entry=node
+        labelled(node.name, who.key, robot=robot),
+        address,
+        None,
+        {**node.attrs, "status": status},
+        node.via,
+        entry=node,
+        robot=robot,
     )
     if place.custom_tenant and person.handle is None:
         sheet.refusals.append(
@@ -149,12 +173,14 @@ def _let_in(sheet: OrgSheet, place: Place, node: Node, who: Who, inputs: Inputs,
 
 
 def _remove_the_rest(sheet: OrgSheet, place: Place, rows: Iterable[Resource]) -> None:
-    """Remove whoever is there without an entry, unless a refusal is about them."""
+    """Remove whoever is there without an entry, unless a refusal is about them. A service account stays, and is reported."""
     expired = (sheet.want.expired or {}).get("member", {})
     ended = {sheet.people[name].key: node for name, node in expired.items() if name in sheet.people}
     for row in rows:
-        if row.id not in sheet.spared:
-            node = ended.get(row.handle)
+        node = ended.get(row.handle)
+        if node is None and member.is_service_account(row.attrs):
+            sheet.unmanaged.append(sheet.members[row.handle].address)
+        elif row.id not in sheet.spared:
             _remove(sheet, place, row, node, "expired" if node else "unlisted")
 
 

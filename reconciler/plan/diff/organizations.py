@@ -67,7 +67,7 @@ def _compare(sheet: OrgSheet, match: identity.Match, inputs: Inputs) -> None:
         have = _with_logo(sheet, want, have, inputs.lock)
     if want.absent:
         if have is not None:
-            _delete(sheet, have, inputs.lock)
+            _delete(sheet, have, inputs)
         return
     tenant = have.attrs.get("tenant_id") if have is not None else live.actor.tenant_id
     place = Place(
@@ -113,7 +113,8 @@ def _create(sheet: OrgSheet, target: Target, want: Node, inputs: Inputs) -> Mapp
     sheet.drafts.append(drafts.create(target, want, sheet.name))
     # org_create makes the token's own user an accepted owner
     actor = inputs.live.actor
-    creator = Resource("member", actor.handle, actor.id, None, {"role": member.OWNER, "status": member.ACCEPTED})
+    attrs = {"role": member.OWNER, "status": member.ACCEPTED, **({"robot": True} if actor.robot else {})}
+    creator = Resource("member", actor.handle, actor.id, None, attrs)
     sheet.lists_read = True
     return {creator.handle: creator}
 
@@ -201,19 +202,21 @@ def _check_handle_free(sheet: OrgSheet, live: Snapshot) -> None:
     sheet.refusals.append(handle_taken.of_org(sheet.address, sheet.name, what, sheet.want.source))
 
 
-def _delete(sheet: OrgSheet, have: Resource, lock: identity.Known) -> None:
+def _delete(sheet: OrgSheet, have: Resource, inputs: Inputs) -> None:
     """Plan the deletion of an org, and note everyone who loses it."""
     sheet.deleted = True
     target = Target(org_kind.KIND, sheet.address, None, Place(org=have.handle))
     sheet.drafts.append(drafts.delete(target, have, sheet.want, "absent"))
     for row in have.of("member").values():
-        name = lock.names_in_org.get(sheet.address, {}).get(row.id, row.handle)
+        known = inputs.lock.names_in_org.get(sheet.address, {}).get(row.id)
+        name, robot = known or row.handle, inputs.is_robot(row, known)
         sheet.members[row.handle] = Membership(
-            labelled(name, row.handle),
+            labelled(name, row.handle, robot=robot),
             addresses.join(sheet.address, "member", name),
             row.attrs,
             None,
             lost="the org is deleted",
+            robot=robot,
         )
     for space in have.of("workspace").values():
         sheet.workspaces.append(GrantSheet(space.handle, None, host=space.attrs.get("host")))

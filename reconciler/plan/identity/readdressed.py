@@ -30,7 +30,9 @@ def invite_at_new_address(sheet: OrgSheet, place: Place, node: Node, who: Who, d
     address = addresses.join(sheet.address, member.KIND.name, node.name)
     sheet.members.pop(row.handle, None)
     after = {**node.attrs, "status": member.INVITED}
-    sheet.members[who.key] = Membership(node.name, address, row.attrs, after, node.via, entry=node)
+    robot = desired.is_robot(node.name)
+    label = f"{node.name} (robot)" if robot else node.name
+    sheet.members[who.key] = Membership(label, address, row.attrs, after, node.via, entry=node, robot=robot)
     return Draft(
         "update",
         member.KIND,
