@@ -93,7 +93,7 @@ def stated(desired: Desired) -> bool:
     return any(
         CONNECTION in above.children
         or through.FOLDER in above.children
-        or any(OWN in space.children for space in above.children.get(WORKSPACE, {}).values())
+        or any({OWN, through.OWN} & space.children.keys() for space in above.children.get(WORKSPACE, {}).values())
         for above in desired.orgs.values()
     )
 
@@ -102,7 +102,7 @@ def pairs(name: str, above: Node, before: Node | None) -> Iterator[tuple[str, No
     """The address and node of each connection of HEAD's org `name` and its workspaces, with what BASE has for it."""
     here = join(None, org.KIND.name, name)
     yield from _pairs(here, CONNECTION, above, before)
-    for address, space, earlier in _pairs(here, WORKSPACE, above, before):
+    for address, space, earlier in through.spaces_of(here, above, before):
         yield from _pairs(address, OWN, space, earlier)
 
 
@@ -117,7 +117,7 @@ def forgotten(name: str, above: Node, before: Node | None) -> Iterator[Statement
     """Connections of BASE that HEAD says nothing of any more: nothing happens to them."""
     here = join(None, org.KIND.name, name)
     yield from _forgotten(here, CONNECTION, above, before)
-    for address, space, earlier in _pairs(here, WORKSPACE, above, before):
+    for address, space, earlier in through.spaces_of(here, above, before):
         yield from _forgotten(address, OWN, space, earlier)
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import connection, connection_folder, folder_permission, org, permission, workspace
+from reconciler.kinds import (
+    connection,
+    connection_folder,
+    folder_permission,
+    org,
+    permission,
+    workspace,
+    workspace_connection_folder,
+)
 from reconciler.model.access import Route
 from reconciler.model.address import join
 from reconciler.model.plan import Change
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER, PERMISSION = connection_folder.KIND.name, folder_permission.KIND.name
 CONNECTION, WORKSPACE = connection.KIND.name, workspace.KIND.name
+OWN = workspace_connection_folder.KIND.name  # a workspace's folder: nobody else is given the use of one
 INSIDE = "folder"
 
 
@@ -83,27 +92,40 @@ def routes(name: str, connection_: str, found: Mapping[str, tuple[str, Source | 
 
 
 def pairs(name: str, above: Node, before: Node | None) -> Iterator[tuple[str, Node, Node | None]]:
-    """The address and node of each folder of HEAD's org `name`, with what BASE has for it: under the same key, else of the
-    same title in the same place.
+    """The address and node of each folder of HEAD's org `name`, and of its workspaces, with what BASE has for it: under the
+    same key, else of the same title in the same place.
     """
-    earlier = before.children.get(FOLDER, {}) if before is not None else {}
-    listed = above.children.get(FOLDER, {})
+    here = join(None, org.KIND.name, name)
+    yield from _pairs(here, FOLDER, above, before)
+    for address, space, earlier in spaces_of(here, above, before):
+        yield from _pairs(address, OWN, space, earlier)
+
+
+def spaces_of(here: str, above: Node, before: Node | None) -> Iterator[tuple[str, Node, Node | None]]:
+    """The address and node of each workspace of HEAD's org at `here`, with what BASE has for it."""
+    earlier = before.children.get(WORKSPACE, {}) if before is not None else {}
+    for handle, node in above.children.get(WORKSPACE, {}).items():
+        old = handle if handle in earlier else node.renamed_from
+        yield join(here, WORKSPACE, handle), node, earlier.get(old) if old else None
+
+
+def _pairs(parent: str, kind: str, above: Node, before: Node | None) -> Iterator[tuple[str, Node, Node | None]]:
+    earlier = before.children.get(kind, {}) if before is not None else {}
+    listed = above.children.get(kind, {})
     for key, node in listed.items():
         alike = (
             one
             for one in earlier.values()
             if one.name not in listed and not one.absent and not node.absent and one.attrs == node.attrs
         )
-        yield join(join(None, org.KIND.name, name), FOLDER, key), node, earlier.get(key) or next(alike, None)
+        yield join(parent, kind, key), node, earlier.get(key) or next(alike, None)
 
 
 def statements(
     name: str, above: Node, before: Node | None, spaces: Mapping[str, str], old: Access, new: Access, people: People
 ) -> Iterator[Statement]:
     """What HEAD changes in who may use what by the folders of the org `name`; `spaces`, `old` and `new` as in `routes`."""
-    known = set()
     for address, node, earlier in pairs(name, above, before):
-        known.add(earlier.name if earlier is not None else node.name)
         if node.absent:
             if earlier is None or not earlier.absent:
                 yield Statement("absent", address, reason=node.reason, source=node.source)
@@ -120,9 +142,19 @@ def statements(
             place = f"{name}/{space}"
             source = (node.sources or {}).get(PERMISSION)
             yield Statement("closed", address, place, names=people(old, place), source=source)
-    for key, one in (before.children.get(FOLDER, {}) if before is not None else {}).items():
-        if key not in known and not one.absent and not above.absent:
-            yield Statement("left-alone", join(join(None, org.KIND.name, name), FOLDER, key))
+    here = join(None, org.KIND.name, name)
+    yield from _forgotten(here, FOLDER, above, before)
+    for address, inner, earlier in spaces_of(here, above, before):
+        yield from _forgotten(address, OWN, inner, earlier)
+
+
+def _forgotten(parent: str, kind: str, above: Node, before: Node | None) -> Iterator[Statement]:
+    if before is None or above.absent:
+        return
+    known = {node.name if earlier is None else earlier.name for _, node, earlier in _pairs(parent, kind, above, before)}
+    for key, one in before.children.get(kind, {}).items():
+        if key not in known and not one.absent:
+            yield Statement("left-alone", join(parent, kind, key))
 
 
 def everywhere(name: str, address: str, node: Node, before: Node | None) -> Iterator[Statement]:
@@ -154,7 +186,7 @@ def moved(
     org in HEAD and in BASE. What a folder itself lets in or out is reported of the folder.
     """
     above, before = sides
-    if node.absent or before is None or INSIDE not in node.attrs:
+    if node.kind != CONNECTION or node.absent or before is None or INSIDE not in node.attrs:
         return
     has, _ = of_node(above, node)
     was = of_node(before, earlier)[0] if earlier is not None and not earlier.absent else {}

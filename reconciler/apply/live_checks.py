@@ -7,6 +7,7 @@ meant to remove one of them fails on its version, or makes us fail.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply import invitations
@@ -59,7 +60,7 @@ def owner_floor(run: Run, step: Step, leaving: Resource) -> None:
 
 def nothing_inside(run: Run, step: Step, kind: Kind, going: Resource) -> None:
     """Make sure that what will be deleted is empty: the contract does not say what becomes of its content. Raises StepFailed."""
-    place = Place(org=step.org)
+    place = replace(Place.of(step.address), org=step.org)
     for other in children_of(kind.parent or ""):
         for attribute in other.attributes:
             if attribute.refers_to != kind.name:

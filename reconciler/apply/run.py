@@ -24,11 +24,11 @@ from reconciler.pipes.errors import NotAuthorisedError
 from reconciler.plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from reconciler.apply.journal import Journal
     from reconciler.model.desired import Desired
-    from reconciler.model.live import Lock, LockEntry, Snapshot
+    from reconciler.model.live import Lock, LockEntry, Resource, Snapshot
     from reconciler.model.plan import Plan, Step
     from reconciler.pipes.client import Client
 
@@ -80,12 +80,7 @@ def run_plan(
         robots=_robots(desired, live, lock),
         by_handle=named_by_handle(desired),
         folders=_folders(desired),
-        seen={
-            one.id: one.attrs
-            for org in live.orgs.values()
-            for kind in named_below("org")
-            for one in org.of(kind.name).values()
-        },
+        seen={one.id: one.attrs for org in live.orgs.values() for one in _below(org)},
     )
     blocked = {addresses.org_of(r.address) for r in plan.refusals} if options.keep_going else set()
     steps = [step for step in plan.steps if addresses.org_of(step.address) not in blocked]
@@ -198,6 +193,14 @@ def _with_former(entry: LockEntry, before: LockEntry | None) -> LockEntry:
     if before is None or before.id != entry.id:
         return entry
     return replace(entry, more={**before.more, **entry.more})
+
+
+def _below(live: Resource) -> Iterator[Resource]:
+    """The live objects with names of their own below an org or one of its objects, at any depth."""
+    for kind in named_below(live.kind):
+        for one in live.of(kind.name).values():
+            yield one
+            yield from _below(one)
 
 
 def _folders(desired: Desired) -> dict[str, str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reconciler.importing.write import OrgWriter
     from reconciler.kinds.kind import Kind
     from reconciler.model.desired import Desired, Node
+    from reconciler.model.drift import Difference
     from reconciler.model.live import Actor, Lock, Resource, Snapshot
     from reconciler.pipes.client import Client
     from reconciler.pipes.reading.visible import VisibleOrg
@@ -235,6 +236,21 @@ def _whole(found: Resource, live: Snapshot) -> None:
             )
 
 
+def _names_unlisted(desired: Desired, difference: Difference) -> bool:
+    """Whether live is in a folder that the manifests do not list."""
+    from reconciler.kinds import KINDS
+    from reconciler.model.address import split
+
+    if difference.attribute is None or difference.live is None:
+        return False
+    target = KINDS[difference.kind].attribute(difference.attribute).refers_to
+    (_, name), *below = split(difference.address)
+    node: Node | None = desired.orgs.get(name)
+    for kind, inner in below[:-1]:
+        node = node.children.get(kind, {}).get(inner) if node is not None else None
+    return target is not None and node is not None and difference.live not in node.children.get(target, {})
+
+
 # --- writing ------------------------------------------------------------------------------------------------------------
 
 
@@ -253,8 +269,7 @@ class _Merge:
     def take(self, orgs: Sequence[_Org]) -> None:
         """Take over live orgs: first what differs in those that the manifests have, then what the manifests lack."""
         known = {one.name: one.live for one in orgs if one.name is not None}
-        if known:
-            self._fix_up(known)
+        waiting = self._fix_up(known, later=True) if known else False
         desired = self.draft.desired() if self.draft.texts else None
         for one in orgs:
             names = (one.live.handle, one.name)
@@ -265,11 +280,15 @@ class _Merge:
             else:
                 self.names.append(name)
                 self._add_named(desired, name, one.live)
+        if waiting:
+            self._fix_up(known, later=False)
 
     # -- into existing manifests
 
-    def _fix_up(self, known: Mapping[str, Resource]) -> None:
-        """Write down what differs, as `drift --fix-up` would; all of it or nothing."""
+    def _fix_up(self, known: Mapping[str, Resource], *, later: bool) -> bool:
+        """Write down what differs, as `drift --fix-up` would; all of it or nothing. With `later`, what lies in a folder that
+        no manifest has yet waits; whether something does.
+        """
         from reconciler.drift import compare
         from reconciler.editing.fix_up import fix_up, key
         from reconciler.manifest import load_texts
@@ -289,7 +308,9 @@ class _Merge:
             left = compare.find(replace(found, orgs=orgs), self.live, self.existing.lock).drift
             return {key(difference) for difference in left.differences}
 
-        made = fix_up(self.draft.texts, desired, drift.outside, remaining)
+        waiting = [one for one in drift.outside if later and _names_unlisted(desired, one)]
+        now = [one for one in drift.outside if one not in waiting]
+        made = fix_up(self.draft.texts, desired, now, remaining)
         if made.left:
             doubtful = any(d.what == "replaced" for d, _ in made.left)
             raise (RefusedError if doubtful else LeftAloneError)(
@@ -299,6 +320,7 @@ class _Merge:
                 )
             )
         self.draft.texts.update(made.texts)
+        return bool(waiting)
 
     def _add_named(self, desired: Desired, name: str, live: Resource) -> None:
         """Add the workspaces and connections that no manifest has. A missing section of people stays missing: it may be
@@ -314,8 +336,9 @@ class _Merge:
             wanted = node.children.get(kind.name, {})
             covered = {*wanted, *(one.renamed_from for one in wanted.values())}
             file = (node.sources or {}).get(kind.name, node.source).file
-            writer = self._scribe(live, Path(file).parent, node.children.get("connection_folder", {}))
-            for handle in [one for one in writer.writable(kind) if one not in covered]:
+            writer = self._scribe(live, Path(file).parent, {live.id: node.children.get("connection_folder", {})})
+            here = f"org.{live.handle}"
+            for handle in [one for one in writer.writable(kind, live, here) if one not in covered]:
                 data = writer.named(kind, handle)
                 self.draft.fitting(name, {kind.section: {handle: data}})
                 writer.notes += notes_in({handle: data})
@@ -328,7 +351,7 @@ class _Merge:
     def _add_below(self, kind: Kind, name: str, above: Node, live: Resource) -> None:
         """The same for what is below an object of the org that the manifests have."""
         from reconciler.importing.hidden_secrets import notes_in
-        from reconciler.kinds import KINDS
+        from reconciler.kinds import KINDS, workspace_connection_folder
 
         there = live.of(above.kind)
         have = next((there[one] for one in (above.name, above.renamed_from) if one in there), None)
@@ -336,8 +359,11 @@ class _Merge:
             return
         wanted, section = above.children.get(kind.name, {}), KINDS[above.kind].section
         file = (above.sources or {}).get(kind.name, above.source).file
-        writer = self._scribe(live, Path(file).parent)
-        for handle in sorted(have.of(kind.name).keys() - {*wanted, *(one.renamed_from for one in wanted.values())}):
+        keys = {have.id: above.children.get(workspace_connection_folder.NAME, {})}
+        writer = self._scribe(live, Path(file).parent, keys)
+        covered = {*wanted, *(one.renamed_from for one in wanted.values())}
+        here = f"org.{live.handle}/{above.kind}.{above.name}"
+        for handle in [one for one in writer.writable(kind, have, here) if one not in covered]:
             data = writer.inner(kind, handle, have)
             self.draft.fitting(name, {section: {above.name: {kind.section: {handle: data}}}})
             writer.notes += notes_in({handle: data})
@@ -360,7 +386,7 @@ class _Merge:
             )
         self.draft.orgs[live.handle] = data
 
-    def _scribe(self, live: Resource, folder: Path, keys: Collection[str] = ()) -> OrgWriter:
+    def _scribe(self, live: Resource, folder: Path, keys: Mapping[str, Collection[str]] | None = None) -> OrgWriter:
         from reconciler.importing.write import OrgWriter
 
         return OrgWriter(live, self.draft.names(live.handle), self.hidden_secrets, folder.as_posix(), keys)

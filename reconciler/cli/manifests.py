@@ -134,7 +134,11 @@ def everything(
     nowhere = Source("", 1)
 
     def org(name: str) -> Node:
-        inside: dict[str, dict[str, Node]] = {"grant": {}, "workspace_connection": {}}
+        inside: dict[str, dict[str, Node]] = {
+            "grant": {},
+            "workspace_connection_folder": {},
+            "workspace_connection": {},
+        }
         below = {space: Node("workspace", space, {}, nowhere, children=inside) for space in spaces.get(name, ())}
         people: dict[str, dict[str, Node]] = {"member": {}} if name in spaces else {}
         used: dict[str, dict[str, Node]] = {"permission": {}, "attachment": {}}

@@ -32,7 +32,8 @@ class OrgWriter:
     """Describes one live org, which has its members, its workspaces and all that is below them.
 
     `name_of` gives the name that the manifests use for a person's row. `folder` is where the manifest will be. `notes` gathers
-    what is left out of it, and what to do about it. `keys` are the folders of connections that the manifests have.
+    what is left out of it, and what to do about it. `keys` are the folders of connections that the manifests have, by the id of
+    the org or workspace that they are in.
     """
 
     def __init__(
@@ -41,14 +42,15 @@ class OrgWriter:
         name_of: Callable[[Resource], str],
         hidden_secrets: HiddenSecrets,
         folder: str,
-        keys: Collection[str] = (),
+        keys: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self.live = live
         self.notes: list[str] = []
         self._name_of = name_of
         self._unshown = hidden_secrets
         self._folder = folder
-        self._folders, self._unwritten = folders.writable(live, keys)
+        self._keys = keys or {}
+        self._trees: dict[str, tuple[set[str], list[str]]] = {}  # by the id of what they are in
         self._address = addresses.join(None, org.KIND.name, live.handle)
 
     def org(self) -> dict[str, Any]:
@@ -71,38 +73,47 @@ class OrgWriter:
                 f"{self._address}: no row of its own is an owner's, so its members are left out, and left alone"
             )
         for kind in named_below(org.KIND.name):
-            there = self.writable(kind)
+            there = self.writable(kind, live, self._address)
             if there:
                 found[kind.section] = {handle: self.named(kind, handle) for handle in there}
         return found
 
-    def writable(self, kind: Kind) -> list[str]:
-        """The names of the live objects of a kind that a manifest can have. A note tells of others."""
-        there = self.live.of(kind.name).keys()
+    def writable(self, kind: Kind, above: Resource, address: str) -> list[str]:
+        """The names of the live objects of a kind below `above` that a manifest can have. A note tells of others."""
+        there = above.of(kind.name).keys()
         if kind.has_handles:
             return sorted(there)
-        self.notes += self._unwritten
-        return sorted(there & self._folders)
+        found, unwritten = self._folders_of(above, address)
+        self.notes += unwritten
+        return sorted(there & found)
+
+    def _folders_of(self, above: Resource, address: str) -> tuple[set[str], list[str]]:
+        """The keys of the folders of an org or a workspace that can be written, and notes on the others."""
+        if above.id not in self._trees:
+            self._trees[above.id] = folders.writable(above, address, self._keys.get(above.id, ()))
+        return self._trees[above.id]
 
     def named(self, kind: Kind, handle: str) -> dict[str, Any]:
         """The same for one object that carries a handle of its own in the org."""
-        return self._object(kind, self.live.of(kind.name)[handle], self._address, (self.live.handle,))
+        return self._object(kind, self.live.of(kind.name)[handle], self._address, (self.live,))
 
     def inner(self, kind: Kind, handle: str, above: Resource) -> dict[str, Any]:
         """The same for one that is below such an object of the org, `above`."""
         address = addresses.join(self._address, above.kind, above.handle)
-        return self._object(kind, above.of(kind.name)[handle], address, (self.live.handle, above.handle))
+        return self._object(kind, above.of(kind.name)[handle], address, (self.live, above))
 
-    def _object(self, kind: Kind, have: Resource, parent: str, above: tuple[str, ...]) -> dict[str, Any]:
-        address, names = addresses.join(parent, kind.name, have.handle), (*above, have.handle)
+    def _object(self, kind: Kind, have: Resource, parent: str, above: tuple[Resource, ...]) -> dict[str, Any]:
+        address = addresses.join(parent, kind.name, have.handle)
+        names = tuple(one.handle for one in (*above, have))
         found = _attributes(kind, have)
         if kind is workspace.KIND and workspace.is_asleep(have.attrs):
             found.pop("desired_state", None)  # nobody decided that: it sleeps because nobody used it
         for a in kind.attributes:
             if a.refers_to is not None:  # a row has its id only
-                ids = {one.id: handle for handle, one in self.live.of(a.refers_to).items()}
+                ids = {one.id: handle for handle, one in above[-1].of(a.refers_to).items()}
                 found.pop(a.name, None)
-                if (inside := ids.get(str(have.attrs.get(a.api_field)))) in self._folders:
+                inside = ids.get(str(have.attrs.get(a.api_field)))
+                if inside in self._folders_of(above[-1], parent)[0]:
                     found[a.name] = inside
         if kind.defaults is not None:
             found = {name: said for name, said in found.items() if kind.defaults(have.handle).get(name) != said}
@@ -119,8 +130,9 @@ class OrgWriter:
                 self._grants(found, have, address)
             elif child.lists_handles_of is not None:
                 lists.setdefault((child.section, child.lists_handles_of), []).append(child)
-            elif there := have.of(child.name):
-                found[child.section] = {one: self._object(child, there[one], address, names) for one in sorted(there)}
+            elif there := self.writable(child, have, address):
+                rows, here = have.of(child.name), (*above, have)
+                found[child.section] = {one: self._object(child, rows[one], address, here) for one in there}
         for (section, named), all_kinds in lists.items():
             kinds = all_kinds
             if not all(have.was_read(one.name) for one in kinds):

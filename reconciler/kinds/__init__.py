@@ -19,6 +19,7 @@ from reconciler.kinds import (
     permission,
     workspace,
     workspace_connection,
+    workspace_connection_folder,
 )
 from reconciler.model.address import join
 
@@ -37,6 +38,7 @@ KINDS: dict[str, Kind] = {
         member,
         workspace,
         grant,
+        workspace_connection_folder,
         workspace_connection,
         connection_folder,
         folder_permission,

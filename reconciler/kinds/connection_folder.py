@@ -36,31 +36,37 @@ class Row(msgspec.Struct):
     version_id: int | None = None
     parent_id: str | None = None
     identity_id: str | None = None
+    workspace_id: str | None = None
 
 
 ATTRIBUTES = (
     Attribute("title", on_create=True, on_update=True),
     Attribute("folder", on_create=True, on_update=True, refers_to=NAME, api_field="parent_id"),
     Attribute("parent_id", hidden=True),
-    Attribute("identity_id", hidden=True),
+    Attribute("top_id", hidden=True),
 )
 
 NOT_WRITTEN = {
     **KEPT_BY_PIPES,
     "handle": "the key that it stands under, which is the manifest's own",
     "parent_id": "written as `folder`, the key of the folder that it is in",
-    **dict.fromkeys(("identity_id", "tenant_id", "trunk", "type"), READ_ONLY),
+    **dict.fromkeys(("identity_id", "tenant_id", "trunk", "type", "workspace_id"), READ_ONLY),
 }
 
 
 def resource(row: Row) -> Resource:
     """Under its id, until `name_live` has found its name."""
+    return in_tree(NAME, row, row.identity_id)
+
+
+def in_tree(kind: str, row: Row, top_id: str | None) -> Resource:
+    """A folder of the tree that an org or a workspace, `top_id`, has."""
     attrs = {
         "title": row.title or "",
-        "parent_id": row.parent_id or row.identity_id,  # contract: of what it is stored in, a folder or the org itself
-        "identity_id": row.identity_id,
+        "parent_id": row.parent_id or top_id,  # contract: of what it is stored in, a folder or the org itself
+        "top_id": top_id,
     }
-    return Resource(NAME, row.id, row.id, row.version_id, attrs)
+    return Resource(kind, row.id, row.id, row.version_id, attrs)
 
 
 def defaults(name: str) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def defaults(name: str) -> dict[str, Any]:
 
 
 def name_live(
-    live: Mapping[str, Resource], wanted: Mapping[str, Node], known: Mapping[str, str], org: str
+    live: Mapping[str, Resource], wanted: Mapping[str, Node], known: Mapping[str, str], top: str
 ) -> dict[str, str]:
     """The name of each live folder by its id: the manifest's key, or for one that no manifest has one that is free.
 
@@ -80,13 +86,13 @@ def name_live(
     keys = {name: identifier for identifier, name in names.items()}
     for name, want in from_the_top(wanted):
         inside = want.attrs.get("folder")
-        parent = org if inside is None else keys.get(inside)
+        parent = top if inside is None else keys.get(inside)
         if name in keys or parent is None or "title" not in want.attrs:
             continue
         fitting = [
             one.id
             for one in live.values()
-            if one.attrs["title"] == want.attrs.get("title") and _parent(one, org) == parent and one.id not in names
+            if one.attrs["title"] == want.attrs.get("title") and _parent(one, top) == parent and one.id not in names
         ]
         if len(fitting) == 1:
             names[fitting[0]], keys[name] = name, fitting[0]
@@ -94,10 +100,10 @@ def name_live(
     return names
 
 
-def _parent(folder: Resource, org: str) -> str | None:
-    """The id of the folder that a live one is in, or the org's."""
+def _parent(folder: Resource, top: str) -> str | None:
+    """The id of the folder that a live one is in, or of the org or workspace whose tree it is."""
     found: str | None = folder.attrs["parent_id"]
-    return org if found is None else found
+    return top if found is None else found
 
 
 def from_the_top(wanted: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
@@ -152,7 +158,7 @@ def matches_create(live: Resource, body: Mapping[str, Any]) -> bool:
     """Whether a live folder is what a create with `body` makes: of that title, in that folder."""
     return bool(
         live.attrs["title"] == body.get("title")
-        and live.attrs["parent_id"] == body.get("parent_id", live.attrs["identity_id"])
+        and live.attrs["parent_id"] == body.get("parent_id", live.attrs["top_id"])
     )
 
 

@@ -63,7 +63,9 @@ class Attribute:
 
     # What it refers to
     refers_to: str | None = None  # the sibling kind whose object it names, as the manifest does
-    api_field: str = ""  # the field of rows and requests that holds that object's id; the parent's id means "none"
+    api_field: str = (
+        ""  # the field of rows and requests that holds that object's id; the id of what both lie below: none
+    )
 
     @property
     def settable(self) -> bool:
@@ -86,7 +88,7 @@ class Place:
     late: str | None = None  # address of what must be created first: its answer tells the handle or id that is missing
 
     # Ids that bodies need
-    org_id: str = ""
+    top_id: str = ""  # of what the object lies below: the org, or the workspace
     sibling_ids: Mapping[str, str] = field(
         default_factory=dict, hash=False
     )  # by address, for attributes that refer to them
@@ -96,10 +98,6 @@ class Place:
         """The place of the object at `address`."""
         (_, org), *below = split(address)
         return Place(org=org, org_child=below[0][1] if below else "")
-
-    def sibling(self, kind: str, name: str) -> Address:
-        """The address of a sibling in the same org."""
-        return join(join(None, "org", self.org), kind, name)
 
 
 class Create(Protocol):
@@ -129,9 +127,11 @@ class Test(Protocol):
 
 class NameLive(Protocol):
     def __call__(
-        self, live: Mapping[str, Resource], wanted: Mapping[str, Node], known: Mapping[str, str], org: str
+        self, live: Mapping[str, Resource], wanted: Mapping[str, Node], known: Mapping[str, str], top: str
     ) -> dict[str, str]:
-        """The key of each live object, by its id. `live` is by id, `known` the lock file's ids by key, `org` the org's id."""
+        """The key of each live object, by its id. `live` is by id, `known` the lock file's ids by key, `top` the id of
+        what they lie below.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +193,18 @@ class Kind:
         return any(a.secret for a in self.attributes)
 
     @property
+    def nests(self) -> bool:
+        """Whether its objects may be in each other: a tree of folders."""
+        return any(a.refers_to == self.name for a in self.attributes)
+
+    def sibling(self, place: Place, kind: str, name: str) -> Address:
+        """The address of the object `name` of a kind that lies beside this one."""
+        above = join(None, "org", place.org)
+        if self.parent != "org":
+            above = join(above, self.parent or "", place.org_child)
+        return join(above, kind, name)
+
+    @property
     def noun(self) -> str:
         """What a sentence calls one of these: `connection folder`."""
         return self.name.replace("_", " ")
@@ -238,7 +250,9 @@ class Kind:
             if a.refers_to is not None:
                 assert place is not None
                 body[a.api_field] = (
-                    place.org_id if value is None else place.sibling_ids.get(place.sibling(a.refers_to, value), LATE_ID)
+                    place.top_id
+                    if value is None
+                    else place.sibling_ids.get(self.sibling(place, a.refers_to, value), LATE_ID)
                 )
                 continue
             body[a.name] = a.clear if value is None else value
@@ -247,7 +261,7 @@ class Kind:
     def waits_for(self, attrs: Mapping[str, Any], place: Place) -> str | None:
         """The address of a sibling that must be created first, because a request for `attrs` needs its id; or None."""
         found = (
-            place.sibling(a.refers_to, attrs[a.name])
+            self.sibling(place, a.refers_to, attrs[a.name])
             for a in self.attributes
             if a.refers_to is not None and attrs.get(a.name)
         )

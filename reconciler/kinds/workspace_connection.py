@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds import connection
-from reconciler.kinds.kind import Kind, Place
+from reconciler.kinds import connection, workspace_connection_folder
+from reconciler.kinds.kind import Attribute, Kind, Place
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
 
@@ -25,7 +25,22 @@ class Inner(msgspec.Struct):
     version_id: int | None = None
     plugin: str | None = None
     config: dict[str, Any] | None = None
+    parent_id: str | None = None
     workspace_id: str | None = None
+
+
+ATTRIBUTES = (
+    connection.PLUGIN,
+    connection.CONFIG,
+    Attribute(
+        "folder",
+        on_create=True,
+        on_update=True,
+        refers_to=workspace_connection_folder.NAME,
+        api_field="parent_id",
+    ),
+    Attribute("parent_id", hidden=True),
+)
 
 
 class Row(msgspec.Struct):
@@ -38,6 +53,7 @@ class Row(msgspec.Struct):
     version_id: int | None = None
     plugin: str | None = None
     config: dict[str, Any] | None = None
+    parent_id: str | None = None
     workspace_id: str | None = None
     association: dict[str, Any] | None = None
     connection: Inner | None = None
@@ -48,7 +64,11 @@ def resource(row: Row) -> Resource:
     found = row.connection if row.connection is not None else row
     # a folder of the org has a title only; what is not the workspace's own is told apart by any name
     handle = found.handle or (found.id if row.connection is not None and not is_own_row(row) else "")
-    attrs = connection.attributes(found.plugin, found.config)
+    # contract: of what it is stored in, a folder or the workspace itself
+    attrs = {
+        **connection.attributes(found.plugin, found.config),
+        "parent_id": found.parent_id or found.workspace_id or row.workspace_id,
+    }
     return Resource("workspace_connection", handle, found.id, found.version_id, attrs)
 
 
@@ -72,12 +92,14 @@ def object_path(place: Place, handle: str) -> str:
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgWorkspaceConnection_create. Under the handle of one of the org, it may associate that one instead."""
-    return (Request("POST", list_path(place), {"handle": handle, **KIND.body(attrs, create=True)}),)
+    body = {"handle": handle, **KIND.body(attrs, create=True, place=place)}
+    return (Request("POST", list_path(place), body, None, KIND.waits_for(attrs, place)),)
 
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
-    """orgWorkspaceConnection_update. It replaces the configuration as a whole, secrets included."""
-    return (Request("PATCH", object_path(place, have.handle), KIND.body(attrs, create=False), have.version),)
+    """orgWorkspaceConnection_update. It replaces the configuration as a whole, secrets included; with `parent_id` it moves."""
+    body = KIND.body(attrs, create=False, place=place)
+    return (Request("PATCH", object_path(place, have.handle), body, have.version, KIND.waits_for(attrs, place)),)
 
 
 def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:
@@ -94,7 +116,7 @@ KIND = Kind(
     name="workspace_connection",
     parent="workspace",
     section="connections",
-    attributes=(connection.PLUGIN, connection.CONFIG),
+    attributes=ATTRIBUTES,
     authoritative=False,
     names_people=False,
     own_scope=None,

@@ -15,22 +15,23 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Source
 
 
-def check(org: Node, gaps: bool, report: Reporter) -> None:
-    """Refuse references to nothing, to what is stated absent, or in a circle; and two keys for one object.
+def check(above: Node, gaps: bool, report: Reporter) -> None:
+    """Refuse references below an org, or below one of its workspaces, to nothing, to what is stated absent, or in a circle;
+    and two keys for one object.
 
     With `gaps`, a target may be missing only because it is wrong elsewhere.
     """
-    for kind in children_of(org.kind):
+    for kind in children_of(above.kind):
         for attribute in kind.attributes:
             if attribute.refers_to is None:
                 continue
-            there = org.children.get(attribute.refers_to, {})
-            for node in org.children.get(kind.name, {}).values():
+            there = above.children.get(attribute.refers_to, {})
+            for node in above.children.get(kind.name, {}).values():
                 _one(kind, attribute, node, there, gaps, report)
             if attribute.refers_to == kind.name:
                 _circles(attribute.name, there, report)
         if kind.defaults is not None:
-            _twins(kind, org.children.get(kind.name, {}), report)
+            _twins(kind, above.children.get(kind.name, {}), report)
 
 
 def _source(node: Node, key: str) -> Source:

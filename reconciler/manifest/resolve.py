@@ -35,6 +35,7 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
             members.check_owners(org, section, rules, written.people, report, gaps)
         for workspace in _named(org, handle, written, report).get("workspace", {}).values():
             where = f"{handle}/{workspace.name}"
+            references.check(workspace, gaps.org(handle), report)
             grants = written.people_of.get(where)
             if grants is not None and not workspace.absent:
                 members.fill(workspace, grants, run)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import children_of, connection_folder, folder_permission, org, permission, workspace
+from reconciler.kinds import (
+    children_of,
+    connection_folder,
+    folder_permission,
+    permission,
+    workspace,
+    workspace_connection_folder,
+)
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic
 
@@ -12,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from reconciler.kinds.kind import Kind, Place
+    from reconciler.model.address import Address
+    from reconciler.model.desired import Node
     from reconciler.model.live import Resource
     from reconciler.plan.identity import Match
     from reconciler.safeguards.worksheet import Draft, OrgSheet
@@ -23,13 +33,13 @@ PERMISSION = folder_permission.KIND.name
 def referred(kind: Kind, place: Place, attrs: Mapping[str, Any]) -> tuple[str, ...]:
     """The addresses of the siblings that attributes refer to: their own steps come first."""
     return tuple(
-        place.sibling(a.refers_to, attrs[a.name]) for a in kind.attributes if a.refers_to and attrs.get(a.name)
+        kind.sibling(place, a.refers_to, attrs[a.name]) for a in kind.attributes if a.refers_to and attrs.get(a.name)
     )
 
 
 def in_order(kind: Kind, matches: Mapping[str, Match]) -> Iterator[tuple[str, Match]]:
     """Matches with each folder after the one that it is in, and what will be deleted in the reverse order."""
-    if kind is not KIND:
+    if not kind.nests:
         yield from matches.items()
         return
     wanted = {name: match.want for name, match in matches.items()}
@@ -53,28 +63,68 @@ def path_of(there: Mapping[str, Resource], name: str | None) -> list[str]:
     return path
 
 
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """The folders of an org, or of one of its workspaces, on the org's worksheet."""
+
+    sheet: OrgSheet
+    kind: Kind
+    address: Address  # of the org or workspace
+    want: Node  # the same in the manifest
+    have: Resource | None  # and live
+
+    @property
+    def live(self) -> Mapping[str, Resource]:
+        """The live folders, by name."""
+        return self.have.of(self.kind.name) if self.have is not None else {}
+
+    def join(self, name: str) -> Address:
+        """The address of a folder."""
+        return addresses.join(self.address, self.kind.name, name)
+
+    def drafts(self) -> list[int]:
+        """Where the sheet has drafts of these folders."""
+        return [n for n, d in enumerate(self.sheet.drafts) if d.kind is self.kind and d.parent == self.address]
+
+    def error(self, draft: Draft, summary: str, hint: str) -> None:
+        """Note an error about the line of a draft."""
+        source = draft.want.source if draft.want is not None else self.want.source
+        self.sheet.errors.append(Diagnostic("error", summary, source, hint))
+
+
+def _trees(sheet: OrgSheet) -> Iterator[_Tree]:
+    yield _Tree(sheet, KIND, sheet.address, sheet.want, sheet.have)
+    for name, want in sheet.want.children.get(workspace.KIND.name, {}).items():
+        address = addresses.join(sheet.address, workspace.KIND.name, name)
+        yield _Tree(sheet, workspace_connection_folder.KIND, address, want, sheet.named.get(address))
+
+
 def judge(sheet: OrgSheet) -> None:
     """Note what speaks against the drafts of one org that have to do with folders, what they wait for, and what is won or
     lost by a move.
     """
-    live = sheet.have.of(KIND.name) if sheet.have is not None else {}
-    _give_up_titles_first(sheet, live)
-    drafts = {draft.address: draft for draft in sheet.drafts if draft.kind is KIND}
-    _not_known(sheet, live)
-    for draft in drafts.values():
-        if draft.action == "delete":
-            _emptied(sheet, draft)
-        elif not _ambiguous(sheet, draft, live):
-            _title_is_free(sheet, draft, live, drafts)
-    for draft in sheet.drafts:
-        if draft.action == "update" and "folder" in draft.attrs:
-            _moved(sheet, draft, live)
+    for tree in _trees(sheet):
+        _give_up_titles_first(tree)
+        drafts = {draft.address: draft for draft in (sheet.drafts[n] for n in tree.drafts())}
+        _not_known(tree)
+        for draft in drafts.values():
+            if draft.action == "delete":
+                _emptied(tree, draft)
+            elif not _ambiguous(tree, draft):
+                _title_is_free(tree, draft, drafts)
+        for draft in sheet.drafts:
+            if draft.parent == tree.address and draft.action == "update" and "folder" in draft.attrs:
+                # what it comes into may still be inside of it, by a folder further up that is yet to move
+                draft.needs = (*draft.needs, *sorted(_above(tree, draft.attrs["folder"])))
+                if tree.kind is KIND:
+                    _moved(tree, draft)
 
 
-def _give_up_titles_first(sheet: OrgSheet, live: Mapping[str, Resource]) -> None:
+def _give_up_titles_first(tree: _Tree) -> None:
     """Put the changes of a title before what takes the old one; those in a circle stay where they are."""
-    places = [n for n, d in enumerate(sheet.drafts) if d.kind is KIND and _is_early(d)]
-    waiting = [sheet.drafts[n] for n in places]
+    drafts = tree.sheet.drafts
+    places = [n for n in tree.drafts() if _is_early(drafts[n])]
+    waiting = [drafts[n] for n in places]
     ordered: list[Draft] = []
     while waiting:
         left = {d.address for d in waiting}
@@ -82,21 +132,22 @@ def _give_up_titles_first(sheet: OrgSheet, live: Mapping[str, Resource]) -> None
             d
             for d in waiting
             if not left.intersection(d.needs)
-            and not left.intersection(_join(sheet, one) for one in _in_the_way(d, live))
+            and not left.intersection(tree.join(one.handle) for one in _in_the_way(tree, d))
         ] or waiting[:1]
         ordered.append(ready[0])
         waiting.remove(ready[0])
     for n, draft in zip(places, ordered, strict=True):
-        sheet.drafts[n] = draft
+        drafts[n] = draft
 
 
-def _not_known(sheet: OrgSheet, live: Mapping[str, Resource]) -> None:
+def _not_known(tree: _Tree) -> None:
     """Say that nothing is deleted for a key alone if its folder is unknown, where one is called so."""
-    managed = set(sheet.ids.values())
-    for key, want in sheet.want.children.get(KIND.name, {}).items():
-        alike = [one for one in live.values() if one.attrs.get("title") == key and one.id not in managed]
-        if want.absent and not want.attrs and addresses.join(sheet.address, KIND.name, key) not in sheet.ids and alike:
-            sheet.warnings.append(
+    known = tree.sheet.ids
+    managed = set(known.values())
+    for key, want in tree.want.children.get(tree.kind.name, {}).items():
+        alike = [one for one in tree.live.values() if one.attrs.get("title") == key and one.id not in managed]
+        if want.absent and not want.attrs and tree.join(key) not in known and alike:
+            tree.sheet.warnings.append(
                 Diagnostic(
                     "warning",
                     f"nothing is deleted for {key}: the lock file does not know which folder that key meant",
@@ -112,31 +163,23 @@ def _is_early(draft: Draft) -> bool:
     return draft.action == "create" or (draft.action == "update" and "folder" not in draft.attrs)
 
 
-def _in_the_way(draft: Draft, live: Mapping[str, Resource]) -> list[Resource]:
+def _in_the_way(tree: _Tree, draft: Draft) -> list[Resource]:
     """The live folders that have the title which a draft wants, in the place where it wants it."""
     final = {**(draft.have.attrs if draft.have is not None else {}), **draft.attrs}
-    return [one for one in _same_place(final, live) if draft.have is None or one.id != draft.have.id]
+    return [one for one in _same_place(final, tree.live) if draft.have is None or one.id != draft.have.id]
 
 
-def _join(sheet: OrgSheet, folder: Resource) -> str:
-    return addresses.join(sheet.address, KIND.name, folder.handle)
-
-
-def _error(sheet: OrgSheet, draft: Draft, summary: str, hint: str) -> None:
-    source = draft.want.source if draft.want is not None else sheet.want.source
-    sheet.errors.append(Diagnostic("error", summary, source, hint))
-
-
-def _emptied(sheet: OrgSheet, draft: Draft) -> None:
+def _emptied(tree: _Tree, draft: Draft) -> None:
     """Refuse to delete a folder with something in it that neither goes nor leaves; the rest goes before it."""
-    assert sheet.have is not None
+    sheet, have = tree.sheet, tree.have
+    assert have is not None
     leaving, staying = [], []
-    for kind in children_of(org.KIND.name):
-        if not any(a.refers_to == KIND.name for a in kind.attributes):
+    for kind in children_of(have.kind):
+        if not any(a.refers_to == tree.kind.name for a in kind.attributes):
             continue
-        if not sheet.have.was_read(kind.name):
+        if not have.was_read(kind.name):
             staying.append(f"whatever {kind.noun}s there are")
-        for name, one in sheet.have.of(kind.name).items():
+        for name, one in have.of(kind.name).items():
             if one.attrs.get("folder") != draft.handle:
                 continue
             own = [d for d in sheet.drafts if d.have is not None and d.have.id == one.id]
@@ -146,25 +189,23 @@ def _emptied(sheet: OrgSheet, draft: Draft) -> None:
                 staying.append(f"the {kind.noun} {name}")
     draft.needs = (*draft.needs, *leaving)
     if staying:
-        _error(
-            sheet,
+        tree.error(
             draft,
             f"the folder {draft.handle} is not empty: it holds {_some(staying)}",
             "give that another `folder`, or state it `absent: true` as well; nothing is deleted along with a folder",
         )
 
 
-def _ambiguous(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource]) -> bool:
+def _ambiguous(tree: _Tree, draft: Draft) -> bool:
     """Whether several live folders may be the wanted one: it is unclear which of them is meant, or whether none is."""
     if draft.action != "create":
         return False
-    managed = set(sheet.ids.values())
-    fitting = sorted(one.id for one in _same_place(draft.attrs, live) if one.id not in managed)
+    managed = set(tree.sheet.ids.values())
+    fitting = sorted(one.id for one in _same_place(draft.attrs, tree.live) if one.id not in managed)
     if not fitting:
         return False
     where = f"in {draft.attrs['folder']}" if draft.attrs.get("folder") else "at the top level"
-    _error(
-        sheet,
+    tree.error(
         draft,
         f"it is unclear which live folder {draft.handle} is: {' and '.join(fitting)} {where} are both called "
         f"{draft.attrs.get('title')}",
@@ -181,11 +222,11 @@ def _same_place(attrs: Mapping[str, Any], live: Mapping[str, Resource]) -> list[
     ]
 
 
-def _title_is_free(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource], drafts: Mapping[str, Draft]) -> None:
+def _title_is_free(tree: _Tree, draft: Draft, drafts: Mapping[str, Draft]) -> None:
     """Refuse a title that another folder in the same place has, unless that gives it up in a step before."""
     order = list(drafts)
-    for other in _in_the_way(draft, live):
-        address = _join(sheet, other)
+    for other in _in_the_way(tree, draft):
+        address = tree.join(other.handle)
         own = drafts.get(address)
         if (
             own is not None
@@ -195,8 +236,7 @@ def _title_is_free(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource], 
         ):
             draft.needs = (*draft.needs, address)
             continue
-        _error(
-            sheet,
+        tree.error(
             draft,
             f"{other.attrs.get('title')} is the title of another folder in the same place, {other.handle}"
             + (", when this would be sent" if own is not None else ", which no manifest lists"),
@@ -204,21 +244,20 @@ def _title_is_free(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource], 
         )
 
 
-def _moved(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource]) -> None:
+def _moved(tree: _Tree, draft: Draft) -> None:
     """Say which workspaces may no longer use what is moved, and let everything be there first that lets others use it."""
     assert draft.have is not None
-    target = draft.attrs["folder"]
+    sheet, live, target = tree.sheet, tree.live, draft.attrs["folder"]
     gained = [
         d.address
         for d in sheet.drafts
         if d.action == "create"
         and (
             (d.kind.name == permission.KIND.name and d.parent == draft.address)
-            or (d.kind is folder_permission.KIND and d.parent in _above(sheet, target))
+            or (d.kind is folder_permission.KIND and d.parent in _above(tree, target))
         )
     ]
-    # what it comes into may still be inside of it, by a folder further up that is yet to move
-    draft.needs = (*draft.needs, *sorted(_above(sheet, target)), *gained)
+    draft.needs = (*draft.needs, *gained)
     assert draft.want is not None
     old, name = draft.have.attrs.get("folder"), draft.want.name
     own = PERMISSION if draft.kind is KIND else permission.KIND.name
@@ -243,12 +282,12 @@ def _moved(sheet: OrgSheet, draft: Draft, live: Mapping[str, Resource]) -> None:
         )
 
 
-def _above(sheet: OrgSheet, name: str | None) -> set[str]:
+def _above(tree: _Tree, name: str | None) -> set[str]:
     """The addresses of a folder that the manifest has and of those that it will be in."""
-    wanted = sheet.want.children.get(KIND.name, {})
+    wanted = tree.want.children.get(tree.kind.name, {})
     found: set[str] = set()
     while name is not None and name in wanted:
-        address = addresses.join(sheet.address, KIND.name, name)
+        address = tree.join(name)
         if address in found:
             break
         found.add(address)

@@ -61,7 +61,7 @@ def _absent(found: Statement) -> Words:
     if kind in ("connection", "workspace_connection"):
         who = "every workspace loses it, and " if kind == "connection" else ""
         return ("deletes the connection ", Name(place), f": {who}its secrets are lost")
-    if kind == "connection_folder":
+    if kind in ("connection_folder", "workspace_connection_folder"):
         return ("deletes the folder ", Name(place), ", which must be empty")
     *_, person = (name for _, name in addresses.split(found.address))
     where = place.removesuffix(f"/{person}")

@@ -1,4 +1,4 @@
-"""Any live tree of folders, any wanted one: everything comes to be where the manifest says, whatever answer is lost, nothing
+"""Any live tree of folders, of an org or of a workspace, any wanted one: everything comes to be where the manifest says, whatever answer is lost, nothing
 is made twice or deleted with something in it, and then nothing is left to do.
 """
 
@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, event, given, note, settings
 from hypothesis import strategies as st
 
@@ -25,18 +26,17 @@ SPACES = ["prod", "dev"]
 
 
 @st.composite
-def cases(draw) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """A world, the manifest for it, and the live folders that the lock file knows."""
+def cases(draw, own: bool) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """A world, the manifest for it, and the live folders that the lock file knows; of an org, or of its workspace prod (`own`)."""
     live: dict[str, Any] = {}
     for key in draw(st.lists(st.sampled_from(KEYS), unique=True)):
         inside = draw(st.sampled_from([None, *live]))
         taken = {one["title"] for one in live.values() if one.get("folder") == inside}
         title = draw(st.sampled_from([title for title in TITLES if title not in taken]))
-        everywhere = draw(st.integers(0, 4)) == 0
-        live[key] = {
-            "title": title,
-            "permitted": "all" if everywhere else sorted(draw(st.sets(st.sampled_from(SPACES)))),
-        }
+        live[key] = {"title": title}
+        if not own:
+            everywhere = draw(st.integers(0, 4)) == 0
+            live[key]["permitted"] = "all" if everywhere else sorted(draw(st.sets(st.sampled_from(SPACES))))
         if inside is not None:
             live[key]["folder"] = inside
     links = {}
@@ -46,11 +46,9 @@ def cases(draw) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     world = {
         "actor": ACTOR, "seed": "folders", "now": "2026-11-24T09:00:00Z", "users": {ACTOR: {}},
         "tokens": [{"user": ACTOR, "token": token_of(ACTOR)}],
-        "orgs": {"acme": {
-            "members": {ACTOR: "owner"}, "connection_folders": live, "connections": links,
-            "workspaces": {space: {} for space in SPACES},
-        }},
+        "orgs": {"acme": {"members": {ACTOR: "owner"}, "workspaces": {space: {} for space in SPACES}}},
     }  # fmt: skip
+    above(world, own).update(connection_folders=live, connections=links)
     wanted: dict[str, Any] = {}
     kept = draw(st.lists(st.sampled_from(KEYS), unique=True))
     for key in kept:
@@ -58,7 +56,7 @@ def cases(draw) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         inside = draw(st.sampled_from([live.get(key, {}).get("folder"), None, *kept]))
         if inside is not None:
             node["folder"] = inside
-        if draw(st.booleans()):
+        if not own and draw(st.booleans()):
             node["workspaces"] = sorted(draw(st.sets(st.sampled_from(SPACES))))
             if draw(st.booleans()):
                 node["everywhere"] = draw(st.booleans())
@@ -68,15 +66,26 @@ def cases(draw) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         name: {"plugin": "p", "folder": draw(st.sampled_from([None, *kept]))}
         for name in draw(st.sets(st.sampled_from(LINKS)))
     }
-    document = {"version": 1, "orgs": {"acme": {"connection_folders": wanted, "connections": placed}}}
+    document = {"version": 1, "orgs": {"acme": {"workspaces": {"prod": {}}}}}
+    above(document, own).update(connection_folders=wanted, connections=placed)
     return world, document, sorted(draw(st.sets(st.sampled_from(sorted(live))))) if live else []
 
 
-def tree(pipes) -> tuple[dict[str, str], dict[str, tuple[str, str | None]], dict[str, str | None], dict[str, set[str]]]:
+def above(document: dict[str, Any], own: bool) -> dict[str, Any]:
+    """What has the folders in a world or a manifest."""
+    org = document["orgs"]["acme"]
+    return org["workspaces"]["prod"] if own else org
+
+
+def tree(
+    pipes, own: bool
+) -> tuple[dict[str, str], dict[str, tuple[str, str | None]], dict[str, str | None], dict[str, set[str]]]:
     """The title of each folder and what it is in, by id; the same of the connections by handle; and who may use a folder."""
+    path = "/org/acme/workspace/prod" if own else "/org/acme"
     with pipes.client(read_only=True) as client:
-        rows = [row for page in client.pages("/org/acme/connection_folder") for row in page]
-        links = [row for page in client.pages("/org/acme/connection") for row in page]
+        rows = [row for page in client.pages(f"{path}/connection_folder") for row in page]
+        links = [row for page in client.pages(f"{path}/connection") for row in page]
+        links = [row["connection"] for row in links] if own else links
         known = {row["id"] for row in rows}
         permitted = {
             row["id"]: {
@@ -84,24 +93,27 @@ def tree(pipes) -> tuple[dict[str, str], dict[str, tuple[str, str | None]], dict
                 for page in client.pages(f"/org/acme/connection_folder/{row['id']}/permission")
                 for one in page
             }
-            for row in rows
+            for row in ([] if own else rows)
         }
 
-    def above(row):
+    def inside(row):
         return row["parent_id"] if row["parent_id"] in known else None
 
     return (
         {row["id"]: row["title"] for row in rows},
-        {row["id"]: above(row) for row in rows},
-        {row["handle"]: above(row) for row in links},
+        {row["id"]: inside(row) for row in rows},
+        {row["handle"]: inside(row) for row in links},
         permitted,
     )
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(cases(), FAULTS)
-def test_folders_come_to_be_where_they_are_wanted_whatever_answer_is_lost(case, faults):
-    world, document, known = case
+@pytest.mark.parametrize("own", [False, True], ids=["org", "workspace"])
+@given(st.data(), FAULTS)
+def test_folders_come_to_be_where_they_are_wanted_whatever_answer_is_lost(own, data, faults):
+    world, document, known = data.draw(cases(own))
+    kind = "workspace_connection_folder" if own else "connection_folder"
+    place = "org.acme/workspace.prod" if own else "org.acme"
     note(json.dumps({"manifest": document, "live": world["orgs"], "lock": known, "faults": faults}))
     try:
         desired = load(document)
@@ -109,13 +121,13 @@ def test_folders_come_to_be_where_they_are_wanted_whatever_answer_is_lost(case, 
         assume(False)
     pipes = Pipes(world)
     try:
-        folders = world["orgs"]["acme"]["connection_folders"]
-        titles, above, links, permitted = tree(pipes)
+        folders = above(world, own)["connection_folders"]
+        titles, were, links, permitted = tree(pipes, own)
         ids: dict[str, str] = {}
         for key, one in folders.items():  # each after the one that it is in
             inside = ids.get(one.get("folder"))
-            ids[key] = next(i for i, title in titles.items() if title == one["title"] and above[i] == inside)
-        lock = {f"org.acme/connection_folder.{key}": LockEntry(ids[key]) for key in known}
+            ids[key] = next(i for i, title in titles.items() if title == one["title"] and were[i] == inside)
+        lock = {f"{place}/{kind}.{key}": LockEntry(ids[key]) for key in known}
         first, _ = pipes.plan(desired, lock)
         allow = [(refusal.code, refusal.address) for refusal in first.refusals if refusal.liftable]
         plan, live = pipes.plan(desired, lock, allow)
@@ -127,9 +139,9 @@ def test_folders_come_to_be_where_they_are_wanted_whatever_answer_is_lost(case, 
         assert {outcome.status for outcome in result.outcomes} <= {"done", "already"}, result.outcomes
         again, _ = pipes.plan(desired, after)
         assert (again.changes, again.refusals, again.errors) == ((), (), ())
-        now, inside, placed, may = tree(pipes)
-        wanted = document["orgs"]["acme"]["connection_folders"]
-        is_now = {key: after[f"org.acme/connection_folder.{key}"].id for key in wanted if not wanted[key].get("absent")}
+        now, inside, placed, may = tree(pipes, own)
+        wanted = above(document, own)["connection_folders"]
+        is_now = {key: after[f"{place}/{kind}.{key}"].id for key in wanted if not wanted[key].get("absent")}
         assert len(set(is_now.values())) == len(is_now)
         for key, node in wanted.items():
             if node.get("absent"):
@@ -140,16 +152,16 @@ def test_folders_come_to_be_where_they_are_wanted_whatever_answer_is_lost(case, 
             assert inside[is_now[key]] == is_now.get(node.get("folder"))
             before = permitted.get(is_now[key], set())
             everywhere = {"*"} if node.get("everywhere", "*" in before) else set()
-            assert may[is_now[key]] == set(node.get("workspaces", before - {"*"})) | everywhere
-        for name, node in document["orgs"]["acme"]["connections"].items():
+            assert own or may[is_now[key]] == set(node.get("workspaces", before - {"*"})) | everywhere
+        for name, node in above(document, own)["connections"].items():
             assert placed[name] == is_now.get(node["folder"])
         # nobody who is not listed is touched
-        for name in links.keys() - document["orgs"]["acme"]["connections"].keys():
+        for name in links.keys() - above(document, own)["connections"].keys():
             assert placed[name] == links[name]
         for identifier in titles.keys() & now.keys() - set(is_now.values()):
-            assert (now[identifier], inside[identifier]) == (titles[identifier], above[identifier])
-        assert len(now) == len(titles) - sum(
-            c.action == "delete" and c.kind == "connection_folder" for c in plan.changes
-        ) + sum(c.action == "create" and c.kind == "connection_folder" for c in plan.changes)
+            assert (now[identifier], inside[identifier]) == (titles[identifier], were[identifier])
+        assert len(now) == len(titles) - sum(c.action == "delete" and c.kind == kind for c in plan.changes) + sum(
+            c.action == "create" and c.kind == kind for c in plan.changes
+        )
     finally:
         pipes.close()

@@ -37,19 +37,20 @@ class Case:
 
 
 @st.composite
-def trees(draw, spaces) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Folders in folders under any titles, and connections in them."""
+def trees(draw, spaces, names=("one", "two")) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Folders in folders under any titles, and connections in them. Without `spaces`: a workspace's own."""
     folders: dict[str, Any] = {}
     for key in draw(st.sampled_from([[], ["f1"], ["f1", "f2", "f3"]])):
         above = draw(st.sampled_from([None, *folders]))
         taken = {one["title"] for one in folders.values() if one.get("folder") == above}
         title = draw(st.sampled_from([title for title in TITLES if title not in taken]))
-        permitted = draw(st.sets(st.sampled_from(spaces))) if spaces else ()
-        folders[key] = {"title": title, "permitted": sorted(permitted)}
+        folders[key] = {"title": title}
+        if spaces:
+            folders[key]["permitted"] = sorted(draw(st.sets(st.sampled_from(spaces))))
         if above is not None:
             folders[key]["folder"] = above
     inside = st.sampled_from([None, *folders])
-    links = {name: {"plugin": "net"} for name in draw(st.sets(st.sampled_from(["one", "two"])))}
+    links = {name: {"plugin": "net"} for name in draw(st.sets(st.sampled_from(names)))}
     for one in links.values():
         above = draw(inside)
         if above is not None:
@@ -87,6 +88,7 @@ def cases(draw) -> Case:
                 st.lists(st.sampled_from(["aws", "on", "1", "a b", "*", "#"]), max_size=3)
             )
             space["asleep"] = draw(st.booleans())
+            space["connection_folders"], space["connections"] = draw(trees([], ("own_one", "own_two")))
             space["instance_type"] = draw(st.sampled_from(["db1.shared", "db1.small"]))
             can = [name for name, what in org["members"].items() if what != "owner"]
             if can:

@@ -76,7 +76,8 @@ class Case:
                 "SELECT id, type || ' ' || handle FROM identity UNION ALL"
                 " SELECT w.id, 'workspace ' || i.handle || '/' || w.handle FROM workspace w JOIN identity i ON i.id = w.org_id"
                 " UNION ALL SELECT c.id, CASE c.folder WHEN 1 THEN 'folder ' ELSE 'connection ' END"
-                " || i.handle || '/' || c.name FROM connection c JOIN identity i ON i.id = c.org_id"
+                " || i.handle || '/' || ifnull(w.handle || '/', '') || c.name FROM connection c"
+                " JOIN identity i ON i.id = c.org_id LEFT JOIN workspace w ON w.id = c.workspace_id"
             )
             found = dict(named.fetchall())
         db.close()

@@ -35,7 +35,7 @@ def manifest_changes(sides: Sides) -> Iterator[Change]:
             yield from _of_people(at, GRANT, space, earlier, sides)
         for at, node, earlier in through.pairs(name, org, before):
             same = earlier if earlier is None else msgspec.structs.replace(earlier, name=node.name)
-            yield from _of_node(node.kind, at, node, same, address)
+            yield from _of_node(node.kind, at, node, same, at.rpartition("/")[0])
             yield from through.changes(at, node, earlier, workspaces_in_head(sides, name))
         for at, node, earlier in routes.pairs(name, org, before):
             yield from _of_node(node.kind, at, node, earlier, at.rpartition("/")[0])

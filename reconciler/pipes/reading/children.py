@@ -12,6 +12,8 @@ from reconciler.pipes.reading.pages import ListOf, belongs, check_all, read_list
 from reconciler.pipes.reading.state import fail, org_addresses
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.kinds.kind import Kind
     from reconciler.model.desired import Node
     from reconciler.model.errors import PipesError
@@ -41,7 +43,9 @@ def _needed_to_tell_apart(kind: Kind, other: Kind, listed: dict[str, Node]) -> b
 
 
 def _needed_for_references(kind: Kind, node: Node) -> bool:
-    """Whether something below an org refers to one of `kind`, or one of `kind` may refer to something stated absent."""
+    """Whether something below an org or a workspace refers to one of `kind`, or one of `kind` may refer to something stated
+    absent.
+    """
     if any(
         a.refers_to == kind.name and any(a.name in want.attrs for want in node.children.get(other.name, {}).values())
         for other in children_of(node.kind)
@@ -91,7 +95,7 @@ def read_children(run: Run, entry: LiveOrg, kind: Kind, place: Place, parent: Re
         if inherited:
             parent.inherited[kind.name] = inherited
         if not kind.has_handles:
-            _name_by_id(run, entry, kind, own)
+            _name_by_id(run, entry, kind, own, parent)
         if below and entry.failed is None:
             for found in own.values():
                 _read_below(run, entry, kind, found, address)
@@ -99,25 +103,37 @@ def read_children(run: Run, entry: LiveOrg, kind: Kind, place: Place, parent: Re
     read_list(run, ListOf(path, kind.row, kind.name, address), take, end, begin)
 
 
-def _name_by_id(run: Run, entry: LiveOrg, kind: Kind, own: dict[str, Resource]) -> None:
-    """Give live objects without handles the names that the manifests have for them."""
+def _name_by_id(run: Run, entry: LiveOrg, kind: Kind, own: dict[str, Resource], parent: Resource) -> None:
+    """Give live objects without handles, which are below `parent`, the names that the manifests have for them."""
     assert kind.name_live is not None
     by_id = {found.id: found for found in own.values()}
     wanted: dict[str, Node] = {}
     known: dict[str, str] = {}
-    for node in entry.nodes:
+    for node, places in _wanted_as(run, entry, parent):
         for name, want in node.children.get(kind.name, {}).items():
             wanted.setdefault(name, want)
-        for above in org_addresses(node):
+        for above in places:
             start = join(above, kind.name, "")
             for address, locked in run.lock.items():
                 if address.startswith(start) and "/" not in (name := address[len(start) :]):
                     known.setdefault(name, locked.id)
-    names = kind.name_live(by_id, wanted, known, entry.resource.id)
+    names = kind.name_live(by_id, wanted, known, parent.id)
     own.clear()
     for identifier, found in by_id.items():
         found.handle = names[identifier]
         own[found.handle] = found
+
+
+def _wanted_as(run: Run, entry: LiveOrg, live: Resource) -> Iterator[tuple[Node, list[str]]]:
+    """What the manifests have for a live org, or for an object below it, with the addresses that it has or had there."""
+    for node in entry.nodes:
+        if live is entry.resource:
+            yield node, list(org_addresses(node))
+            continue
+        for want in node.children.get(live.kind, {}).values():
+            if may_be(run.lock, KINDS[live.kind], node, want, live):
+                names = [name for name in (want.name, want.renamed_from) if name is not None]
+                yield want, [join(above, live.kind, name) for above in org_addresses(node) for name in names]
 
 
 def place_of(org_handle: str, kind: Kind, live: Resource) -> Place:
@@ -130,7 +146,12 @@ def _read_below(run: Run, entry: LiveOrg, kind: Kind, live: Resource, org_addres
         w for n in entry.nodes for w in n.children.get(kind.name, {}).values() if may_be(run.lock, kind, n, w, live)
     ]
     for child in children_of(kind.name):
-        if any(child.name in want.children or (child.read_for_impact and want.absent) for want in wanted):
+        if any(
+            child.name in want.children
+            or (child.read_for_impact and want.absent)
+            or _needed_for_references(child, want)
+            for want in wanted
+        ):
             live.children = live.children or {}
             live.inherited = live.inherited or {}
             place = place_of(entry.resource.handle, kind, live)

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 
 def name_references(live: Resource) -> None:
-    """Replace the ids to which the children of an org refer by the names of those objects, where their list was read.
+    """Replace the ids to which the children of an org, and of its workspaces, refer by the names of those objects, where
+    their list was read.
 
     An id that is not in that list stays as it is: it differs from whatever a manifest wants.
     """
-    for kind in children_of(org.KIND.name):
+    for kind in children_of(live.kind):
+        for one in live.of(kind.name).values():
+            name_references(one)
         for attribute in kind.attributes:
             if attribute.refers_to is None or not live.was_read(attribute.refers_to):
                 continue

@@ -61,7 +61,7 @@ def compare(sheet: OrgSheet, kind: Kind, above: Address, place: Place, parent: M
 
 def _place_of(kind: Kind, place: Place, name: str, address: Address, have: Resource | None) -> Place:
     """Where requests for the child `name` go: by its handle, or by its id where the kind has no handles."""
-    if not kind.has_handles:
+    if not kind.has_handles and kind.parent == org_kind.KIND.name:
         return replace(place, org_child=have.id if have is not None else "", late=None if have is not None else address)
     return replace(place, org_child=name) if kind.parent == org_kind.KIND.name else place
 
@@ -80,7 +80,8 @@ def _wanted(
     lists.compare(sheet, target.place, target.address, match)
     for child in named_below(kind.name):
         if child.name in want.children:
-            compare(sheet, child, target.address, target.place, match, inputs)
+            inside = replace(target.place, top_id=have.id if have is not None else "")
+            compare(sheet, child, target.address, inside, match, inputs)
 
 
 def _create(sheet: OrgSheet, target: Target, want: Node, inputs: Inputs, siblings: identity.Siblings) -> None:

@@ -73,7 +73,7 @@ def _compare(sheet: OrgSheet, match: identity.Match, inputs: Inputs) -> None:
     place = Place(
         org=sheet.name,
         custom_tenant=tenant not in (None, org_kind.PRIMARY_TENANT),
-        org_id=have.id if have is not None else "",
+        top_id=have.id if have is not None else "",
         sibling_ids=sheet.ids,
     )
     target = Target(org_kind.KIND, sheet.address, None, place)
