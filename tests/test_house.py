@@ -94,6 +94,18 @@ def ours(path):
             yield line, parts[1]
 
 
+SCRIPTS = sorted(path for folder in (".github", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_what_a_script_takes_from_the_package_is_there(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "reconciler":
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name) or importlib.import_module(f"{node.module}.{alias.name}")
+
+
 def test_every_room_has_its_arrows():
     assert {room(path) for path in FILES} - {""} == set(ARROWS)
 

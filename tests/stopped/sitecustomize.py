@@ -33,6 +33,8 @@ def note(what):
 
 
 def listen(event, args):
+    if PROGRAMS is None:  # the interpreter is going down
+        return
     if event in PROGRAMS and os.fsdecode(args[0]) != sys.executable:
         note(os.fsdecode(args[0]))
     elif event == "os.system":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import common
+from reconciler.cli import options
 from reconciler.history import revision
 from reconciler.lockfile import file as lockfile
 from reconciler.manifest.files import lock_path
@@ -45,7 +45,7 @@ def main() -> int:
     try:
         write(at, Path(folder), [Path(path) for path in paths])
     except ManifestError as error:
-        common.Output("github", None, color=False).write(Validation(error.diagnostics, len(paths), 0))
+        options.Output("github", None, color=False).write(Validation(error.diagnostics, len(paths), 0))
         return 1
     except UsageError as error:
         click.echo(f"Error: {escape(str(error))}", err=True)
