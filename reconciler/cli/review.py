@@ -83,6 +83,7 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
         texts = revision.texts(head, paths) if head is not None else revision.working(paths)
         pictures = revision.pictures(head if head is not None else ".")
         after = manifest.load_texts(texts, today=day, pictures=pictures)
+        head_lock = revision.lock(head, paths, after)
     except ManifestError as error:
         known = {_fact(found) for found in base_errors}
         errors = [found for found in error.diagnostics if found.severity == "error"]
@@ -106,7 +107,7 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
     near_later = {on: later[on] for on in near if on in later} | manifests.later(
         [on for on in near if on not in later], load
     )
-    base_lock, head_lock, notes = _locks(base, head, paths)
+    base_lock, notes = _base_lock(base, paths, before)
     if len(ends) > manifests.ENDINGS:
         notes.append(
             f"entries end on {len(ends)} days; what remains after the first {manifests.ENDINGS} of them was looked at"
@@ -150,19 +151,11 @@ def _one_person(head: Desired, base_lock: Lock, head_lock: Lock) -> list[Diagnos
     return list(dict.fromkeys([*two_names(head, base_lock), *two_names(head, head_lock)]))
 
 
-def _locks(base: str, head: str | None, paths: Sequence[Path]) -> tuple[Lock, Lock, list[str]]:
-    """Both lock files; one that cannot be read is told, and holds nothing."""
-    from reconciler import manifest
+def _base_lock(base: str, paths: Sequence[Path], before: Desired | None) -> tuple[Lock, list[str]]:
+    """BASE's lock file. One that cannot be used is reported, and holds nothing: that is no fault of the pull request."""
     from reconciler.history import revision
-    from reconciler.lockfile import file as lockfile
 
-    notes: list[str] = []
-    found: list[Lock] = []
-    for side in (base, head):
-        try:
-            lock = revision.lock(side, paths) if side is not None else lockfile.read(manifest.lock_path(paths))
-        except ManifestError as error:
-            notes.append(f"the lock file cannot be used: {error.diagnostics[0].summary}")
-            lock = {}
-        found.append(lock)
-    return found[0], found[1], notes
+    try:
+        return revision.lock(base, paths, before), []
+    except ManifestError as error:
+        return {}, [f"{base} has no lock file that can be used: {error.diagnostics[0].summary}"]

@@ -11,10 +11,11 @@ import click
 
 from reconciler import clock
 from reconciler.cli import output_files
+from reconciler.model.address import org_of
 from reconciler.model.errors import ManifestError, ReconcilerError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date
 
     from reconciler.model.desired import Desired
@@ -71,10 +72,12 @@ def target(out: Path | None, split: bool) -> Target:
 
 
 def existing(target: Target) -> Existing:
-    """Read them. Raises ManifestError if they have errors: nothing can be merged into them."""
+    """Read them. Raises ManifestError if they have errors, since nothing can be merged into them, and if it is unclear which
+    lock file is theirs.
+    """
     from reconciler import manifest
     from reconciler.lockfile import file as lockfile
-    from reconciler.manifest.files import LOCK_FILE, has_manifests, read_all
+    from reconciler.manifest.files import has_manifests, read_all
 
     day = clock.today()
     desired: Desired | None = None
@@ -82,9 +85,18 @@ def existing(target: Target) -> Existing:
     if target.path.is_file() or (target.is_folder and target.path.is_dir() and has_manifests(target.path)):
         desired = manifest.load([target.path], today=day)
         texts, _ = read_all([target.path])
-    lock_path = (target.path if target.is_folder else target.path.parent) / LOCK_FILE
+    lock_path = _lock_path(target, texts, desired.orgs if desired is not None else ())
     lock, seal = lockfile.read_sealed(lock_path)
     return Existing(target, texts, desired, lock, lock_path, day, seal)
+
+
+def _lock_path(target: Target, files: Iterable[str], orgs: Iterable[str]) -> Path:
+    """The lock file of the manifests at the target. Raises ManifestError for a second one and for one passed over."""
+    from reconciler.lockfile import find
+    from reconciler.manifest.files import LOCK_FILE
+
+    default = (target.path if target.is_folder else target.path.parent) / LOCK_FILE
+    return find.on_disk(find.Sought(default, (target.path,), files, list(orgs)), fix="")
 
 
 # --- what to write -----------------------------------------------------------------------------------------------------
@@ -221,11 +233,15 @@ class Draft:
                     self._fit(f"{where}/{handle}", inner, child.name, inside)
 
     def save(self, lock: Lock) -> bool:
-        """Write what changed, and say what; whether anything did."""
+        """Write what changed, and say what; whether anything did.
+
+        Raises ManifestError, and writes nothing, where another lock file has one of the orgs.
+        """
         from reconciler.lockfile import file as lockfile
         from reconciler.lockfile import seal as seals
         from reconciler.report.text import escape
 
+        _lock_path(self.existing.target, self.texts, [*self.orgs, *(org_of(address) for address in lock)])
         for note in self.notes:
             click.echo(f"Note: {escape(note)}", err=True)
         for file in sorted(self.texts):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.history.git import no_revision, resolves, run
 from reconciler.history.git_tree import FOLDER, open_tree, problem_at
 from reconciler.lockfile import file as lockfile
+from reconciler.lockfile.find import Sought, find, on_disk
 from reconciler.manifest import files, logos
 from reconciler.manifest.document import shown
 from reconciler.manifest.files import DEFAULT_FILE, DEFAULT_FOLDER, LOCK_FILE, lock_path, read_all
@@ -19,9 +20,11 @@ from reconciler.model.errors import ManifestError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reconciler.model.desired import Desired
     from reconciler.model.live import Lock
 
 
+_FIX = ", or name the folder that it is in with --path"
 _IS_PATH = re.compile(r"^\.{0,2}/|^\.{1,2}$|/$")
 
 
@@ -89,29 +92,42 @@ def pictures(revision_or_folder: str) -> logos.Reader:
     return read
 
 
-def lock(revision_or_folder: str, paths: Sequence[Path] = ()) -> Lock:
-    """The lock file beside these manifests, as it stood there; empty where there was none.
+def lock(revision_or_folder: str | None, paths: Sequence[Path] = (), desired: Desired | None = None) -> Lock:
+    """The lock file of these manifests, as it stood there; empty where there was none. None is the working tree.
 
-    Raises UsageError and ManifestError as `texts` does.
+    `desired` is what they ask for, None if that is not known. Raises UsageError and ManifestError as `texts` does, and
+    ManifestError for two lock files and for one that was passed over.
     """
-    if is_folder(revision_or_folder):
-        return lockfile.read(lock_path(_chosen_in(revision_or_folder, paths)))
+    names = [name for name, _ in desired.files] if desired is not None else []
+    orgs = desired.orgs.keys() if desired is not None else ()
+    if revision_or_folder is None or is_folder(revision_or_folder):
+        here = None if revision_or_folder is None else Path(revision_or_folder)
+        chosen = tuple(paths) if here is None else _chosen_in(str(here), paths)
+        default = lock_path(chosen)
+        sought = Sought(default, chosen or (default.parent,), names, orgs)
+        return lockfile.read(on_disk(sought, here, _FIX))
     with open_tree(revision_or_folder) as tree:
+        problems: list[Diagnostic] = []
+
+        def read(path: Path) -> tuple[str, bytes] | None:
+            entry = tree.find(path)
+            if entry is None:
+                return None
+            data = tree.read(path.as_posix(), entry, problems)
+            if data is None:
+                raise ManifestError(problems)
+            return entry.path, data
+
         chosen = tuple(paths) or tree.default()
         folder = Path()
         if chosen:
             first = Path(chosen[0])
             entry = tree.find(first)
             folder = first if entry is not None and entry.mode == FOLDER else first.parent
-        name = folder / LOCK_FILE
-        entry = tree.find(name)
-        if entry is None:
-            return {}
-        problems: list[Diagnostic] = []
-        data = tree.read(name.as_posix(), entry, problems)
-        if data is None:
-            raise ManifestError(problems)
-    return lockfile.parse(name, data)
+        default = folder / LOCK_FILE
+        path = find(Sought(default, chosen or (folder,), names, orgs), read, tree.top, _FIX)
+        found = read(path)
+    return lockfile.parse(path, found[1]) if found is not None else {}
 
 
 def is_folder(revision_or_folder: str) -> bool:

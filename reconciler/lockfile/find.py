@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,53 +15,62 @@ from reconciler.model.errors import ManifestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+    # gives the bytes of a file with its name once all links are followed; None where there is no file
+    Read = Callable[[Path], tuple[str, bytes] | None]
+
 FIX = (
     "keep the one that is right (`git log` shows which is newer), delete the other, and run `reconciler lock`: it adds what "
     "it can find in Pipes"
 )
 
 
-def find(
-    default: Path,
-    given: Sequence[Path],
-    files: Iterable[str],
-    orgs: Collection[str],
-    read: Callable[[Path], bytes | None],
-    top: Path | None,
-) -> Path:
-    """Where the lock file of `files` is, or would be.
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """The manifests whose lock file is wanted."""
 
-    `given` are the paths of the command line, `default` where a new lock file goes. `read` gives a file's bytes, None where
-    there is none. `top` is the folder up to which a lock file may have been passed over, None for nowhere. Raises
-    ManifestError, which names both, for two lock files, and for one above the manifests that knows their orgs.
+    default: Path  # where a new lock file goes
+    given: Sequence[Path]  # the files and folders that were named, or the default ones
+    files: Iterable[str] = ()  # every manifest that was read there
+    orgs: Collection[str] = ()  # the handles of their orgs
+
+
+def find(sought: Sought, read: Read, top: Path | None, fix: str = ", or name the folder that it is in as PATH") -> Path:
+    """Where the lock file is, or would be.
+
+    `top` is the folder up to which a lock file may have been passed over, None for nowhere. Raises ManifestError, which
+    names both, for two lock files, and for one above the manifests that knows their orgs; `fix` is what helps there beside
+    moving it.
     """
-    beside = [path for path in _once(_beside(default, given, files)) if read(path) is not None]
-    near = {os.path.realpath(path) for path in beside}
-    above = [p for p in _once(_above(given, top)) if os.path.realpath(p) not in near and _knows(read(p), orgs)]
-    if len(beside) + len(above) > 1:
-        first, second = [*beside, *above][:2]
+    beside = _once(_beside(sought), read)
+    above = {real: at for real, at in _once(_above(sought.given, top), read).items() if real not in beside}
+    knowing = [path for path, data in above.values() if _knows(data, sought.orgs)]
+    there = [path for path, _ in beside.values()]
+    if len(there) + len(knowing) > 1:
+        first, second = [*there, *knowing][:2]
         fact = f"these manifests have two lock files, {_said(first)} and {_said(second)}: only one can say who is who"
         raise ManifestError([Diagnostic("error", fact, hint=FIX)])
-    if above:
-        fact = f"the lock file of these manifests would be {_said(default)}, which is not there; {_said(above[0])} knows them"
-        hint = f"move {_said(above[0])} to {_said(default)}, or name the folder that it is in as PATH"
-        raise ManifestError([Diagnostic("error", fact, hint=hint)])
-    return beside[0] if beside else default
+    if knowing:
+        wanted, passed = _said(sought.default), _said(knowing[0])
+        fact = f"the lock file of these manifests would be {wanted}, which is not there; {passed} knows them"
+        raise ManifestError([Diagnostic("error", fact, hint=f"move {passed} to {wanted}{fix}")])
+    return there[0] if there else sought.default
 
 
-def _once(paths: Iterable[Path]) -> list[Path]:
-    """The paths without those that lead to a file that an earlier one leads to."""
-    found: dict[str, Path] = {}
-    for path in paths:
-        found.setdefault(os.path.realpath(path), path)
-    return list(found.values())
+def _once(paths: Iterable[Path], read: Read) -> dict[str, tuple[Path, bytes]]:
+    """The files that are there, each once however many paths lead to it."""
+    found: dict[str, tuple[Path, bytes]] = {}
+    for path in dict.fromkeys(paths):
+        there = read(path)
+        if there is not None:
+            found.setdefault(there[0], (path, there[1]))
+    return found
 
 
-def _beside(default: Path, given: Sequence[Path], files: Iterable[str]) -> Iterator[Path]:
+def _beside(sought: Sought) -> Iterator[Path]:
     """The places of a lock file from each path that was given down to the manifests that were read there."""
-    yield default
-    tops = {Path(os.path.normpath(path)) for path in given}
-    for file in files:
+    yield sought.default
+    tops = {Path(os.path.normpath(path)) for path in sought.given}
+    for file in sought.files:
         folder = Path(os.path.normpath(file)).parent
         places = []
         for place in (folder, *folder.parents):
@@ -87,24 +97,29 @@ def _short(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if Path.cwd() in path.parents else path
 
 
-def _knows(data: bytes | None, orgs: Collection[str]) -> bool:
-    return data is not None and any(f'"org.{org}"'.encode() in data or f'"org.{org}/'.encode() in data for org in orgs)
+def _knows(data: bytes, orgs: Collection[str]) -> bool:
+    return any(f'"org.{org}"'.encode() in data or f'"org.{org}/'.encode() in data for org in orgs)
 
 
 def _said(path: Path) -> str:
     return shown(path.as_posix(), 4096)
 
 
-def of_run(paths: Sequence[Path], default: Path, files: Iterable[str], orgs: Collection[str]) -> Path:
-    """The same for manifests in the working tree. Raises ManifestError."""
-    given = [Path(path) for path in paths] or [default.parent]
-    here = Path.cwd()
-    top = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+def on_disk(sought: Sought, here: Path | None = None, fix: str = ", or name the folder that it is in as PATH") -> Path:
+    """The same for manifests in the working tree, or in a folder `here` that stands for the current one."""
+    above = Path.cwd() if here is None else Path(os.path.abspath(here))  # noqa: PTH100 - links stay as they are named
+    top = next((folder for folder in (above, *above.parents) if (folder / ".git").exists()), above)
 
-    def read(path: Path) -> bytes | None:
+    def read(path: Path) -> tuple[str, bytes] | None:
         try:
-            return path.read_bytes()
+            return os.path.realpath(path), path.read_bytes()
         except OSError:
-            return b"" if path.is_symlink() or path.exists() else None
+            return (os.path.realpath(path), b"") if path.is_symlink() or path.exists() else None
 
-    return find(default, given, files, orgs, read, top)
+    return find(sought, read, top, fix)
+
+
+def of_run(paths: Sequence[Path], default: Path, files: Iterable[str], orgs: Collection[str]) -> Path:
+    """The lock file of the manifests at the paths of a command line. Raises ManifestError."""
+    given = [Path(path) for path in paths] or [default.parent]
+    return on_disk(Sought(default, given, files, orgs))

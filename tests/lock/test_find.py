@@ -65,6 +65,50 @@ def test_a_lock_file_above_the_manifests_that_knows_them_is_not_passed_over(benc
     assert LOCK in ran.err.replace(f"{path}/{LOCK}", "")
 
 
+def kept(bench):
+    return {p.relative_to(bench.folder).as_posix(): p.read_bytes() for p in bench.folder.rglob("*.*") if p.is_file()}
+
+
+@pytest.mark.parametrize("out", [[], ["--out", "orgs"], ["--out", "orgs/acme.yaml"], ["--out", "elsewhere", "--split"]])
+def test_an_import_does_not_pass_over_a_lock_file_above_that_knows_the_org(bench, out):
+    """`apply .` has kept the lock file in `.`; a second one, beside what `import` writes, would make people strangers."""
+    bench.pipes(WORLD)
+    bench.manifest(MANIFEST, "orgs/acme.yaml")
+    assert bench.apply(".").status == 0
+    assert (bench.folder / LOCK).exists()
+    before = kept(bench)
+    ran = bench.run("import", *bench.local, "acme", *out)
+    assert ran.status == 1
+    assert f"{LOCK} knows them" in ran.err
+    assert f"{'elsewhere' if 'elsewhere' in out else 'orgs'}/{LOCK}" in ran.err
+    assert "as PATH" not in ran.err
+    assert kept(bench) == before
+
+
+def test_an_import_uses_the_lock_file_that_is_beside_the_manifests_below_its_target(bench):
+    """What was renamed outside is recognised by its id."""
+    bench.pipes(WORLD)
+    bench.manifest(MANIFEST, "orgs/live/acme.yaml")
+    assert bench.apply("orgs/live").status == 0
+    bench.client().ok("PATCH", "/org/acme", {"handle": "acme-new"})
+    ran = bench.run("import", *bench.local, "acme-new")
+    assert ran.status == 0
+    assert not (bench.folder / "orgs" / LOCK).exists()
+    assert sorted(p.name for p in bench.folder.rglob("*.yaml") if "orgs" in p.parts) == ["acme.yaml"]
+
+
+def test_an_import_with_two_lock_files_is_an_error_that_names_both(bench):
+    bench.pipes(WORLD)
+    bench.manifest(MANIFEST, "orgs/live/acme.yaml")
+    assert bench.apply("orgs/live").status == 0
+    (bench.folder / "orgs" / LOCK).write_bytes((bench.folder / "orgs/live" / LOCK).read_bytes())
+    before = kept(bench)
+    ran = bench.run("import", *bench.local, "acme")
+    assert ran.status == 1
+    assert f"orgs/{LOCK} and orgs/live/{LOCK}" in ran.err
+    assert kept(bench) == before
+
+
 def test_a_lock_file_above_of_other_organizations_is_not_these_manifests(bench):
     bench.pipes(WORLD)
     bench.manifest(MANIFEST, "live/orgs/acme.yaml")
