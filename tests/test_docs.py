@@ -343,18 +343,18 @@ def help_context(name: str, command: click.Command) -> click.Context:
 
 
 def help_pages() -> str:
-    """What `--help` says of each command, without the options that stand in the table of shared ones."""
+    """What each command is for, its usage and the options that it does not share; the rest is in `--help` and its page."""
     pages = []
     for name, command in every_command():
         context = help_context(name, command)
         formatter = context.make_formatter()
         command.format_usage(context, formatter)
-        command.format_help_text(context, formatter)
         own = [record for record in option_records(command) if record not in shared_options()]
         if own:
             with formatter.section("Options"):
                 formatter.write_dl(own)
-        pages.append(f"## reconciler {name}\n\n```text\n{formatter.getvalue().rstrip()}\n```\n")
+        about = cli.COMMANDS.get(name) or command.short_help
+        pages.append(f"## reconciler {name}\n\n{about}\n\n```text\n{formatter.getvalue().rstrip()}\n```\n")
     return "\n" + "\n".join(pages) + "\n"
 
 
@@ -373,11 +373,13 @@ def shared_options_list() -> str:
 
 
 def safeguard_table() -> str:
-    rows = ["| code | `--allow` lifts it |", "|-|-|"]
-    for code, safeguard in SAFEGUARDS.items():
-        lifted = "yes" if safeguard.lifted_by_allow else "never"
-        rows.append(f"| [`{code}`](#{code}) | {', '.join(filter(None, [lifted, safeguard.allow_note]))} |")
-    return "\n".join(rows) + "\n"
+    """Which safeguards `--allow` lifts, each with a link to its section."""
+    lifted = [
+        f"[`{code}`](#{code})" + (f" ({safeguard.allow_note})" if safeguard.allow_note else "")
+        for code, safeguard in SAFEGUARDS.items()
+        if safeguard.lifted_by_allow
+    ]
+    return f"`--allow` lifts {', '.join(lifted)}; no other.\n"
 
 
 def safeguard_pages() -> str:
@@ -435,14 +437,15 @@ def _section(path: str, part: dict[str, Any], sections: list[str], told: dict[st
     if part.get("description") and part["description"] not in "".join(told.values()):
         rows.append(f"{part['description']}\n")
     below, again = [], []
+    alike: dict[str, list[str]] = {}  # the keys of this mapping by what is said of them
     for key, raw in part["properties"].items():
         value = resolved(raw)
         needed = ", required" if key in part.get("required", ()) else ""
-        row = f"- `{key}` ({_words(value)}{needed}): {value.get('description', '')}"
+        row = f"({_words(value)}{needed}): {value.get('description', '')}"
         if told.get(key) == row:
             again.append(f"`{key}`")
         else:
-            rows.append(row)
+            alike.setdefault(row, []).append(f"`{key}`")
         told[key] = row
         where = f"{path}.{key}" if path else key
         if "properties" in value:
@@ -451,6 +454,7 @@ def _section(path: str, part: dict[str, Any], sections: list[str], told: dict[st
             name = "NAME" if "name" in resolved(value["propertyNames"])["title"] else "HANDLE"
             forms = _alternatives(resolved(value["additionalProperties"]))
             below.extend((f"{where}.{name}", form) for form in forms if "properties" in form)
+    rows += [f"- {', '.join(keys)} {row}" for row, keys in alike.items()]
     if again:
         rows.append(f"- as above: {', '.join(again)}")
     sections.append("\n".join(rows) + "\n")
@@ -488,9 +492,9 @@ def _type_words(kind: str, part: dict[str, Any]) -> str:
         if not isinstance(inner, dict):
             return "mapping"
         name = resolved(part["propertyNames"])["title"]
-        if part["propertyNames"].get("$ref", "").endswith("/nameOrTeam"):
-            name += " or team/NAME"
-        return f"mapping from {name} to {resolved(inner)['title']}"
+        return (
+            f"by {name} or team/NAME" if part["propertyNames"].get("$ref", "").endswith("/nameOrTeam") else f"by {name}"
+        )
     if kind == "string":
         return {"date": "day", "date-time": "time"}.get(part.get("format", ""), "text")
     return kind

@@ -20,23 +20,7 @@ very similar, has left the manifest.
 **Why:** somebody who edits a handle wants a rename. Without `renamed_from`, that would leave the old object alone and create an
 empty one.
 
-Save as `edited.yaml`:
-
-```yaml
-version: 1
-orgs:
-  acme:
-    workspaces:
-      prod: {}
-      reports: {}
-```
-
-```console
-$ reconciler plan edited.yaml --host sandbox | grep -A 3 '^Refused: '
-Refused: looks-like-rename  org.acme/workspace.reports  (edited.yaml:6)
-  reports would be created while the live workspace reporting is not in the manifest; it looks like its old name.
-  To fix: write `renamed_from: reporting` under reports to rename it, list reporting to keep both, or --allow looks-like-rename=org.acme/workspace.reports to create a second one.
-```
+**To fix:** write `renamed_from:` with the old handle, list the old one as well, or use `--allow` to create a second one.
 """
 
 
