@@ -259,6 +259,7 @@ ALL = dict(commands())
 def test_every_command_module_is_listed():
     helpers = {
         "__init__",
+        "made",
         "manifests",
         "next_steps",
         "options",

@@ -28,6 +28,7 @@ INTERRUPTED = 130
 # The short help of each command, so that `--help` need not import them. A test compares the two.
 COMMANDS = {
     "init": "Start here: list what to import, or write a first manifest.",
+    "doctor": "Check the way to Pipes, the manifests and the lock file.",
     "validate": "Check the manifests, offline.",
     "plan": "Show what would change. Changes nothing.",
     "show": "Show a saved plan in any format.",
@@ -55,8 +56,11 @@ def plan_status(plan: Plan, *, detailed: bool) -> int:
 
 # What people type who know other tools, and what does the same here.
 ELSEWHERE = {
+    "auth": "doctor",
     "check": "validate",
     "compare": "plan",
+    "config": "doctor",
+    "debug": "doctor",
     "deploy": "apply",
     "dump": "import",
     "export": "import",
@@ -79,10 +83,10 @@ ELSEWHERE = {
 }
 ANSWERS = {
     "login": "no token is ever stored: set PIPES_TOKEN, or name a file that holds the token with --token-file; "
-    "`reconciler import` without a name then lists what it can see",
-    "logout": "no token is ever stored: unset PIPES_TOKEN, or remove the file that --token-file names; `reconciler import` without a name "
-    "tells whether a token is still in use",
-    "whoami": "`reconciler import` without a name says whose token it is",
+    "`reconciler doctor` tells whether it works",
+    "logout": "no token is ever stored: unset PIPES_TOKEN, or remove the file that --token-file names; `reconciler doctor` tells "
+    "whether a token is still found",
+    "whoami": "`reconciler doctor` says whose token it is",
     "version": "write `reconciler --version`",
     "diff": "write `reconciler plan`; for two revisions of the manifests, `reconciler review BASE`",
     "destroy": "state the removal with `absent: true` in the manifests, and run `reconciler apply`",

@@ -55,7 +55,7 @@ def show_visible(actor: Actor, orgs: Sequence[VisibleOrg], pipes: options.PipesO
     where = escape(pipes.settings().where)
     if not orgs:
         click.echo(f"{escape(actor.handle)} is in no organization on {where}.")
-        click.echo("Check the host and the token, or let an owner invite this user.")
+        next_steps.show([(next_steps.command("doctor", pipes=pipes), "check the host and the token")])
         return
     many = f"{len(orgs)} organization{'' if len(orgs) == 1 else 's'}"
     click.echo(f"{escape(actor.handle)} is in {many} on {where}:\n")
@@ -124,6 +124,7 @@ def _start(pipes: options.PipesOptions) -> None:
         next_steps.show(
             [
                 (next_steps.command("validate"), "check it, offline"),
+                (next_steps.command("doctor", pipes=pipes), "check the way to Pipes"),
                 (next_steps.command("plan", pipes=pipes), "show what would change"),
             ]
         )

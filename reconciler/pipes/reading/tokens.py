@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.kinds import org
-from reconciler.pipes.errors import NotSentError
+from reconciler.pipes.errors import NotAuthorisedError, NotSentError, StatusError
 from reconciler.pipes.reading.pages import ListOf, read_list
 
 if TYPE_CHECKING:
     from reconciler.model.desired import Node
     from reconciler.model.errors import PipesError
+    from reconciler.pipes.client import Client
     from reconciler.pipes.reading.state import LiveOrg, Run
 
 
@@ -22,6 +23,7 @@ class _Token(msgspec.Struct):
 
     created_at: str
     last4: str | None = None
+    expires_at: str | None = None
 
 
 def resets_tokens(node: Node, entry: LiveOrg | None) -> bool:
@@ -54,6 +56,27 @@ def read_token(run: Run) -> None:
     path = f"/user/{run.actor.handle}/token"
     what = ListOf(path, _Token, "token", run.actor.handle, unique=False)
     read_list(run, what, found.extend, end, found.clear)
+
+
+def token_in_use(client: Client, user: str) -> tuple[datetime | None, bool]:
+    """When the token in use ends, None for never, and whether that is known (userToken_list).
+
+    Of several tokens with its last four characters, the earliest end counts. Raises PipesError.
+    """
+    last4 = client.settings.token[-4:]
+    try:
+        rows = [row for page in client.pages(f"/user/{user}/token", row_type=_Token, unique=False) for row in page]
+    except NotAuthorisedError:
+        raise
+    except StatusError as error:
+        if error.status in (403, 404):
+            return None, False
+        raise
+    fitting = [row for row in rows if row.last4 == last4]
+    ends = [moment(row.expires_at) for row in fitting if row.expires_at]
+    if not fitting or not all(ends):
+        return None, False
+    return min((end for end in ends if end is not None), default=None), True
 
 
 def moment(text: str) -> datetime | None:

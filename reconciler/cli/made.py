@@ -1,0 +1,65 @@
+"""When, where and from what a report is made, for the head of each report."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from reconciler import clock
+from reconciler.model.made import Made
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def now(paths: Sequence[Path] = (), *, host: str = "", user: str = "") -> Made:
+    """The head of a report that is made now from the manifests at `paths`; `host` and `user` where Pipes was asked."""
+    commit, dirty = revision(paths)
+    return Made(_moment(), f"reconciler {version()}", host, user, commit, dirty)
+
+
+def version() -> str:
+    """The installed version of this tool; `unknown` where it runs without being installed."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("reconciler")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def revision(paths: Sequence[Path] = ()) -> tuple[str, bool]:
+    """The git commit of the current folder, and whether the working tree differs from it; empty without a commit.
+
+    A file that git does not track counts only among the manifests at `paths`, or the default ones: a saved plan or a
+    report beside them changes nothing.
+    """
+    from reconciler.history.git import run
+    from reconciler.manifest.files import default_paths
+    from reconciler.model.errors import UsageError
+
+    try:
+        head = run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    except UsageError:  # no git
+        return "", False
+    commit = head.stdout.decode("ascii", "replace").strip()
+    if head.returncode != 0 or not commit:
+        return "", False
+    status = run("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all").stdout.strip()
+    chosen = [str(path) for path in paths] or list(default_paths())
+    if not status and chosen:
+        status = run("ls-files", "--others", "--exclude-standard", "--", *chosen).stdout.strip()
+    return commit, bool(status)
+
+
+def _moment() -> str:
+    """The moment in UTC; the one that SOURCE_DATE_EPOCH names, for builds that can be repeated (reproducible-builds.org)."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    try:
+        at = datetime.fromtimestamp(int(epoch), UTC) if epoch else clock.now()
+    except (ValueError, OverflowError, OSError):
+        at = clock.now()
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
