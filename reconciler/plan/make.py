@@ -111,4 +111,3 @@ def _fingerprint(org: Resource) -> str:
     rows = sorted([*org.of("member").values(), *org.inherited_of("member").values()], key=lambda r: (r.id, r.handle))
     text = "\n".join(f"{r.id} {r.handle} {r.attrs.get('role')} {r.attrs.get('status')} {r.version}" for r in rows)
     return hashlib.sha256(text.encode()).hexdigest()
-

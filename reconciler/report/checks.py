@@ -20,7 +20,7 @@ class Check:
     name: str  # such as `token` or `org.acme`
     status: str  # ok | warn | fail
     found: str  # what is the case
-    fix: str = ""  # what to do about it; empty where nothing is to be done
+    fix: str = ""  # what to do about it; empty for nothing
 
 
 def render(checks: Sequence[Check], format: str, *, color: bool = False) -> str:  # noqa: A002
