@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.cli.writing import Existing
+    from reconciler.importing.hidden_secrets import HiddenSecrets
     from reconciler.importing.terraform_state import Org, Person, State
-    from reconciler.model.live import Lock
+    from reconciler.model.live import Lock, Resource
 
 
 def take_over(path: Path, asked: Sequence[str], owner: str | None, existing: Existing, *, suggest_teams: bool) -> bool:
@@ -24,6 +25,8 @@ def take_over(path: Path, asked: Sequence[str], owner: str | None, existing: Exi
     LeftAloneError where it cannot be written.
     """
     from reconciler.importing import terraform_state as terraform
+    from reconciler.importing.hidden_secrets import HiddenSecrets, notes_in
+    from reconciler.importing.terraform_connections import live_of
 
     state = terraform.read(path)
     chosen = _chosen(state, asked)
@@ -31,6 +34,7 @@ def take_over(path: Path, asked: Sequence[str], owner: str | None, existing: Exi
         _check_owner(owner)
     draft = Draft(existing)
     lock = dict(existing.lock)
+    secrets = HiddenSecrets(lock, existing.desired, "the state")
     for org in chosen:
         if existing.desired is not None and org.handle in existing.desired.orgs:
             place = existing.desired.orgs[org.handle].source
@@ -38,15 +42,18 @@ def take_over(path: Path, asked: Sequence[str], owner: str | None, existing: Exi
                 f"org {org.handle} is in the manifests already ({place}); `reconciler import {org.handle}` updates it from Pipes"
             )
         name_of = _names(draft, org, chosen)
-        draft.orgs[org.handle] = _described(org, owner, draft, name_of)
-        draft.fitting(org.handle, draft.orgs[org.handle])
-        _remember(org, lock, name_of)
+        found = _described(org, owner, draft, name_of)
+        connected = _connected(live_of(org, state.left), found, draft, secrets)
+        draft.orgs[org.handle] = found
+        draft.fitting(org.handle, found)
+        draft.notes += notes_in(found)
+        _remember(org, lock, name_of, connected)
     draft.notes += [
         f"left out: {what}" + (f" ({times})" if times > 1 else "") for what, times in sorted(state.left.items())
     ]
     draft.compose(suggest_teams=suggest_teams)
     draft.desired()
-    return draft.save(lock)
+    return draft.save(secrets.marked(lock))
 
 
 def _chosen(state: State, asked: Sequence[str]) -> list[Org]:
@@ -128,6 +135,40 @@ def _space(
     return found
 
 
+def _connected(live: Resource, found: dict[str, Any], draft: Draft, secrets: HiddenSecrets) -> dict[str, str]:
+    """Add the connections and folders of `live`, an org as the state has it, to what a manifest says of it; their ids by
+    address.
+    """
+    from reconciler.importing.write import OrgWriter
+    from reconciler.kinds import connection, named_below
+
+    folder = draft.existing.target.path if draft.existing.target.is_folder else draft.existing.target.path.parent
+    writer = OrgWriter(live, lambda row: row.handle, secrets, folder.as_posix())
+    ids: dict[str, str] = {}
+    for kind in named_below("org"):
+        there = {} if kind.name == "workspace" else live.of(kind.name)
+        names = writer.writable(kind, live, f"org.{live.handle}") if there else []
+        if names:
+            found[kind.section] = {name: writer.named(kind, name) for name in names}
+            ids |= {f"org.{live.handle}/{kind.name}.{name}": there[name].id for name in names}
+    for space in live.of("workspace").values():
+        address = f"org.{live.handle}/workspace.{space.handle}"
+        for kind in named_below("workspace"):
+            names = writer.writable(kind, space, address) if space.of(kind.name) else []
+            if names:
+                below = found["workspaces"][space.handle]
+                below[kind.section] = {name: writer.inner(kind, name, space) for name in names}
+                ids |= {f"{address}/{kind.name}.{name}": space.of(kind.name)[name].id for name in names}
+    silent = sorted(one.handle for one in live.of(connection.KIND.name).values() if not one.children)
+    if silent:
+        draft.notes.append(
+            f"org.{live.handle}: the state does not say which workspaces may use {', '.join(silent)}, so the manifest does not "
+            "manage that"
+        )
+    draft.notes += writer.notes
+    return {address: identifier for address, identifier in ids.items() if not address.endswith(f".{identifier}")}
+
+
 def _names(draft: Draft, org: Org, orgs: Collection[Org]) -> Callable[[Person], str]:
     """What the manifests call a person; somebody who is known by an address alone gets a name in `people:`."""
     from reconciler.model.live import Resource
@@ -158,12 +199,12 @@ def _names(draft: Draft, org: Org, orgs: Collection[Org]) -> Callable[[Person], 
     return name_of
 
 
-def _remember(org: Org, lock: Lock, name_of: Callable[[Person], str]) -> None:
+def _remember(org: Org, lock: Lock, name_of: Callable[[Person], str], connected: Mapping[str, str]) -> None:
     """Put the ids of a state into the lock file. Raises RefusedError where it knows another object of that address."""
     from reconciler.model.live import LockEntry
 
     address = f"org.{org.handle}"
-    ids = {address: org.id}
+    ids = {address: org.id, **connected}
     ids |= {f"{address}/member.{name_of(person)}": person.id for person in org.members.values()}
     ids |= {f"{address}/workspace.{space.handle}": space.id for space in org.spaces.values()}
     for one, identifier in ids.items():

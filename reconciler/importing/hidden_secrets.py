@@ -49,8 +49,9 @@ class HiddenSecrets:
     knowing which secrets there are.
     """
 
-    def __init__(self, lock: Lock, desired: Desired | None) -> None:
+    def __init__(self, lock: Lock, desired: Desired | None, source: str = "Pipes") -> None:
         self.lock = lock
+        self.source = source  # what shows the configurations
         self.untold: set[str] = set()
         self.taken = set(secret.OWN)
         for org in desired.orgs.values() if desired is not None else ():
@@ -98,7 +99,7 @@ class HiddenSecrets:
         if told and not fresh:
             return Commented(made)
         self.untold.add(address)
-        return Commented(made, (*_ask(fresh), *_DOUBT), _note(address, fresh) + _WAY_ON)
+        return Commented(made, (*_ask(fresh), *_DOUBT), _note(address, fresh, self.source) + _WAY_ON)
 
     def _known(self, address: str, id: str, folder: str) -> dict[str, str] | None:  # noqa: A002
         """Place -> reference, as it was sent last; None if the lock file does not know all."""
@@ -146,11 +147,11 @@ def _ask(fresh: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{name} has to be set before this is sent." for name in fresh)
 
 
-def _note(address: str, fresh: Mapping[str, str]) -> str:
+def _note(address: str, fresh: Mapping[str, str], source: str) -> str:
     if not fresh:
-        return f"{address}: config is written as far as Pipes shows it"
+        return f"{address}: config is written as far as {source} shows it"
     found = ", ".join(f"{name} ({place})" for name, place in fresh.items())
-    return f"{address}: config is written as far as Pipes shows it; to be set before it is sent: {found}"
+    return f"{address}: config is written as far as {source} shows it; to be set before it is sent: {found}"
 
 
 def _seen_from(folder: str, reference: str) -> str:

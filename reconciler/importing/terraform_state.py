@@ -1,4 +1,5 @@
-"""Terraform's state -> what manifests say: organizations, members, workspaces and grants of the provider turbot/pipes.
+"""Terraform's state -> what manifests say: organizations, members, workspaces and grants of the provider turbot/pipes; and
+the resources that `terraform_connections` reads.
 
 Sources: the state's own format, version 4 (`terraform state pull`), and the provider's documentation of its resources
 `pipes_organization`, `pipes_organization_member`, `pipes_workspace` and `pipes_organization_workspace_member`, which
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.importing.terraform_connections import CONNECTIONS, FOLDERS, LINKED, SCHEMA, Linked
 from reconciler.importing.write import ONE_TIME
 from reconciler.kinds import KINDS, grant, member
 from reconciler.kinds.kind import same_value
@@ -33,7 +35,6 @@ SUFFIX = ".tfstate"
 PREFIXES = ("pipes_", "steampipecloud_")
 
 _PULL = "write the state with `terraform state pull`, which gives version 4"
-_CONNECTIONS = ("connection", "schema", "integration")
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class Org:
     # What is in it; people by handle or address
     members: dict[str, Person] = field(default_factory=dict)
     spaces: dict[str, Space] = field(default_factory=dict)
+    linked: dict[tuple[str, str, str], Linked] = field(default_factory=dict)  # connections and what belongs to them
 
     @property
     def owned(self) -> bool:
@@ -112,7 +114,7 @@ def _problem(path: Path, fact: str, hint: str | None, line: int = 1, column: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Instance:
+class Instance:
     """One object of a state: `address` as Terraform writes it."""
 
     file: Path
@@ -139,7 +141,7 @@ class _Reader:
     def __init__(self) -> None:
         self.state = State()
         self.problems: list[Diagnostic] = []
-        self.found: dict[str, list[_Instance]] = {}
+        self.found: dict[str, list[Instance]] = {}
         self.handles: dict[str, str] = {}  # of orgs, by id
 
     # -- files
@@ -155,7 +157,7 @@ class _Reader:
             for instance in self._instances(path, where, resource):
                 self.found.setdefault(kind, []).append(instance)
 
-    def _instances(self, path: Path, where: str, resource: dict[str, Any]) -> Iterator[_Instance]:
+    def _instances(self, path: Path, where: str, resource: dict[str, Any]) -> Iterator[Instance]:
         module, name = resource.get("module") or "", resource.get("name")
         instances = resource.get("instances")
         if not isinstance(name, str) or not isinstance(module, str) or not isinstance(instances, list):
@@ -167,7 +169,7 @@ class _Reader:
                     [_problem(path, f"{where} ({shown(address)}) has an instance without attributes", _PULL)]
                 )
             index = instance.get("index_key")
-            found = _Instance(
+            found = Instance(
                 path,
                 resource["type"],
                 shown(f"{address}[{json.dumps(index)}]" if isinstance(index, str | int) else address, 200),
@@ -190,12 +192,40 @@ class _Reader:
         ):
             for instance in self.found.pop(kind, ()):
                 take(instance)
+        for kind in LINKED:
+            for instance in self.found.pop(kind, ()):
+                self._linked(kind, instance)
         for kind, instances in self.found.items():
-            why = "connections" if any(word in kind for word in _CONNECTIONS) else kind.replace("_", " ") + "s"
             for instance in instances:
-                self.state.left[f"{instance.type}: {why} are not taken over from a state"] += 1
+                self.state.left[f"{instance.type}: {kind.replace('_', ' ')}s are not taken over from a state"] += 1
 
-    def _org(self, one: _Instance) -> None:
+    def _linked(self, kind: str, one: Instance) -> None:
+        inside = kind.startswith("workspace_")
+        if not one.text("organization") and len(one.parts) < (3 if inside else 2):
+            self.state.left[f"{one.type}: it belongs to a user, and to no organization"] += 1
+            return
+        parent = self._parent(one, one.text("organization_id") or one.text("identity_id"))
+        workspace: str | None = self._name(one, "workspace", "workspaceHandle", at=1) if inside else ""
+        if kind in CONNECTIONS:
+            name = self._name(one, "handle", "connectionHandle", at=len(one.parts) - 1)
+        elif kind in FOLDERS:
+            name = one.text("connection_folder_id") or one.parts[-1]
+        elif kind == SCHEMA:
+            name = one.text("connection_handle") or one.text("name") or one.parts[-1]
+        else:
+            name = one.text("connection_handle") or one.text("connection_folder_id") or one.parts[1]
+        if parent is None or workspace is None or not name:
+            return
+        if inside:
+            parent.spaces.setdefault(workspace, Space(workspace, id=one.text("workspace_id")))
+        named = kind in CONNECTIONS or kind in FOLDERS
+        key = ("" if named else one.place, workspace, name)
+        twin = parent.linked.setdefault(key, Linked(kind, workspace, name, one)).instance
+        said = ("plugin", "config", "title", "parent_id")
+        if [twin.text(word) for word in said] != [one.text(word) for word in said]:
+            self._wrong(one, f"{twin.place} says otherwise about {name}", "keep one of them")
+
+    def _org(self, one: Instance) -> None:
         handle = self._name(one, "handle", "handle")
         if handle is None:
             return
@@ -205,11 +235,11 @@ class _Reader:
         if found.id:
             self.handles[found.id] = handle
 
-    def _creator(self, one: _Instance) -> str:
+    def _creator(self, one: Instance) -> str:
         found = one.text("created_by")
         return found if json_schema.matches(json_schema.schema()["$defs"]["handle"], found) else ""
 
-    def _workspace(self, one: _Instance) -> None:
+    def _workspace(self, one: Instance) -> None:
         owner = one.text("identity_id")
         if not one.text("organization") and len(one.parts) < 2 and not owner.startswith("o_"):
             self.state.left[f"{one.type}: a workspace of a user, and of no organization"] += 1
@@ -222,7 +252,7 @@ class _Reader:
                 one, found, found.place, {"attrs": _attributes("workspace", one), "id": one.text("workspace_id")}
             )
 
-    def _member(self, one: _Instance) -> None:
+    def _member(self, one: Instance) -> None:
         parent = self._parent(one, one.text("organization_id"))
         person = self._person(one, "orgRole")
         if one.text("scope") not in ("", member.KIND.own_scope):
@@ -230,7 +260,7 @@ class _Reader:
         elif parent is not None and person is not None:
             self._add(one, parent.members, person)
 
-    def _grant(self, one: _Instance) -> None:
+    def _grant(self, one: Instance) -> None:
         if one.text("scope") not in ("", grant.KIND.own_scope):
             self.state.left[f"{one.type}: no grant of its own, but what an owner has anyway"] += 1
             return
@@ -247,10 +277,10 @@ class _Reader:
 
     # -- what they are made of
 
-    def _wrong(self, one: _Instance, fact: str, hint: str | None = None) -> None:
+    def _wrong(self, one: Instance, fact: str, hint: str | None = None) -> None:
         self.problems.append(_problem(one.file, f"{one.address}: {fact}", hint))
 
-    def _name(self, one: _Instance, attribute: str, definition: str, *, at: int = 0) -> str | None:
+    def _name(self, one: Instance, attribute: str, definition: str, *, at: int = 0) -> str | None:
         """The handle in an attribute, or in the id where that is not set (`terraform import` sets not all)."""
         value = one.attrs.get(attribute)
         if value in (None, "") and len(one.parts) > at:
@@ -263,7 +293,7 @@ class _Reader:
         )
         return None
 
-    def _parent(self, one: _Instance, identifier: str) -> Org | None:
+    def _parent(self, one: Instance, identifier: str) -> Org | None:
         """The org of an object: by the id first, since a handle in a state may be the one before a rename."""
         named = one.text("organization")
         handle = self.handles.get(identifier) or self.handles.get(named)
@@ -280,7 +310,7 @@ class _Reader:
             self.handles[identifier] = handle
         return found
 
-    def _person(self, one: _Instance, roles: str) -> Person | None:
+    def _person(self, one: Instance, roles: str) -> Person | None:
         role = one.attrs.get("role")
         if isinstance(role, str) and roles == "grantRole":
             role = grant.current(role)
@@ -299,12 +329,12 @@ class _Reader:
         name = self._name(one, "user_handle", "handle", at=len(one.parts) - 1)
         return None if name is None else Person(role, one.text("user_id"), one.place, name, accepted=accepted)
 
-    def _add(self, one: _Instance, people: dict[str, Person], person: Person) -> None:
+    def _add(self, one: Instance, people: dict[str, Person], person: Person) -> None:
         first = people.setdefault(person.handle or person.email.lower(), person)
         if first.role != person.role or (first.id and person.id and first.id != person.id):
             self._wrong(one, f"{first.place} says otherwise about {person.handle or person.email}", "keep one of them")
 
-    def _same(self, one: _Instance, found: Org | Space, place: str | None, said: dict[str, Any]) -> bool:
+    def _same(self, one: Instance, found: Org | Space, place: str | None, said: dict[str, Any]) -> bool:
         """Note what the state says of an org or a workspace; False where it was said before."""
         if place is not None and any(getattr(found, name) != value for name, value in said.items()):
             self._wrong(one, f"{place} says otherwise about {found.handle}", "keep one of them")
@@ -316,7 +346,7 @@ class _Reader:
         return False
 
 
-def _attributes(kind: str, one: _Instance) -> dict[str, Any]:
+def _attributes(kind: str, one: Instance) -> dict[str, Any]:
     """What a manifest can set and the state has. Zero is Terraform's word for a number that is not there."""
     return {
         a.name: one.attrs[a.name]

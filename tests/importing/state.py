@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from e2e.bench import Bench
@@ -66,9 +67,10 @@ def grant(org: str, space: str, handle: str, role: str = "reader", **more: Any) 
 
 
 def of_sandbox(bench: Bench, *handles: str, prefix: str = "pipes") -> list[dict[str, Any]]:
-    """Every organization, member, workspace and grant of the sandbox, as resources with many instances."""
+    """Everything in organizations of the sandbox that a state may have, as resources with many instances."""
     client = bench.client()
     orgs, members, spaces, grants = [], [], [], []
+    linked: dict[str, list[dict[str, Any]]] = {}
     for handle in handles:
         row = client.ok("GET", f"/org/{handle}")
         orgs.append(org(handle, **{k: row.get(k) or "" for k in ("display_name", "url")}, organization_id=row["id"]))
@@ -86,6 +88,8 @@ def of_sandbox(bench: Bench, *handles: str, prefix: str = "pipes") -> list[dict[
                 if two["scope"] == "workspace":
                     user = {"user_id": two["user_id"], **inside}
                     grants.append(grant(handle, one["handle"], two["user_handle"], two["role"], **user))
+        for kind, attributes in connected(bench, handle):
+            linked.setdefault(kind, []).append(attributes)
 
     def keyed(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [instance(attributes, attributes["id"]) for attributes in found]
@@ -95,4 +99,53 @@ def of_sandbox(bench: Bench, *handles: str, prefix: str = "pipes") -> list[dict[
         resource(f"{prefix}_organization_member", "people", keyed(members), module="module.people"),
         resource(f"{prefix}_workspace", "all", [instance(one, n) for n, one in enumerate(spaces)]),
         resource(f"{prefix}_organization_workspace_member", "access", keyed(grants), module='module.access["all"]'),
+        *(resource(f"{prefix}_{kind}", "all", keyed(found)) for kind, found in linked.items()),
     ]
+
+
+def connected(bench: Bench, org: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The connections, folders, permissions and schemas of an organization: the type without its prefix, and the attributes."""
+    client, top = bench.client(), f"/org/{org}"
+    named = {"organization": org}
+
+    def folder(row: dict[str, Any]) -> dict[str, Any]:
+        return {"connection_folder_id": row["id"], "title": row["title"], "parent_id": row["parent_id"], **named}
+
+    def link(row: dict[str, Any]) -> dict[str, Any]:
+        config = json.dumps(row["config"]) if row.get("config") else ""
+        return {
+            "connection_id": row["id"],
+            **{k: row[k] for k in ("handle", "plugin", "parent_id")},
+            "config": config,
+            **named,
+        }
+
+    def permission(row: dict[str, Any]) -> dict[str, Any]:
+        space = row.get("workspace") or {}
+        return {"permission_id": row["id"], "identity_id": row["identity_id"], "identity_handle": org,
+                "workspace_id": space.get("id", ""), "workspace_handle": space.get("handle", ""), **named}  # fmt: skip
+
+    for row in client.all(f"{top}/connection_folder"):
+        yield "organization_connection_folder", {"id": f"{org}/{row['id']}", **folder(row)}
+        for one in client.all(f"{top}/connection_folder/{row['id']}/permission"):
+            found = {"id": f"{org}/{row['id']}/{one['id']}", "connection_folder_id": row["id"], **permission(one)}
+            yield "organization_connection_folder_permission", found
+    for row in client.all(f"{top}/connection"):
+        yield "organization_connection", {"id": f"{org}/{row['handle']}", **link(row)}
+        for one in client.all(f"{top}/connection/{row['handle']}/permission"):
+            found = {"id": f"{org}/{row['handle']}/{one['id']}", "connection_handle": row["handle"], **permission(one)}
+            yield "organization_connection_permission", found
+    for space in client.all(f"{top}/workspace"):
+        inside = {"workspace": space["handle"], "workspace_id": space["id"]}
+        path, prefix = f"{top}/workspace/{space['handle']}", f"{org}/{space['handle']}"
+        for row in client.all(f"{path}/connection_folder"):
+            yield "workspace_connection_folder", {"id": f"{prefix}/{row['id']}", **folder(row), **inside}
+        for row in client.all(f"{path}/connection"):
+            one = row["connection"]
+            if one.get("workspace_id"):
+                yield "workspace_connection", {"id": f"{prefix}/{one['handle']}", **link(one), **inside}
+        for row in client.all(f"{path}/schema"):
+            if row["state"] == "direct" and row["type"] == "connection" and not row["connection"].get("workspace_id"):
+                found = {"id": f"{prefix}/{row['name']}", "workspace_schema_id": row["id"], "name": row["name"],
+                         "connection_handle": row["name"], "connection_id": row["connection_id"], **named, **inside}  # fmt: skip
+                yield "workspace_schema", found

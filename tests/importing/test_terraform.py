@@ -294,7 +294,7 @@ def test_what_is_not_taken_over_is_listed_with_the_reason(bench):
     in_state(
         bench,
         *ACME,
-        resource("pipes_organization_connection", "aws", [instance(connection, "a"), instance(connection, "b")]),
+        resource("pipes_organization_integration", "aws", [instance(connection, "a"), instance(connection, "b")]),
         resource("pipes_workspace_mod", "m", [instance({"id": "acme/prod/m"})]),
         resource(
             "pipes_workspace",
@@ -309,7 +309,7 @@ def test_what_is_not_taken_over_is_listed_with_the_reason(bench):
     )
     assert taken_over(bench).err.splitlines() == [
         "Note: left out: pipes_organization: a deposed object, which Terraform has yet to destroy",
-        "Note: left out: pipes_organization_connection: connections are not taken over from a state (2)",
+        "Note: left out: pipes_organization_integration: organization integrations are not taken over from a state (2)",
         "Note: left out: pipes_organization_member: a membership of another level, which cannot be changed here",
         "Note: left out: pipes_organization_workspace_member: no grant of its own, but what an owner has anyway",
         "Note: left out: pipes_workspace: a workspace of a user, and of no organization",
@@ -481,3 +481,120 @@ def test_organizations_and_workspaces_that_are_said_twice_are_errors(bench):
 def test_a_folder_without_states_is_an_error(bench):
     (bench.folder / "empty").mkdir()
     assert "the folder holds no *.tfstate" in refused(bench, "empty", status=1)
+
+
+# --- connections --------------------------------------------------------------------------------------------------------
+
+EVERY_KIND = """
+users: {bob: {}, carol: {}}
+orgs:
+  acme:
+    display_name: Acme
+    members: {alice: owner, bob: member, carol: member}
+    connection_folders:
+      cloud: {title: "Cloud: all", permitted: [dev]}
+      emea: {title: EMEA accounts, folder: cloud, permitted: [prod]}
+      twin: {title: EMEA accounts}
+      shared: {title: Shared, permitted: all}
+    connections:
+      aws_prod: {plugin: aws, config: {regions: [eu-west-1], secret_key: hunter2-never-shown}, folder: emea, permitted: [prod, dev]}
+      gcp: {plugin: gcp, folder: cloud, permitted: [prod]}
+      net: {plugin: net, permitted: all}
+      top: {plugin: net, config: {hosts: [a, b]}}
+    workspaces:
+      prod:
+        members: {bob: operator}
+        attached: [aws_prod, gcp]
+        connection_folders: {lab: {title: "Lab / 1"}, inner: {folder: lab}}
+        connections: {own: {plugin: net, folder: inner}, other: {plugin: net, config: {token: hunter2-never-shown}}}
+      dev: {members: {carol: reader}, attached: [aws_prod, net]}
+"""
+
+
+def test_a_state_of_resources_of_every_kind_plans_nothing_against_its_world(bench):
+    bench.pipes(EVERY_KIND)
+    found = state.of_sandbox(bench, "acme")
+    kinds = {one["type"].removeprefix("pipes_") for one in found}
+    assert kinds == {
+        "organization", "organization_member", "workspace", "organization_workspace_member", "organization_connection",
+        "organization_connection_folder", "organization_connection_permission", "organization_connection_folder_permission",
+        "workspace_connection", "workspace_connection_folder", "workspace_schema",
+    }  # fmt: skip
+    assert sum(len(one["instances"]) for one in found) >= 30
+    state.write(bench.folder / FILE, found)
+    ran = taken_over(bench)
+    planned = bench.planned("--detailed-exitcode")
+    assert (planned.status, planned.addresses, planned.codes) == (0, [], []), planned.out + planned.err
+    assert bench.run("drift", *bench.local, "--unmanaged").status == 0
+    assert bench.run("fmt", "--check").status == 0
+    silent = "the state does not say which workspaces may use top, so the manifest does not manage that"
+    assert silent in ran.err
+    before = entries(bench)
+    text = (bench.folder / "orgs/acme.yaml").read_text()
+    for path in (bench.folder / "orgs").iterdir():
+        path.unlink()
+    assert bench.run("import", *bench.local, "acme").status == 0
+    assert entries(bench) == before
+    live = (bench.folder / "orgs/acme.yaml").read_text()
+    assert [line for line in text.splitlines() if line not in live.splitlines()] == []
+
+
+def test_secrets_of_a_state_become_references_and_that_is_said(bench):
+    bench.pipes("orgs: {acme: {members: {alice: owner}, connections: {aws: {plugin: aws, config: {regions: [a]}}}}}")
+    found = state.of_sandbox(bench, "acme")
+    (link,) = (one for one in found if one["type"] == "pipes_organization_connection")
+    config = {"regions": ["a"], "secret_key": SECRET, "nested": [{"password": SECRET}], "x": f"Bearer {SECRET}"}
+    link["instances"][0]["attributes"]["config"] = json.dumps(config)
+    state.write(bench.folder / FILE, found)
+    err = taken_over(bench).err
+    assert "config is written as far as the state shows it; to be set before it is sent: " in err
+    assert "ACME_AWS_SECRET_KEY (secret_key)" in err
+    text = (bench.folder / "orgs/acme.yaml").read_text()
+    assert text.count("${env:ACME_AWS_") == 3
+    planned = bench.planned("--detailed-exitcode")
+    assert (planned.status, planned.addresses) == (0, []), planned.out + planned.err
+
+
+def test_what_a_state_has_only_a_part_of_is_left_out_and_told(bench):
+    def linked(kind, identifier, **attributes):
+        return resource(f"pipes_{kind}", identifier.rpartition("/")[2], [instance({"id": identifier, **attributes})])
+
+    in_state(
+        bench,
+        *ACME,
+        linked("connection", "acme/old", organization="acme", handle="old", plugin="aws", config="not JSON"),
+        linked("connection", "mine", organization="", handle="mine"),
+        linked("workspace_connection", "ws/mine", organization="", handle="mine"),
+        linked("organization_connection_folder", "acme/c_2", organization="acme", title="in", parent_id="c_gone"),
+        linked("organization_connection_permission", "acme/gone/perm_1", organization="acme", workspace_handle="prod"),
+        linked("organization_connection_permission", "acme/old/perm_2", organization="acme", tenant_handle="t"),
+        linked("organization_connection_permission", "acme/old/perm_3", organization="acme", workspace_handle="nope"),
+        linked("workspace_schema", "acme/prod/gone", organization="acme", workspace="prod"),
+        linked("workspace_schema", "acme/prod/c_2", organization="acme", workspace="prod", connection_folder_id="c_2"),
+        linked("workspace_schema", "acme/prod/all", organization="acme", workspace="prod", aggregator_handle="all"),
+    )
+    notes = taken_over(bench).err.splitlines()
+    assert [one.removeprefix("Note: left out: ") for one in notes if "left out: " in one] == [
+        "connection folder: in a folder that is not in the state",
+        "pipes_connection: a config that is no JSON object, which is left alone",
+        "pipes_connection: it belongs to a user, and to no organization",
+        "pipes_organization_connection_permission: a permission for a tenant or for another organization",
+        "pipes_organization_connection_permission: a permission for a workspace that is not in the state",
+        "pipes_organization_connection_permission: a permission of something that is not in the state",
+        "pipes_workspace_connection: it belongs to a user, and to no organization",
+        "pipes_workspace_schema: a folder that is attached to a workspace",
+        "pipes_workspace_schema: an aggregator that is attached to a workspace",
+        "pipes_workspace_schema: the schema of a connection that is not in the state",
+    ]
+    assert written(bench) == WRITTEN + "    connections:\n      old:\n        plugin: aws\n"
+
+
+def test_a_connection_that_is_said_twice_must_be_said_alike(bench):
+    one = {"id": "acme/aws", "organization": "acme", "handle": "aws", "plugin": "aws"}
+    in_state(bench, *ACME, resource("pipes_connection", "a", [instance(one), instance(one, "b")]))
+    assert "      aws:\n        plugin: aws\n" in (taken_over(bench) and written(bench))
+    other = {**one, "plugin": "gcp"}
+    in_state(bench, *ACME, resource("pipes_connection", "a", [instance(one), instance(other, "b")]))
+    for path in (bench.folder / "orgs").iterdir():
+        path.unlink()
+    assert "says otherwise about aws" in taken_over(bench, status=1).err
