@@ -89,9 +89,16 @@ def invited_again(scene: Scene, name: str) -> str:
     )
 
 
+def instead_of(name: str, handle: str) -> str:
+    """How to take an account out that somebody else than `name` accepted an invitation with, and invite `name`."""
+    return f"write `{handle}: {{absent: true}}` in place of {name}, apply, and list {name} again"
+
+
 def other_address(scene: Scene, person: Person, row: Resource) -> str:
     """A note for an account that was invited at another address than the manifests give now."""
     return (
         f"{person.name} is {row.handle}'s account in {scene.place}, which was invited at another address than {person.email}; "
-        f"it stays as it is, and nothing of it is changed while the lock file has the other address"
+        f"the account keeps what it has, and nothing of it is changed. If {row.handle} is not {person.name}, "
+        f"{instead_of(person.name, row.handle)}; otherwise `people: {{{person.name}: {{email: {person.email}, handle: "
+        f"{row.handle}}}}}` says so"
     )

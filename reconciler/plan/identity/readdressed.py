@@ -13,6 +13,7 @@ from reconciler.kinds import member
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.plan import READDRESSED
+from reconciler.plan.identity.invitations import instead_of
 from reconciler.safeguards.worksheet import Draft, Membership
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ def leave_uncertain_alone(sheet: OrgSheet, desired: Desired) -> None:
                 addresses.join(sheet.address, member.KIND.name, name),
                 f"{name} is {who.key}'s account by the lock file, which was invited at another address than {person.email}; "
                 f"so whether {', '.join(sorted({d.address for d in drafts}))} is about the right person is unknown",
-                f"name the handle: `people: {{{name}: {{email: {person.email}, handle: {who.key}}}}}`; or let `reconciler lock "
-                "--seal` take the new address, which shows whose account it is and asks",
+                f"if {who.key} is {name}, name the handle: `people: {{{name}: {{email: {person.email}, handle: {who.key}}}}}`, or "
+                "let `reconciler lock --seal` take the new address, which shows whose account it is and asks. If not, "
+                f"{instead_of(name, who.key)}",
                 person.source,
                 liftable=False,
             )
