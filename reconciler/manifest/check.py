@@ -35,6 +35,7 @@ class Gaps:
     everything: bool = False
     people: bool = False
     teams: bool = False
+    rules: bool = False  # policies, waivers or approvals
     orgs: set[str] = field(default_factory=set)
 
     def note(self, path: KeyPath) -> None:
@@ -47,6 +48,8 @@ class Gaps:
             self.teams = True
         elif path[0] == "people":
             self.people = True
+        elif path[0] in ("policies", "waivers", "approvals"):
+            self.rules = True
 
     def names(self) -> bool:
         """Whether a name or a team may stand for more people than it seems to."""
@@ -178,8 +181,8 @@ def _drop(document: Document, wrong: list[KeyPath], gaps: Gaps) -> None:
 
 
 def _whole(path: KeyPath) -> KeyPath:
-    """A person's entry goes as a whole: half of one would mean something else."""
-    if path[:1] == ("people",):
+    """A person's entry, or a rule, goes as a whole: half of one would mean something else."""
+    if path and path[0] in ("people", "policies", "waivers", "approvals"):
         return path[:2]
     for depth in (2, 4):
         if path[:1] == ("orgs",) and len(path) > depth and path[depth] == member.KIND.section:

@@ -70,7 +70,7 @@ def _explain_alternatives(document: Document, path: KeyPath, error: Any) -> Iter
     parts = json_schema.at(path)
     roles = next((part["enum"] for part in parts if "enum" in part), ())
     keys = next((tuple(part["properties"]) for part in parts if "properties" in part), ())
-    hint = f"write a role ({_listed(roles)}), or {{{', '.join(keys)}}}"
+    hint = f"write a role ({_listed(roles)}), or {{{', '.join(keys)}}}" if keys and roles else "write one, or a list"
     if error.instance is None:
         document.problem(f"{noun(path)} has no value", *place(document, path, key=True), hint=hint)
     else:
@@ -152,9 +152,11 @@ def _explain_value(path: KeyPath, error: Any) -> tuple[str, str | None, bool]:
     if rule == "required":
         if not path:
             return "`version: 1` is missing", "every file of a manifest begins with it", False
+        missing = [key for key in error.validator_value if key not in value]
+        example = _first_role(path)
         return (
-            f"{noun(path)} has no {_listed(error.validator_value)}",
-            f"add it, such as `role: {_first_role(path)}`",
+            f"{noun(path)} has no {_listed(missing)}",
+            f"add it, such as `role: {example}`" if example else part["properties"][missing[0]].get("description"),
             False,
         )
     if rule == "dependentRequired":
@@ -174,6 +176,8 @@ def _explain_value(path: KeyPath, error: Any) -> tuple[str, str | None, bool]:
             "write at least one of them, or drop the line",
             True,
         )
+    if rule == "minItems":
+        return f"{label} needs at least {part['minItems']}", "write more of them, or drop the line", False
     if rule in ("minimum", "maximum"):
         limit = "least" if rule == "minimum" else "most"
         return f"{label} is {value}, the {limit} is {error.validator_value}", part.get("description"), False
@@ -258,11 +262,12 @@ def _article(part: dict[str, Any]) -> str:
     return named.get(title, f"a {title}")
 
 
-def _first_role(path: KeyPath) -> str:
+def _first_role(path: KeyPath) -> str | None:
+    """The weakest role of an entry; None where a `role` is not what is missing."""
     for part in json_schema.at(path):
-        if "properties" in part:
+        if "role" in part.get("properties", {}) and "enum" in json_schema.resolved(part["properties"]["role"]):
             return str(json_schema.resolved(part["properties"]["role"])["enum"][0])
-    return "member"
+    return None
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.manifest.check import Gaps
     from reconciler.manifest.document import Document
     from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.policy import Approval, Policy, Waiver
 
 
 @dataclass(slots=True)
@@ -40,11 +41,14 @@ class Written:
     # For the whole run, each with its place
     rules: dict[str, tuple[int, Source]] = field(default_factory=dict)
     resend_after: tuple[int, Source] | None = None  # in days
+    waivers: list[Waiver] = field(default_factory=list)
 
     # By name
     people: dict[str, Person] = field(default_factory=dict)
     teams: dict[str, tuple[Source, list[tuple[str, Source]]]] = field(default_factory=dict)  # entries and their places
     orgs: dict[str, Node] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    approvals: dict[str, Approval] = field(default_factory=dict)
 
     # By place: `acme`, `acme/prod`
     people_of: dict[str, Section] = field(default_factory=dict)  # the `members:` sections
@@ -95,6 +99,10 @@ def merge(documents: dict[str, Document], report: Reporter, gaps: Gaps) -> Writt
         _invitations(document, root.get("invitations"), written, report)
         _people(document, root.get("people"), written, report)
         _teams(document, root.get("teams"), written, report)
+        if "policies" in root or "waivers" in root or "approvals" in root:
+            from reconciler.manifest import rules
+
+            rules.read(document, root, written, report)
         orgs = root.get("orgs")
         if orgs is not None:
             for handle in orgs:

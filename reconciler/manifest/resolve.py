@@ -44,6 +44,10 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
         references.check(org, gaps.org(handle), report)
     _one_rename_each(written.orgs, report)
     people.handle_of_a_name(run.used, written.people, report)
+    if written.policies or written.waivers or written.approvals:
+        from reconciler.manifest import rules as rules_of_access
+
+        rules_of_access.check(written, report, gaps)
     return Desired(
         orgs=written.orgs,
         people=written.people,
@@ -52,6 +56,9 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
         resend_after=written.resend_after[0] if written.resend_after is not None else None,
         teams={name: tuple(sorted(inside)) for name, inside in flat.items()},
         nested={name: tuple(item for item, _ in entries) for name, (_, entries) in written.teams.items()},
+        policies=written.policies,
+        waivers=tuple(written.waivers),
+        approvals=written.approvals,
     )
 
 

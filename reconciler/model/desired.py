@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from reconciler.model.diagnostic import Diagnostic, Source
+    from reconciler.model.policy import Approval, Policy, Waiver
 
 
 class Person(msgspec.Struct, frozen=True, gc=False):
@@ -95,6 +96,9 @@ class Desired:
     resend_after: int | None = None  # days after which an invitation by email that is gone is sent again
     teams: dict[str, tuple[str, ...]] = field(default_factory=dict)  # flattened: team -> names, sorted
     nested: dict[str, tuple[str, ...]] = field(default_factory=dict)  # as written: team -> names and `team/…`
+    policies: dict[str, Policy] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+    approvals: dict[str, Approval] = field(default_factory=dict)  # by key: a place, `default`, `rules`, ...
     elsewhere: dict[str, Node] = field(default_factory=dict)  # orgs of the manifests that this run leaves out
 
     def person(self, name: str) -> Person:

@@ -1,0 +1,164 @@
+"""Rules about who may have which access, as the manifests write them, and what breaks them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from reconciler.model.diagnostic import Source
+
+ERROR, WARN = "error", "warn"
+OWNERS = "owners"  # the word for whoever reaches a place as an owner of its org
+NONE = "none"  # in `approvals`: nobody need agree
+
+# how a violation's `rule` is called: by the policy's own key
+MIN, MAX = "people.min", "people.max"
+ONLY, EXPIRES, REASON, APART, ROBOTS, DOMAINS = (
+    "only", "expires_within", "reason", "apart", "robots", "email_domains",
+)  # fmt: skip
+ABOUT_PEOPLE = (ONLY, EXPIRES, REASON, APART, ROBOTS, DOMAINS)  # rules that one person breaks
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the duties that `apart` separates: a team, or whoever has a role somewhere."""
+
+    team: str = ""  # `team/deployers`
+    places: tuple[str, ...] = ()  # patterns; empty: the places of the policy itself
+    roles: tuple[str, ...] = ()  # empty: any role
+
+    def __str__(self) -> str:
+        if self.team:
+            return self.team
+        where = f" on {', '.join(self.places)}" if self.places else ""
+        return (" or ".join(self.roles) or "any role") + where
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One rule of `policies:`."""
+
+    name: str
+    source: Source
+
+    # What it is about
+    places: tuple[str, ...] = ()  # patterns of `in`
+    connections: tuple[str, ...] = ()  # patterns of `connection`
+    roles: tuple[str, ...] = ()  # empty: any role
+    unless: tuple[str, ...] = ()  # people, teams, and the word `owners`, whom no limit of this rule is about
+
+    # What it asks for; None or empty: nothing
+    min: int | None = None
+    max: int | None = None
+    only: tuple[str, ...] | None = None
+    expires_within: int | None = None  # in days
+    reason: bool = False
+    apart: tuple[Side, ...] = ()
+    robots: bool = False  # whether robots are refused
+    email_domains: tuple[str, ...] | None = None  # in lower case
+
+    # How it is reported
+    level: str = ERROR
+    message: str = ""
+    help: str = ""
+
+    @property
+    def about_people(self) -> bool:
+        """Whether a person can break it, and not only a number."""
+        return bool(
+            self.only is not None
+            or self.expires_within is not None
+            or self.reason
+            or self.apart
+            or self.robots
+            or self.email_domains is not None
+        )
+
+    @property
+    def teams(self) -> frozenset[str]:
+        """The teams that it names, without `team/`."""
+        named = (*self.unless, *(self.only or ()), *(side.team for side in self.apart))
+        return frozenset(name.removeprefix("team/") for name in named if name.startswith("team/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """An exception to a policy that ends."""
+
+    policy: str
+    until: date  # the last day on which it counts
+    reason: str
+    source: Source
+    who: str | None = None  # a name of the manifests; None: the numbers of people, not a person
+    place: str | None = None  # None: every place of the policy
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who has to agree to changes: one key of `approvals:`."""
+
+    key: str  # `default`, `losing`, `rules`, `role/owner`, or the pattern of a place
+    of: tuple[str, ...]  # people, teams, and the word `owners`; empty for `none`
+    source: Source
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One policy that does not hold, for a person or for a place."""
+
+    # Which rule
+    policy: str
+    rule: str  # people.max, only, ...
+    level: str  # error | warn
+    policy_source: Source
+
+    # Who and where
+    place: str
+    fact: str  # the whole of it in a sentence
+    person: str | None = None  # None where a number of people is what is wrong
+    key: str | None = None  # tells people apart whatever they are called
+    role: str | None = None
+    why: str | None = None  # how the person has the role
+    source: Source | None = None  # the manifest line that gives it
+    names: tuple[str, ...] = ()  # everyone who counts, where a number is wrong
+    number: int = 0  # how many they are
+    limit: int = 0
+
+    # What to say and do
+    message: str = ""  # the policy's own
+    help: str = ""
+    waivers: tuple[str, ...] = ()  # the lines that would allow it for a while
+
+    @property
+    def at(self) -> tuple[str, str, str, str | None]:
+        """What makes it the same violation in another state of the manifests."""
+        return self.policy, self.rule, self.place, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the policies say of one state of access."""
+
+    policies: tuple[Policy, ...] = ()
+    violations: tuple[Violation, ...] = ()  # errors first
+    waived: tuple[tuple[Violation, Waiver], ...] = ()  # what a waiver allows
+    unused: tuple[Waiver, ...] = ()  # waivers that allow nothing
+    ended: tuple[Waiver, ...] = ()  # waivers whose last day is over
+    ending: tuple[Waiver, ...] = ()  # waivers in use that end soon
+    notes: tuple[str, ...] = ()  # what could not be judged
+
+    @property
+    def errors(self) -> int:
+        return sum(one.level == ERROR for one in self.violations)
+
+
+@lru_cache(maxsize=512)
+def pattern_of(text: str) -> re.Pattern[str]:
+    """The pattern of a place, where `*` stands for any characters but `/`; use `fullmatch`."""
+    return re.compile("[^/]*".join(re.escape(part) for part in text.split("*")))
