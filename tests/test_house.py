@@ -38,11 +38,13 @@ IMPORTING = {"importing", *EDITING}
 HISTORY = {"history", *LOCKFILE}
 PIPES = {"pipes", *KINDS_ROOM}
 APPLY = {"apply", "clock", *PIPES, *LOCKFILE}
+POLICY = {"policy", *PLAN, *ACCESS}
 REPORT = {"report", *DRIFT, *ACCESS, *LOCKFILE}
 ARROWS = {
     "model": MODEL,
     "kinds": KINDS_ROOM,
     "access": ACCESS,
+    "policy": POLICY,
     "safeguards": SAFEGUARDS,
     "plan": PLAN,
     "drift": DRIFT,
@@ -56,12 +58,12 @@ ARROWS = {
     "pipes": {"clock", *PIPES},
     "apply": APPLY,
     "report": REPORT,
-    "cli": {"cli", "clock", *APPLY, *REPORT, *IMPORTING, *HISTORY},
+    "cli": {"cli", "clock", *APPLY, *REPORT, *IMPORTING, *HISTORY, *POLICY},
     "sandbox": {"sandbox"},
 }
 # the doors to the sandbox: `--host sandbox` and `reconciler sandbox`
 DOORS = {"cli/sandbox.py", "pipes/transport.py", "pipes/settings.py"}
-PURE = ("model", "kinds", "access", "safeguards", "plan", "drift", "report")
+PURE = ("model", "kinds", "access", "safeguards", "plan", "drift", "policy", "report")
 DOES_IO = {
     "requests", "urllib3", "urllib", "http", "socket", "ssl", "select", "asyncio", "subprocess", "sqlite3", "shutil",
     "tempfile", "threading", "concurrent", "time", "random", "secrets", "uuid", "os", "io", "sys", "signal", "logging",
@@ -240,6 +242,17 @@ def test_validate_loads_nothing_of_the_network(tmp_path):
     assert (
         loaded_by("validate", str(tmp_path)) & {"requests", "urllib3", "rich", "falcon", "deepdiff", "jinja2"} == set()
     )
+
+
+def test_validate_without_policies_imports_nothing_of_them(tmp_path):
+    (tmp_path / "orgs.yaml").write_text("version: 1\norgs: {acme: {}}\n")
+    code = (
+        "import sys\nfrom reconciler.cli import run\n"
+        f"run(['validate', {str(tmp_path)!r}])\n"
+        "print([name for name in sys.modules if 'polic' in name and name.startswith('reconciler')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from reconciler.model.access import DIRECT, OWNS, Access, Reach
 from reconciler.model.live import address_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import date
 
     from reconciler.model.desired import Desired, Node
@@ -84,33 +84,42 @@ class Teams:
 
 def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
     """What the manifests ask for on their day."""
-    names, teams = Names(desired, lock), Teams(desired.nested)
     reaches: list[Reach] = []
     objects: list[str] = []
     unknown: list[str] = []
+    for place, found, whole in by_place(desired, lock):
+        objects.append(place)
+        reaches += found
+        if not whole:
+            unknown.append(place)
+    found_routes, unrouted = routes.of_desired(desired)
+    return replace(_sorted("manifests", desired.day, reaches, objects, unknown), routes=found_routes, unrouted=unrouted)
+
+
+def by_place(
+    desired: Desired, lock: Lock | None = None, wanted: Callable[[str], bool] = lambda _: True
+) -> Iterator[tuple[str, list[Reach], bool]]:
+    """Each org and workspace that is `wanted`: who reaches it, and whether the manifests tell everyone who does."""
+    names, teams = Names(desired, lock), Teams(desired.nested)
     for org in desired.orgs.values():
         if org.absent:
             continue
-        objects.append(org.name)
+        spaces = {
+            f"{org.name}/{space.name}": space for space in org.children.get(WORKSPACE, {}).values() if not space.absent
+        }
+        inside = [place for place in spaces if wanted(place)]
+        if not inside and not wanted(org.name):
+            continue
         members = org.children.get(MEMBER)
-        if members is None:
-            unknown.append(org.name)
         own = list(_entries(org.name, members or {}, names, teams))
-        reaches += own
+        if wanted(org.name):
+            yield org.name, own, members is not None
         owners = [reach for reach in own if reach.role == member.OWNER]
-        for space in org.children.get(WORKSPACE, {}).values():
-            if space.absent:
-                continue
-            place = f"{org.name}/{space.name}"
-            objects.append(place)
-            grants = space.children.get(GRANT)
-            if members is None or grants is None:
-                unknown.append(place)
-            reaches += _implicit(owners, place)
-            owning = {reach.key for reach in owners}
-            reaches += [r for r in _entries(place, grants or {}, names, teams) if r.key not in owning]
-    found, unrouted = routes.of_desired(desired)
-    return replace(_sorted("manifests", desired.day, reaches, objects, unknown), routes=found, unrouted=unrouted)
+        owning = {reach.key for reach in owners}
+        for place in inside:
+            grants = spaces[place].children.get(GRANT)
+            entries = [r for r in _entries(place, grants or {}, names, teams) if r.key not in owning]
+            yield place, _implicit(owners, place) + entries, not (members is None or grants is None)
 
 
 def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams) -> Iterator[Reach]:
@@ -121,12 +130,15 @@ def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams
         path = teams.path(node.via, name) if node.via is not None else ()
         yield Reach(
             names.name(key), key, place, node.attrs["role"], node.via or DIRECT, path, names.pending(key), node.expires,
-            node.source, node.then,
+            node.source, node.then, node.reason,
         )  # fmt: skip
 
 
 def _implicit(owners: Collection[Reach], place: str) -> list[Reach]:
-    return [Reach(o.person, o.key, place, member.OWNER, OWNS, (), o.pending, o.expires, o.source) for o in owners]
+    return [
+        Reach(o.person, o.key, place, member.OWNER, OWNS, (), o.pending, o.expires, o.source, None, o.because)
+        for o in owners
+    ]
 
 
 def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Lock | None = None) -> Access:

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Check the manifests, offline.")
 @options.paths_argument
+@options.expiring_option
 @options.day_option
 @options.output_options
-def command(paths: tuple[Path, ...], day: datetime | None, output: options.Output) -> int:
+def command(paths: tuple[Path, ...], expiring: int, day: datetime | None, output: options.Output) -> int:
     """Check the manifests at PATH (files or folders; by default orgs.yaml, else orgs/) and report every problem.
 
-    Needs neither network nor token. Where the lock file knows that two names are one person, it says so.
+    Needs neither network nor token. Where the lock file knows that two names are one person, it says so. Exits 1 if
+    something breaks a policy of level `error`; with --expiring, it mentions the waivers that end soon.
     """
     from reconciler.model.errors import ManifestError
     from reconciler.plan.identity import spent, two_names
@@ -33,6 +35,14 @@ def command(paths: tuple[Path, ...], day: datetime | None, output: options.Outpu
         if output.format != "text":
             output.write(Validation(twice, len(found.desired.files), len(found.desired.orgs)))
         raise ManifestError(sorted(twice, key=lambda one: one.severity != "error"))
-    warnings = (*found.desired.warnings, *found.desired.ended, *spent(found.desired, found.lock), *twice)
-    output.write(Validation(warnings, len(found.desired.files), len(found.desired.orgs)))
-    return 0
+    problems = (*found.desired.warnings, *found.desired.ended, *spent(found.desired, found.lock), *twice)
+    verdict = None
+    if found.desired.policies:
+        from reconciler.policy.judge import of_desired
+        from reconciler.report.policies import diagnostics
+
+        verdict = of_desired(found.desired, found.lock, soon=expiring)
+        problems = (*diagnostics(verdict), *problems)
+    result = Validation(problems, len(found.desired.files), len(found.desired.orgs), verdict)
+    output.write(result)
+    return 1 if result.errors else 0

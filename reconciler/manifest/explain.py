@@ -258,6 +258,11 @@ def _article(part: dict[str, Any]) -> str:
         "token_min_issued_at": "a time with a zone",
         "email": "an email address",
         "renamed_from": "a handle",
+        "expires_within": "a number of days, such as 30d",
+        "until": "a day",
+        "in": "a place",
+        "who": "a name",
+        "help": "a link",
     }
     return named.get(title, f"a {title}")
 

@@ -54,7 +54,9 @@ def read(document: Document, root: Map, written: Written, report: Reporter) -> N
         elif NONE in of and len(of) > 1:
             report.error(f"approval {key} has `none` beside names", source, hint="keep one of the two")
         elif NONE in of and key == "rules":
-            report.error("`rules` can never be `none`", source, hint="name the people who agree to changes of the rules")
+            report.error(
+                "`rules` can never be `none`", source, hint="name the people who agree to changes of the rules"
+            )
         elif key.startswith("role/") and key.removeprefix("role/") != member.OWNER:
             report.error(f"there is no approval key `{shown(key)}`", source, hint="did you mean `role/owner`?")
 
@@ -176,9 +178,7 @@ def _waiver(waiver: Waiver, policies: Mapping[str, Policy], known: _Known, repor
         return
     counts = policy.min is not None or policy.max is not None
     if policy.about_people and not (counts and waiver.who is None) and (waiver.who is None or waiver.place is None):
-        missing = " and ".join(
-            key for key, value in (("`who`", waiver.who), ("`in`", waiver.place)) if value is None
-        )
+        missing = " and ".join(key for key, value in (("`who`", waiver.who), ("`in`", waiver.place)) if value is None)
         report.error(
             f"policy {policy.name} is about people, and its waiver has no {missing}",
             waiver.source,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from reconciler.model.expiring import until
 
 if TYPE_CHECKING:
@@ -16,8 +18,7 @@ DIRECT = "direct"
 OWNS = "implicit as owner"
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(msgspec.Struct, frozen=True, gc=False):
     """What one person may do on one object."""
 
     # Who may do what
@@ -33,6 +34,7 @@ class Reach:
     expires: date | None = None
     source: Source | None = None
     then: str | None = None  # the role from `expires` on, where the entry itself says so
+    because: str | None = None  # the entry's own `reason:`
 
     @property
     def until(self) -> str:

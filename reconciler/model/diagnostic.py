@@ -31,6 +31,8 @@ class Diagnostic:
     length: int = 1  # how many characters the caret line underlines
     also: Source | None = None  # a second place: the other of two definitions
     text: str | None = None  # the manifest's own line, to show it without reading the file again
+    also_is: str = "also here"  # what the second place is
+    below: tuple[str, ...] = ()  # lines to copy, each on its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Policy:
     places: tuple[str, ...] = ()  # patterns of `in`
     connections: tuple[str, ...] = ()  # patterns of `connection`
     roles: tuple[str, ...] = ()  # empty: any role
-    unless: tuple[str, ...] = ()  # people, teams, and the word `owners`, whom no limit of this rule is about
+    unless: tuple[str, ...] = ()  # people, teams, and the word `owners`: its limits spare them
 
     # What it asks for; None or empty: nothing
     min: int | None = None
@@ -126,7 +126,7 @@ class Violation:
     role: str | None = None
     why: str | None = None  # how the person has the role
     source: Source | None = None  # the manifest line that gives it
-    names: tuple[str, ...] = ()  # everyone who counts, where a number is wrong
+    names: tuple[str, ...] = ()  # everyone who counts, where a number is wrong; for `apart` which duties where
     number: int = 0  # how many they are
     limit: int = 0
 
@@ -137,8 +137,16 @@ class Violation:
 
     @property
     def at(self) -> tuple[str, str, str, str | None]:
-        """What makes it the same violation in another state of the manifests."""
-        return self.policy, self.rule, self.place, self.key
+        """What makes it the same violation in another state of access."""
+        return self.policy, self.rule, "" if self.rule == APART else self.place, self.key
+
+    def is_worse_than(self, before: Violation) -> bool:
+        """Whether the same violation became worse: a number further off, or duties combined in more places."""
+        if self.rule == MAX:
+            return self.number > before.number
+        if self.rule == MIN:
+            return self.number < before.number
+        return not set(self.names) <= set(before.names)
 
 
 @dataclass(frozen=True, slots=True)

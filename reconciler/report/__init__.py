@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.policy import Verdict
 
 FORMATS = ("text", "json", "markdown", "html", "github", "junit")
 
@@ -32,6 +33,11 @@ class Validation:
     diagnostics: tuple[Diagnostic, ...]
     files: int
     orgs: int
+    verdict: Verdict | None = None  # what the policies say; their violations are among `diagnostics` too
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.verdict.notes if self.verdict is not None else ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

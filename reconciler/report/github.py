@@ -176,12 +176,14 @@ def _result(result: Result) -> Iterator[str]:
 def _validation(validation: Validation) -> Iterator[str]:
     yield from (_diagnostic(error) for error in validation.errors)
     yield from (_diagnostic(warning) for warning in validation.warnings)
+    yield from (_command("notice", "reconciler", note, None) for note in validation.notes)
     yield _command("notice", "reconciler", wording.validation_summary(validation), None)
 
 
 def _diagnostic(found: Diagnostic) -> str:
     message = found.summary + (f" ({found.hint})" if found.hint else "")
+    message += "".join(f" {line}" for line in found.below)
     if found.also:
-        message += f"; also here: {found.also}"
+        message += f"; {found.also_is}: {found.also}"
     level = LEVELS.get(found.severity, "notice")
     return _command(level, found.severity, message, found.source, found.length)

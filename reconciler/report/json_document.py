@@ -46,6 +46,11 @@ def _result(result: Result) -> dict[str, Any]:
 
 def _validation(validation: Validation) -> dict[str, Any]:
     """The structure of `terraform validate -json`, with our sources instead of its ranges."""
+    judged = {}
+    if validation.verdict is not None:
+        from reconciler.report import policies
+
+        judged = policies.document(validation.verdict)
     return {
         "format_version": "1.0",
         "valid": not validation.errors,
@@ -54,6 +59,7 @@ def _validation(validation: Validation) -> dict[str, Any]:
         "files": validation.files,
         "orgs": validation.orgs,
         "diagnostics": [_diagnostic(found) for found in validation.diagnostics],
+        **judged,
     }
 
 

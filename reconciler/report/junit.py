@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.diagnostic import Diagnostic
     from reconciler.model.plan import Plan
+    from reconciler.model.policy import Verdict
 
 
 def escape(raw: str) -> str:
@@ -158,10 +159,39 @@ def _result(cases: _Cases, result: Result) -> None:
 
 def _validation(cases: _Cases, validation: Validation) -> None:
     cases.name = "reconciler.validate"
+    told = set()
+    if validation.verdict is not None:
+        from reconciler.report import policies
+
+        told = set(policies.diagnostics(validation.verdict))
+        policy_cases(cases, validation.verdict)
     for error in validation.errors:
-        _problem(cases, error)
+        if error not in told:
+            _problem(cases, error)
     output = [wording.validation_summary(validation), *text.render_diagnostics(validation.warnings).splitlines()]
+    output += [f"Note: {escape(note)}" for note in validation.notes]
     cases.add("validate", "summary", output=output)
+
+
+def policy_cases(cases: _Cases, verdict: Verdict) -> None:
+    """A test case for each policy: it fails with everything that breaks it, unless the policy only warns."""
+    from reconciler.report import policies
+
+    for policy in verdict.policies:
+        broken = [one for one in verdict.violations if one.policy == policy.name]
+        lines = [text.escape(line) for one in broken for line in policies.lines(one)]
+        fails = bool(broken) and policy.level == "error"
+        cases.add(
+            "policy",
+            policy.name,
+            end="failure" if fails else None,
+            message="; ".join(one.fact for one in broken),
+            sort="policy",
+            body=lines,
+            output=() if fails else lines,
+            file=policy.source.file,
+            line=policy.source.line,
+        )
 
 
 def _problem(cases: _Cases, found: Diagnostic) -> None:

@@ -229,6 +229,7 @@ def _validation(validation: Validation, level: int) -> _Parts:
     if errors:
         parts.must += ["", "**Errors**", "", *errors]
     _remarks(parts, "Warnings", [_diagnostic(warning) for warning in validation.warnings], level)
+    _remarks(parts, "Notes", [f"- {escape(note)}" for note in validation.notes], level)
     if level == 0 and validation.diagnostics:
         lines = text.render_diagnostics(validation.diagnostics).rstrip("\n").split("\n")
         parts.details.append(_folded("the lines", "The lines", lines))
@@ -340,7 +341,8 @@ def _deleted(change: Change) -> str:
 def _diagnostic(found: Diagnostic, longest: int = LONGEST) -> str:
     where = f"{code(str(found.source))}: " if found.source else ""
     hint = f" {escape(wording.sentence(found.hint[:1].upper() + found.hint[1:]), longest)}" if found.hint else ""
-    also = f" Also here: {code(str(found.also))}." if found.also else ""
+    below = "".join(f" {code(line)}" for line in found.below)
+    also = f"{below} {found.also_is.capitalize()}: {code(str(found.also))}." if found.also else below
     return f"- **{found.severity.capitalize()}:** {where}{escape(wording.sentence(found.summary), longest)}{hint}{also}"
 
 

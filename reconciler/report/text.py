@@ -219,8 +219,10 @@ def _diagnostic(found: Diagnostic, paint: Paint) -> Iterator[str]:
         yield from _excerpt(found, hint, paint)
     elif hint:
         yield f"    {hint}"
+    for line in found.below:
+        yield f"      {escape(line)}"
     if found.also:
-        yield f"    also here: {escape(str(found.also))}"
+        yield f"    {escape(found.also_is)}: {escape(str(found.also))}"
 
 
 def _excerpt(found: Diagnostic, hint: str, paint: Paint) -> Iterator[str]:
@@ -263,5 +265,9 @@ def _validation(validation: Validation, paint: Paint) -> Iterator[str]:
     for found in validation.diagnostics:
         yield from _diagnostic(found, paint)
     if validation.diagnostics:
+        yield ""
+    for note in validation.notes:
+        yield f"Note: {escape(note)}"
+    if validation.notes:
         yield ""
     yield paint("alarm" if validation.errors else "bold", wording.validation_summary(validation))

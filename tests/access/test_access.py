@@ -1,11 +1,11 @@
 """`access`: who reaches what, and why, through the command."""
 
 import csv
-import dataclasses
 import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from browser import assert_fits, needs_browser
@@ -275,7 +275,7 @@ def test_the_formats_of_the_option_are_those_of_the_report():
 
 def hostile(raw):
     one = Reach(raw, f"{raw}x", raw, raw, raw, (raw, raw), raw, None, Source(raw, 1))
-    other = dataclasses.replace(one, person=f"{raw}y", object=f"{raw}/{raw}")
+    other = msgspec.structs.replace(one, person=f"{raw}y", object=f"{raw}/{raw}")
     return Access("manifests", DAY, (one, other), (raw, f"{raw}/{raw}"), (raw,), (raw,))
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from reconciler.access.maps import GRANT, MEMBER, WORKSPACE, Names
 from reconciler.model.access import Access
 
@@ -62,7 +64,8 @@ def name_in_base(name: str, node: Node, before: Mapping[str, Node]) -> str | Non
 def with_names_of_head(access: Access, sides: Sides) -> Access:
     names = {**sides.orgs, **sides.spaces}
     return replace(
-        access, reaches=tuple(replace(r, object=name_in_head(r.object, sides, names)) for r in access.reaches)
+        access,
+        reaches=tuple(msgspec.structs.replace(r, object=name_in_head(r.object, sides, names)) for r in access.reaches),
     )
 
 

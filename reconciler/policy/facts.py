@@ -1,0 +1,160 @@
+"""A violation in words: who breaks which rule where, why they can, and the waiver that would allow it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.kinds import member
+from reconciler.model.access import OWNS
+from reconciler.model.policy import APART, EXPIRES, MAX, MIN, ONLY, REASON, ROBOTS, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
+
+    from reconciler.model.access import Reach
+    from reconciler.model.policy import Policy, Side
+    from reconciler.policy.world import World
+
+WAIVED_FOR = 14  # days that a suggested waiver lasts
+NAMED = 10  # people whom a sentence names; it counts the others
+
+
+def is_owner(reach: Reach) -> bool:
+    """Whether somebody reaches a place as an owner of its org."""
+    return reach.why == OWNS or ("/" not in reach.object and reach.role == member.OWNER)
+
+
+def of_person(policy: Policy, rule: str, place: str, reach: Reach, world: World) -> Violation:
+    """One person breaks one rule in one place (an org, a workspace or a connection)."""
+    return Violation(
+        policy.name,
+        rule,
+        policy.level,
+        policy.source,
+        place,
+        _phrase(reach, place) + _asked(policy, rule, reach, world),
+        reach.person,
+        reach.key,
+        reach.role,
+        reach.reason,
+        reach.source,
+        message=policy.message,
+        help=policy.help,
+        waivers=(_line(policy.name, world.day, reach.person, place),),
+    )
+
+
+def _phrase(reach: Reach, place: str) -> str:
+    """`vera is operator on acme/prod (direct)`."""
+    why = f" ({reach.reason})"
+    here = f"{reach.role} {'on' if '/' in reach.object else 'of'} {reach.object}"
+    verb = "is invited as" if reach.pending == member.INVITED else "is"
+    if place != reach.object:
+        return f"{reach.who} reaches {place} as {here}{why}"
+    return f"{reach.who} {verb} {here}{why}"
+
+
+def _asked(policy: Policy, rule: str, reach: Reach, world: World) -> str:
+    if rule == ONLY:
+        what = f"be {_or(policy.roles)} there" if policy.roles else "have access there"
+        return f", but only {_and(policy.only or ())} may {what}"
+    if rule == EXPIRES:
+        return f", and {_end(reach, policy)}; it must end within {_count(policy.expires_within or 0, 'day')}"
+    if rule == REASON:
+        return ", and the entry gives no reason"
+    if rule == ROBOTS:
+        return ", but no robot may be"
+    wrong = [
+        one for one in world.emails[reach.key] if one.rpartition("@")[2].lower() not in (policy.email_domains or ())
+    ]
+    return f" with the address {_and(wrong)}, but only addresses at {_or(policy.email_domains or ())} may be used"
+
+
+def _end(reach: Reach, policy: Policy) -> str:
+    if reach.expires is None:
+        return "the entry never ends"
+    if reach.then is not None and (not policy.roles or reach.then in policy.roles):
+        return f"from {reach.expires.isoformat()} on the entry still gives {reach.then}"
+    return f"the entry ends on {reach.expires.isoformat()}"
+
+
+def too_many(policy: Policy, place: str, there: Sequence[Reach], limit: int, day: date) -> Violation:
+    """More people than a policy's `max`."""
+    return _number(policy, MAX, place, there, limit, day, f"at most {limit} may")
+
+
+def too_few(policy: Policy, place: str, there: Sequence[Reach], limit: int, day: date, *, invited: bool) -> Violation:
+    """Fewer people than a policy's `min`; `invited`: somebody is, and does not count yet."""
+    aside = " (an invitation counts once it is accepted)" if invited else ""
+    return _number(policy, MIN, place, there, limit, day, f"at least {limit} must", aside)
+
+
+def _number(
+    policy: Policy, rule: str, place: str, there: Sequence[Reach], limit: int, day: date, asked: str, aside: str = ""
+) -> Violation:
+    number = len(there)
+    names = tuple(sorted(reach.who for reach in there))
+    people = "nobody" if not number else "1 person" if number == 1 else f"{number:,} people"
+    if policy.roles:
+        verb = "is" if number <= 1 else "are"
+        what = f"{people} {verb} {_or(policy.roles)} {'on' if '/' in place else 'of'} {place}, and {asked} be"
+    else:
+        verb = "has" if number <= 1 else "have"
+        what = f"{people} {verb} access to {place}, and {asked}"
+    listed = f": {_and(names, NAMED)}" if names else ""
+    source = next((reach.source for reach in there if reach.source is not None), None)
+    return Violation(
+        policy.name, rule, policy.level, policy.source, place, what + aside + listed,
+        role=_or(policy.roles) or None, source=source if number > limit else None, names=names, number=number,
+        limit=limit, message=policy.message, help=policy.help, waivers=(_line(policy.name, day, None, place),),
+    )  # fmt: skip
+
+
+def combined(policy: Policy, held: Mapping[Side, Sequence[Reach]], day: date) -> Violation:
+    """One person with more than one of the duties that a policy keeps apart; `held`: by which access."""
+    first = next(iter(held.values()))[0]
+    duties = [_duty(side, reaches) for side, reaches in held.items()]
+    places = sorted({reach.object for reaches in held.values() for reach in reaches})
+    fact = f"{first.who} is {_and(duties)}; nobody may combine these"
+    # without one of the duties in every place, the others may stay
+    kept = next(iter(held))
+    elsewhere = {reach.object for side, reaches in held.items() if side != kept for reach in reaches}
+    fix = [place for place in places if place in elsewhere]
+    return Violation(
+        policy.name, APART, policy.level, policy.source, _and(places, NAMED), fact, first.person, first.key, first.role,
+        first.reason, first.source, message=policy.message, help=policy.help,
+        names=tuple(sorted(f"{side} {reach.object}" for side, reaches in held.items() for reach in reaches)),
+        waivers=tuple(_line(policy.name, day, first.person, place) for place in fix),
+    )  # fmt: skip
+
+
+def _duty(side: Side, reaches: Sequence[Reach]) -> str:
+    places = _and(sorted({reach.object for reach in reaches}), NAMED)
+    if side.team:
+        return f"in {side.team} with access to {places}"
+    roles = sorted({reach.role for reach in reaches})
+    return f"{_and(roles)} on {places}"
+
+
+def _line(policy: str, day: date, who: str | None, place: str) -> str:
+    """A waiver, ready to paste below `waivers:`."""
+    until = (day + timedelta(days=WAIVED_FOR)).isoformat()
+    person = f"who: {who}, " if who is not None else ""
+    return f"- {{policy: {policy}, {person}in: {place}, until: {until}, reason: write why}}"
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join(words)
+
+
+def _and(words: Iterable[str], most: int | None = None) -> str:
+    found = list(words)
+    if most is not None and len(found) > most:
+        return f"{', '.join(found[:most])} and {len(found) - most} more"
+    return ", ".join(found[:-1]) + " and " + found[-1] if len(found) > 1 else "".join(found)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'s' * (number != 1)}"

@@ -1,0 +1,249 @@
+"""Policies x World -> Verdict: which rules do not hold, for whom, where and why."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.model.policy import (
+    APART,
+    DOMAINS,
+    EXPIRES,
+    ONLY,
+    OWNERS,
+    REASON,
+    ROBOTS,
+    Verdict,
+    Violation,
+    Waiver,
+    pattern_of,
+)
+from reconciler.policy import facts
+from reconciler.policy.facts import is_owner
+from reconciler.policy.world import of_manifests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from reconciler.model.access import Reach
+    from reconciler.model.desired import Desired
+    from reconciler.model.live import Lock
+    from reconciler.model.policy import Policy, Side
+    from reconciler.policy.world import World
+
+    Waived = dict[tuple[str | None, str | None], Waiver]  # by the key of a person and the place; None: all
+
+
+def of_desired(desired: Desired, lock: Lock | None, *, soon: int = 0) -> Verdict:
+    """What the policies of the manifests say of the access that the manifests ask for."""
+    world = of_manifests(desired, lock, desired.policies.values())
+    return judge(desired.policies, desired.waivers, world, soon=soon)
+
+
+def judge(policies: Mapping[str, Policy], waivers: Collection[Waiver], world: World, *, soon: int = 0) -> Verdict:
+    """What the policies say of a world on its day. `soon`: how many days before its end a waiver is mentioned."""
+    found: list[Violation] = []
+    waived: list[tuple[Violation, Waiver]] = []
+    notes: list[str] = []
+    used: set[int] = set()
+    for policy in policies.values():
+        active: Waived = {
+            (None if one.who is None else world.names.key(one.who), one.place): one
+            for one in waivers
+            if one.policy == policy.name and one.until >= world.day
+        }
+        notes += _notes(policy, world)
+        for violation in _violations(policy, world, active, used):
+            allowed = _waiver_of(violation, active)
+            if allowed is None:
+                found.append(violation)
+            else:
+                used.add(id(allowed))
+                waived.append((violation, allowed))
+    current = [one for one in waivers if one.until >= world.day]
+    return Verdict(
+        tuple(policies.values()),
+        tuple(sorted(found, key=lambda one: (one.level, one.policy, one.place, one.person or ""))),
+        tuple(waived),
+        unused=tuple(one for one in current if id(one) not in used),
+        ended=tuple(one for one in waivers if one.until < world.day),
+        ending=tuple(one for one in current if id(one) in used and (one.until - world.day).days < soon),
+        notes=tuple(notes),
+    )
+
+
+def _waiver_of(violation: Violation, active: Waived) -> Waiver | None:
+    """The waiver that allows a violation. `apart` takes waived places out before it judges."""
+    if not active or violation.rule == APART:
+        return None
+    if violation.key is None:
+        return active.get((None, violation.place)) or active.get((None, None))
+    return active.get((violation.key, violation.place))
+
+
+def _violations(policy: Policy, world: World, active: Waived, used: set[int]) -> Iterator[Violation]:
+    if policy.apart:
+        yield from _apart(policy, world, active, used)
+    single = any(
+        (policy.min is not None, policy.max is not None, policy.only is not None, policy.expires_within is not None,
+         policy.reason, policy.robots, policy.email_domains is not None)
+    )  # fmt: skip
+    if not single:
+        return
+    for place in matching(policy.places, world.places):
+        yield from _place(policy, place, world.places[place], place not in world.open, world, active, used)
+    for connection in matching(policy.connections, world.routes):
+        spaces = dict.fromkeys(route.workspace for route in world.routes[connection])
+        reaches = [reach for space in spaces for reach in world.places.get(space, ())]
+        whole = connection not in world.unrouted and world.open.isdisjoint(spaces)
+        yield from _place(policy, connection, reaches, whole, world, active, used)
+
+
+def matching(patterns: Collection[str], there: Collection[str]) -> list[str]:
+    """Which of the places that there are any of the patterns means."""
+    if not patterns:
+        return []
+    tests = [pattern_of(pattern).fullmatch for pattern in patterns]
+    return [place for place in there if any(test(place) for test in tests)]
+
+
+def _place(
+    policy: Policy, place: str, reaches: Sequence[Reach], whole: bool, world: World, active: Waived, used: set[int]
+) -> Iterator[Violation]:
+    if policy.roles:
+        roles = frozenset(policy.roles)
+        reaches = [reach for reach in reaches if reach.role in roles]
+    limited = reaches
+    if policy.unless:
+        spared = _named(policy.unless, world)
+        limited = [reach for reach in reaches if not spared(reach)]
+    if policy.max is not None:
+        yield from _too_many(policy, place, limited, policy.max, world, active, used)
+    if policy.min is not None and whole:
+        there = {reach.key: reach for reach in reaches if not reach.pending and not world.is_robot(reach)}
+        if len(there) < policy.min:
+            invited = any(reach.pending for reach in reaches)
+            yield facts.too_few(policy, place, list(there.values()), policy.min, world.day, invited=invited)
+    for rule, breaks in _tests(policy, world):
+        seen = set()
+        for reach in limited:
+            if breaks(reach) and reach.key not in seen:
+                seen.add(reach.key)  # a connection may be reached through many workspaces
+                yield facts.of_person(policy, rule, place, reach, world)
+
+
+def _too_many(
+    policy: Policy, place: str, reaches: Sequence[Reach], limit: int, world: World, active: Waived, used: set[int]
+) -> Iterator[Violation]:
+    there = {reach.key: reach for reach in reaches if not world.is_robot(reach)}
+    if len(there) <= limit:
+        return
+    for key in list(there):
+        waiver = active.get((key, place))
+        if waiver is not None:
+            used.add(id(waiver))
+            del there[key]
+    if len(there) > limit:
+        yield facts.too_many(policy, place, list(there.values()), limit, world.day)
+
+
+def _tests(policy: Policy, world: World) -> Iterator[tuple[str, Callable[[Reach], bool]]]:
+    """The rules of a policy that one person can break, each with what breaks it."""
+    if policy.only is not None:
+        may = _named(policy.only, world)
+        yield ONLY, lambda reach: not may(reach)
+    if policy.expires_within is not None:
+        last, roles = world.day + timedelta(days=policy.expires_within), policy.roles
+        yield (
+            EXPIRES,
+            lambda reach: (
+                reach.expires is None
+                or reach.expires > last
+                or (reach.then is not None and (not roles or reach.then in roles))
+            ),
+        )
+    if policy.reason:
+        yield REASON, lambda reach: not (reach.because or "").strip()
+    if policy.robots:
+        yield ROBOTS, world.is_robot
+    if policy.email_domains is not None:
+        outside = {
+            key
+            for key, addresses in world.emails.items()
+            if any(address.rpartition("@")[2].lower() not in policy.email_domains for address in addresses)
+        }
+        yield DOMAINS, lambda reach: reach.key in outside
+
+
+def _named(names: Sequence[str], world: World) -> Callable[[Reach], bool]:
+    """Whether one of the names stands for whoever has a reach."""
+    keys = frozenset[str]().union(*(world.people_of(name) for name in names if name != OWNERS))
+    if OWNERS in names:
+        return lambda reach: reach.key in keys or is_owner(reach)
+    return lambda reach: reach.key in keys
+
+
+# --- separation of duties ---------------------------------------------------------------------------------------------
+
+
+def _apart(policy: Policy, world: World, active: Waived, used: set[int]) -> Iterator[Violation]:
+    """People who have more than one of the duties, over all places of the policy together."""
+    everywhere = list(world.places) if not policy.places else matching(policy.places, world.places)
+    roles = frozenset(policy.roles)
+    spared = _named(policy.unless, world)
+    held: dict[str, dict[Side, list[Reach]]] = {}
+    for side in policy.apart:
+        places = matching(side.places, world.places) if side.places else everywhere
+        wanted = frozenset(side.roles) or roles
+        people = world.people_of(side.team) if side.team else None
+        for place in places:
+            for reach in world.places[place]:
+                if people is not None and reach.key not in people:
+                    continue
+                if (wanted and reach.role not in wanted) or spared(reach):
+                    continue
+                held.setdefault(reach.key, {}).setdefault(side, []).append(reach)
+    for key, sides in held.items():
+        if len(sides) < 2:
+            continue
+        left = {}
+        for side, reaches in sides.items():
+            kept = [reach for reach in reaches if (key, reach.object) not in active]
+            if kept:
+                left[side] = kept
+        if len(left) > 1:
+            yield facts.combined(policy, left, world.day)
+            continue
+        used.update(
+            id(active[key, reach.object])
+            for reaches in sides.values()
+            for reach in reaches
+            if (key, reach.object) in active
+        )
+
+
+# --- what could not be judged -----------------------------------------------------------------------------------------
+
+
+def _notes(policy: Policy, world: World) -> Iterator[str]:
+    if policy.min is not None:
+        unknown = [place for place in matching(policy.places, world.places) if place in world.open]
+        if unknown:
+            yield (
+                f"policy {policy.name}: how many people {_some(unknown)} has is unknown, because the manifests do not "
+                "manage all of its members; `min` is not judged there"
+            )
+    unrouted = matching(policy.connections, world.unrouted)
+    if unrouted:
+        yield f"policy {policy.name}: not all workspaces that can use {_some(unrouted)} are known"
+    if policy.email_domains is not None:
+        there = {reach.key for place in matching(policy.places, world.places) for reach in world.places[place]}
+        count = len(there - world.emails.keys())
+        if count:
+            many = "1 person has" if count == 1 else f"{count:,} people have"
+            yield f"policy {policy.name}: {many} no known email address"
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
