@@ -314,6 +314,7 @@ def own_words(kind):
     words |= {"renamed_from"} if kind.rename else set()
     words |= {"expires", "then"} if kind.names_people else set()
     words |= {"everywhere"} if any(child.name.endswith("permission") for child in children_of(kind.name)) else set()
+    words |= {"handle", "responsible"} if kind.of_primary_tenant else set()
     return words | ({"rotate"} if any(a.secret for a in kind.attributes) else set())
 
 

@@ -12,7 +12,7 @@ from reconciler.apply import schedule, secrets, workspace_wait
 from reconciler.apply.perform import perform
 from reconciler.apply.state import Run
 from reconciler.apply.verify import Reread, Verified, unread, verify
-from reconciler.kinds import KINDS, logo, member, named_below, secret, workspace
+from reconciler.kinds import KINDS, logo, member, named_below, secret, service_account, workspace
 from reconciler.kinds.kind import Place
 from reconciler.lockfile.update import remembered, with_addresses
 from reconciler.model import address as addresses
@@ -240,6 +240,8 @@ def _org_names(plan: Plan) -> Collection[str]:
 def _ends_access(step: Step, plan: Plan, actor: str) -> bool:
     """Whether a step may be the last that this token can do in its org: the actor's own loss, or an end of tokens."""
     change = next(c for c in plan.changes if c.address == step.address)
+    if change.kind == service_account.KIND.name:
+        return change.id == actor and change.action == "delete"
     if change.kind == member.KIND.name:
         return change.id == actor and change.before is not None and not (change.after and member.is_owner(change.after))
     return any("token_min_issued_at" in (request.body or {}) for request in step.requests)

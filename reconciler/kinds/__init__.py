@@ -17,6 +17,7 @@ from reconciler.kinds import (
     member,
     org,
     permission,
+    service_account,
     workspace,
     workspace_connection,
     workspace_connection_folder,
@@ -35,6 +36,7 @@ KINDS: dict[str, Kind] = {
     kind.KIND.name: kind.KIND
     for kind in (
         org,
+        service_account,
         member,
         workspace,
         grant,

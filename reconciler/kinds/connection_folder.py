@@ -208,4 +208,5 @@ KIND = Kind(
     name_live=name_live,
     matches_create=matches_create,
     defaults=defaults,
+    known_by=("title", "folder"),
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds.kind import Attribute, Kind, Place
-from reconciler.kinds.member import Row, person_resource
-from reconciler.model.request import LATE, Request
+from reconciler.kinds.member import Row, in_path, person_resource
+from reconciler.model.address import SERVICE
+from reconciler.model.request import LATE, LATE_ID, Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,19 +46,22 @@ def object_path(place: Place, handle: str) -> str:
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
-    """orgWorkspaceMember_create. Someone who is being invited by email has a handle only once that is answered."""
-    who = LATE if place.late else handle
+    """orgWorkspaceMember_create. Someone who is being invited by email has a handle only once that is answered, and a
+    service account that is being created an id.
+    """
+    late = LATE_ID if place.late and handle.startswith(SERVICE) else LATE
+    who = late if place.late else handle
     return (Request("POST", list_path(place), {"handle": who, **KIND.body(attrs, create=True)}, None, place.late),)
 
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgWorkspaceMember_update."""
-    return (Request("PATCH", object_path(place, have.handle), KIND.body(attrs, create=False), have.version),)
+    return (Request("PATCH", object_path(place, in_path(have)), KIND.body(attrs, create=False), have.version),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgWorkspaceMember_delete. Removing the membership removes the grant too, so a 404 is success."""
-    return (Request("DELETE", object_path(place, have.handle), None, have.version),)
+    return (Request("DELETE", object_path(place, in_path(have)), None, have.version),)
 
 
 KIND = Kind(

@@ -181,6 +181,8 @@ class Kind:
     name_live: NameLive | None = None  # finds the key of each live object
     matches_create: Callable[[Resource, Mapping[str, Any]], bool] | None = None  # (live, body): that create made it
     defaults: Callable[[str], Mapping[str, Any]] | None = None  # by key: what attributes that are left out count as
+    known_by: tuple[str, ...] = ()  # attributes that say which object is meant: they may stand beside `absent: true`
+    of_primary_tenant: bool = False  # in a custom tenant the tenant has them, and an org can only refer to one
 
     @property
     def has_handles(self) -> bool:

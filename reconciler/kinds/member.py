@@ -8,7 +8,7 @@ import msgspec
 
 from reconciler.kinds.kind import Attribute, Kind, Place
 from reconciler.model.live import Resource
-from reconciler.model.request import Request
+from reconciler.model.request import LATE_ID, Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +63,11 @@ def resource(row: Row) -> Resource:
     return found
 
 
+def in_path(have: Resource) -> str:
+    """What a request names somebody by: the handle, or for a service account the id, since nobody chose its handle."""
+    return have.id if is_service_account(have.attrs) else have.handle
+
+
 def list_path(place: Place) -> str:
     return f"/org/{place.org}/member"
 
@@ -72,8 +77,13 @@ def object_path(place: Place, handle: str) -> str:
 
 
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
-    """orgMember_create in a custom tenant, orgMember_invite in the primary one; only the latter takes an email."""
+    """orgMember_create in a custom tenant, orgMember_invite in the primary one; only the latter takes an email.
+
+    Who is created as a service account is a member at once, as `member`: another role is an update (orgMember_update).
+    """
     body = KIND.body(attrs, create=True)
+    if place.late is not None:
+        return (Request("PATCH", object_path(place, LATE_ID), body, None, place.late),)
     if place.custom_tenant:
         return (Request("POST", f"/org/{place.org}/member", {"handle": handle, **body}),)
     person = place.person
@@ -83,12 +93,12 @@ def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgMember_update. A 409 or 412 means that it changed since it was read."""
-    return (Request("PATCH", object_path(place, have.handle), KIND.body(attrs, create=False), have.version),)
+    return (Request("PATCH", object_path(place, in_path(have)), KIND.body(attrs, create=False), have.version),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
     """orgMember_delete: removes the member, or cancels the invitation."""
-    return (Request("DELETE", object_path(place, have.handle), None, have.version),)
+    return (Request("DELETE", object_path(place, in_path(have)), None, have.version),)
 
 
 def is_owner(attrs: Mapping[str, Any]) -> bool:

@@ -49,6 +49,8 @@ def _of_org(sheet: OrgSheet, desired: Desired, live: Snapshot, lock: Lock, known
     found = {sheet.address: entry_of(known, sheet.address, sheet.have.id)}
     wanted = set(_wanted(sheet.want))
     for name, who in sheet.people.items():
+        if name.startswith(addresses.SERVICE):
+            continue  # the account's own entry has its id
         address = addresses.join(sheet.address, member.KIND.name, name)
         if who.have is not None:
             by_email = desired.handle(name) is None

@@ -15,6 +15,7 @@ from reconciler.manifest import json_schema, scalars
 from reconciler.manifest.document import MAX_PROBLEMS, shown
 from reconciler.manifest.places import kind_at, noun, place
 from reconciler.manifest.spelling import nearest_key
+from reconciler.model.address import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -236,6 +237,11 @@ def _name_hint(text: str, part: dict[str, Any]) -> str | None:
         return "write a day as YYYY-MM-DD"
     if part.get("title") == "email":
         return "write the address alone, such as carol@example.com"
+    if text.startswith(SERVICE) and SERVICE not in part.get("pattern", ""):
+        return (
+            f"a service account belongs to one organization, and a team may be used in several: write `{shown(text, 60)}` in "
+            "`members`"
+        )
     meant = re.sub(
         r"[^a-z0-9/]+" if "team/" in part.get("pattern", "") else r"[^a-z0-9]+", "-", text[:100].lower()
     ).strip("-")

@@ -110,7 +110,7 @@ def is_map(part: dict[str, Any]) -> bool:
 
 def matches(part: dict[str, Any], text: str) -> bool:
     """Whether `text` has the form of a name that `part` asks for."""
-    longest = part.get("maxLength") or part.get("then" if re.search("^team/", text) else "else", {}).get("maxLength")
+    longest = part.get("maxLength") or part.get("then" if "/" in text else "else", {}).get("maxLength")
     return re.search(part["pattern"].removesuffix("$") + r"\Z", text) is not None and len(text) <= (longest or 39)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import KINDS, named_below
-from reconciler.manifest import members, people, references, teams
+from reconciler.manifest import members, people, references, services, teams
 from reconciler.model.desired import Desired, Node, Rules
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
                 if section is not None:
                     members.check_grants(org, workspace, where, written.people, report, gaps)
         references.check(org, gaps.org(handle), report)
+        services.check(org, written, report, gaps)
     _one_rename_each(written.orgs, report)
     people.handle_of_a_name(run.used, written.people, report)
     if written.policies or written.waivers or written.approvals:
@@ -88,8 +89,7 @@ def _stands_alone(node: Node, what: str, report: Reporter) -> bool:
     if not node.absent:
         return False
     assert node.sources is not None
-    complete = KINDS[node.kind].defaults
-    beside = ("reason", *(complete(node.name) if complete is not None else ()))
+    beside = ("reason", *KINDS[node.kind].known_by)
     for key, source in node.sources.items():
         if key not in ("absent", *beside):
             report.error(

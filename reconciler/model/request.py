@@ -8,7 +8,7 @@ from typing import Any
 LATE = "{user_handle}"
 LATE_ID = "{id}"
 # a placeholder for a value that is not known yet, by the field of a body that it may stand in
-_LATE_IN = {"handle": LATE, "parent_id": LATE_ID}
+_LATE_IN = {"handle": (LATE, LATE_ID), "parent_id": (LATE_ID,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +32,5 @@ class Request:
         path = "/".join(value if part in (LATE, LATE_ID) else part for part in self.path.split("/"))
         body = self.body
         if body is not None:
-            body = {name: value if _LATE_IN.get(name) == said else said for name, said in body.items()}
+            body = {name: value if said in _LATE_IN.get(name, ()) else said for name, said in body.items()}
         return Request(self.method, path, body, self.if_match, None)

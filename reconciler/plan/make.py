@@ -47,7 +47,7 @@ def make_plan(
     known = identity.known(identity.carried(lock or {}, desired, live))
     sheets = diff.sheets(desired, live, known)
     for sheet in sheets:
-        own_changes, own_steps = order.arrange(sheet, live.actor.handle, len(steps) + 1)
+        own_changes, own_steps = order.arrange(sheet, live.actor, len(steps) + 1)
         case = Case(sheet, own_steps, desired, live)
         refusals.extend(sheet.refusals)
         for safeguard in SAFEGUARDS.values():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import REFERRED, member, named_below, secret
+from reconciler.kinds import REFERRED, member, named_below, secret, service_account
 from reconciler.model import address as addresses
 from reconciler.model.plan import READDRESSED, Change, Step
 from reconciler.safeguards.worksheet import loses
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reconciler.model.desired import Node
+    from reconciler.model.live import Actor
     from reconciler.model.request import Request
     from reconciler.safeguards.worksheet import Draft, OrgSheet
 
@@ -56,16 +57,17 @@ def _requests(draft: Draft, attrs: dict[str, Any]) -> tuple[Request, ...]:
     return kind.update(draft.place, have, attrs)
 
 
-def _pieces(draft: Draft, actor: str) -> Iterable[_Piece]:
+def _pieces(draft: Draft, actor: Actor) -> Iterable[_Piece]:
     if draft.action == "rename":
         return [_Piece(draft, RENAME, _requests(draft, {}))]
+    own = draft.have is not None and draft.have.id == actor.id
     if draft.action == "delete":
-        own = draft.kind is member.KIND and draft.handle == actor
+        own = own and draft.kind in (member.KIND, service_account.KIND)
         return [_Piece(draft, OWN if own else REMOVE, _requests(draft, {}))]
     if draft.reason == READDRESSED:
         return [_Piece(draft, RAISE, _requests(draft, draft.attrs))]
     if loses(draft):
-        own = draft.kind is member.KIND and draft.handle == actor
+        own = own and draft.kind is member.KIND
         return [_Piece(draft, OWN if own else LOWER, _requests(draft, draft.attrs))]
     if draft.action == "update" and any(draft.kind.attribute(n).refers_to for n in draft.attrs):
         return [_Piece(draft, MOVE, _requests(draft, draft.attrs))]
@@ -90,8 +92,8 @@ def _turn(piece: _Piece) -> tuple[int, int, bool]:
     return piece.phase, -depth if removed else depth, removed and piece.draft.kind.name in REFERRED
 
 
-def arrange(sheet: OrgSheet, actor: str, first: int) -> tuple[list[Change], list[Step]]:
-    """Turn an org's drafts into changes and numbered steps, counting from `first`. `actor` is the token's user's handle."""
+def arrange(sheet: OrgSheet, actor: Actor, first: int) -> tuple[list[Change], list[Step]]:
+    """Turn an org's drafts into changes and numbered steps, counting from `first`. `actor` is the token's user."""
     pieces = [piece for draft in sheet.drafts for piece in _pieces(draft, actor)]
     pieces.sort(key=_turn)
     for number, piece in enumerate(pieces, first):
@@ -171,8 +173,13 @@ def _loses_owner(draft: Draft) -> bool:
 def _count_owners(sheet: OrgSheet, pieces: list[_Piece]) -> None:
     """Note how many accepted owners are left after each step that takes one. Only people count, whoever goes."""
     owners = {key for key, one in sheet.members.items() if one.keeps_the_org_before}
+    rows = list(sheet.have.of(member.KIND.name).values()) if sheet.have is not None else []
     for piece in pieces:
         draft = piece.draft
+        if draft.kind is service_account.KIND and draft.action == "delete" and draft.have is not None:
+            going = [m for m in rows if m.id == draft.have.id]
+            if any(member.is_accepted_owner(row.attrs) for row in going):
+                piece.owners = len(owners)
         if draft.kind is not member.KIND or draft.person is None:
             continue
         if sheet.members[draft.person].keeps_the_org_after:
@@ -234,6 +241,8 @@ def _taken_along(draft: Draft) -> Iterable[str]:
     """What goes with an object that is deleted, as far as it was read."""
     if draft.action != "delete" or draft.have is None:
         return
+    if draft.kind is service_account.KIND:
+        yield "its membership and grants go with it, and its tokens stop working at once"
     for kind in named_below(draft.kind.name):
         if kind.takes_secrets and (gone := sorted(draft.have.of(kind.name))):
             yield f"with it go its own {kind.section}, and their secrets: {', '.join(gone)}"

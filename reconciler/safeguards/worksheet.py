@@ -27,6 +27,8 @@ class Who(msgspec.Struct, gc=False):
     by_email: bool = False  # to be invited by email
     replaces: Resource | None = None  # a pending invitation to a former address, to be cancelled for the new one
     uncertain: bool = False  # the account was invited at another address: nothing of it may change
+    account: str = ""  # of a service account: its id, or the address of the one that will be created
+    is_new: bool = False  # a service account that will be created, and is a member then
 
 
 @dataclass(slots=True)
@@ -110,6 +112,7 @@ class OrgSheet:
     lists_read: bool = False  # live's member list was read, or is known because the org is yet to be created
     people: dict[str, Who] = field(default_factory=dict)  # by the manifest's name
     members: dict[str, Membership] = field(default_factory=dict)  # by key
+    leaving: set[str] = field(default_factory=set)  # ids of service accounts that are deleted, with all that they have
     spared: set[str] = field(default_factory=set)  # ids of people whom a refusal is about: nothing of theirs is planned
     waiting: set[str] = field(default_factory=set)  # names for which nothing is planned before a future day
     workspaces: list[GrantSheet] = field(default_factory=list)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import KINDS, children_of, grant, member, named_below
+from reconciler.kinds import KINDS, children_of, grant, member, named_below, org
 from reconciler.kinds.kind import Place
 from reconciler.model.address import join
 from reconciler.pipes.errors import PartialReadError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 def needs(kind: Kind, node: Node, live: Resource) -> bool:
     """Whether a plan for an org needs its list of a kind: the manifest lists it, or the plan reports what becomes of it."""
+    if kind.of_primary_tenant and live.attrs.get("tenant_id") not in (None, org.PRIMARY_TENANT):
+        return False
     if kind.name in node.children or (kind.read_for_impact and (node.absent or node.name != live.handle)):
         return True
     if _needed_for_references(kind, node):

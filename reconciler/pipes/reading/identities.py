@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.kinds import member
-from reconciler.model.address import join
+from reconciler.kinds import member, service_account
+from reconciler.model.address import SERVICE, join
 from reconciler.model.errors import PipesError
 from reconciler.model.live import Identity
 from reconciler.pipes.errors import StatusError
@@ -40,12 +40,20 @@ def new_people(run: Run, node: Node, entry: LiveOrg | None) -> Iterable[str]:
         rows = {**entry.resource.inherited_of(member.KIND.name), **entry.resource.of(member.KIND.name)}
     ids = {row.id for row in rows.values()}
     for want in node.children.get(member.KIND.name, {}).values():
-        handle = run.desired.handle(want.name)
+        handle = _handle_of(run, node, want.name)
         if want.absent or handle is None or handle in rows:
             continue
         addresses = (join(parent, member.KIND.name, want.name) for parent in org_addresses(node))
         if not any(address in run.lock and run.lock[address].id in ids for address in addresses):
             yield handle
+
+
+def _handle_of(run: Run, node: Node, name: str) -> str | None:
+    """The handle of somebody listed; of a service account the written one, since Pipes chooses that of a new one."""
+    if not name.startswith(SERVICE):
+        return run.desired.handle(name)
+    account = node.children.get(service_account.KIND.name, {}).get(name.removeprefix(SERVICE))
+    return account.attrs.get(service_account.HANDLE) if account is not None else None
 
 
 def look_up(run: Run, handle: str) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SECRETS_UNKNOWN = "whether Pipes has these secrets is unknown, and they are left alone"
 LOST = {"unlisted": "no longer listed", "absent": "stated absent", "expired": "expired"}
 WEAKER_ROLE = "the role written down"
+LOST_ACCOUNT = "the service account is deleted"
 
 
 @dataclass(frozen=True, slots=True)

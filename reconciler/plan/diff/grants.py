@@ -10,8 +10,8 @@ from reconciler.kinds import grant, member
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic
 from reconciler.plan import identity
-from reconciler.plan.diff import drafts
-from reconciler.plan.diff.drafts import LOST, WEAKER_ROLE, Inputs, Target, warn
+from reconciler.plan.diff import drafts, services
+from reconciler.plan.diff.drafts import LOST, LOST_ACCOUNT, WEAKER_ROLE, Inputs, Target, warn
 from reconciler.safeguards.worksheet import GrantSheet
 
 if TYPE_CHECKING:
@@ -64,9 +64,15 @@ def compare(sheet: OrgSheet, place: Place, address: Address, match: Match, input
         return
     grants.after = dict(grants.after or {})
     workspace = _Workspace(sheet, want, address, place, grants, have.of("grant") if have else {}, set(replaced))
+    # whom the org's own section lists so, it reports
+    not_people = services.refuse_handles(
+        sheet, {n: one for n, one in section.items() if n not in sheet.want.children.get("member", {})}
+    )
     for name, node in section.items():
         who = sheet.people.get(name)
-        if who is not None:
+        if who is not None and name in not_people:
+            workspace.kept.add(who.key)
+        elif who is not None:
             _wanted(workspace, name, node, who, inputs)
     _remove_the_rest(workspace)
 
@@ -90,6 +96,8 @@ def roles(have: Resource | None) -> dict[str, str] | None:
 def _wanted(workspace: _Workspace, name: str, node: Node, who: Who, inputs: Inputs) -> None:
     """Plan one entry of the section."""
     row = workspace.live.get(who.key)
+    if row is not None and row.id in workspace.sheet.leaving:
+        return
     if node.absent:
         if row is not None:
             workspace.kept.add(row.handle)
@@ -167,8 +175,13 @@ def _give(workspace: _Workspace, name: str, node: Node, who: Who, entry: Members
     """Plan a grant to somebody who has none."""
     _note(workspace, node, who)
     invited = entry.address if who.by_email and entry is not None else None
-    place = replace(workspace.place, person=inputs.desired.person(name), late=invited)
-    workspace.sheet.drafts.append(drafts.create(workspace.target(name, place), node, who.key, person=who.key))
+    late = who.account if who.is_new else invited
+    place = replace(workspace.place, person=inputs.desired.person(name), late=late)
+    handle = who.account if who.account and not who.is_new else who.key
+    draft = drafts.create(workspace.target(name, place), node, handle, person=who.key)
+    if who.is_new:
+        draft.needs = (*draft.needs, who.account)
+    workspace.sheet.drafts.append(draft)
 
 
 def _keep(workspace: _Workspace, name: str, node: Node, who: Who, row: Resource) -> None:
@@ -199,6 +212,9 @@ def _remove_the_rest(workspace: _Workspace) -> None:
     named = {who.key for who in sheet.people.values()}
     for row in workspace.live.values():
         entry = sheet.members.get(row.handle)
+        if row.id in sheet.leaving:
+            _note_the_loss(workspace, row.handle, LOST_ACCOUNT)
+            continue
         if row.handle in workspace.kept or row.id in sheet.spared or _will_own(entry):
             continue
         node = ended.get(row.handle)
@@ -214,8 +230,12 @@ def _name(entry: Membership | None, handle: str) -> str:
     return entry.address.rpartition("/member.")[2] if entry is not None else handle
 
 
-def _remove(workspace: _Workspace, name: str, row: Resource, node: Node | None, reason: str) -> None:
+def _note_the_loss(workspace: _Workspace, key: str, why: str) -> None:
     if workspace.grants.after is not None:
-        workspace.grants.after.pop(row.handle, None)
-    workspace.grants.lost[row.handle] = LOST[reason]
+        workspace.grants.after.pop(key, None)
+    workspace.grants.lost[key] = why
+
+
+def _remove(workspace: _Workspace, name: str, row: Resource, node: Node | None, reason: str) -> None:
+    _note_the_loss(workspace, row.handle, LOST[reason])
     workspace.sheet.drafts.append(drafts.delete(workspace.target(name), row, node, reason, person=row.handle))

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.kinds import member
+from reconciler.kinds import member, service_account
 from reconciler.kinds.kind import weaker
 from reconciler.model import address as addresses
+from reconciler.model.address import SERVICE
+from reconciler.model.diagnostic import Diagnostic
 from reconciler.plan import identity
-from reconciler.plan.diff import drafts
-from reconciler.plan.diff.drafts import LOST, WEAKER_ROLE, Inputs, Target, labelled, warn
+from reconciler.plan.diff import drafts, services
+from reconciler.plan.diff.drafts import LOST, LOST_ACCOUNT, WEAKER_ROLE, Inputs, Target, labelled, warn
 from reconciler.safeguards import unknown_user
 from reconciler.safeguards.worksheet import Membership
 
@@ -25,23 +27,27 @@ if TYPE_CHECKING:
     from reconciler.safeguards.worksheet import OrgSheet, Who
 
 ROLE = member.KIND.attribute("role")
+FIRST_ROLE = "member"  # of a service account that is created
 
 
 def compare(sheet: OrgSheet, place: Place, live_members: Mapping[str, Resource], inputs: Inputs) -> None:
     """Plan the memberships, and leave in `sheet.members` everyone with what they are before and after."""
     section = sheet.want.children.get("member")
     emails = _emails_of_the_tenant(sheet, inputs)
-    _identify(sheet, live_members, emails, inputs)
+    _identify(sheet, place, live_members, emails, inputs)
     _enter_the_live_rows(sheet, live_members, inputs)
     _warn_of_robots_alone(sheet)
     if section is None:
         return
     listed = set()
+    not_people = services.refuse_handles(sheet, section)
     for name, node in section.items():
         who = sheet.people.get(name)
         if who is None:
             continue
         listed.add(who.key)
+        if name in not_people:
+            continue
         if who.replaces is not None:
             listed.add(who.replaces.handle)
             sheet.drafts.append(identity.invite_at_new_address(sheet, place, node, who, inputs.desired))
@@ -58,6 +64,7 @@ def _emails_of_the_tenant(sheet: OrgSheet, inputs: Inputs) -> Mapping[str, tuple
 
 def _identify(
     sheet: OrgSheet,
+    place: Place,
     live_members: Mapping[str, Resource],
     emails: Mapping[str, tuple[TenantMember, ...]] | None,
     inputs: Inputs,
@@ -85,15 +92,18 @@ def _identify(
         new=sheet.have is None,
         unwanted=named.keys() - wanted,
     )
-    people = identity.match_people(scene, named, inputs.desired, inputs.lock)
+    people = identity.match_people(scene, [n for n in named if not n.startswith(SERVICE)], inputs.desired, inputs.lock)
     sheet.refusals.extend(people.refusals)
     sheet.notes.extend(people.notes)
     sheet.people, sheet.spared, sheet.waiting = people.found, people.spared, people.waiting
+    services.identify(sheet, place, [n for n in named if n.startswith(SERVICE)], live_members)
 
 
 def _enter_the_live_rows(sheet: OrgSheet, live_members: Mapping[str, Resource], inputs: Inputs) -> None:
     """Note everyone who is in the org now, under the name that the manifest or the lock file has for them."""
     by_row = {who.have.id: name for name, who in sheet.people.items() if who.have is not None}
+    for key, account in (sheet.have.of(service_account.KIND.name) if sheet.have is not None else {}).items():
+        by_row.setdefault(account.id, SERVICE + key)
     locked = inputs.lock.names_in_org.get(sheet.address, {})
     for row in live_members.values():
         known = by_row.get(row.id) or locked.get(row.id) or inputs.names.get(row.handle)
@@ -101,7 +111,9 @@ def _enter_the_live_rows(sheet: OrgSheet, live_members: Mapping[str, Resource], 
         address = addresses.join(sheet.address, "member", name)
         robot = inputs.is_robot(row, known)
         label = labelled(name, row.handle, robot=robot)
-        sheet.members[row.handle] = Membership(label, address, row.attrs, row.attrs, robot=robot)
+        entry = sheet.members[row.handle] = Membership(label, address, row.attrs, row.attrs, robot=robot)
+        if row.id in sheet.leaving:
+            entry.after, entry.gone, entry.lost = None, "absent", LOST_ACCOUNT
 
 
 def _warn_of_robots_alone(sheet: OrgSheet) -> None:
@@ -119,6 +131,8 @@ def _warn_of_robots_alone(sheet: OrgSheet) -> None:
 
 def _wanted(sheet: OrgSheet, place: Place, node: Node, who: Who, inputs: Inputs, *, tenant_read: bool) -> None:
     """Plan one entry of the section. `tenant_read`: the tenant's list, which has emails, could be read."""
+    if who.have is not None and who.have.id in sheet.leaving:
+        return
     if node.absent:
         if who.have is not None:
             _remove(sheet, place, who.have, node, "absent")
@@ -126,6 +140,8 @@ def _wanted(sheet: OrgSheet, place: Place, node: Node, who: Who, inputs: Inputs,
             warn(sheet, node, f"{node.name} is in {sheet.name} through the tenant, which cannot be taken away here")
     elif who.have is not None:
         _keep(sheet, place, node, who, who.have)
+    elif who.account:
+        _service(sheet, place, node, who)
     else:
         _let_in(sheet, place, node, who, inputs, tenant_read=tenant_read)
 
@@ -145,12 +161,32 @@ def _keep(sheet: OrgSheet, place: Place, node: Node, who: Who, have: Resource) -
         entry.lost = node.via or (LOST["expired"] if draft.reason == "expired" else WEAKER_ROLE)
 
 
+def _service(sheet: OrgSheet, place: Place, node: Node, who: Who) -> None:
+    """Plan the role of a service account that will be created: it is a member from then on."""
+    if not who.is_new:
+        sheet.errors.append(
+            Diagnostic(
+                "error",
+                f"{node.name} is no member of {sheet.name} any more, and Pipes documents no way to let it in again",
+                node.source,
+                "state the account absent and create another one under a new key",
+            )
+        )
+        return
+    address = addresses.join(sheet.address, "member", node.name)
+    attrs = {**node.attrs, "status": member.ACCEPTED}
+    if node.attrs["role"] != FIRST_ROLE:
+        target = Target(member.KIND, address, sheet.address, replace(place, late=who.account))
+        sheet.drafts.append(drafts.create(target, node, who.key, person=who.key, needs=(who.account,)))
+    sheet.members[who.key] = Membership(node.name, address, None, attrs, node.via, entry=node, robot=True)
+
+
 def _let_in(sheet: OrgSheet, place: Place, node: Node, who: Who, inputs: Inputs, *, tenant_read: bool) -> None:
     """Plan somebody who is not there yet: an invitation, or in a custom tenant an addition."""
     if who.inherited is not None and who.inherited.attrs.get("role") == member.OWNER:
         warn(sheet, node, f"{node.name} owns {sheet.name} through the tenant already")
     person = inputs.desired.person(node.name)
-    if person.handle is None and not who.by_email:
+    if node.name.startswith(SERVICE) or (person.handle is None and not who.by_email):
         person = msgspec.structs.replace(person, handle=who.key)
     address = addresses.join(sheet.address, "member", node.name)
     target = Target(member.KIND, address, sheet.address, replace(place, person=person))
@@ -176,10 +212,16 @@ def _remove_the_rest(sheet: OrgSheet, place: Place, rows: Iterable[Resource]) ->
     """Remove whoever is there without an entry, unless a refusal is about them. A service account stays, and is reported."""
     expired = (sheet.want.expired or {}).get("member", {})
     ended = {sheet.people[name].key: node for name, node in expired.items() if name in sheet.people}
+    accounts = sheet.have.of(service_account.KIND.name) if sheet.have is not None else {}
+    keys = sheet.want.children.get(service_account.KIND.name, {})
+    reported = {account.id for key, account in accounts.items() if key not in keys}
     for row in rows:
         node = ended.get(row.handle)
+        if row.id in sheet.leaving:
+            continue
         if node is None and member.is_service_account(row.attrs):
-            sheet.unmanaged.append(sheet.members[row.handle].address)
+            if row.id not in reported:
+                sheet.unmanaged.append(sheet.members[row.handle].address)
         elif row.id not in sheet.spared:
             _remove(sheet, place, row, node, "expired" if node else "unlisted")
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.kinds import logo, member, named_below, workspace
+from reconciler.kinds import logo, member, named_below, service_account, workspace
 from reconciler.kinds import org as org_kind
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.live import Resource
 from reconciler.plan import folders, identity
-from reconciler.plan.diff import drafts, grants, members, named
+from reconciler.plan.diff import drafts, grants, members, named, services
 from reconciler.plan.diff.drafts import Inputs, Target, labelled
 from reconciler.safeguards import empty_read, handle_taken, looks_like_rename
 from reconciler.safeguards.worksheet import GrantSheet, Membership, OrgSheet
@@ -81,9 +81,10 @@ def _compare(sheet: OrgSheet, match: identity.Match, inputs: Inputs) -> None:
         _check_handle_free(sheet, live)
     live_members = _create(sheet, target, want, inputs) if have is None else _change(sheet, target, have, match, live)
     _note_reset(sheet, live, inputs.desired)
+    services.compare(sheet, place, match, inputs)
     members.compare(sheet, place, live_members, inputs)
     for child in named_below(org_kind.KIND.name):
-        if child.name in want.children:
+        if child.name in want.children and child is not service_account.KIND:
             named.compare(sheet, child, sheet.address, place, match, inputs)
     if have is not None and workspace.KIND.name not in want.children:
         # they are read for what a rename of the org does to them, though no manifest lists them
