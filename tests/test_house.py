@@ -177,6 +177,45 @@ def test_a_module_is_short_or_its_first_line_says_why_not(name):
     assert long == []
 
 
+MANY = 6  # fields of a value that a reader can hold without a comment for each
+
+
+def values_with_many_fields():
+    """(file, class, source lines, fields) of each class with more than MANY fields that nothing else describes."""
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        tree, lines = ast.parse(text), text.splitlines()
+        for found in ast.walk(tree):
+            if not isinstance(found, ast.ClassDef):
+                continue
+            fields = [node for node in found.body if isinstance(node, ast.AnnAssign)]
+            said = f"{ast.get_docstring(tree) or ''} {ast.get_docstring(found) or ''}".lower()
+            # rows of the API and the fields of a document are described where they are defined
+            if len(fields) > MANY and "contract" not in said and ".schema.json" not in said:
+                yield path.relative_to(ROOT).as_posix(), found, lines, fields
+
+
+def test_every_field_of_a_value_with_many_has_a_comment():
+    bare = [
+        f"{file}: {found.name}.{node.target.id}"
+        for file, found, lines, fields in values_with_many_fields()
+        for node in fields
+        if not any("  # " in line for line in lines[node.lineno - 1 : node.end_lineno])
+        and not lines[node.lineno - 2].lstrip().startswith("# ")
+    ]
+    assert bare == []
+
+
+def test_the_fields_of_a_value_with_very_many_are_grouped():
+    ungrouped = [
+        f"{file}: {found.name}"
+        for file, found, lines, fields in values_with_many_fields()
+        if len(fields) > MANY + 2
+        if sum(line.startswith("    # ") for line in lines[found.lineno : fields[-1].lineno]) < 2
+    ]
+    assert ungrouped == []
+
+
 def test_the_doors_to_the_sandbox_are_used():
     used = {p.relative_to(PACKAGE).as_posix() for p in FILES if room(p) != "sandbox" and "sandbox" in dict_of(ours(p))}
     assert used == DOORS

@@ -47,11 +47,11 @@ class JournalError(UsageError):
 class InFlight:
     """A request of an earlier apply whose answer was never written down."""
 
-    address: str
-    action: str
-    method: str
-    path: str
-    body: dict[str, Any] | None
+    address: str  # of the object
+    action: str  # of the step: create | update | rename | delete
+    method: str  # POST | PATCH | DELETE
+    path: str  # below the base of the API
+    body: dict[str, Any] | None  # as it was sent, without secrets
     known: tuple[str, ...]  # for an invitation by email: the user ids that had an open invitation before it
     at: datetime | None = None  # when it was about to be sent
 
@@ -231,14 +231,17 @@ _LARGEST = 256 * 2**20  # bytes
 
 
 class _Intent(msgspec.Struct):
-    intent: int
-    address: str
-    action: str
-    method: Literal["POST", "PATCH", "DELETE"]
-    path: str
-    body: dict[str, Any] | None
-    known: list[str]
-    changes: bool
+    # Which step
+    intent: int  # its number, which its outcome repeats
+    address: str  # of the object
+    action: str  # of the step
+
+    # What was sent, and when
+    method: Literal["POST", "PATCH", "DELETE"]  # of the request
+    path: str  # below the base of the API
+    body: dict[str, Any] | None  # without secrets
+    known: list[str]  # user ids that had an open invitation
+    changes: bool  # False for a request that only checks
     at: datetime | None = None  # missing in the journals of older versions
 
 

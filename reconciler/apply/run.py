@@ -35,20 +35,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How an apply runs. `settle` is how many seconds asynchronous workspaces may take; `ended` hears each outcome.
+    """How an apply runs."""
 
-    `complete` says that the manifests are here as a whole, not narrowed: what the lock file knows beyond them has left.
-    """
+    # How far it goes
+    parallelism: int = 10  # how many steps run side by side
+    settle_seconds: float = 600.0  # that workspaces may take until they can be used
+    fail_fast: bool = False  # start nothing more after a failure
+    keep_going: bool = False  # apply the other orgs although one is refused
+    complete: bool = True  # the manifests are whole: what the lock file knows beyond them has left
 
-    parallelism: int = 10
-    settle: float = 600.0
-    fail_fast: bool = False
-    keep_going: bool = False
-    complete: bool = True
-    stop: Event = field(default_factory=Event)
-    ended: Callable[[Outcome], None] = lambda _: None
-    clock: Callable[[], float] = time.monotonic
-    secrets: secrets.Secrets | None = None
+    # What it hears and uses
+    stop: Event = field(default_factory=Event)  # set when the user ends the apply
+    ended: Callable[[Outcome], None] = lambda _: None  # hears each outcome
+    clock: Callable[[], float] = time.monotonic  # measures `settle`
+    secrets: secrets.Secrets | None = None  # resolves references to secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def run_plan(
     )
     blocked = {addresses.org_of(r.address) for r in plan.refusals} if options.keep_going else set()
     steps = [step for step in plan.steps if addresses.org_of(step.address) not in blocked]
-    wait = workspace_wait.WorkspaceWait(client, timeout=options.settle, clock=options.clock, stop=options.stop)
+    wait = workspace_wait.WorkspaceWait(client, timeout=options.settle_seconds, clock=options.clock, stop=options.stop)
 
     def do(step: Step) -> Outcome:
         if _ends_access(step, plan, live.actor.id):

@@ -17,25 +17,28 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Run:
-    """What the steps of one apply share. `learned` collects ids for the lock file, by address; `late` what later requests
-    wait for, by the address whose create answered it: the handle of somebody invited, the id of anything else.
-    """
+    """What the steps of one apply share."""
 
-    plan: Plan
-    client: Client
-    journal: Journal
+    # What they do, and with what
+    plan: Plan  # what is applied
+    client: Client  # sends the requests
+    journal: Journal  # keeps what was sent
     actor: str  # the user id of the token's own user
+
+    # What was read before
     floors: Mapping[str, int]  # org handle -> the owner floor in force
-    changes: dict[str, Change] = field(default_factory=dict)
-    learned: dict[str, LockEntry] = field(default_factory=dict)
-    late: dict[str, str] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)  # org address -> where its logo's path begins
     robots: frozenset[str] = frozenset()  # ids and handles of accounts that the manifests mark as robots
     by_handle: frozenset[str] = frozenset()  # the handles of everybody whom the manifests name by one
-    turns: dict[str, Mutex] = field(default_factory=dict)  # org -> whose turn it is to invite by email
     seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # id -> what it refers to, as the plan read it
+    changes: dict[str, Change] = field(default_factory=dict)  # by address
+
+    # What the steps learn from answers and by their own writes, under `mutex`
+    learned: dict[str, LockEntry] = field(default_factory=dict)  # address -> what the lock file will say of it
+    late: dict[str, str] = field(default_factory=dict)  # address -> the handle or id that later requests wait for
     attrs: dict[str, dict[str, Any]] = field(default_factory=dict)  # address -> what we know it to be by our own writes
-    mutex: Mutex = field(default_factory=Mutex)
+    turns: dict[str, Mutex] = field(default_factory=dict)  # org -> whose turn it is to invite by email
+    mutex: Mutex = field(default_factory=Mutex)  # held while these are changed
 
     def __post_init__(self) -> None:
         self.changes = {change.address: change for change in self.plan.changes}

@@ -24,13 +24,13 @@ _NAMED = 10  # addresses in one note
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """What was read again after an apply, and the plan that it gives. `live` is what the apply's own plan was made from."""
+    """What was read again after an apply, and the plan that it gives."""
 
-    desired: Desired
-    live: Snapshot
-    fresh: Snapshot
-    plan: Plan
-    lock: Lock
+    desired: Desired  # what the manifests want
+    live: Snapshot  # what the apply's own plan was made from
+    fresh: Snapshot  # what was read after it
+    plan: Plan  # what is still to do
+    lock: Lock  # the entries of before and those learned
     left: Collection[str] = ()  # handles of orgs in which this apply ended its own access
     allowed: Sequence[tuple[str, str]] = ()  # allowances of the apply's own plan
 

@@ -134,7 +134,7 @@ def command(
         progress = Progress("Applying", len(plan.steps))
         run_options = Options(
             parallelism=pipes.parallelism,
-            settle=settle,
+            settle_seconds=settle,
             fail_fast=fail_fast,
             keep_going=keep_going,
             stop=stop,

@@ -26,11 +26,11 @@ ENDINGS = 12  # how many of the days on which entries end are looked ahead to
 class Manifests:
     """The manifests of one run, limited to the requested orgs, and their lock file."""
 
-    desired: Desired
-    lock: Lock
-    lock_path: Path
-    narrowed: bool
-    shard: Shard | None = None
+    desired: Desired  # of the orgs that this run is about
+    lock: Lock  # its entries
+    lock_path: Path  # where the file is or will be
+    narrowed: bool  # whether orgs were left out
+    shard: Shard | None = None  # the part of all orgs, for `--shard`
     key: str = ""  # what seals the lock file
     sealed: bool = False  # whether the lock file has a seal, whoever wrote it
     forged: str = ""  # why the lock file is not believed, where this run has a key

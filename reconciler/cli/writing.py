@@ -41,14 +41,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """The manifests at the target, and their lock file, as they are now. `desired` is None if there are none."""
+    """The manifests at the target, and their lock file, as they are now."""
 
-    target: Target
-    texts: Mapping[str, bytes]
-    desired: Desired | None
-    lock: Lock
-    lock_path: Path
-    day: date
+    target: Target  # where the import writes
+    texts: Mapping[str, bytes]  # the bytes of each manifest there
+    desired: Desired | None  # None if there are no manifests
+    lock: Lock  # its entries
+    lock_path: Path  # where the file is or will be
+    day: date  # the day of the run
     seal: str = ""  # the lock file's, whoever wrote it
 
 

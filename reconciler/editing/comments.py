@@ -31,18 +31,18 @@ class WrittenNode:
     kind: str  # scalar | map | list | alias
 
     # Where it is, in characters of the text
-    start: int
-    end: int
+    start: int  # of its first character
+    end: int  # behind its last one
     line: int  # from 0
 
     # How it is written
     value: str = ""  # of a scalar
     style: str = ""  # of a scalar; `{` for a collection in flow style
-    anchor: str = ""
+    anchor: str = ""  # its name for aliases
     raw: tuple[str, ...] = ()  # the lines of a `|` or `>` text
 
     # What is in it
-    entries: list[WrittenEntry] = field(default_factory=list)
+    entries: list[WrittenEntry] = field(default_factory=list)  # of a map or list
     tail: list[str] = field(default_factory=list)  # the comments at its end
     target: WrittenNode | None = None  # what an alias repeats
 
@@ -57,14 +57,14 @@ class WrittenEntry:
 
     # What it is
     key: WrittenNode | None  # None for an item
-    value: WrittenNode
+    value: WrittenNode  # of the key, or the item itself
     inside: WrittenNode  # the mapping or list that it is in
     above: WrittenEntry | None  # the entry whose value that is
 
     # Where it begins: at its key or dash
     start: int  # in characters of the text
     line: int  # from 0
-    column: int
+    column: int  # from 0
     depth: int  # how many entries it is in
 
     # Its comments; "" is an empty line

@@ -36,14 +36,14 @@ class Section:
     """One mapping of a file, and the edits to make in it."""
 
     # Where it is
-    file: File
+    file: File  # the text
     path: tuple[str, ...]  # the keys that lead to it
-    node: yaml.MappingNode
+    node: yaml.MappingNode  # as YAML read it
     colon: int | None  # the place after the colon of its own key; None for the whole file
 
     # The edits, by key
     inserted: dict[str, str] = field(default_factory=dict)  # the text of each new value
-    removed: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)  # the keys that go
     replaced: dict[str, str] = field(default_factory=dict)  # the text of each changed value
     renamed: dict[str, str] = field(default_factory=dict)  # the text of each changed key
 
@@ -156,14 +156,14 @@ class Items:
     """One list of texts in a file, and the edits to make in it."""
 
     # Where it is
-    file: File
+    file: File  # the text
     path: tuple[str, ...]  # the keys that lead to it
-    node: yaml.SequenceNode
+    node: yaml.SequenceNode  # as YAML read it
     colon: int  # the place after the colon of its own key
     quoted: bool = False  # whether its key is in quotes: a manifest may be JSON
 
     # The edits
-    removed: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)  # the texts that go
     inserted: dict[str, None] = field(default_factory=dict)  # in order
 
     @property

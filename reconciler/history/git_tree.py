@@ -61,14 +61,16 @@ class Tree:
     prefix: str  # the current folder, below that
 
     # The running `git cat-file`
-    ask: IO[bytes]
-    answer: IO[bytes]
+    ask: IO[bytes]  # its standard input
+    answer: IO[bytes]  # its standard output
     known: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)  # trees that were read, by id
 
     # What may still be read
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: Bounds = field(default_factory=Bounds)  # on files and bytes
     barren: set[str] = field(default_factory=set)  # ids of trees without manifests, problems and links below
-    until: float = field(default_factory=lambda: monotonic() + MAX_SECONDS)
+    until: float = field(
+        default_factory=lambda: monotonic() + MAX_SECONDS
+    )  # when reading has to end, by the monotonic clock
 
     def default(self) -> tuple[Path, ...]:
         """What a run without paths is about."""

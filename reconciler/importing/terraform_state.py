@@ -64,15 +64,15 @@ class Space:
 class Org:
     """An organization of the state."""
 
-    handle: str
-    attrs: dict[str, Any] = field(default_factory=dict)
-    id: str = ""
+    handle: str  # in Pipes
+    attrs: dict[str, Any] = field(default_factory=dict)  # as the manifest has them
+    id: str = ""  # in Pipes; empty where the state has none
     place: str | None = None  # where it is in the state; None if only other resources name it
     creator: str = ""  # handle of whoever created it, and so owns it: Terraform keeps no resource for that membership
 
     # What is in it; people by handle or address
-    members: dict[str, Person] = field(default_factory=dict)
-    spaces: dict[str, Space] = field(default_factory=dict)
+    members: dict[str, Person] = field(default_factory=dict)  # of the organization
+    spaces: dict[str, Space] = field(default_factory=dict)  # its workspaces by handle
     linked: dict[tuple[str, str, str], Linked] = field(default_factory=dict)  # connections and what belongs to them
 
     @property

@@ -45,7 +45,7 @@ def _is_empty(value: Any) -> bool:
 class Attribute:
     """One attribute of a kind."""
 
-    name: str
+    name: str  # in manifests and plans
 
     # How it is written
     on_create: bool = False  # the create request can set it
@@ -142,7 +142,7 @@ class Kind:
     name: str  # in addresses: org.acme/member.bob is a `member`
     parent: str | None  # the kind that it lies below; None for an org
     section: str  # its key in the parent's mapping of a manifest
-    attributes: tuple[Attribute, ...]
+    attributes: tuple[Attribute, ...]  # what a manifest or a row says of an object
     names_people: bool  # its names are people of the manifest
 
     # Who may be removed
@@ -156,9 +156,9 @@ class Kind:
     object_path: Callable[[Place, str], str]  # the path of one object, by its handle or id
 
     # How it is written: requests as data, in the order in which they are sent
-    create: Create
-    update: Update
-    delete: Delete
+    create: Create  # (place, handle, attributes) -> requests
+    update: Update  # (place, live object, attributes) -> requests
+    delete: Delete  # (place, live object) -> requests
     rename: Rename | None = None  # None where it cannot be renamed
     test: Test | None = None  # asks Pipes to test what was just written
 

@@ -55,8 +55,8 @@ class Seq(list[Any]):
 class Document:
     """One file: its data, and what is wrong with it."""
 
-    file: str
-    data: bytes
+    file: str  # its name
+    data: bytes  # its bytes
     root: Any = None  # None where nothing could be built
     # paths of unquoted scalars that YAML reads as a null, boolean, number or date; True where that is the key
     specials: list[tuple[KeyPath, bool]] = field(default_factory=list)

@@ -39,16 +39,16 @@ class Written:
     """Everything that the manifests say, merged and not yet resolved."""
 
     # For the whole run, each with its place
-    rules: dict[str, tuple[int, Source]] = field(default_factory=dict)
+    rules: dict[str, tuple[int, Source]] = field(default_factory=dict)  # `safeguards:`
     resend_after: tuple[int, Source] | None = None  # in days
-    waivers: list[Waiver] = field(default_factory=list)
+    waivers: list[Waiver] = field(default_factory=list)  # `waivers:`
 
     # By name
-    people: dict[str, Person] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)  # `people:`
     teams: dict[str, tuple[Source, list[tuple[str, Source]]]] = field(default_factory=dict)  # entries and their places
-    orgs: dict[str, Node] = field(default_factory=dict)
-    policies: dict[str, Policy] = field(default_factory=dict)
-    approvals: dict[str, Approval] = field(default_factory=dict)
+    orgs: dict[str, Node] = field(default_factory=dict)  # `orgs:`
+    policies: dict[str, Policy] = field(default_factory=dict)  # `policies:`
+    approvals: dict[str, Approval] = field(default_factory=dict)  # `approvals:`
 
     # By place: `acme`, `acme/prod`
     people_of: dict[str, Section] = field(default_factory=dict)  # the `members:` sections

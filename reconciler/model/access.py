@@ -22,17 +22,17 @@ class Reach(msgspec.Struct, frozen=True, gc=False):
     """What one person may do on one object."""
 
     # Who may do what
-    person: str
+    person: str  # the manifests' name, or the handle
     key: str  # tells people apart whatever they are called: the Pipes handle, else the invited address in lower case
     object: str  # `acme` for the membership, `acme/prod` for a workspace
-    role: str
+    role: str  # the strongest that they have there
 
     # Why, and for how long
     why: str  # `direct`, a team's entry (`team/sre`), `implicit as owner`, or where a live row comes from
     path: tuple[str, ...] = ()  # the teams from that entry down to the one that names the person
     pending: str = ""  # `invited` where live says so, `by email` where no handle is known yet
-    expires: date | None = None
-    source: Source | None = None
+    expires: date | None = None  # the first day without it
+    source: Source | None = None  # the line of the manifest
     then: str | None = None  # the role from `expires` on, where the entry itself says so
     because: str | None = None  # the entry's own `reason:`
 
@@ -70,12 +70,12 @@ class Access:
     """A map of who reaches what, by person and object."""
 
     source: str  # `manifests` or `live`
-    day: date
-    reaches: tuple[Reach, ...]
+    day: date  # the day that it is of
+    reaches: tuple[Reach, ...]  # sorted by person and object
     objects: tuple[str, ...]  # all orgs and workspaces that were looked at
     open: tuple[
         str, ...
     ] = ()  # those of them whose people are unknown, or only in part: the manifests do not manage them
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what to tell the reader
     routes: tuple[Route, ...] = ()  # the connections that are reached through workspaces
     unrouted: tuple[str, ...] = ()  # connections whose workspaces are unknown

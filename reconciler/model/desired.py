@@ -47,18 +47,18 @@ class Node(msgspec.Struct, gc=False):
     """One wanted object (an org, a member, a workspace, a grant), or with `absent` one that must not be."""
 
     # What it is
-    kind: str
+    kind: str  # org, member, workspace, ...
     name: str  # the handle or the person's name, as the manifest writes it
     attrs: dict[str, Any]  # only what is written; None means "clear"
-    source: Source
+    source: Source  # the line of its key
 
     # What the manifest states about it
-    absent: bool = False
-    renamed_from: str | None = None
+    absent: bool = False  # it must not be there
+    renamed_from: str | None = None  # the handle that it had
     via: str | None = None  # the team (`team/sre`) that the entry came from; None for a direct entry
     expires: date | None = None  # the first day on which the entry no longer counts
     then: str | None = None  # the weaker role that it counts as from that day on; None: it counts as not written
-    reason: str | None = None
+    reason: str | None = None  # the manifest's `reason:`
     everywhere: bool | None = (
         None  # of a connection or folder: whether every workspace of the org may use it; None: as is
     )
@@ -79,9 +79,9 @@ class Desired:
     """All manifests of one run, merged."""
 
     # What is wanted
-    orgs: dict[str, Node]
+    orgs: dict[str, Node]  # by handle
     people: dict[str, Person]  # every name that `people:` defines; any other name is its own handle
-    rules: Rules
+    rules: Rules  # `safeguards:`
     day: date  # decides what has expired
 
     # What it was read from
@@ -89,15 +89,15 @@ class Desired:
     paths: tuple[str, ...] = ()  # the files and folders that were asked for
 
     # What to tell the reader
-    warnings: tuple[Diagnostic, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()  # about the manifests
     ended: tuple[Diagnostic, ...] = ()  # entries whose day has come, for whoever looks after the manifests
 
     # Rules and names beyond the orgs of this run
     resend_after: int | None = None  # days after which an invitation by email that is gone is sent again
     teams: dict[str, tuple[str, ...]] = field(default_factory=dict)  # flattened: team -> names, sorted
     nested: dict[str, tuple[str, ...]] = field(default_factory=dict)  # as written: team -> names and `team/…`
-    policies: dict[str, Policy] = field(default_factory=dict)
-    waivers: tuple[Waiver, ...] = ()
+    policies: dict[str, Policy] = field(default_factory=dict)  # by name
+    waivers: tuple[Waiver, ...] = ()  # in the order written
     approvals: dict[str, Approval] = field(default_factory=dict)  # by key: a place, `default`, `rules`, ...
     elsewhere: dict[str, Node] = field(default_factory=dict)  # orgs of the manifests that this run leaves out
 

@@ -22,9 +22,10 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 class Diagnostic:
     """One problem: a fact, its place, and what helps."""
 
+    # What is wrong, where, and what helps
     severity: str  # error | warning
     summary: str  # the fact
-    source: Source | None = None
+    source: Source | None = None  # None where it is of no single place
     hint: str | None = None  # what was probably meant, or what helps
 
     # How the place is shown

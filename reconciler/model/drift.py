@@ -59,8 +59,8 @@ class Difference:
     # What differs, seen from the manifests
     what: str  # added (live, not wanted) | removed (wanted, not live) | changed (one attribute) | renamed | replaced
     # (another object under the same handle)
-    kind: str
-    address: str
+    kind: str  # of the object
+    address: str  # by the manifests' names
     wanted: Any = None  # a role, an attribute's value, a handle; None where the manifests have none
     live: Any = None  # the same on the other side
     attribute: str | None = None  # for `changed`
@@ -68,7 +68,7 @@ class Difference:
     # Why the manifests want it otherwise
     source: Source | None = None  # the line that says so
     reason: str | None = None  # unlisted | absent | expired
-    via: str | None = None
+    via: str | None = None  # the team that the entry came from
 
     # The live object
     id: str | None = None  # of the live object, or as the lock file knows it; a person's user id
@@ -79,10 +79,10 @@ class Difference:
     standing: str = OUTSIDE  # or `not-applied`: the manifests that were applied last did not say so yet
     follows: str | None = None  # the address whose difference brings this one along
     below: int = 0  # how many objects are missing together with this one
-    note: str = ""
+    note: str = ""  # more about it, for the reader
 
     # Who did it
-    by: Doer | None = None
+    by: Doer | None = None  # None where the audit log does not say
     why_unknown: str = ""  # why `by` is None
 
 
@@ -99,14 +99,17 @@ class Unmanaged:
 class Drift:
     """What one look at Pipes found."""
 
-    differences: tuple[Difference, ...]
+    # What was compared
+    differences: tuple[Difference, ...]  # in the order of a report
     orgs: tuple[str, ...]  # the addresses that were compared
-    day: date
+    day: date  # the day that decides what has expired
     applied: str | None = None  # the revision that was applied last; None where it was not given
+
+    # What could not be compared, and what else there is to say
     refusals: tuple[Refusal, ...] = ()  # orgs and objects that could not be compared
     forbidden: tuple[str, ...] = ()  # addresses of orgs that the token may not read
-    notes: tuple[str, ...] = ()
-    expiring: tuple[Expiring, ...] = ()
+    notes: tuple[str, ...] = ()  # what to tell the reader
+    expiring: tuple[Expiring, ...] = ()  # entries that end soon
     unmanaged: tuple[Unmanaged, ...] | None = None  # None where nobody asked for it
 
     @property

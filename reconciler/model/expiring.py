@@ -26,9 +26,9 @@ class Expiring:
 
     address: str  # of the org or workspace whose section has the entry
     name: str  # a person, or `team/…`
-    role: str
-    expires: date
-    reason: str | None
-    source: Source
+    role: str  # until then
+    expires: date  # the first day without it
+    reason: str | None  # the manifest's `reason:`
+    source: Source  # the line of the entry
     then: str | None = UNKNOWN  # the role from `expires` on; None if none is left, UNKNOWN if it cannot be known
     people: tuple[str, ...] = ()  # the members of the team

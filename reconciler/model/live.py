@@ -20,13 +20,13 @@ class Resource(msgspec.Struct, gc=False):
     """One live object."""
 
     # Which one
-    kind: str
-    handle: str
+    kind: str  # org, member, workspace, ...
+    handle: str  # of the object, or of the person
     id: str  # what never changes: the object's own id; for members and grants the user's
     version: int | None  # its `version_id`
 
     # What it holds
-    attrs: dict[str, Any]
+    attrs: dict[str, Any]  # every attribute of the kind that the row has
     children: dict[str, dict[str, Resource]] | None = None  # by kind and handle; a kind that is missing was not read
     inherited: dict[str, dict[str, Resource]] | None = None  # the same for rows that another level owns (contract:
     # `scope`): they cannot be changed here
@@ -87,7 +87,7 @@ class Snapshot:
     """One reading of Pipes, as far as a plan needs it."""
 
     # The organizations
-    actor: Actor
+    actor: Actor  # the token's own user
     orgs: dict[str, Resource]  # the managed orgs, by their live handle
     others: dict[str, Resource] = field(default_factory=dict)  # the actor's remaining orgs, without children
     workspace_limits: dict[str, int] = field(default_factory=dict)  # by org, where one was found (org_listConstraints)
@@ -103,7 +103,7 @@ class Snapshot:
     # What could not be read
     forbidden: frozenset[str] = frozenset()  # org handles that exist and answer 403
     hidden: frozenset[str] = frozenset()  # ids of orgs of the lock file that answer 403, whatever their handle is now
-    unreadable: tuple[Unreadable, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()  # orgs whose lists may be incomplete
 
     def owned(self, org: Resource) -> bool:
         """Whether the token's user owns `org`, by itself or through the tenant; True where the members were not read.

@@ -23,8 +23,8 @@ class Change:
 
     # What happens
     action: str  # create | update | rename | delete
-    kind: str
-    address: str
+    kind: str  # of the object
+    address: str  # by the manifests' names
     before: Mapping[str, Any] | None  # None for a create
     after: Mapping[str, Any] | None  # None for a delete
     requests: tuple[Request, ...]  # exactly what apply will send, in order
@@ -38,8 +38,8 @@ class Change:
 
     # The live object; None for a create
     previous_address: str | None = None  # before a rename
-    id: str | None = None
-    version: int | None = None
+    id: str | None = None  # what never changes
+    version: int | None = None  # its `version_id` when it was read
 
     # For the reader
     via: str | None = None  # the team that the entry came from, such as `team/sre`
@@ -54,10 +54,10 @@ class Step:
     """What apply does as one unit: some requests of one change."""
 
     number: int  # from 1, in the order of a sequential apply
-    address: str
-    action: str
+    address: str  # of the change
+    action: str  # the change's
     org: str  # the org's handle while the step runs
-    requests: tuple[Request, ...]
+    requests: tuple[Request, ...]  # in order
     needs: tuple[int, ...] = ()  # numbers of the steps that must have succeeded before
     accepted_owners: int | None = (
         None  # how many people own the org after this step, only where an owner goes: the owner floor is
@@ -70,10 +70,10 @@ class Effect:
     """One line of impact: what `person` may do on `object` before and after. None is no access at all."""
 
     # Who may do what
-    person: str
+    person: str  # the manifests' name, with the handle behind it where that differs
     object: str  # `acme` for the membership, `acme/prod` for a workspace, `acme/connection.aws_prod`: `reached` or not
-    before: str | None
-    after: str | None
+    before: str | None  # the role
+    after: str | None  # the role
 
     # Why, and for how long
     why: str  # direct, team/sre, implicit as owner, no longer listed, ...
@@ -118,10 +118,10 @@ class Plan:
     """What would change, in what order, for whom, and what speaks against it."""
 
     # What happens
-    changes: tuple[Change, ...]
-    steps: tuple[Step, ...]
-    impact: tuple[Effect, ...]
-    dns: tuple[DnsChange, ...]
+    changes: tuple[Change, ...]  # by address
+    steps: tuple[Step, ...]  # in the order of a sequential apply
+    impact: tuple[Effect, ...]  # who gains and who loses what
+    dns: tuple[DnsChange, ...]  # names of workspaces that change
 
     # What speaks against it
     refusals: tuple[Refusal, ...]  # those that still stand
@@ -130,13 +130,13 @@ class Plan:
     errors: tuple[Diagnostic, ...]  # problems that only the live organization could show
 
     # What else to say
-    warnings: tuple[Diagnostic, ...]
-    notes: tuple[str, ...]
+    warnings: tuple[Diagnostic, ...]  # about the manifests
+    notes: tuple[str, ...]  # about what was read
     unmanaged: tuple[str, ...]  # addresses of live objects that no manifest lists
 
     # What it was made from
     orgs: tuple[str, ...]  # the org addresses that were compared
-    day: date
+    day: date  # decides what has expired
     files: tuple[tuple[str, str], ...]  # path and SHA-256 of each manifest
     reads: Mapping[
         str, str

@@ -43,8 +43,8 @@ class Side:
 class Policy:
     """One rule of `policies:`."""
 
-    name: str
-    source: Source
+    name: str  # its key
+    source: Source  # the line of its key
 
     # What it is about
     places: tuple[str, ...] = ()  # patterns of `in`
@@ -53,19 +53,19 @@ class Policy:
     unless: tuple[str, ...] = ()  # people, teams, and the word `owners`: its limits spare them
 
     # What it asks for; None or empty: nothing
-    min: int | None = None
-    max: int | None = None
-    only: tuple[str, ...] | None = None
+    min: int | None = None  # people at least
+    max: int | None = None  # people at most
+    only: tuple[str, ...] | None = None  # who alone may
     expires_within: int | None = None  # in days
-    reason: bool = False
-    apart: tuple[Side, ...] = ()
+    reason: bool = False  # whether each entry needs one
+    apart: tuple[Side, ...] = ()  # duties that one person may not have together
     robots: bool = False  # whether robots are refused
     email_domains: tuple[str, ...] | None = None  # in lower case
 
     # How it is reported
-    level: str = ERROR
-    message: str = ""
-    help: str = ""
+    level: str = ERROR  # error | warn
+    message: str = ""  # what to say of a violation, in its author's words
+    help: str = ""  # where to read more
 
     @property
     def about_people(self) -> bool:
@@ -113,26 +113,26 @@ class Violation:
     """One policy that does not hold, for a person or for a place."""
 
     # Which rule
-    policy: str
+    policy: str  # the policy's name
     rule: str  # people.max, only, ...
     level: str  # error | warn
-    policy_source: Source
+    policy_source: Source  # the line of its key
 
     # Who and where
-    place: str
+    place: str  # the org or workspace
     fact: str  # the whole of it in a sentence
     person: str | None = None  # None where a number of people is what is wrong
     key: str | None = None  # tells people apart whatever they are called
-    role: str | None = None
+    role: str | None = None  # that the person has there
     why: str | None = None  # how the person has the role
     source: Source | None = None  # the manifest line that gives it
     names: tuple[str, ...] = ()  # everyone who counts, where a number is wrong; for `apart` which duties where
     number: int = 0  # how many they are
-    limit: int = 0
+    limit: int = 0  # how many they may be
 
     # What to say and do
     message: str = ""  # the policy's own
-    help: str = ""
+    help: str = ""  # the policy's own
     waivers: tuple[str, ...] = ()  # the lines that would allow it for a while
 
     @property
@@ -153,7 +153,7 @@ class Violation:
 class Verdict:
     """What the policies say of one state of access."""
 
-    policies: tuple[Policy, ...] = ()
+    policies: tuple[Policy, ...] = ()  # those that were judged
     violations: tuple[Violation, ...] = ()  # errors first
     waived: tuple[tuple[Violation, Waiver], ...] = ()  # what a waiver allows
     unused: tuple[Waiver, ...] = ()  # waivers that allow nothing

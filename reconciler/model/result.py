@@ -17,14 +17,19 @@ class Outcome:
     `skipped`: nothing was sent for it.
     """
 
-    number: int
-    address: str
-    action: str
+    # Which step
+    number: int  # the step's
+    address: str  # of the change
+    action: str  # the change's
+
+    # How it ended
     status: str  # done | already | unconfirmed | failed | skipped
     detail: str = ""  # Pipes' own words, or why it was skipped
     wrote: bool = False  # something was, or may have been, changed
+
+    # Why it failed
     status_code: int | None = None  # the HTTP status of a failure, where there was one
-    request_id: str | None = None
+    request_id: str | None = None  # Pipes' own name for the request, for its support
     code: str | None = None  # the safeguard that refused it on live, where one did
     unreachable: bool = False  # Pipes did not answer
     test_failed: bool = False  # it is done, and Pipes' own test of it does not succeed

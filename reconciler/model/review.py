@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 class AccessChange:
     """What one person may do on one object, before and after; None is no access at all."""
 
+    # Who may do what
     person: str  # with the Pipes handle or address in parentheses, where the name is another one
-    key: str
-    object: str
-    before: Reach | None
-    after: Reach | None
+    key: str  # as `Reach.key`
+    object: str  # `acme` for the membership, `acme/prod` for a workspace
+    before: Reach | None  # in BASE
+    after: Reach | None  # in HEAD
 
+    # Why
     why: str  # how it is gained, or why it is lost
     unknown: str = ""  # `before` or `after`, where that side is not in the manifests: there, whoever is in stays in
     invited: bool = False  # the person comes into the org by it
-    source: Source | None = None
+    source: Source | None = None  # the line of HEAD that says so
 
     @property
     def had(self) -> str | None:
@@ -48,13 +50,13 @@ class Statement:
     """Something dangerous, lasting or odd that the pull request states; its report says what it means."""
 
     kind: str  # a key of `reconciler.report.review_statements.SAYINGS`
-    address: str
-    before: str | None = None
+    address: str  # of the object, or the key of a rule
+    before: str | None = None  # what it was
     after: str | None = None  # for `expires`, the role that remains (None: none, `?`: unknown)
     names: tuple[str, ...] = ()  # who or what it concerns
     day: date | None = None  # for `expires`
-    reason: str | None = None
-    source: Source | None = None
+    reason: str | None = None  # the manifest's `reason:`
+    source: Source | None = None  # the line of HEAD that states it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,13 @@ class IdentityChange:
     """A name that is somebody else in HEAD than in BASE, or whose account the lock file changes."""
 
     what: str  # address | handle | account
-    name: str
+    name: str  # as the manifests write it
     entry: str = ""  # the lock file's address, for an account
     before: str | None = None  # who it was, None for nobody known
-    after: str | None = None
+    after: str | None = None  # who it is now, None for nobody known
     former: tuple[str, ...] = ()  # the other names that have, or had, this account
     error: bool = False  # the account was, or is, another person's
-    source: Source | None = None
+    source: Source | None = None  # the line in `people:`
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +87,27 @@ class Review:
     """Everything that HEAD changes over BASE."""
 
     # What was compared
-    base: str
-    head: str
-    day: date
+    base: str  # as asked for
+    head: str  # as asked for
+    day: date  # decides what has expired
 
     # What changes
     access: tuple[AccessChange, ...] = ()  # each change of a role on an object
     rerouted: tuple[AccessChange, ...] = ()  # what stays the same for another reason
-    statements: tuple[Statement, ...] = ()
-    teams: tuple[TeamChange, ...] = ()
+    statements: tuple[Statement, ...] = ()  # dangerous, lasting or odd
+    teams: tuple[TeamChange, ...] = ()  # who joins and who leaves each
     changes: tuple[Change, ...] = ()  # the manifests' own, without requests
 
     # What is wrong; with errors in HEAD nothing was compared
     errors: tuple[Diagnostic, ...] = ()  # HEAD's
     inherited: tuple[Diagnostic, ...] = ()  # those of them that stood in BASE already
-    warnings: tuple[Diagnostic, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()  # HEAD's that BASE does not have
     base_errors: tuple[Diagnostic, ...] = ()  # why BASE could not be read: then all of HEAD is shown as new
 
     # What else to say
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # about what was read
     expiring: tuple[Expiring, ...] = ()  # what ends soon in HEAD, whoever wrote it
-    identities: tuple[IdentityChange, ...] = ()
+    identities: tuple[IdentityChange, ...] = ()  # names that are somebody else, shown first
     one_person: tuple[Diagnostic, ...] = ()  # two names of one account in HEAD, as the lock file knows
 
     @property

@@ -23,16 +23,16 @@ MOST = 10_000  # pages of a log
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the log. `action` is an open set and is kept as it came; `at` is None where the moment is unreadable."""
+    """One line of the log."""
 
-    id: str
-    at: datetime | None
+    id: str  # the entry's
+    at: datetime | None  # None where the moment is unreadable
     actor: str  # handle
-    ip: str
-    action: str
-    target_id: str
-    target_handle: str
-    data: Any
+    ip: str  # of the actor
+    action: str  # an open set, kept as it came
+    target_id: str  # of the object
+    target_handle: str  # of the object
+    data: Any  # the object as it was and is, where the log tells
 
 
 class _Row(msgspec.Struct):

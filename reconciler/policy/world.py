@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class World:
     """One state of access on one day."""
 
-    day: date
-    names: Names
+    day: date  # decides what has expired
+    names: Names  # who each name is
 
     # Who reaches what
     places: dict[str, list[Reach]] = field(default_factory=dict)  # orgs and workspaces
@@ -40,7 +40,7 @@ class World:
     teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # flattened, by names
     robots: frozenset[str] = frozenset()  # keys of people
     emails: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the written addresses of a key
-    _keys: dict[str, frozenset[str]] = field(default_factory=dict)
+    _keys: dict[str, frozenset[str]] = field(default_factory=dict)  # the keys of each team, once they were asked for
 
     def people_of(self, name: str) -> frozenset[str]:
         """The keys of whom a name in a rule stands for: a team's people, or one person."""

@@ -42,7 +42,7 @@ class Item:
     """One line of a section."""
 
     # What it says
-    words: Words
+    words: Words  # with their styles
     symbol: str = ""  # `+`, `-`, `~`, `>` (as for create, delete, update, rename), `!`, or none
     why: Words = ()  # the reason, shown after the words in a less prominent style
     source: Source | None = None  # the manifest line that it is about
@@ -82,10 +82,10 @@ class Sheet:
     name: str  # one word for machines, such as `review`
     title: str  # one word for people, such as `Review`
     summary: tuple[str, ...]  # the lines that sum it up
-    sections: tuple[Section, ...] = ()
+    sections: tuple[Section, ...] = ()  # in the order of the report
     facts: Words = ()  # what was compared, and for which day
     problems: tuple[Diagnostic, ...] = ()  # errors and warnings, shown with their manifest lines
-    notes: tuple[Words, ...] = ()
+    notes: tuple[Words, ...] = ()  # one line each
 
     # What follows from it
     bad: bool = False  # whether the summary is shown as an alarm

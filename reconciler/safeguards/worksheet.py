@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class Who(msgspec.Struct, gc=False):
     """A person of the manifest in one org."""
 
-    name: str
+    name: str  # the manifest's
     key: str  # the live handle, or the name where only an email is known
     have: Resource | None  # the live member row that can be changed
-    inherited: Resource | None = None
+    inherited: Resource | None = None  # the row of the level above
     by_email: bool = False  # to be invited by email
     replaces: Resource | None = None  # a pending invitation to a former address, to be cancelled for the new one
     uncertain: bool = False  # the account was invited at another address: nothing of it may change
@@ -37,21 +37,21 @@ class Draft:
 
     # The object
     action: str  # create | update | rename | delete
-    kind: Kind
-    address: str
-    parent: str | None
+    kind: Kind  # of the object
+    address: str  # by the manifests' names
+    parent: str | None  # the parent's address; None for an org
     place: Place  # the handles under which its requests are sent
     handle: str  # the live handle where there is one, else the one to create
     attrs: dict[str, Any]  # the attributes to set
-    have: Resource | None = None
-    want: Node | None = None
+    have: Resource | None = None  # the live object
+    want: Node | None = None  # the manifest's node
 
     # Why
     reason: str | None = None  # as `Change.reason`
     stated: bool = False  # a line of the manifest asks for exactly this loss
 
     # What it is connected with
-    previous_address: str | None = None
+    previous_address: str | None = None  # before a rename
     person: str | None = None  # who it is about, for kinds that name people: a key of OrgSheet.members
     needs: tuple[str, ...] = ()  # addresses whose own steps, if there are any, must have succeeded before
 
@@ -59,10 +59,13 @@ class Draft:
 class Membership(msgspec.Struct, gc=False):
     """One person in one org, before and after the plan."""
 
+    # Who
     label: str  # the manifest's name, with the Pipes handle behind it where that differs
-    address: str
-    before: dict[str, Any] | None = None
-    after: dict[str, Any] | None = None
+    address: str  # of the member
+
+    # What changes, and why
+    before: dict[str, Any] | None = None  # the live row's attributes; None: not a member
+    after: dict[str, Any] | None = None  # the same after the plan
     via: str | None = None  # the team that the entry came from
     gone: str | None = None  # unlisted | absent | expired, where the membership is deleted
     lost: str = "no longer listed"  # why something is lost, for the impact
@@ -84,10 +87,10 @@ class Membership(msgspec.Struct, gc=False):
 class GrantSheet:
     """The grants of one workspace before and after. A person's key is that of `OrgSheet.members`."""
 
-    name_before: str | None
-    name_after: str | None
+    name_before: str | None  # the workspace's handle; None before it is created
+    name_after: str | None  # None once it is deleted
     before: dict[str, str] | None = None  # the role of each person; None: they were not read
-    after: dict[str, str] | None = None
+    after: dict[str, str] | None = None  # the same after the plan
     lost: dict[str, str] = field(default_factory=dict)  # why each person loses something, for the impact
     host: str | None = None  # the DNS name
     entries: dict[str, Node] = field(default_factory=dict)  # the manifest's entry of each person, where it has one
@@ -99,13 +102,13 @@ class OrgSheet:
 
     # The org
     name: str  # the manifest's handle
-    address: str
-    have: Resource | None
-    want: Node
-    deleted: bool = False
+    address: str  # of the org
+    have: Resource | None  # the live org; None where it will be created
+    want: Node  # the manifest's node
+    deleted: bool = False  # the org itself goes
 
     # What is planned
-    drafts: list[Draft] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)  # the differences, not yet in order
     unmanaged: list[str] = field(default_factory=list)  # addresses of live objects that no manifest lists
 
     # Its people. One key a person: the live handle, or the manifest's name for who is invited by email
@@ -115,7 +118,7 @@ class OrgSheet:
     leaving: set[str] = field(default_factory=set)  # ids of service accounts that are deleted, with all that they have
     spared: set[str] = field(default_factory=set)  # ids of people whom a refusal is about: nothing of theirs is planned
     waiting: set[str] = field(default_factory=set)  # names for which nothing is planned before a future day
-    workspaces: list[GrantSheet] = field(default_factory=list)
+    workspaces: list[GrantSheet] = field(default_factory=list)  # their grants before and after
     strangers: dict[str, list[tuple[str, Node]]] = field(default_factory=dict)  # names with grants that will not be
     # members: the workspace and the entry of each grant
 
@@ -127,10 +130,10 @@ class OrgSheet:
     )  # connection -> ids of workspaces that a move takes it from
 
     # What speaks against it, and what to tell the reader
-    refusals: list[Refusal] = field(default_factory=list)
-    errors: list[Diagnostic] = field(default_factory=list)
-    warnings: list[Diagnostic] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)  # of safeguards
+    errors: list[Diagnostic] = field(default_factory=list)  # that only the live organization could show
+    warnings: list[Diagnostic] = field(default_factory=list)  # about the manifests
+    notes: list[str] = field(default_factory=list)  # about what was read
 
 
 def loses(draft: Draft) -> bool:

@@ -34,15 +34,15 @@ _KEPT_EMPTY = {"parent_id"}
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the contract: where it is, what it is called there (`name`: the operation id), what does it."""
+    """One operation of the contract: where it is, what it is called there, what does it."""
 
-    method: str
-    path: str
-    name: str
-    run: Callable[[Call], Reply]
-    body: Body | None
-    writes: bool
-    public: bool
+    method: str  # of the request
+    path: str  # with `{names}` for its parameters
+    name: str  # the contract's operationId
+    run: Callable[[Call], Reply]  # answers it
+    body: Body | None  # what its body may hold; None for no body
+    writes: bool  # it changes something
+    public: bool  # it needs no token
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -82,17 +82,20 @@ class Actor:
 class Call:
     """A request being answered, inside one transaction."""
 
-    request: falcon.Request
-    db: sqlite3.Connection
-    name: str
-    params: dict[str, str]
-    body: dict[str, Any]
-    actor: Actor
-    clock: Callable[[], datetime] | None
-    if_match: bool
-    settle_reads: int
-    writing: bool
-    _now: str = field(default="", init=False)
+    # What is asked, and by whom
+    request: falcon.Request  # as it came
+    db: sqlite3.Connection  # with its transaction open
+    name: str  # the operation's
+    params: dict[str, str]  # of the path
+    body: dict[str, Any]  # checked
+    actor: Actor  # whose token it is
+
+    # How the sandbox is set up
+    clock: Callable[[], datetime] | None  # None for the sandbox's own
+    if_match: bool  # whether `If-Match` is honoured
+    settle_reads: int  # how many reads a workspace takes to get ready
+    writing: bool  # the operation changes something
+    _now: str = field(default="", init=False)  # the moment of the call, once it was asked for
 
     # -- time, ids, versions
 
@@ -323,15 +326,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Org:
-    """An org, and the actor's role in it: `owner`, `member`, or None for somebody who is not in it or has not accepted."""
+    """An org, and the actor's role in it."""
 
-    id: str
-    handle: str
-    tenant_id: str
-    workspace_limit: int
-    token_min: str
-    head: str
-    role: str | None
+    id: str  # of the org
+    handle: str  # of the org
+    tenant_id: str  # of its tenant
+    workspace_limit: int  # how many workspaces it may have
+    token_min: str  # tokens issued before it are refused
+    head: str  # what all rows have, as JSON text
+    role: str | None  # the actor's: owner | member | None for somebody who is not in it or has not accepted
 
 
 @dataclass(frozen=True, slots=True)

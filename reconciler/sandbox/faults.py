@@ -60,20 +60,25 @@ class AnswerTooLate(Exception):  # noqa: N818
 class Rule:
     """One fault: for which requests, what, and how often."""
 
-    kind: str
-    path: re.Pattern[str] = re.compile("")
-    methods: frozenset[str] = frozenset()
-    status: int = 503
-    retry_after: str | None = None
-    ms: float = 0
-    times: int | None = None
-    probability: float = 1
-    after: int = 0
-    applied: bool = False
-    rows: int = 1
-    random: random.Random = field(default_factory=random.Random)
-    seen: int = 0
-    fired: int = 0
+    # What happens, to which requests
+    kind: str  # one of KINDS
+    path: re.Pattern[str] = re.compile("")  # of the requests that it is for
+    methods: frozenset[str] = frozenset()  # none: all
+    status: int = 503  # that it answers
+    retry_after: str | None = None  # the header that it answers
+    ms: float = 0  # how long it waits
+
+    # How often
+    times: int | None = None  # how often it happens at most
+    probability: float = 1  # how often it happens, by chance
+    after: int = 0  # how many requests pass before
+    applied: bool = False  # whether the request takes effect all the same
+    rows: int = 1  # how many rows a page shifts by
+    random: random.Random = field(default_factory=random.Random)  # decides by chance, from a seed
+
+    # What it counts
+    seen: int = 0  # requests that it was for so far
+    fired: int = 0  # how often it happened so far
 
     def fires(self, method: str, path: str) -> bool:
         """Whether this request is hit; counts it. The caller holds the lock."""

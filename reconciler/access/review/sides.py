@@ -26,14 +26,14 @@ NOBODY = Access("manifests", date.min, (), ())
 class Sides:
     """Both sides, and which of their orgs and workspaces belong together."""
 
-    base: Desired
-    head: Desired
-    base_names: Names
-    head_names: Names
+    base: Desired  # BASE's manifests
+    head: Desired  # HEAD's
+    base_names: Names  # who each name in BASE is
+    head_names: Names  # the same for HEAD, by BASE's lock file too
     orgs: dict[str, str] = field(default_factory=dict)  # a BASE handle -> the one in HEAD
     spaces: dict[str, str] = field(default_factory=dict)  # the same for acme/prod
     old: Access = NOBODY  # who reaches what in BASE, by the names of HEAD
-    new: Access = NOBODY
+    new: Access = NOBODY  # the same in HEAD
 
     def base_org(self, name: str) -> Node | None:
         """The BASE node of an org by its handle in HEAD."""

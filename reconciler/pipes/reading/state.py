@@ -37,22 +37,22 @@ class Run:
     """The state of one reading. Only the thread that runs the workers touches it."""
 
     # What is asked for
-    client: Client
+    client: Client  # sends the requests
     lock: Lock  # a copy, to which entries are added while orgs are recognised by their id
-    desired: Desired
+    desired: Desired  # what the manifests want
     wanted: dict[str, Node]  # the orgs to read, by the name that the manifest gives them
     by_old_handle: dict[str, list[Node]]  # by `renamed_from`
     by_id: dict[str, list[Node]]  # by the id that the lock file has for them
 
     # How it is read
-    workers: Workers
+    workers: Workers  # run the requests side by side
     progress: Progress | None  # hears of each list
     begun: int = 0  # lists and look-ups
-    ended: int = 0
+    ended: int = 0  # those that are done
     asked: set[str] = field(default_factory=set)  # handles and ids of orgs that were looked up one by one
 
     # What was found
-    actor: Actor | None = None
+    actor: Actor | None = None  # the token's own user
     managed: dict[str, LiveOrg] = field(default_factory=dict)  # by the org's id
     candidates: dict[str, dict[str, LiveOrg]] = field(default_factory=dict)  # by the node's name, then the live handle
     others: dict[str, Resource] = field(default_factory=dict)  # orgs of the actor that are not managed, by handle

@@ -32,11 +32,11 @@ NAMED = 10  # names to a message
 class _Workspace:
     """One workspace whose grants are compared."""
 
-    sheet: OrgSheet
-    want: Node
-    address: Address
-    place: Place
-    grants: GrantSheet
+    sheet: OrgSheet  # its org's worksheet
+    want: Node  # the manifest's node
+    address: Address  # of the workspace
+    place: Place  # the handles for its requests
+    grants: GrantSheet  # before and after
     live: Mapping[str, Resource]  # its rows that can be changed, by handle
     kept: set[str] = field(default_factory=set)  # handles that an entry of the section accounts for
 

@@ -33,20 +33,15 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One org in which people are looked for. `org` is its address, `members` the live rows that can be changed here.
+    """One org in which people are looked for."""
 
-    `emails` is who has which email, where the org's tenant tells; `actor` the token's own user's id. An org that is yet
-    to be made (`new`) holds nobody who could be doubtful. `identities` tells who has the handle of somebody who will be
-    let in.
-    """
-
-    org: str
-    members: Mapping[str, Resource]
-    inherited: Mapping[str, Resource]
-    actor: str
-    identities: Mapping[str, Identity | None]
-    emails: Mapping[str, tuple[TenantMember, ...]] | None = None
-    new: bool = False
+    org: str  # its address
+    members: Mapping[str, Resource]  # live rows that can be changed here, by handle
+    inherited: Mapping[str, Resource]  # live rows of the level above, by handle
+    actor: str  # the user id of the token's own user
+    identities: Mapping[str, Identity | None]  # who has the handle of somebody who will be let in
+    emails: Mapping[str, tuple[TenantMember, ...]] | None = None  # who has which address, where the org's tenant tells
+    new: bool = False  # yet to be made: it holds nobody who could be doubtful
     unwanted: Collection[str] = ()  # names that the manifests only want gone: nobody is invited for them
 
     @property

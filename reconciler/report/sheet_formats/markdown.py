@@ -60,9 +60,9 @@ def _parts(sheet: Sheet, level: int) -> _Parts:
         parts.must += ["", "> [!CAUTION]", *(f"> {words}" for words in errors)]
     sections = sheet.sections
     if level > 2:  # whoever owns something comes before everybody else
-        first = next((n for n, one in enumerate(sections) if any(item.brief for item in one.items)), 0)
-        divided = [_divided(section) for section in sections[first:]]
-        found = (*sections[:first], *(owners for owners, _ in divided), *(others for _, others in divided))
+        start = next((n for n, one in enumerate(sections) if any(item.brief for item in one.items)), 0)
+        divided = [_divided(section) for section in sections[start:]]
+        found = (*sections[:start], *(owners for owners, _ in divided), *(others for _, others in divided))
         sections = tuple(filter(None, found))
     for section in sections:
         _section(parts, section, level)

@@ -17,15 +17,18 @@ _COLUMNS = "id, org_id, workspace_id, folder, name, parent, secrets, tested, hea
 class Connection:
     """A connection or a folder as it is stored."""
 
-    id: str
-    org_id: str
+    # Which one, and where
+    id: str  # of the connection
+    org_id: str  # of its org
     workspace_id: str | None  # of the workspace that it belongs to; None for the org's own
     folder: int  # 1 for a folder
     name: str  # a connection's handle, a folder's title
     parent: str | None  # the folder that it lies in; None at the top
+
+    # What it holds
     secrets: str  # digests of the secrets in its configuration, as JSON text
     tested: str  # what a test of it answers, as JSON text; empty for `ok`
-    head: str
+    head: str  # what all rows have, as JSON text
 
 
 def connection(call: Call, org: Org, workspace_id: str | None = None) -> Connection:
