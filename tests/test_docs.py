@@ -454,7 +454,10 @@ def _section(path: str, part: dict[str, Any], sections: list[str], told: dict[st
             name = "NAME" if "name" in resolved(value["propertyNames"])["title"] else "HANDLE"
             forms = _alternatives(resolved(value["additionalProperties"]))
             below.extend((f"{where}.{name}", form) for form in forms if "properties" in form)
-    rows += [f"- {', '.join(keys)} {row}" for row, keys in alike.items()]
+    for row, keys in alike.items():
+        sentences = re.split(r"(?<=\.) (?=[A-Z`])", row)
+        said = "\n".join([*sections, *rows])
+        rows.append(f"- {', '.join(keys)} {' '.join([sentences[0], *(s for s in sentences[1:] if s not in said)])}")
     if again:
         rows.append(f"- as above: {', '.join(again)}")
     sections.append("\n".join(rows) + "\n")
