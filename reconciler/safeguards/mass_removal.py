@@ -23,22 +23,7 @@ Robots are counted apart, by the same limits.
 
 **Why:** an empty team or a lost file removes many people at once, and nobody reads the fortieth line.
 
-Save as `few.yaml`:
-
-```yaml
-version: 1
-orgs:
-  acme:
-    members: {alice: owner, bob: owner}
-```
-
-```console
-$ reconciler plan few.yaml --host sandbox | grep -A 3 '^Refused: '
-Refused: mass-removal  org.acme  (few.yaml:3)
-  3 of 5 people of acme would lose something, and the limit is 25 % of its 5 people: carol, dave, heidi.
-  To fix: check whether a line or a team was lost; state removals with `absent: true`, or raise safeguards.max_removals.
-  To allow it once: --allow mass-removal=org.acme
-```
+**To fix:** bring back what was lost by mistake, state the removals, or raise the limits in the manifest.
 """
 
 

@@ -16,26 +16,9 @@ file's entry that does not say for which address it was made. `validate` reports
 
 **Why:** a guess would invite a person twice, or give a stranger the role.
 
-Save as `by-email.yaml`:
-
-```yaml
-version: 1
-people:
-  ivy: {email: ivy@example.com}
-orgs:
-  beta:
-    members: {alice: owner, ivy: member}
-```
-
-```console
-$ reconciler plan by-email.yaml --host sandbox | grep -A 3 '^Refused: '
-Refused: who-is-this  org.beta/member.ivy  (by-email.yaml:3)
-  ivy is known by the email ivy@example.com only, and Pipes gives no emails back: newcomer has a pending invitation that neither the manifests nor the lock file explain; it may be the same person.
-  To fix: name the handle: `people: {ivy: {email: ivy@example.com, handle: HANDLE}}`; or say who newcomer is: list that handle, or state `newcomer: {absent: true}`.
-```
-
-**To fix:** if it is the same person, write the handle; if not, list `newcomer` as well, or state its absence. An invitation that is
-gone is sent again if [`reinvite` or `resend_after`](manifest.md#people) says so.
+**To fix:** if it is the same person, write the handle: `ivy: {email: ivy@example.com, handle: newcomer}`. If not, list `newcomer` as
+well, or state `newcomer: {absent: true}`. An invitation that is gone is sent again if
+[`reinvite` or `resend_after`](manifest.md#people) says so.
 """
 
 SAFEGUARD = Safeguard("who-is-this", lifted_by_allow=False, page=PAGE, found_in="reconciler/plan/identity")
