@@ -172,6 +172,21 @@ def statements(
             yield Statement("detached", address, place, names=people(old, place), source=sources.get(ATTACHMENT))
 
 
+def lost_with(name: str, above: Node, before: Node, space: str, old: str) -> Iterator[str]:
+    """The addresses of BASE's connections that the workspace `space` (`old` in BASE) has, and loses as HEAD deletes it.
+
+    Those of which HEAD itself says that the workspace loses them are left out.
+    """
+    here = join(None, org.KIND.name, name)
+    after = {earlier.name: node for _, node, earlier in _pairs(here, CONNECTION, above, before) if earlier is not None}
+    for handle, node in before.children.get(CONNECTION, {}).items():
+        now = after.get(handle)
+        if node.absent or old not in node.children.get(ATTACHMENT, {}) or (now is not None and now.absent):
+            continue
+        if now is None or space in now.children.get(ATTACHMENT, {space: None}):
+            yield join(here, CONNECTION, now.name if now is not None else handle)
+
+
 def people(access: Access, place: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reach.who for reach in access.reaches if reach.object == place))
 

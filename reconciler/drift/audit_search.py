@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 # Verbs in `action_type`. The set is open: another verb may mean anything.
 GONE = frozenset(
     ("delete", "deleted", "remove", "removed", "leave", "left", "decline", "declined", "reject", "rejected", "cancel",
-     "cancelled", "canceled", "revoke", "revoked", "uninvite", "destroy", "destroyed")
+     "cancelled", "canceled", "revoke", "revoked", "uninvite", "destroy", "destroyed", "detach", "detached")
 )  # fmt: skip
 CAME = frozenset(
-    ("create", "created", "add", "added", "invite", "invited", "grant", "granted", "restore", "restored")
+    ("create", "created", "add", "added", "invite", "invited", "grant", "granted", "restore", "restored", "attach",
+     "attached")
 )  # fmt: skip
 AGREED = frozenset(("confirm", "confirmed", "accept", "accepted"))
 CHANGED = frozenset(("update", "updated", "change", "changed", "rename", "renamed", "set", "modify", "modified"))
@@ -56,6 +57,8 @@ class Clue:
 
     def _about(self, said: _Said) -> bool:
         kind = self.difference.kind
+        if KINDS[kind].lists_handles_of is not None:
+            return self._in_a_list(said)
         if not KINDS[kind].names_people:
             # other workspaces, and the org, may have an object with the same handle
             there = not self.places or self.difference.id in said.target or bool(self.places & said.values)
@@ -68,6 +71,14 @@ class Clue:
         # removing a member also removes their grants (API page, "Removing a member")
         left = self.difference.what == "removed" and bool(said.verbs & GONE) and not said.in_workspace
         return left or bool(self.places & (said.target | said.values))
+
+    def _in_a_list(self, said: _Said) -> bool:
+        """Whether the entry is about this permission or attachment: its target names what is used, its data the workspace."""
+        if ("permission" in said.verbs) != self.difference.kind.endswith("permission") or not self.names & said.target:
+            return False
+        if self.places:
+            return bool(self.places & (said.target | said.values))
+        return "workspace_handle" not in said.keys and "workspace_id" not in said.keys
 
     def _made_it(self, said: _Said) -> int:
         what, verbs = self.difference.what, said.verbs

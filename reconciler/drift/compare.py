@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.drift.audit_search import Clue, Search
 from reconciler.drift.renames import canonical, followed, node_at, renames
-from reconciler.kinds import KINDS, grant, member, org, workspace
+from reconciler.kinds import KINDS, grant, member, org, permission, workspace
 from reconciler.model import address as addresses
 from reconciler.model.drift import NOT_APPLIED, OUTSIDE, Difference, Drift
 from reconciler.model.live import LockEntry
@@ -262,6 +262,11 @@ class _View:
 
     def _added(self, change: Change) -> Difference:
         before = change.before or {}
+        note = ""
+        if change.kind == grant.KIND.name and change.reason in ("absent", "expired"):
+            parts = addresses.split(change.address)
+            if change.source is not None and change.source == self._line_of_member(parts[0][1], parts[-1][1]):
+                note = f"the grant goes with the membership in {parts[0][1]}"
         return Difference(
             "added",
             change.kind,
@@ -273,7 +278,15 @@ class _View:
             id=change.id,
             handle=self._live_handle(change),
             status=before.get("status"),
+            note=note,
         )
+
+    def _line_of_member(self, org_name: str, person: str) -> Source | None:
+        above = self.desired.orgs.get(org_name)
+        if above is None:
+            return None
+        entries = above.children.get(member.KIND.name, {}), (above.expired or {}).get(member.KIND.name, {})
+        return next((entry[person].source for entry in entries if person in entry), None)
 
     def _renamed(self, change: Change) -> Difference:
         node = self._node(change.address)
@@ -384,6 +397,8 @@ class _View:
     def _clue(self, index: int, difference: Difference) -> Clue:
         parts = addresses.split(difference.address)
         names: set[str | None] = {difference.id, difference.handle}
+        if KINDS[difference.kind].lists_handles_of is not None:
+            return Clue(index, difference, *self._in_a_list(difference))
         if not KINDS[difference.kind].names_people:
             names |= {parts[-1][1]}
         if difference.kind == grant.KIND.name:
@@ -394,6 +409,20 @@ class _View:
             space = self.workspace(self.org(parts[0][1]), parts[0][1], parts[1][1])
             places = {parts[1][1], *((space.id, space.handle) if space is not None else ())}
         return Clue(index, difference, frozenset(filter(None, names)), frozenset(places))
+
+    def _in_a_list(self, difference: Difference) -> tuple[frozenset[str], frozenset[str]]:
+        """The names and places of a clue for a permission or an attachment: what is used, and the workspace that uses it."""
+        (_, org_name), (above_kind, above_name), (_, handle) = addresses.split(difference.address)
+        above = self.org(org_name)
+        used = above.of(above_kind).get(above_name) if above is not None else None
+        names = {above_name, *((used.id, used.handle) if used is not None else ())}
+        row = used.of(difference.kind).get(handle) if used is not None else None
+        own = row.attrs.get(permission.ATTRIBUTES[0].name) if row is not None else None
+        if handle == permission.EVERYWHERE:
+            return frozenset({*names, *((own,) if own else ())}), frozenset()
+        space = self.workspace(above, org_name, handle)
+        places = {handle, *((space.id, space.handle) if space is not None else ())}
+        return frozenset({*names, *((own,) if own else ())}), frozenset(places)
 
 
 def _below(node: Node) -> int:

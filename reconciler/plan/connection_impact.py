@@ -16,7 +16,7 @@ from reconciler.safeguards.worksheet import GrantSheet
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from reconciler.safeguards.worksheet import Membership, OrgSheet
+    from reconciler.safeguards.worksheet import Draft, Membership, OrgSheet
 
 REACHED = "reached"
 ATTACHMENT, CONNECTION, WORKSPACE = attachment.KIND.name, connection.KIND.name, workspace.KIND.name
@@ -52,8 +52,9 @@ def effects(sheet: OrgSheet) -> Iterator[Effect]:
                 if has
                 else ", ".join(dict.fromkeys(_lost(sheet, address, spaces[at], at in after) for at in had))
             )
-            if unsure:
-                why += f"; whether through {', '.join(unsure)} as well was not read"
+            elsewhere = ["other workspaces"] if had and not _attachments_known(sheet, address) else []
+            if unsure or elsewhere:
+                why += f"; whether through {', '.join([*unsure, *elsewhere])} as well was not read"
             yield Effect(
                 person.label, f"{place}/{CONNECTION}.{name}", REACHED if had else None, REACHED if has else None, why,
                 person.after is not None and person.after.get("status") == member.INVITED, robot=person.robot,
@@ -63,6 +64,12 @@ def effects(sheet: OrgSheet) -> Iterator[Effect]:
             f"not everybody who gains or loses {', '.join(untold)} is told: the people of {', '.join(sorted(closed))} were not "
             "read, since the manifests leave them alone"
         )
+
+
+def _attachments_known(sheet: OrgSheet, address: str) -> bool:
+    """Whether it was read where a connection is attached. One of a workspace's own is there and nowhere else."""
+    have = sheet.named.get(address)
+    return addresses.split(address)[-1][0] != CONNECTION or (have.was_read(ATTACHMENT) if have is not None else False)
 
 
 def _spaces(sheet: OrgSheet) -> dict[str, GrantSheet]:
@@ -93,16 +100,39 @@ def _routes(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple
         elif draft.kind.name == CONNECTION and draft.action == "delete":
             deleted.add(draft.address)
     kept = {address: have for address, have in sheet.named.items() if addresses.split(address)[-1][0] == CONNECTION}
-    for address in sorted({*coming, *going, *kept}):
+    lost = _lost_with_workspaces(sheet)
+    gone = {draft.have.id for draft in sheet.drafts if _deletes_workspace(draft) and draft.have is not None}
+    for address in sorted({*coming, *going, *kept, *lost}):
         have = kept.get(address)
-        before = {row.id for row in have.of(ATTACHMENT).values()} & spaces.keys() if have is not None else set()
+        before = {row.id for row in have.of(ATTACHMENT).values()} if have is not None else set()
+        before = (before | lost.get(address, set())) & spaces.keys()
         after = (
             set()
             if address in deleted
-            else before - going.get(address, set()) - sheet.detached.get(address, set()) | coming.get(address, set())
+            else before - going.get(address, set()) - sheet.detached.get(address, set()) - gone
+            | coming.get(address, set())
         )
         if before != after:
             yield address, before, after
+
+
+def _deletes_workspace(draft: Draft) -> bool:
+    return draft.kind.name == WORKSPACE and draft.action == "delete"
+
+
+def _lost_with_workspaces(sheet: OrgSheet) -> dict[str, set[str]]:
+    """The connections of the org that are attached to workspaces that are deleted, by address, with the workspaces' ids:
+    a workspace's own list shows them, whether or not the manifests manage the connection.
+    """
+    names = {one.id: address for address, one in sheet.named.items()}
+    found: dict[str, set[str]] = {}
+    for draft in sheet.drafts:
+        if _deletes_workspace(draft) and draft.have is not None:
+            for one in draft.have.inherited_of(OWN).values():
+                if one.handle != one.id:  # a folder has no handle
+                    address = names.get(one.id) or addresses.join(sheet.address, CONNECTION, one.handle)
+                    found.setdefault(address, set()).add(draft.have.id)
+    return found
 
 
 def _own(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple[str, set[str], set[str]]]:

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
 FORMAT_VERSION = "1.0"
-UNROUTED = "The manifests do not say which workspaces use them. To see that, use --live."
+UNROUTED = {
+    "manifests": "The manifests do not say which workspaces use them. To see that, use --live.",
+    "live": "Which workspaces use them was not read.",
+}
+PARTLY_ROUTED = {
+    "manifests": "The manifests do not say in which folder they are, or who may use that folder. To see that, use --live.",
+    "live": "Which workspaces may use the folders that they are in was not read.",
+}
 COLUMNS = ("person", "handle", "object", "role", "why", "path", "pending", "expires", "then")
 OPEN = "The manifests do not manage all members here, so others may have access. To see everyone, use --live."
 
@@ -87,11 +94,18 @@ def _connections(access: Access) -> Iterator[Section]:
     if rows:
         head = ("Connection", "Through", "Who", "Role", "Why")
         yield Section("Who can use which connection", table=Table(head, rows), weight=KEPT)
-    shown = {route.connection for route, _ in routed(access)}
-    unknown = [name for name in access.unrouted if name not in shown]
-    if unknown:
-        items = tuple(Item((Name(name),)) for name in unknown)
-        yield Section("Connections whose location is unknown", items, weight=SHOWN, about=(UNROUTED,))
+    known = {route.connection for route in access.routes}
+    for title, about, names in (
+        ("Connections whose location is unknown", UNROUTED, [name for name in access.unrouted if name not in known]),
+        (
+            "Connections that more workspaces may use",
+            PARTLY_ROUTED,
+            [name for name in access.unrouted if name in known],
+        ),
+    ):
+        if names:
+            items = tuple(Item((Name(name),)) for name in names)
+            yield Section(title, items, weight=SHOWN, about=(about[access.source],))
 
 
 def _through(route: Route) -> Words:

@@ -96,12 +96,14 @@ def _lost(
     section = (node.sources or {}).get(kind) or node.source
     if kind not in node.children and have.why != OWNS:
         return "its members are no longer managed", node.source
+    if have.why == OWNS and MEMBER not in org.children:
+        return f"the members of {handle} are no longer managed", org.source
     if have.why == OWNS:
         return ("no longer an owner" if (key, handle) in after else f"no longer in {handle}"), section
     for name, entry in chain(node.children.get(kind, {}).items(), (node.expired or {}).get(kind, {}).items()):
         if sides.head_names.key(name) == key:
             return ("absent: true" if entry.absent else "expired"), entry.source
-    if slash and (key, handle) not in after:
+    if slash and MEMBER in org.children and (key, handle) not in after:
         return f"no longer in {handle}", section
     if have.why != DIRECT:
         people = sides.head.teams.get(have.why.removeprefix("team/"), ())

@@ -46,6 +46,11 @@ def statements(sides: Sides, base_lock: Lock, head_lock: Lock, later: Mapping[da
         for inner, space in org.children.get(WORKSPACE, {}).items():
             old = name_in_base(inner, space, spaces)
             yield from _of_workspace(name, inner, space, spaces.get(old) if old is not None else None)
+            if space.absent and old is not None and before is not None and not spaces[old].absent:
+                where = f"{name}/{inner}"
+                names = routes.people(sides.old, where)
+                for address in routes.lost_with(name, org, before, inner, old):
+                    yield Statement("detached", address, where, names=names, source=space.source)
     yield from _no_longer_written(sides)
     yield from ending(sides, later)
     for attribute, shown in SAFEGUARDS.items():

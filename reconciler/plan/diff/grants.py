@@ -221,9 +221,12 @@ def _remove_the_rest(workspace: _Workspace) -> None:
         if node is None and member.is_service_account(row.attrs) and row.handle not in named:
             sheet.unmanaged.append(addresses.join(workspace.address, "grant", _name(entry, row.handle)))
             continue
-        # a grant falls with its member: the reason of the one is the reason of the other
+        # a grant falls with its member: the reason of the one is the reason of the other, and so is its line
         reason = "expired" if node else (entry.gone if entry is not None else None) or "unlisted"
-        _remove(workspace, _name(entry, row.handle), row, node, reason)
+        above = entry.entry if node is None and entry is not None and entry.gone is not None else None
+        _remove(workspace, _name(entry, row.handle), row, node or above, reason)
+        if above is not None:
+            workspace.grants.lost[row.handle] = f"no longer in {sheet.name}"
 
 
 def _name(entry: Membership | None, handle: str) -> str:

@@ -228,6 +228,6 @@ def _remove_the_rest(sheet: OrgSheet, place: Place, rows: Iterable[Resource]) ->
 
 def _remove(sheet: OrgSheet, place: Place, row: Resource, node: Node | None, reason: str) -> None:
     entry = sheet.members[row.handle]
-    entry.after, entry.gone, entry.lost = None, reason, LOST[reason]
+    entry.after, entry.gone, entry.lost, entry.entry = None, reason, LOST[reason], node
     target = Target(member.KIND, entry.address, sheet.address, place)
     sheet.drafts.append(drafts.delete(target, row, node, reason, person=row.handle))
