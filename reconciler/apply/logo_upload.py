@@ -54,11 +54,10 @@ def perform_logo(run: Run, step: Step, change: Change, request: Request, progres
     put another picture there. What Pipes answers is for the lock file: nothing else tells the next plan what is live.
     """
     body = request.body or {}
-    reference, instead_of = body.get(logo.MARK), body.get("instead_of")
+    reference, before = body.get(logo.MARK), body.get(logo.REPLACES)
     picture = upload(reference, run.folders.get(step.address, "")) if reference is not None else None
     org_path = request.path.rpartition("/")[0]
     answer = None
-    before = instead_of
     for attempt in range(1, TRIES + 1):
         now = reading.read_again(run.client, KINDS[change.kind], org_path)
         if now is None:

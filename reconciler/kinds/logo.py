@@ -19,6 +19,8 @@ GENERATED = "generated"
 PIN = "#sha256="
 # fields of a lock entry
 MARK, URL = "logo", "avatar_url"
+# in the body of a planned request: the `avatar_url` when it was read. It is not sent, and no report for people has it
+REPLACES = "instead_of"
 
 _PINNED = re.compile(r"(?s)(.*)#sha256=([0-9a-f]{64})\Z")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
@@ -92,8 +94,8 @@ def is_about(request_path: str) -> bool:
     return len(parts) == 4 and parts[1] == "org" and parts[3] == "avatar"
 
 
-def requests(org: str, attrs: Mapping[str, Any], instead_of: str | None) -> tuple[Request, ...]:
-    """What brings the logo of `attrs` about, if there is one. `instead_of` is the `avatar_url` when it was read.
+def requests(org: str, attrs: Mapping[str, Any], replaces: str | None) -> tuple[Request, ...]:
+    """What brings the logo of `attrs` about, if there is one. `replaces` is the `avatar_url` when it was read.
 
     The body names the picture; apply sends its bytes, as a form. They stand in no plan and no journal.
     """
@@ -101,5 +103,5 @@ def requests(org: str, attrs: Mapping[str, Any], instead_of: str | None) -> tupl
         return ()
     reference = attrs[MARK]
     if reference is None:
-        return (Request("DELETE", path(org), {"instead_of": instead_of}),)
-    return (Request("POST", path(org), {MARK: reference, "instead_of": instead_of}),)
+        return (Request("DELETE", path(org), {REPLACES: replaces}),)
+    return (Request("POST", path(org), {MARK: reference, REPLACES: replaces}),)

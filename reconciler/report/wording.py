@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
+from reconciler.kinds import KINDS, logo
 from reconciler.model import address as addresses
 from reconciler.model.expiring import until
 from reconciler.model.request import LATE_ID
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from reconciler.model.diagnostic import Refusal, Source
-    from reconciler.model.plan import Change, DnsChange, Effect, Plan
+    from reconciler.model.plan import Change, DnsChange, Effect, Plan, Step
     from reconciler.model.request import Request
     from reconciler.model.result import Outcome, Result
     from reconciler.report import Validation
@@ -199,8 +200,9 @@ def title(change: Change) -> str:
 def request(sent: Request) -> str:
     """`PATCH /org/acme {"handle": "acme2"} (if version 7)`."""
     parts = [sent.method, sent.path]
-    if sent.body is not None:
-        parts.append(json.dumps(sent.body, ensure_ascii=False, sort_keys=True, default=str))
+    body = None if sent.body is None else {key: value for key, value in sent.body.items() if key != logo.REPLACES}
+    if body or sent.body == {}:
+        parts.append(json.dumps(body, ensure_ascii=False, sort_keys=True, default=str))
     if sent.if_match is not None:
         parts.append(f"(if version {sent.if_match})")
     if sent.late is not None:
@@ -367,13 +369,26 @@ def outcome_names(result: Result) -> list[str]:
     """The address of each outcome; with its attributes when several steps change the same object."""
     times = Counter(outcome.address for outcome in result.outcomes)
     steps = {step.number: step for step in result.plan.steps}
+    kinds = {change.address: change.kind for change in result.plan.changes}
     names = []
     for found in result.outcomes:
         step = steps.get(found.number)
-        attributes = [name for sent in step.requests for name in sent.body or ()] if step is not None else []
-        several = times[found.address] > 1 and attributes
+        several = (
+            step is not None and times[found.address] > 1 and (attributes := _attributes(step, kinds.get(step.address)))
+        )
         names.append(f"{found.address} ({', '.join(attributes)})" if several else found.address)
     return names
+
+
+def _attributes(step: Step, kind: str | None) -> list[str]:
+    """What a step sets, as manifests call it."""
+    known = KINDS[kind].attributes if kind in KINDS else ()
+    named = {a.api_field or a.name: a.name for a in known} | {"handle": "handle"}
+    found = []
+    for request in step.requests:
+        sent = [logo.MARK] if logo.is_about(request.path) else request.body or ()
+        found += [named[name] for name in sent if name in named]
+    return found
 
 
 def result_summary(result: Result) -> str:

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 class Who(msgspec.Struct, gc=False):
     """A person of the manifest in one org."""
 
+    # Who
     name: str  # the manifest's
     key: str  # the live handle, or the name where only an email is known
     have: Resource | None  # the live member row that can be changed
     inherited: Resource | None = None  # the row of the level above
+
+    # How sure that is, and what to do about it
     by_email: bool = False  # to be invited by email
     replaces: Resource | None = None  # a pending invitation to a former address, to be cancelled for the new one
     uncertain: bool = False  # the account was invited at another address: nothing of it may change
+
+    # For a service account
     account: str = ""  # of a service account: its id, or the address of the one that will be created
     is_new: bool = False  # a service account that will be created, and is a member then
 

@@ -127,6 +127,22 @@ def test_logo_and_attributes_of_one_org_are_one_step_without_contradiction(acme)
     assert uploaded(acme) == (PNG, "image/png")
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "github", "junit"])
+@pytest.mark.parametrize("logo", ["images/acme.png", "null"])
+def test_a_report_for_people_names_what_the_manifest_sets_and_nothing_of_ours(acme, form, logo):
+    """Two steps of one organization are told apart by what each sets; -v shows the requests."""
+    acme.manifest("orgs: {acme: {logo: images/acme.png}}")
+    assert acme.apply().status == 0
+    write(acme, OTHER)
+    acme.manifest(f"orgs: {{acme: {{logo: {logo}, token_min_issued_at: 2026-02-01T00:00:00Z}}}}")
+    for ran in (acme.plan("-v", "--format", form), acme.apply("-v", "--format", form)):
+        assert ran.status == 0
+        assert "instead_of" not in ran.out
+    if form == "text":
+        assert "org.acme (logo)" in ran.out
+        assert "org.acme (token_min_issued_at)" in ran.out
+
+
 # --- what was reviewed ------------------------------------------------------------------------------------------------
 
 

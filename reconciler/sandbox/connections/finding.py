@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from reconciler.sandbox.problems import not_found
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.sandbox.call import Call, Org
 
 _COLUMNS = "id, org_id, workspace_id, folder, name, parent, secrets, tested, head"
@@ -33,37 +35,38 @@ class Connection:
 
 def connection(call: Call, org: Org, workspace_id: str | None = None) -> Connection:
     """The connection of the path, by handle or id: the org's own, or the workspace's own. Raises Problem (404)."""
-    asked = call.params["connection_handle"]
-    found = by_name(call, org, asked, workspace_id)
-    if found is None:
-        raise not_found(f"no connection {asked} in {org.handle}")
-    return found
-
-
-def by_name(call: Call, org: Org, asked: str, workspace_id: str | None = None) -> Connection | None:
-    """The connection with a handle or an id, if there is one."""
-    row = call.db.execute(
-        f"SELECT {_COLUMNS} FROM connection WHERE org_id = ?1 AND folder = 0"  # noqa: S608 -- a constant
-        " AND (name = ?2 OR id = ?2) AND ifnull(workspace_id, '') = ?3",
-        (org.id, asked, workspace_id or ""),
-    ).fetchone()
-    return None if row is None else Connection(*row)
+    return _expected(by_name, "connection", call, org, call.params["connection_handle"], workspace_id)
 
 
 def folder(call: Call, org: Org, workspace_id: str | None = None) -> Connection:
     """The folder of the path: the org's own, or the workspace's own. Raises Problem (404)."""
-    asked = call.params["folder_id"]
-    found = folder_by_id(call, org, asked, workspace_id)
-    if found is None:
-        raise not_found(f"no connection folder {asked} in {org.handle}")
-    return found
+    return _expected(folder_by_id, "connection folder", call, org, call.params["folder_id"], workspace_id)
+
+
+def by_name(call: Call, org: Org, asked: str, workspace_id: str | None = None) -> Connection | None:
+    """The connection with a handle or an id, if there is one."""
+    return _first("folder = 0 AND (name = ?2 OR id = ?2)", call, org, asked, workspace_id)
 
 
 def folder_by_id(call: Call, org: Org, asked: str, workspace_id: str | None = None) -> Connection | None:
     """The folder with an id, if there is one."""
+    return _first("folder = 1 AND id = ?2", call, org, asked, workspace_id)
+
+
+def _expected(
+    find: Callable[[Call, Org, str, str | None], Connection | None], noun: str, call: Call, org: Org, asked: str,
+    workspace_id: str | None,
+) -> Connection:  # fmt: skip
+    found = find(call, org, asked, workspace_id)
+    if found is None:
+        raise not_found(f"no {noun} {asked} in {org.handle}")
+    return found
+
+
+def _first(condition: str, call: Call, org: Org, asked: str, workspace_id: str | None) -> Connection | None:
     row = call.db.execute(
-        f"SELECT {_COLUMNS} FROM connection WHERE org_id = ?1 AND folder = 1"  # noqa: S608 -- a constant
-        " AND id = ?2 AND ifnull(workspace_id, '') = ?3",
+        f"SELECT {_COLUMNS} FROM connection WHERE org_id = ?1"  # noqa: S608 -- constants
+        f" AND ifnull(workspace_id, '') = ?3 AND {condition}",
         (org.id, asked, workspace_id or ""),
     ).fetchone()
     return None if row is None else Connection(*row)
