@@ -320,6 +320,7 @@ def test_every_command_module_is_listed():
         "prompt",
         "streams",
         "terraform",
+        "token_end",
         "writing",
     }
     modules = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - helpers

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.access import connections as routes
-from reconciler.kinds import grant, member
+from reconciler.kinds import grant, member, service_account
+from reconciler.model import address as addresses
 from reconciler.model.access import DIRECT, OWNS, Access, Reach
+from reconciler.model.desired import is_robot
 from reconciler.model.live import address_digest
 
 if TYPE_CHECKING:
@@ -53,6 +55,10 @@ class Names:
     def name(self, key: str) -> str:
         """What the manifests call them."""
         return self._names.get(key, key)
+
+    def is_robot(self, name: str) -> bool:
+        """Whether the manifests call it no person's account."""
+        return is_robot(name, self._people)
 
     def pending(self, key: str) -> str:
         return "by email" if "@" in key else ""
@@ -130,15 +136,18 @@ def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams
         path = teams.path(node.via, name) if node.via is not None else ()
         yield Reach(
             names.name(key), key, place, node.attrs["role"], node.via or DIRECT, path, names.pending(key), node.expires,
-            node.source, node.then, node.reason,
+            node.source, node.then, node.reason, names.is_robot(names.name(key)),
         )  # fmt: skip
 
 
 def _implicit(owners: Collection[Reach], place: str) -> list[Reach]:
     return [
-        Reach(o.person, o.key, place, member.OWNER, OWNS, (), o.pending, o.expires, o.source, None, o.because)
+        Reach(
+            o.person, o.key, place, member.OWNER, OWNS, (), o.pending, o.expires, o.source, None, o.because,
+            o.robot, o.last_activity_at,
+        )
         for o in owners
-    ]
+    ]  # fmt: skip
 
 
 def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Lock | None = None) -> Access:
@@ -152,7 +161,8 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
         objects.append(org.handle)
         if not live.owned(org):
             notes.append(f"{live.actor.handle} does not own {org.handle}: only what its members see is shown")
-        own = list(_rows(org, MEMBER, org.handle, names))
+        keys = _keys_of_accounts(org, desired, lock)
+        own = list(_rows(org, MEMBER, org.handle, names, keys))
         if not org.was_read(MEMBER):
             unknown.append(org.handle)
         reaches += own
@@ -164,22 +174,35 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
             if not space.was_read(GRANT):
                 unknown.append(place)
             reaches += _implicit(owners, place)
-            reaches += [reach for reach in _rows(space, GRANT, place, names) if reach.key not in owning]
+            reaches += [reach for reach in _rows(space, GRANT, place, names, keys) if reach.key not in owning]
     found, unrouted = routes.of_live(live)
     access = _sorted("live", day, reaches, objects, unknown)
     return replace(access, notes=tuple(notes), routes=found, unrouted=unrouted)
 
 
-def _rows(parent: Resource, kind: str, place: str, names: Names | None) -> Iterator[Reach]:
+def _keys_of_accounts(org: Resource, desired: Desired | None, lock: Lock | None) -> dict[str, str]:
+    """What the manifests call each of an org's service accounts, or would call it, by its id."""
+    accounts = {one.id: one for one in org.of(service_account.NAME).values()}
+    node = desired.orgs.get(org.handle) if desired is not None else None
+    wanted = node.children.get(service_account.NAME, {}) if node is not None else {}
+    start = addresses.join(addresses.join(None, "org", org.handle), service_account.NAME, "")
+    known = {at.removeprefix(start): entry.id for at, entry in (lock or {}).items() if at.startswith(start)}
+    return service_account.name_live(accounts, wanted, known, org.id)
+
+
+def _rows(parent: Resource, kind: str, place: str, names: Names | None, keys: Mapping[str, str]) -> Iterator[Reach]:
     own = parent.of(kind)
     inherited = {handle: row for handle, row in parent.inherited_of(kind).items() if handle not in own}
     for handle, row in {**own, **inherited}.items():
         scope = row.attrs.get("scope")
         why = DIRECT if handle in own else f"inherited from the {scope or 'level above'}"
         pending = member.INVITED if row.attrs.get("status") == member.INVITED else ""
+        name = addresses.SERVICE + keys[row.id] if row.id in keys else names.name(handle) if names else handle
+        robot = member.is_service_account(row.attrs) or (names is not None and names.is_robot(name))
         yield Reach(
-            names.name(handle) if names else handle, handle, place, str(row.attrs.get("role", "")), why, (), pending
-        )
+            name, handle, place, str(row.attrs.get("role", "")), why, (), pending,
+            robot=robot, last_activity_at=row.attrs.get("last_activity_at"),
+        )  # fmt: skip
 
 
 def _sorted(source: str, day: date, reaches: list[Reach], objects: list[str], unknown: list[str]) -> Access:

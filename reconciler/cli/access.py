@@ -133,6 +133,7 @@ def _near(name: str, there: Iterable[str]) -> str:
 
 def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.PipesOptions) -> Access:
     from reconciler.access.maps import of_live
+    from reconciler.pipes.reading.tokens import account_tokens
     from reconciler.pipes.settings import has_token
 
     desired, lock = _manifests(paths, day)
@@ -148,6 +149,8 @@ def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.
         if desired is None and not orgs:
             wanted = _owned(client, notes)
         found = _snapshot(client, wanted, lock)
+        tokens, closed = account_tokens(client, found)
+    notes += [f"{address}: its tokens cannot be read with this token" for address in closed]
     if found.unreadable:
         first = found.unreadable[0]
         raise PipesError(f"org {first.org} could not be read completely: {first.why}")
@@ -162,6 +165,7 @@ def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.
 
     return replace(
         access,
+        tokens=tuple(tokens),
         notes=(
             *access.notes,
             *notes,

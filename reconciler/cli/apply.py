@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler import clock
-from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, manifests, options, plan_status, prompt
+from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, manifests, options, plan_status, prompt, token_end
 from reconciler.cli.streams import output_lost
 from reconciler.model.errors import UsageError
 
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 )
 @options.org_option
 @options.allow_option
+@options.token_expiring_option
 @options.pipes_options
 @options.output_options
 def command(
@@ -74,6 +75,7 @@ def command(
     journal_folder: Path | None,
     orgs: tuple[str, ...],
     allow: tuple[str, ...],
+    expiring: int,
     pipes: options.PipesOptions,
     output: options.Output,
 ) -> int:
@@ -111,6 +113,7 @@ def command(
         following = options.secrets(settings)
         judge(found.desired, lock, following, None if saved is None else [c.address for c in saved.changes])
         live = _read(found, lock, reader)
+        token_end.warn(reader, live.actor.handle, expiring)
         if saved is None:
             plan = with_who_renamed(make_plan(found.desired, live, lock, allowances), reader, found.desired, live, lock)
         else:

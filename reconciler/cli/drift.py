@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, manifests, options, output_files
+from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, manifests, options, output_files, token_end
 from reconciler.model.errors import ManifestError, PipesError, UsageError
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def command(
     from reconciler.drift.compare import find
     from reconciler.drift.reading_scope import both, whole
     from reconciler.drift.unmanaged import unmanaged as not_covered
+    from reconciler.pipes.reading.tokens import account_tokens
 
     if fix_up and output.format != "text":
         raise UsageError("--fix-up prints a patch, so it cannot be combined with --format")
@@ -80,8 +81,13 @@ def command(
         if not fix_up:
             for search in finding.searches:
                 _search(client, search)
+        tokens, closed = account_tokens(client, live) if not fix_up else ([], [])
+        token_end.warn(client, live.actor.handle, expiring)
+    drift = finding.with_doers()
     drift = replace(
-        finding.with_doers(),
+        drift,
+        tokens=tuple(tokens) or None,
+        notes=(*drift.notes, *(f"{address}: its tokens cannot be read with this token" for address in closed)),
         expiring=_expiring(paths, found, expiring),
         unmanaged=not_covered(finding.desired, live) if unmanaged else None,
     )

@@ -343,10 +343,31 @@ class _Merge:
                 self.draft.fitting(name, {kind.section: {handle: data}})
                 writer.notes += notes_in({handle: data})
                 self.draft.insert(file, ("orgs", name, kind.section), handle, data)
+                if kind.name == "service_account":
+                    self._add_roles(node, name, f"service/{handle}", live.of(kind.name)[handle].id, live)
             self.draft.notes += writer.notes
             for inner in named_below(kind.name):
                 for one in wanted.values():
                     self._add_below(inner, name, one, live)
+
+    def _add_roles(self, node: Node, name: str, entry: str, account: str, live: Resource) -> None:
+        """Write the roles of a service account that came in, where the manifests manage people."""
+        from reconciler.kinds import member
+
+        membership = next((row for row in live.of("member").values() if row.id == account), None)
+        if membership is None:
+            return
+        places: list[tuple[Node, Resource, str, tuple[str, ...]]] = [(node, live, "member", ("orgs", name))]
+        if not member.is_owner(membership.attrs):
+            for space in node.children.get("workspace", {}).values():
+                have = live.of("workspace").get(space.name)
+                if have is not None:
+                    places.append((space, have, "grant", ("orgs", name, "workspaces", space.name)))
+        for want, have, kind, path in places:
+            row = next((row for row in have.of(kind).values() if row.id == account), None)
+            if kind in want.children and row is not None:
+                file = (want.sources or {}).get(kind, want.source).file
+                self.draft.insert(file, (*path, "members"), entry, row.attrs["role"])
 
     def _add_below(self, kind: Kind, name: str, above: Node, live: Resource) -> None:
         """The same for what is below an object of the org that the manifests have."""

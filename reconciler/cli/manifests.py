@@ -147,7 +147,7 @@ def everything(
         opened: dict[str, dict[str, Node]] = {"folder_permission": {}}
         ids = (folders or {}).get(name, ())
         tree = {one: Node("connection_folder", one, {}, nowhere, children=opened) for one in ids}
-        listed = {"workspace": below, "connection_folder": tree, "connection": links}
+        listed = {"service_account": {}, "workspace": below, "connection_folder": tree, "connection": links}
         return Node("org", name, {}, nowhere, children={**people, **listed})
 
     return Desired({name: org(name) for name in orgs}, {}, Rules(), day)

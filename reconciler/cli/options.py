@@ -95,14 +95,15 @@ def _days(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
 
 
 def expiring_option(command: Command) -> Command:
-    return click.option(
-        "--expiring",
-        callback=_days,
-        default="14d",
-        show_default=True,
-        metavar="DAYS",
-        help="Show entries that end within this time; 0d shows none.",
-    )(command)
+    return _expiring("Show entries that end within this time; 0d shows none.")(command)
+
+
+def token_expiring_option(command: Command) -> Command:
+    return _expiring("Warn if the token in use ends within this time; 0d does not ask.")(command)
+
+
+def _expiring(text: str) -> Callable[[Command], Command]:
+    return click.option("--expiring", callback=_days, default="14d", show_default=True, metavar="DAYS", help=text)
 
 
 @dataclass(frozen=True, slots=True)

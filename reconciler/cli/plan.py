@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import manifests, options, output_files, plan_status
+from reconciler.cli import manifests, options, output_files, plan_status, token_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @options.shard_option
 @options.allow_option
 @options.day_option
+@options.token_expiring_option
 @options.pipes_options
 @options.output_options
 def command(
@@ -51,6 +52,7 @@ def command(
     shard: tuple[int, int] | None,
     allow: tuple[str, ...],
     day: datetime | None,
+    expiring: int,
     pipes: options.PipesOptions,
     output: options.Output,
 ) -> int:
@@ -84,6 +86,7 @@ def command(
         live = snapshot(client, to_read, found.lock, progress=progress.reading)
         planned = manifests.unless_forged(make_plan(found.desired, live, found.lock, allowances, part), found, live)
         result = replace(with_who_renamed(planned, client, found.desired, live, found.lock), host=settings.pipes)
+        token_end.warn(client, live.actor.handle, expiring)
     if save is not None:
         from reconciler.plan.document import dumps
 

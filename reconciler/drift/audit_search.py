@@ -62,7 +62,7 @@ class Clue:
         if not KINDS[kind].names_people:
             # other workspaces, and the org, may have an object with the same handle
             there = not self.places or self.difference.id in said.target or bool(self.places & said.values)
-            return bool(self.names & said.target) and there and not said.verbs & PEOPLE
+            return bool(self.names & said.target) and there and not said.verbs & (PEOPLE | {"token", "tokens"})
         named = said.target | said.values if said.verbs & PEOPLE else said.target
         if not self.names & named:
             return False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.drift.audit_search import Clue, Search
 from reconciler.drift.renames import canonical, followed, node_at, renames
-from reconciler.kinds import KINDS, grant, member, org, permission, workspace
+from reconciler.kinds import KINDS, grant, member, org, permission, service_account, workspace
 from reconciler.model import address as addresses
 from reconciler.model.drift import NOT_APPLIED, OUTSIDE, Difference, Drift
 from reconciler.model.live import LockEntry
@@ -105,6 +105,7 @@ class _View:
             self.renamed.update(fresh)
             desired = followed(desired, fresh)
         self._handles: dict[str, dict[str, str]] = {}
+        self._made: frozenset[str] = frozenset()  # addresses that a plan would create, which are missing live
         self._renames = renames(self.plan)
         self.forbidden = [
             addresses.join(None, "org", name)
@@ -186,6 +187,7 @@ class _View:
     def _differences(self) -> Iterator[Difference]:
         whole = [c.address for c in self.plan.changes if c.action == "create" and not KINDS[c.kind].names_people]
         gone = {c.address for c in self.plan.changes if c.action == "create" and c.kind == member.KIND.name}
+        self._made = frozenset(whole)
         for change in self.plan.changes:
             if addresses.join(None, "org", addresses.org_of(change.address)) in self.forbidden:
                 continue
@@ -230,6 +232,24 @@ class _View:
             )
         yield from self._without_their_member()
 
+    def _account(self, address: str) -> str | None:
+        """The address of the service account whose membership or grant is at `address`; None for a person's."""
+        (_, org_name), *_, (_, name) = addresses.split(address)
+        if not name.startswith(addresses.SERVICE):
+            return None
+        return addresses.join(
+            addresses.join(None, "org", org_name), service_account.NAME, name.removeprefix(addresses.SERVICE)
+        )
+
+    def _id_of_account(self, address: str) -> str | None:
+        account = self._account(address)
+        if account is None:
+            return None
+        above = self.org(addresses.org_of(address))
+        live = above.of(service_account.NAME).get(addresses.split(account)[-1][1]) if above is not None else None
+        entry = self.lock.get(account)
+        return live.id if live is not None else entry.id if entry is not None else None
+
     def _removed(self, change: Change, gone: set[str]) -> Difference:
         entry, node = self.lock.get(change.address), self._node(change.address)
         follows = None
@@ -237,6 +257,9 @@ class _View:
             parts = addresses.split(change.address)
             membership = f"org.{parts[0][1]}/member.{parts[-1][1]}"
             follows = membership if membership in gone else None
+        account = self._account(change.address)
+        if account is not None and account in self._made:
+            follows = account
         note = next(
             (
                 r.fact
@@ -252,7 +275,7 @@ class _View:
             wanted=(change.after or {}).get("role"),
             source=node.source if node is not None else change.source,
             via=change.via,
-            id=entry.id if entry is not None else None,
+            id=entry.id if entry is not None else self._id_of_account(change.address),
             handle=self._handle(change.address),
             follows=follows,
             below=_below(node) if node is not None else 0,
@@ -337,6 +360,16 @@ class _View:
             return
         in_error = {(error.source, error.summary.partition(" ")[0]) for error in self.plan.errors}
         for name, above in self.desired.orgs.items():
+            for person, node in above.children.get(member.KIND.name, {}).items():
+                if person.startswith(addresses.SERVICE) and (node.source, person) in in_error:
+                    yield Difference(
+                        "removed",
+                        member.KIND.name,
+                        f"org.{name}/member.{person}",
+                        node.attrs.get("role"),
+                        source=node.source,
+                        id=self._id_of_account(f"org.{name}/member.{person}"),
+                    )
             for space in above.children.get(workspace.KIND.name, {}).values():
                 for person, node in space.children.get(grant.KIND.name, {}).items():
                     if (node.source, person) in in_error:

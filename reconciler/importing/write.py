@@ -9,9 +9,20 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from reconciler.editing.in_place import WIDTH, CannotEditError, File, last_line, scalar
-from reconciler.importing import folders
+from reconciler.importing import folders, service_accounts
 from reconciler.importing.hidden_secrets import Commented
-from reconciler.kinds import KINDS, children_of, grant, logo, member, named_below, org, permission, workspace
+from reconciler.kinds import (
+    KINDS,
+    children_of,
+    grant,
+    logo,
+    member,
+    named_below,
+    org,
+    permission,
+    service_account,
+    workspace,
+)
 from reconciler.kinds.kind import same_value
 from reconciler.manifest import json_schema
 from reconciler.model import address as addresses
@@ -76,12 +87,15 @@ class OrgWriter:
             there = self.writable(kind, live, self._address)
             if there:
                 found[kind.section] = {handle: self.named(kind, handle) for handle in there}
+        tenants = service_accounts.of_the_tenant(live)
+        if tenants:
+            found[service_account.KIND.section] = tenants
         return found
 
     def writable(self, kind: Kind, above: Resource, address: str) -> list[str]:
         """The names of the live objects of a kind below `above` that a manifest can have. A note tells of others."""
         there = above.of(kind.name).keys()
-        if kind.has_handles:
+        if kind.has_handles or kind is service_account.KIND:
             return sorted(there)
         found, unwritten = self._folders_of(above, address)
         self.notes += unwritten
@@ -106,6 +120,8 @@ class OrgWriter:
         address = addresses.join(parent, kind.name, have.handle)
         names = tuple(one.handle for one in (*above, have))
         found = _attributes(kind, have)
+        if kind is service_account.KIND:
+            found = service_accounts.described(have, self.live)
         if kind is workspace.KIND and workspace.is_asleep(have.attrs):
             found.pop("desired_state", None)  # nobody decided that: it sleeps because nobody used it
         for a in kind.attributes:
@@ -171,7 +187,13 @@ class OrgWriter:
         found[grant.KIND.section] = self._people(granted)
 
     def _people(self, rows: Mapping[str, Resource]) -> dict[str, Any]:
-        return dict(sorted((self._name_of(row), row.attrs.get("role", "")) for row in rows.values()))
+        return dict(sorted((self.name_of(row), row.attrs.get("role", "")) for row in rows.values()))
+
+    def name_of(self, row: Resource) -> str:
+        """The name of a row's account in `members`."""
+        if member.is_service_account(row.attrs):
+            return service_accounts.name_of(row, self.live)
+        return self._name_of(row)
 
 
 def _in_order(address: str, found: dict[str, Any]) -> dict[str, Any]:

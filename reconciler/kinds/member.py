@@ -50,6 +50,8 @@ def person_resource(kind: str, row: Row) -> Resource:
     attrs: dict[str, Any] = {"role": row.role or "", "status": row.status or ""}
     if row.user is not None and row.user.type == SERVICE_ACCOUNT:
         attrs["robot"] = True
+    if row.last_activity_at:
+        attrs["last_activity_at"] = row.last_activity_at
     return Resource(kind, row.user_handle, row.user_id, row.version_id, attrs)
 
 

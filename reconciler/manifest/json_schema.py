@@ -114,6 +114,11 @@ def matches(part: dict[str, Any], text: str) -> bool:
     return re.search(part["pattern"].removesuffix("$") + r"\Z", text) is not None and len(text) <= (longest or 39)
 
 
+def validates(part: dict[str, Any], text: str) -> bool:
+    """Whether `part`, which asks for a text, takes `text`."""
+    return re.search(part.get("pattern", "").removesuffix("$") + r"\Z", text) is not None
+
+
 def ranks(name: str) -> dict[str, int]:
     """The roles of `orgRole` or `grantRole` by their current names, from the weakest (0): the schema's own order."""
     roles = dict.fromkeys(grant.current(role) for role in schema()["$defs"][name]["enum"])

@@ -35,6 +35,8 @@ class Reach(msgspec.Struct, frozen=True, gc=False):
     source: Source | None = None  # the line of the manifest
     then: str | None = None  # the role from `expires` on, where the entry itself says so
     because: str | None = None  # the entry's own `reason:`
+    robot: bool = False  # no person's account
+    last_activity_at: str | None = None  # as Pipes says it; None where it does not, or for manifests
 
     @property
     def until(self) -> str:
@@ -50,6 +52,18 @@ class Reach(msgspec.Struct, frozen=True, gc=False):
     def reason(self) -> str:
         """`why`, with the way through nested teams: `team/sre, through team/platform`."""
         return f"{self.why}, through {', '.join(self.path[1:])}" if len(self.path) > 1 else self.why
+
+
+@dataclass(frozen=True, slots=True)
+class AccountToken:
+    """A token of a service account, as far as anybody may know it: never its value."""
+
+    account: str  # the account's address
+    title: str
+    last4: str
+    created: str  # as Pipes says it, and so is `ends`
+    ends: str  # empty: never
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,7 @@ class Route:
 class Access:
     """A map of who reaches what, by person and object."""
 
+    # Who reaches what
     source: str  # `manifests` or `live`
     day: date  # the day that it is of
     reaches: tuple[Reach, ...]  # sorted by person and object
@@ -76,6 +91,9 @@ class Access:
     open: tuple[
         str, ...
     ] = ()  # those of them whose people are unknown, or only in part: the manifests do not manage them
+
+    # What else there is to say
     notes: tuple[str, ...] = ()  # what to tell the reader
     routes: tuple[Route, ...] = ()  # the connections that are reached through workspaces
     unrouted: tuple[str, ...] = ()  # connections whose workspaces are unknown
+    tokens: tuple[AccountToken, ...] | None = None  # of the service accounts; None where nobody asked for them

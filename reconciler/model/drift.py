@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date, datetime
 
+    from reconciler.model.access import AccountToken
     from reconciler.model.diagnostic import Refusal, Source
     from reconciler.model.expiring import Expiring
     from reconciler.model.plan import Change, Plan
@@ -111,6 +112,7 @@ class Drift:
     notes: tuple[str, ...] = ()  # what to tell the reader
     expiring: tuple[Expiring, ...] = ()  # entries that end soon
     unmanaged: tuple[Unmanaged, ...] | None = None  # None where nobody asked for it
+    tokens: tuple[AccountToken, ...] | None = None  # of the service accounts; None where no org manages any
 
     @property
     def outside(self) -> tuple[Difference, ...]:

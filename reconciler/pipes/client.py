@@ -284,7 +284,11 @@ class Client:
             return ContentError(f"{where} answered GET {shown(path)} with {self._clean(redirect(raw))}")
         said = self._clean(problem(raw))
         if raw.status == 401 or (raw.status == 403 and path == "/actor"):
-            text = f"not authorised: {where} does not accept the token ({said}); check PIPES_TOKEN or --token-file"
+            text = (
+                f"not authorised: the token has expired ({said}); issue a new one in Pipes, and set PIPES_TOKEN or --token-file"
+                if "expire" in said.lower()
+                else f"not authorised: {where} does not accept the token ({said}); check PIPES_TOKEN or --token-file"
+            )
             return NotAuthorisedError(text, raw.status, said)
         wait = ""
         if raw.status == retry.TOO_MANY and raw.retry_after is not None:

@@ -11,9 +11,9 @@ from reconciler.report.json_document import _source
 from reconciler.report.sheet import KEPT, SHOWN, Item, Name, Section, Sheet, Table, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from reconciler.model.access import Access, Reach, Route
+    from reconciler.model.access import Access, AccountToken, Reach, Route
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
 FORMAT_VERSION = "1.0"
@@ -25,7 +25,19 @@ PARTLY_ROUTED = {
     "manifests": "The manifests do not say in which folder they are, or who may use that folder. To see that, use --live.",
     "live": "Which workspaces may use the folders that they are in was not read.",
 }
-COLUMNS = ("person", "handle", "object", "role", "why", "path", "pending", "expires", "then")
+COLUMNS = (
+    "person",
+    "handle",
+    "object",
+    "role",
+    "why",
+    "path",
+    "pending",
+    "expires",
+    "then",
+    "robot",
+    "last_activity_at",
+)
 OPEN = "The manifests do not manage all members here, so others may have access. To see everyone, use --live."
 
 
@@ -58,23 +70,72 @@ def to_sheet(access: Access, *, matrix: bool = False) -> Sheet:
 
 
 def summary(access: Access) -> str:
-    people = len({reach.key for reach in access.reaches})
+    people = len({reach.key for reach in access.reaches if not reach.robot})
+    robots = len({reach.key for reach in access.reaches if reach.robot})
     orgs = sum(1 for place in access.objects if "/" not in place)
     spaces = len(access.objects) - orgs
+    beside = f" and {wording.count(robots, 'robot')}" if robots else ""
     return (
-        f"{wording.count(people, 'person', 'people')} in {wording.count(orgs, 'organization')}"
+        f"{wording.count(people, 'person', 'people')}{beside} in {wording.count(orgs, 'organization')}"
         f" and {wording.count(spaces, 'workspace')}."
     )
 
 
 def _list(access: Access) -> Iterator[Section]:
-    rows = tuple(
-        ((Name(reach.who),), (Name(reach.object),), (Name(reach.role),), (_why(reach),)) for reach in access.reaches
-    )
-    if rows:
-        yield Section("Who has access to what", table=Table(("Who", "What", "Role", "Why"), rows), weight=KEPT)
+    seen = {reach.object for reach in access.reaches if reach.last_activity_at}
+    for title, robot in (("Who has access to what", False), ("What robots have access to", True)):
+        rows = tuple(
+            (
+                (Name(reach.who),), (Name(reach.object),), (Name(reach.role),), (_why(reach),),
+                *(((_active(reach, seen),),) if seen else ()),
+            )
+            for reach in access.reaches
+            if reach.robot is robot
+        )  # fmt: skip
+        head = ("Who", "What", "Role", "Why", *(("Last active",) if seen else ()))
+        if rows:
+            yield Section(title, table=Table(head, rows), weight=KEPT)
+    yield from tokens(access.tokens)
     yield from _connections(access)
     yield from _open(access)
+
+
+def _active(reach: Reach, seen: Collection[str]) -> str:
+    """The day of the last activity. Where other rows of the list have one, a missing one means that there was none."""
+    if reach.last_activity_at:
+        return reach.last_activity_at[:10]
+    return "never" if reach.object in seen else "unknown"
+
+
+def tokens(found: tuple[AccountToken, ...] | None) -> Iterator[Section]:
+    """The tokens of service accounts. Nothing but Pipes' answer to their creation ever has their values."""
+    rows = tuple(
+        (
+            (Name(one.account),), (Name(one.title),), (Name(f"…{one.last4}"),), (Name(one.created[:10]),),
+            (Name(one.ends[:10] or "never"),), (Name(one.status),),
+        )
+        for one in found or ()
+    )  # fmt: skip
+    if rows:
+        head = ("Account", "Title", "Last four", "Created", "Ends", "Status")
+        yield Section("Tokens of service accounts", table=Table(head, rows), weight=SHOWN)
+
+
+def tokens_document(found: tuple[AccountToken, ...] | None) -> list[dict[str, str]] | None:
+    """The same for JSON; None where nobody asked for them."""
+    if found is None:
+        return None
+    return [
+        {
+            "account": one.account,
+            "title": one.title,
+            "last4": one.last4,
+            "created_at": one.created,
+            "expires_at": one.ends,
+            "status": one.status,
+        }
+        for one in found
+    ]
 
 
 def routed(access: Access) -> Iterator[tuple[Route, Reach]]:
@@ -140,14 +201,18 @@ def _matrices(access: Access) -> Iterator[Section]:
     for org in orgs:
         places = [place for place in access.objects if place == org or place.startswith(f"{org}/")]
         rows = tuple(
-            ((Name(who),), *(_cell(found.get(place)) for place in places))
-            for (who, _), found in cells.get(org, {}).items()
+            ((Name(f"{who} (robot)" if _is_robot(found) else who),), *(_cell(found.get(place)) for place in places))
+            for (who, _), found in sorted(cells.get(org, {}).items(), key=lambda one: _is_robot(one[1]))
         )
         head = ("Who", *(place.partition("/")[2] or "the org" for place in places))
         open_ = any(place in access.open for place in places)
         about: Words = (OPEN,) if open_ else ()
         yield Section(org, table=Table(head, rows) if rows else None, weight=KEPT, about=about)
     yield from _connections(access)
+
+
+def _is_robot(found: dict[str, Reach]) -> bool:
+    return any(reach.robot for reach in found.values())
 
 
 def _cell(reach: Reach | None) -> Words:
@@ -175,9 +240,12 @@ def document(access: Access) -> dict[str, Any]:
                 "expires": reach.expires.isoformat() if reach.expires else None,
                 "then": reach.then,
                 "source": _source(reach.source),
+                "robot": reach.robot,
+                "last_activity_at": reach.last_activity_at,
             }
             for reach in access.reaches
         ],
+        "tokens": tokens_document(access.tokens),
         "connections": [
             {
                 "connection": route.connection,
@@ -224,6 +292,8 @@ def table(access: Access) -> str:
             reach.pending,
             expires,
             reach.then or "",
+            "robot" if reach.robot else "",
+            reach.last_activity_at or "",
         )
         writer.writerow([escape(cell) for cell in row])
     return "".join(lines)

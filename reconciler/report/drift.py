@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import folder_permission, permission
 from reconciler.model import address as addresses
-from reconciler.report import expiring
+from reconciler.report import access, expiring
 from reconciler.report.sheet import FOLDED, KEPT, Brief, Item, Name, Section, Sheet
 from reconciler.report.wording import count, sentence, show
 
@@ -38,6 +38,7 @@ def to_sheet(drift: Drift) -> Sheet:
         about = ("Written in the manifests since ", Name(drift.applied or ""), ", but not yet in Pipes.")
         sections.append(Section("Not applied yet", tuple(_to_do(d) for d in drift.not_applied), about=about))
     sections += expiring.sections(drift.expiring, drift.day)
+    sections += access.tokens(drift.tokens)
     if drift.unmanaged:
         found_in_pipes = tuple(_unmanaged(u) for u in drift.unmanaged)
         sections.append(Section("Objects that no manifest covers", found_in_pipes, weight=FOLDED))
@@ -309,6 +310,7 @@ def document(drift: Drift) -> dict[str, Any]:
         "unmanaged": None
         if drift.unmanaged is None
         else [{"type": u.kind, "address": u.address, **u.attrs} for u in drift.unmanaged],
+        "tokens": access.tokens_document(drift.tokens),
         "notes": list(drift.notes),
     }
 

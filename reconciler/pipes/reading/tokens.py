@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.kinds import org
+from reconciler.kinds import org, service_account
+from reconciler.kinds.kind import Place
+from reconciler.model.access import AccountToken
+from reconciler.model.address import join
+from reconciler.model.errors import PipesError
 from reconciler.pipes.errors import NotAuthorisedError, NotSentError, StatusError
 from reconciler.pipes.reading.pages import ListOf, read_list
+from reconciler.pipes.workers import Workers
 
 if TYPE_CHECKING:
     from reconciler.model.desired import Node
-    from reconciler.model.errors import PipesError
+    from reconciler.model.live import Snapshot
     from reconciler.pipes.client import Client
     from reconciler.pipes.reading.state import LiveOrg, Run
 
@@ -24,6 +30,8 @@ class _Token(msgspec.Struct):
     created_at: str
     last4: str | None = None
     expires_at: str | None = None
+    title: str | None = None
+    status: str | None = None
 
 
 def resets_tokens(node: Node, entry: LiveOrg | None) -> bool:
@@ -77,6 +85,40 @@ def token_in_use(client: Client, user: str) -> tuple[datetime | None, bool]:
     if not fitting or not all(ends):
         return None, False
     return min((end for end in ends if end is not None), default=None), True
+
+
+def account_tokens(client: Client, live: Snapshot) -> tuple[list[AccountToken], list[str]]:
+    """The tokens of every service account that was read (orgServiceAccountToken_list), and whose could not be read.
+
+    One request an account. Raises PipesError.
+    """
+    found: dict[str, list[AccountToken]] = {}
+    closed: list[str] = []
+
+    def look(path: str) -> list[_Token]:
+        return [row for page in client.pages(f"{path}/token", row_type=_Token, unique=False) for row in page]
+
+    def take(address: str, rows: list[_Token] | PipesError) -> None:
+        if isinstance(rows, StatusError) and rows.status in (403, 404) and not isinstance(rows, NotAuthorisedError):
+            closed.append(address)
+        elif isinstance(rows, PipesError):
+            raise rows
+        else:
+            found[address] = [
+                AccountToken(
+                    address, row.title or "", row.last4 or "", row.created_at, row.expires_at or "", row.status or ""
+                )
+                for row in rows
+            ]
+
+    with Workers(client.parallelism) as workers:
+        for org_handle, above in live.orgs.items():
+            for account in above.of(service_account.NAME).values():
+                address = join(join(None, "org", org_handle), service_account.NAME, account.handle)
+                path = service_account.object_path(Place(org=org_handle), account.id)
+                workers.submit(partial(look, path), partial(take, address))
+        workers.run()
+    return [one for address in sorted(found) for one in found[address]], sorted(closed)
 
 
 def moment(text: str) -> datetime | None:
