@@ -228,6 +228,7 @@ def _write_all(file: int, data: bytes) -> None:
 # --- reading it -------------------------------------------------------------------------------------------------------
 
 _LARGEST = 256 * 2**20  # bytes
+_EARLIEST, _LATEST = 1970, 9000  # years in which a request may have been sent
 
 
 class _Intent(msgspec.Struct):
@@ -337,6 +338,11 @@ class _Reading:
         if len(parts) != _depth(kind) or not one.path.startswith("/"):
             raise ValueError(one.address)
         at = one.at if one.at is None or one.at.tzinfo is not None else one.at.replace(tzinfo=UTC)
+        if at is not None and not _EARLIEST <= at.year <= _LATEST:  # no clock says so, and arithmetic ends there
+            raise ValueError(one.at)
+        body = one.body or {}
+        if kind is member.KIND and not all(isinstance(body.get(name, ""), str) for name in ("email", "handle", "role")):
+            raise TypeError(body)
         found = InFlight(one.address, one.action, one.method, one.path, one.body, tuple(one.known), at)
         self.last = max(self.last, one.intent)
         self.sent[one.intent] = found

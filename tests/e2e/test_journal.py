@@ -101,7 +101,8 @@ BROKEN = [
     json.dumps(intent(address="org.acme/ghost.carol")), json.dumps(intent(address="nothing")),
     json.dumps(intent(address="org.acme/workspace.prod/member.carol/grant.x")), json.dumps(intent(body=[1])),
     json.dumps(intent(method="GET")), json.dumps(intent(path=None)), json.dumps(intent(known=7)),
-    json.dumps(intent(at="soon")), json.dumps({"outcome": "1", "status": 201}),
+    json.dumps(intent(at="soon")), json.dumps(intent(at="0001-01-01T00:00:00+23:59")), json.dumps(intent(at="9999-12-31T23:59:59-23:59")),
+    json.dumps(intent(body={"email": None, "role": "owner"})), json.dumps(intent(body={"email": ["x"]})), json.dumps(intent(body={"handle": 7})), json.dumps({"outcome": "1", "status": 201}),
 ]  # fmt: skip
 
 
@@ -119,8 +120,48 @@ def test_a_broken_line_is_named_and_nothing_is_lost(acme, line):
     assert acme.apply().status == 0
 
 
+WRONG = (
+    None,
+    7,
+    -1,
+    1.5,
+    True,
+    [],
+    {},
+    [["x"]],
+    {"a": {"b": [1]}},
+    "",
+    "x",
+    "0001-01-01T00:00:00+23:59",
+    "9999-12-31T23:59:59Z",
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "inside"),
+    [
+        *((name, None) for name in ("intent", "address", "action", "path", "body", "known", "changes", "at")),
+        ("body", "email"),
+        ("body", "role"),
+        ("body", "handle"),
+    ],
+)
+def test_any_value_in_any_field_is_taken_as_it_stands_or_named_and_invites_nobody(acme, field, inside):
+    """Without an invitation that live confirms, a journal line changes what an apply does only by stopping it."""
+    invite(acme, "mallory", "member")
+    before, lock = acme.database(), acme.lock_text()
+    for value in WRONG:
+        content = {**intent()["body"], inside: value} if inside is not None else value
+        path = journal(acme, intent(**{field: content}), outcome(ids(acme)["mallory"]))
+        ran = acme.apply()
+        assert ran.status in (1, 3), (value, ran.out + ran.err)
+        assert ran.status == 3 or "journal.jsonl, line 1, is not what an apply writes" in ran.err
+        assert (acme.database(), acme.lock_text()) == (before, lock), value
+        path.unlink()
+
+
 ODD = [
-    intent(body={"role": 5, "email": None}), intent(body=None), intent(method="PATCH", path="/org/acme/member/bob", body={"ghost": 1}),
+    intent(body=None), intent(method="PATCH", path="/org/acme/member/bob", body={"ghost": 1}),
     intent(method="PATCH", address="org.acme", path="/org/acme", body={"token_min_issued_at": 7}),
     intent(method="PATCH", address="org.acme/workspace.prod", path="/org/acme/workspace/prod", body={"handle": 7}),
     intent(method="DELETE", path="/org/acme/../beta"), intent(path="/actor"), intent(path="/org/acme/member/\n"),
