@@ -43,7 +43,7 @@ from reconciler.lockfile import file as lockfile
 from reconciler.manifest import load_texts
 from reconciler.model.errors import ManifestError
 from reconciler.report import FORMATS
-from reconciler.safeguards import SAFEGUARDS
+from reconciler.safeguards.table import SAFEGUARDS
 from reconciler.sandbox import faults, world
 from stopped.sitecustomize import DAY
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from reconciler.model.plan import Change, DnsChange, Effect, MessageCounts, Plan, Shard, Step
 from reconciler.plan import connection_impact as reach
 from reconciler.plan import diff, identity, impact, order
-from reconciler.safeguards import SAFEGUARDS
 from reconciler.safeguards import allow as allowances
 from reconciler.safeguards.safeguard import Case
+from reconciler.safeguards.table import SAFEGUARDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
-from reconciler.safeguards import SAFEGUARDS
+from reconciler.safeguards.table import SAFEGUARDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -19,8 +19,8 @@ from reconciler.model.desired import Desired, Node, Rules
 from reconciler.model.diagnostic import Source
 from reconciler.model.live import SENT, UNTOLD, Actor, LockEntry, Resource, Snapshot
 from reconciler.plan.document import dumps, loads
-from reconciler.safeguards import SAFEGUARDS
 from reconciler.safeguards.safeguard import Case
+from reconciler.safeguards.table import SAFEGUARDS
 from reconciler.safeguards.worksheet import Draft, OrgSheet
 
 LIFTED = {code: safeguard.lifted_by_allow for code, safeguard in SAFEGUARDS.items()}
