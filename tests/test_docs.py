@@ -496,7 +496,9 @@ def _type_words(kind: str, part: dict[str, Any]) -> str:
             return "mapping"
         name = resolved(part["propertyNames"])["title"]
         return (
-            f"by {name}, team/NAME or service/KEY" if part["propertyNames"].get("$ref", "").endswith("/memberName") else f"by {name}"
+            f"by {name}, team/NAME or service/KEY"
+            if part["propertyNames"].get("$ref", "").endswith("/memberName")
+            else f"by {name}"
         )
     if kind == "string":
         return {"date": "day", "date-time": "time"}.get(part.get("format", ""), "text")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.kinds import member
 from reconciler.kinds.kind import Place
@@ -36,8 +37,7 @@ def _rows(client: Client, org: str) -> list[member.Row]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Sought:
+class Sought(msgspec.Struct, frozen=True):
     """An invitation by email whose answer was lost: what it asked for, and whom it cannot have reached.
 
     `known` are user ids that had an invitation before, or that are somebody known; `handles` are the handles of

@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -43,8 +42,7 @@ class JournalError(UsageError):
     """The journal has a line that this tool did not write, or cannot read any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlight(msgspec.Struct, frozen=True):
     """A request of an earlier apply whose answer was never written down."""
 
     address: str  # of the object
@@ -56,8 +54,7 @@ class InFlight:
     at: datetime | None = None  # when it was about to be sent
 
 
-@dataclass(frozen=True, slots=True)
-class Invited:
+class Invited(msgspec.Struct, frozen=True):
     """Whom an invitation by email reached, as the journal has it."""
 
     user_id: str
@@ -67,12 +64,11 @@ class Invited:
     at: datetime | None  # when it was about to be sent
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(msgspec.Struct, frozen=True):
     """What a journal says of an apply that did not end: its requests in flight, and the people that it invited."""
 
     in_flight: tuple[InFlight, ...]
-    invited: Mapping[str, Invited] = field(default_factory=dict)  # by member address
+    invited: Mapping[str, Invited] = msgspec.field(default_factory=dict)  # by member address
     last_ticket: int = 0
     length: int = 0  # bytes of whole lines
 
@@ -294,15 +290,14 @@ def _broken(path: Path, line: int | None) -> JournalError:
     )
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(msgspec.Struct):
     """What the lines so far say."""
 
     key: str = ""
     run: str = ""  # of the last marked line
-    sent: dict[int, InFlight] = field(default_factory=dict)
-    open: dict[int, InFlight] = field(default_factory=dict)
-    invited: dict[str, Invited] = field(default_factory=dict)
+    sent: dict[int, InFlight] = msgspec.field(default_factory=dict)
+    open: dict[int, InFlight] = msgspec.field(default_factory=dict)
+    invited: dict[str, Invited] = msgspec.field(default_factory=dict)
     last: int = 0
 
     def take(self, line: bytes) -> None:

@@ -7,8 +7,9 @@ meant to remove one of them fails on its version, or makes us fail.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from reconciler.apply import invitations
 from reconciler.apply.errors import StepFailed

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from reconciler.apply import schedule, secrets, workspace_wait
 from reconciler.apply.perform import perform
@@ -33,8 +35,7 @@ if TYPE_CHECKING:
     from reconciler.pipes.client import Client
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """How an apply runs."""
 
     # How far it goes
@@ -45,14 +46,13 @@ class Options:
     complete: bool = True  # the manifests are whole: what the lock file knows beyond them has left
 
     # What it hears and uses
-    stop: Event = field(default_factory=Event)  # set when the user ends the apply
+    stop: Event = msgspec.field(default_factory=Event)  # set when the user ends the apply
     ended: Callable[[Outcome], None] = lambda _: None  # hears each outcome
     clock: Callable[[], float] = time.monotonic  # measures `settle`
     secrets: secrets.Secrets | None = None  # resolves references to secrets
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True):
     """The result, and the lock file's new content."""
 
     result: Result

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os.path
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from reconciler.apply.redaction import spellings
 from reconciler.kinds import KINDS, named_in, secret

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
 
 from reconciler.apply.errors import StepFailed
 from reconciler.pipes.errors import LostAnswerError, NotSentError
@@ -21,8 +22,7 @@ TRIES = 4
 CONFLICT = frozenset({409, 412})
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(msgspec.Struct):
     """Whether a step has changed anything yet, and whether it found all as wanted."""
 
     wrote: bool = False

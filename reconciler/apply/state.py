@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from threading import Lock as Mutex
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from reconciler.pipes.client import Client
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct):
     """What the steps of one apply share."""
 
     # What they do, and with what
@@ -27,18 +27,24 @@ class Run:
 
     # What was read before
     floors: Mapping[str, int]  # org handle -> the owner floor in force
-    folders: Mapping[str, str] = field(default_factory=dict)  # org address -> where its logo's path begins
+    folders: Mapping[str, str] = msgspec.field(default_factory=dict)  # org address -> where its logo's path begins
     robots: frozenset[str] = frozenset()  # ids and handles of accounts that the manifests mark as robots
     by_handle: frozenset[str] = frozenset()  # the handles of everybody whom the manifests name by one
-    seen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # id -> what it refers to, as the plan read it
-    changes: dict[str, Change] = field(default_factory=dict)  # by address
+    seen: Mapping[str, Mapping[str, Any]] = msgspec.field(
+        default_factory=dict
+    )  # id -> what it refers to, as the plan read it
+    changes: dict[str, Change] = msgspec.field(default_factory=dict)  # by address
 
     # What the steps learn from answers and by their own writes, under `mutex`
-    learned: dict[str, LockEntry] = field(default_factory=dict)  # address -> what the lock file will say of it
-    late: dict[str, str] = field(default_factory=dict)  # address -> the handle or id that later requests wait for
-    attrs: dict[str, dict[str, Any]] = field(default_factory=dict)  # address -> what we know it to be by our own writes
-    turns: dict[str, Mutex] = field(default_factory=dict)  # org -> whose turn it is to invite by email
-    mutex: Mutex = field(default_factory=Mutex)  # held while these are changed
+    learned: dict[str, LockEntry] = msgspec.field(default_factory=dict)  # address -> what the lock file will say of it
+    late: dict[str, str] = msgspec.field(
+        default_factory=dict
+    )  # address -> the handle or id that later requests wait for
+    attrs: dict[str, dict[str, Any]] = msgspec.field(
+        default_factory=dict
+    )  # address -> what we know it to be by our own writes
+    turns: dict[str, Mutex] = msgspec.field(default_factory=dict)  # org -> whose turn it is to invite by email
+    mutex: Mutex = msgspec.field(default_factory=Mutex)  # held while these are changed
 
     def __post_init__(self) -> None:
         self.changes = {change.address: change for change in self.plan.changes}

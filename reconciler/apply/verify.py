@@ -6,8 +6,10 @@ write it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from reconciler.model import address as addresses
 
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
 _NAMED = 10  # addresses in one note
 
 
-@dataclass(frozen=True, slots=True)
-class Reread:
+class Reread(msgspec.Struct, frozen=True):
     """What was read again after an apply, and the plan that it gives."""
 
     desired: Desired  # what the manifests want
@@ -35,13 +36,12 @@ class Reread:
     allowed: Sequence[tuple[str, str]] = ()  # allowances of the apply's own plan
 
 
-@dataclass(slots=True)
-class Verified:
+class Verified(msgspec.Struct):
     """The outcomes as the fresh reading shows them, and what else it shows."""
 
     outcomes: list[Outcome]
-    remaining: list[str] = field(default_factory=list)  # addresses that a plan made now would change or refuse
-    notes: list[str] = field(default_factory=list)
+    remaining: list[str] = msgspec.field(default_factory=list)  # addresses that a plan made now would change or refuse
+    notes: list[str] = msgspec.field(default_factory=list)
 
 
 def unread(outcomes: Sequence[Outcome], orgs: Collection[str], why: str, left: Collection[str]) -> Verified:

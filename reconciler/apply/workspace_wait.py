@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.kinds import workspace
 from reconciler.kinds.kind import Place
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
-@dataclass(slots=True)
-class WorkspaceWait:
+class WorkspaceWait(msgspec.Struct):
     """Which workspaces have come to rest. `timeout` (seconds) bounds each wait; a stop that is asked for ends it.
 
     `late` gives the state, or why it is not known, of those that were still on their way when the waiting ended.
@@ -32,8 +32,8 @@ class WorkspaceWait:
     timeout: float
     clock: Callable[[], float]
     stop: Event
-    settled: set[str] = field(default_factory=set)
-    late: dict[str, str] = field(default_factory=dict)
+    settled: set[str] = msgspec.field(default_factory=set)
+    late: dict[str, str] = msgspec.field(default_factory=dict)
 
     def wait_for(self, touched: Iterable[str]) -> None:
         """Wait for the workspaces at these addresses. One that is not there is at rest."""

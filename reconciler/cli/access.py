@@ -161,7 +161,7 @@ def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.
             + _near(missing[0], [*found.orgs, *found.others])
         )
     access = of_live(found, day, desired, lock)
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(
         access,

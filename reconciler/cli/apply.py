@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import _thread
+import dataclasses
 import os
 import signal
 import sys
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,8 @@ def command(
     Nothing is written while a safeguard refuses any org of the plan (but see --keep-going). After an interruption,
     running apply again finishes what was left.
     """
+    from msgspec.structs import replace
+
     from reconciler.apply import Options, run_plan
     from reconciler.apply.journal import FOLDER
     from reconciler.apply.secrets import judge, prepare
@@ -124,7 +126,7 @@ def command(
         if not sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         if output.format == "text" and (saved is None or plan.refusals or plan.errors):
-            replace(output, out=None).write(plan, verbose=pipes.verbose)
+            dataclasses.replace(output, out=None).write(plan, verbose=pipes.verbose)
         if sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         held_back = plan_status(plan, detailed=False)
@@ -173,6 +175,8 @@ def _unless_marked(plan: Plan, path: Path, key: str) -> Plan:
     """The plan, refused where its allowances come from a saved plan that no run with the key has written."""
     import json
 
+    from msgspec.structs import replace
+
     from reconciler.lockfile.seal import is_plan_mark
     from reconciler.plan.stale import refusal
 
@@ -188,7 +192,9 @@ def _as_saved(saved: Plan, found: manifests.Manifests) -> manifests.Manifests:
     names = {org.partition(".")[2] for org in saved.orgs}
     if names >= found.desired.orgs.keys():
         return found
-    return replace(found, desired=manifests.narrow(found.desired, names & found.desired.orgs.keys()), narrowed=True)
+    return dataclasses.replace(
+        found, desired=manifests.narrow(found.desired, names & found.desired.orgs.keys()), narrowed=True
+    )
 
 
 _PRINTED = b"Compared "  # a plan as text; Terraform's `-out` saves one
@@ -297,6 +303,8 @@ def _unless_stale(
     saved: Plan, found: manifests.Manifests, live: Snapshot, lock: Lock, reader: Client, pipes: str
 ) -> Plan:
     """The saved plan, made again from what is live now, and refused as `stale-plan` where that is not the same."""
+    from msgspec.structs import replace
+
     from reconciler.apply.last_change import LastChange
     from reconciler.plan import make_plan
     from reconciler.plan.stale import elsewhere, of_others, stale
@@ -328,6 +336,8 @@ def _after_earlier(journal: Journal, found: manifests.Manifests, reader: Client)
 
 def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
     """The plan, refused as `org-delete` for each org whose handle neither the option nor the terminal gave."""
+    from msgspec.structs import replace
+
     from reconciler.model.diagnostic import Refusal
 
     refusals = list(plan.refusals)
@@ -365,6 +375,8 @@ def _ask() -> None:
 
 def _keep_lock(result: Result, lock: Lock, found: manifests.Manifests) -> tuple[Result, bool]:
     """Write the lock file where it differs; that it could not be kept is reported, and does not fail the apply."""
+    from msgspec.structs import replace
+
     from reconciler.lockfile import file as lockfile
     from reconciler.lockfile import seal
 
@@ -389,6 +401,8 @@ def _keep_lock(result: Result, lock: Lock, found: manifests.Manifests) -> tuple[
 
 def _end(journal: Journal, result: Result) -> Result:
     """Close the journal's record of this apply; that it cannot be written is reported, and undoes nothing that was done."""
+    from msgspec.structs import replace
+
     try:
         journal.end()
     except OSError as error:

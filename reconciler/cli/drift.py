@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -62,6 +61,8 @@ def command(
     Exits 0 if there is no drift, 2 if there is, 3 if something could not be compared, and 4 if Pipes could not be read.
     Changes nothing.
     """
+    from msgspec.structs import replace
+
     from reconciler.drift.compare import find
     from reconciler.drift.reading_scope import both, whole
     from reconciler.drift.unmanaged import unmanaged as not_covered
@@ -156,6 +157,8 @@ def first_problem(revision: str, error: ManifestError) -> str:
 
 def only(base: Desired, desired: Desired) -> Desired:
     """`base` with only the orgs of `desired`, by their current or former handles."""
+    from msgspec.structs import replace
+
     names = set(desired.orgs) | {node.renamed_from for node in desired.orgs.values()}
     return replace(base, orgs={name: node for name, node in base.orgs.items() if name in names})
 
@@ -165,6 +168,8 @@ def with_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapsho
 
     Reads no log if nothing was renamed.
     """
+    from msgspec.structs import replace
+
     if not any(refusal.code == "rename" for refusal in plan.refusals):
         return plan
     from reconciler.drift.compare import find
@@ -226,6 +231,8 @@ def _fix_up(
     paths: Sequence[Path], found: manifests.Manifests, live: Snapshot, drift: Drift, output: options.Output
 ) -> None:
     """Print the patch, and on standard error what it leaves out."""
+    from msgspec.structs import replace
+
     from reconciler.drift.compare import find
     from reconciler.editing.fix_up import fix_up, key
     from reconciler.editing.unified_diff import unified
@@ -236,6 +243,7 @@ def _fix_up(
     texts, _ = read_all(paths)
 
     def remaining(edited: Mapping[str, bytes]) -> set[tuple[str, str | None]] | None:
+
         try:
             desired = load_texts(edited, today=found.desired.day)
         except ManifestError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -289,6 +289,8 @@ class _Merge:
         """Write down what differs, as `drift --fix-up` would; all of it or nothing. With `later`, what lies in a folder that
         no manifest has yet waits; whether something does.
         """
+        from msgspec.structs import replace
+
         from reconciler.drift import compare
         from reconciler.editing.fix_up import fix_up, key
         from reconciler.manifest import load_texts
@@ -300,6 +302,7 @@ class _Merge:
             raise RefusedError("; ".join(f"{r.code}: {r.address}: {r.fact}; {r.fix}" for r in drift.refusals))
 
         def remaining(edited: Mapping[str, bytes]) -> set[tuple[str, str | None]] | None:
+
             try:
                 found = load_texts(edited, today=self.existing.day)
             except ManifestError:

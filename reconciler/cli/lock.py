@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -170,17 +170,20 @@ def _decided(
 
 def whole_lists(desired: Desired) -> Desired:
     """The orgs with their members and workspaces, and without grants, which have no entries."""
+    from msgspec.structs import replace
+
     return replace(desired, orgs={name: _listed(node) for name, node in desired.orgs.items()})
 
 
 def _listed(node: Node) -> Node:
-    from msgspec import structs
+
+    from msgspec.structs import replace
 
     spaces = {
-        name: structs.replace(space, absent=False, children={k: v for k, v in space.children.items() if k != "grant"})
+        name: replace(space, absent=False, children={k: v for k, v in space.children.items() if k != "grant"})
         for name, space in node.children.get("workspace", {}).items()
     }
-    return structs.replace(node, absent=False, children={"member": {}, **node.children, "workspace": spaces})
+    return replace(node, absent=False, children={"member": {}, **node.children, "workspace": spaces})
 
 
 def _refuse(path: Path, open_ones: Sequence[Undecided]) -> int:
@@ -204,6 +207,8 @@ def _finish(
     out: Path | None,
     key: str,
 ) -> int:
+    from msgspec.structs import replace
+
     from reconciler.lockfile import file as lockfile
     from reconciler.lockfile import seal as seals
     from reconciler.lockfile.update import refreshed

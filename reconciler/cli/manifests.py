@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.errors import ManifestError, UsageError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ENDINGS = 12  # how many of the days on which entries end are looked ahead to
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Manifests:
     """The manifests of one run, limited to the requested orgs, and their lock file."""
 
@@ -81,12 +81,14 @@ def load(
         from reconciler.plan.shard import of_desired
 
         names, part = of_desired(desired, lock, *shard)
-        return replace(found, desired=narrow(desired, names), narrowed=True, shard=part)
-    return replace(found, desired=narrow(desired, orgs), narrowed=True) if orgs else found
+        return dataclasses.replace(found, desired=narrow(desired, names), narrowed=True, shard=part)
+    return dataclasses.replace(found, desired=narrow(desired, orgs), narrowed=True) if orgs else found
 
 
 def unless_forged(plan: Plan, found: Manifests, live: Snapshot) -> Plan:
     """The plan, refused as `lock-forged` where this run has a key and the lock file is not sealed with it."""
+    from msgspec.structs import replace
+
     if not found.forged:
         return plan
     from reconciler.safeguards.lock_forged import refusals
@@ -107,6 +109,8 @@ def later(days: Sequence[date], load: Callable[[date], Desired]) -> dict[date, L
 
 def narrow(desired: Desired, orgs: Collection[str]) -> Desired:
     """Desired with only these orgs. Raises UsageError for an org that the manifests do not have."""
+    from msgspec.structs import replace
+
     unknown = [org for org in orgs if org not in desired.orgs]
     if unknown:
         raise UsageError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +59,8 @@ def command(
 
     Exits 3 if a safeguard refuses the plan, and 2 if there are changes and you pass --detailed-exitcode.
     """
+    from msgspec.structs import replace
+
     from reconciler.cli.drift import with_who_renamed
     from reconciler.cli.progress import Progress
     from reconciler.plan import make_plan

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from reconciler.kinds import KINDS, member
 from reconciler.model.drift import Doer
@@ -26,8 +27,7 @@ CHANGED = frozenset(("update", "updated", "change", "changed", "rename", "rename
 PEOPLE = frozenset(("member", "members", "user", "users", "invite", "invitation"))
 
 
-@dataclass(slots=True)
-class Clue:
+class Clue(msgspec.Struct):
     """One difference, what identifies it in the log, and who made it as far as the search has found."""
 
     # What to look for
@@ -94,15 +94,14 @@ class Clue:
         return 2 if self.difference.attribute in said.keys else 1
 
 
-@dataclass(slots=True)
-class _Said:
+class _Said(msgspec.Struct):
     """The contents of one log entry, parsed once for all clues."""
 
     verbs: frozenset[str]
     in_workspace: bool
     target: frozenset[str]
-    keys: set[str] = field(default_factory=set)
-    values: set[str] = field(default_factory=set)
+    keys: set[str] = msgspec.field(default_factory=set)
+    values: set[str] = msgspec.field(default_factory=set)
 
 
 class Search:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from reconciler.drift.audit_search import Clue, Search
 from reconciler.drift.renames import canonical, followed, node_at, renames
@@ -29,8 +31,7 @@ TIME_IS_UP = "nobody; the entry has ended"
 OWN_HANDLE = "unknown (people change their own handles, and no org's audit log records it)"
 
 
-@dataclass(slots=True)
-class Finding:
+class Finding(msgspec.Struct):
     """A Drift, and one search for each org whose audit log may say who changed something."""
 
     drift: Drift

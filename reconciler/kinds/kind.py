@@ -5,8 +5,9 @@ A kind is declared once, in one file beside this one, as data and pure functions
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from reconciler.kinds import secret
 from reconciler.model.address import join, split
@@ -14,8 +15,6 @@ from reconciler.model.request import LATE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import msgspec
 
     from reconciler.model.address import Address
     from reconciler.model.desired import Node, Person
@@ -41,8 +40,7 @@ def _is_empty(value: Any) -> bool:
     return value is None or value in ("", [], {})
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(msgspec.Struct, frozen=True):
     """One attribute of a kind."""
 
     name: str  # in manifests and plans
@@ -72,8 +70,7 @@ class Attribute:
         return self.on_create or self.on_update or self.own_request
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a request goes: the handles that the parents have when it is sent, and what else its body needs."""
 
     # The path
@@ -89,8 +86,8 @@ class Place:
 
     # Ids that bodies need
     top_id: str = ""  # of what the object lies below: the org, or the workspace
-    sibling_ids: Mapping[str, str] = field(
-        default_factory=dict, hash=False
+    sibling_ids: Mapping[str, str] = msgspec.field(
+        default_factory=dict
     )  # by address, for attributes that refer to them
 
     @staticmethod
@@ -134,8 +131,7 @@ class NameLive(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One kind of resource: what it is called, how it is read, and which requests change it."""
 
     # What it is
@@ -171,7 +167,7 @@ class Kind:
     in_lock_file: bool = True  # the lock file keeps its ids
 
     # What a manifest may write
-    not_written: Mapping[str, str] = field(default_factory=dict)  # API field -> why a manifest does not take it
+    not_written: Mapping[str, str] = msgspec.field(default_factory=dict)  # API field -> why a manifest does not take it
     lists_handles_of: str | None = None  # it is a list of that kind's handles, and its objects have the ids of those
     needs_sibling: str | None = None  # the sibling kind of the same handle that must exist before it and outlive it
     must_differ_from: str | None = None  # its handles must not be those of the org's objects of that kind: a request by

@@ -4,8 +4,9 @@ and contract: orgWorkspaceConnectionFolder_*). Like an org's, but nobody is give
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from reconciler.kinds import connection_folder
 from reconciler.model.request import Request

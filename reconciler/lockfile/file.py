@@ -11,9 +11,10 @@ import re
 import stat
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from reconciler.kinds import logo
 from reconciler.manifest.document import shown
@@ -134,8 +135,7 @@ def parse_sealed(path: Path, data: bytes) -> LockFile:
     return LockFile(_entries(path, text, entries), entries.get("seal", ""))
 
 
-@dataclass(frozen=True, slots=True)
-class Salvaged:
+class Salvaged(msgspec.Struct, frozen=True):
     """What can be read in a lock file that is broken: the entries of each address, as they stand in the file.
 
     `lost` are the places of what is left over, each with its text: an entry may have stood there.

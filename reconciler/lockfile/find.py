@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.manifest.document import shown
 from reconciler.manifest.files import LOCK_FILE
@@ -24,8 +25,7 @@ FIX = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sought:
+class Sought(msgspec.Struct, frozen=True):
     """The manifests whose lock file is wanted."""
 
     default: Path  # where a new lock file goes

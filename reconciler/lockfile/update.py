@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from reconciler.kinds import KINDS, member, named_in
 from reconciler.model import address as addresses
@@ -128,8 +130,7 @@ def _wanted(want: Node) -> Iterator[str]:
 # --- `lock` -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One address that `lock` says something about: what it is live, and why."""
 
     address: str
@@ -137,8 +138,7 @@ class Entry:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
+class Refreshed(msgspec.Struct, frozen=True):
     """The new lock file. `doubts` are the refusals over which entries stay as they were.
 
     `unknown` are people of live orgs who are known by an email only, and for whom there is no id.
@@ -268,8 +268,7 @@ def _holder(address: str, org: Resource | None, lock: Lock) -> Resource | None:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(msgspec.Struct, frozen=True):
     """An address for which a broken lock file holds several ids, and live does not say which of them it is."""
 
     address: str

@@ -6,9 +6,10 @@ Both read the same schema, so there is no second set of rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
 
 from reconciler.kinds import member, secret
 from reconciler.manifest import json_schema, scalars
@@ -28,15 +29,14 @@ if TYPE_CHECKING:
 _NEVER_SECRET = NULLS | scalars.TRUE | scalars.FALSE
 
 
-@dataclass(slots=True)
-class Gaps:
+class Gaps(msgspec.Struct):
     """What was left out because it is wrong: nothing may be concluded from what is missing there."""
 
     everything: bool = False
     people: bool = False
     teams: bool = False
     rules: bool = False  # policies, waivers or approvals
-    orgs: set[str] = field(default_factory=set)
+    orgs: set[str] = msgspec.field(default_factory=set)
 
     def note(self, path: KeyPath) -> None:
         """Record that what is at `path` was left out."""

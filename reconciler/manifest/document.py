@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from reconciler.kinds import secret
 from reconciler.model.diagnostic import Diagnostic, Source
@@ -51,16 +52,15 @@ class Seq(list[Any]):
         self.at: list[tuple[int, int]] = []
 
 
-@dataclass(slots=True)
-class Document:
+class Document(msgspec.Struct):
     """One file: its data, and what is wrong with it."""
 
     file: str  # its name
     data: bytes  # its bytes
     root: Any = None  # None where nothing could be built
     # paths of unquoted scalars that YAML reads as a null, boolean, number or date; True where that is the key
-    specials: list[tuple[KeyPath, bool]] = field(default_factory=list)
-    problems: list[Diagnostic] = field(default_factory=list)  # the first MAX_PROBLEMS
+    specials: list[tuple[KeyPath, bool]] = msgspec.field(default_factory=list)
+    problems: list[Diagnostic] = msgspec.field(default_factory=list)  # the first MAX_PROBLEMS
     more: int = 0  # how many there are beyond those
     lines: list[str] | None = None  # of the text, once one was asked for
 

@@ -7,8 +7,9 @@ that the next entry in that order applies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.manifest import json_schema
 from reconciler.manifest.merge import Reporter
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Diagnostic, Source
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True):
     """What every section of one run is resolved with."""
 
     today: date
@@ -38,7 +38,9 @@ class Resolution:
     people: Mapping[str, Person]
     report: Reporter
     gaps: Gaps
-    used: dict[str, Source] = field(default_factory=dict)  # each name that a section lists, and where it does first
+    used: dict[str, Source] = msgspec.field(
+        default_factory=dict
+    )  # each name that a section lists, and where it does first
 
 
 def fill(owner: Node, section: Section, run: Resolution) -> None:

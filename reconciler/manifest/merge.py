@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
+
+import msgspec
 
 from reconciler.kinds import KINDS, SECTIONS, children_of, grant, secret
 from reconciler.manifest import json_schema
@@ -24,35 +25,35 @@ if TYPE_CHECKING:
     from reconciler.model.policy import Approval, Policy, Waiver
 
 
-@dataclass(slots=True)
-class Section:
+class Section(msgspec.Struct):
     """A `members:` section as written: its entries for people and for teams, expired ones included."""
 
     source: Source
-    direct: dict[str, Node] = field(default_factory=dict)
-    teams: dict[str, Node] = field(default_factory=dict)
+    direct: dict[str, Node] = msgspec.field(default_factory=dict)
+    teams: dict[str, Node] = msgspec.field(default_factory=dict)
     dated: bool = False  # some direct entry expires some day
 
 
-@dataclass(slots=True)
-class Written:
+class Written(msgspec.Struct):
     """Everything that the manifests say, merged and not yet resolved."""
 
     # For the whole run, each with its place
-    rules: dict[str, tuple[int, Source]] = field(default_factory=dict)  # `safeguards:`
+    rules: dict[str, tuple[int, Source]] = msgspec.field(default_factory=dict)  # `safeguards:`
     resend_after: tuple[int, Source] | None = None  # in days
-    waivers: list[Waiver] = field(default_factory=list)  # `waivers:`
+    waivers: list[Waiver] = msgspec.field(default_factory=list)  # `waivers:`
 
     # By name
-    people: dict[str, Person] = field(default_factory=dict)  # `people:`
-    teams: dict[str, tuple[Source, list[tuple[str, Source]]]] = field(default_factory=dict)  # entries and their places
-    orgs: dict[str, Node] = field(default_factory=dict)  # `orgs:`
-    policies: dict[str, Policy] = field(default_factory=dict)  # `policies:`
-    approvals: dict[str, Approval] = field(default_factory=dict)  # `approvals:`
+    people: dict[str, Person] = msgspec.field(default_factory=dict)  # `people:`
+    teams: dict[str, tuple[Source, list[tuple[str, Source]]]] = msgspec.field(
+        default_factory=dict
+    )  # entries and their places
+    orgs: dict[str, Node] = msgspec.field(default_factory=dict)  # `orgs:`
+    policies: dict[str, Policy] = msgspec.field(default_factory=dict)  # `policies:`
+    approvals: dict[str, Approval] = msgspec.field(default_factory=dict)  # `approvals:`
 
     # By place: `acme`, `acme/prod`
-    people_of: dict[str, Section] = field(default_factory=dict)  # the `members:` sections
-    named: dict[tuple[str, str], dict[str, Node]] = field(
+    people_of: dict[str, Section] = msgspec.field(default_factory=dict)  # the `members:` sections
+    named: dict[tuple[str, str], dict[str, Node]] = msgspec.field(
         default_factory=dict
     )  # (place, kind): what has its own handle
 

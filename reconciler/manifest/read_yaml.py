@@ -8,9 +8,9 @@ keys, several documents) is refused.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import yaml
 
 from reconciler.manifest.document import BREAK, Document, Map, Seq, shown
@@ -48,8 +48,7 @@ class _StopReading(Exception):  # noqa: N818 - ends the reading of a file, after
     pass
 
 
-@dataclass(slots=True)
-class _Anchored:
+class _Anchored(msgspec.Struct):
     """A node that an alias can repeat: its path in the tree, and its part of `specials`."""
 
     value: Any

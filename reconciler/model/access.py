@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -54,8 +53,7 @@ class Reach(msgspec.Struct, frozen=True, gc=False):
         return f"{self.why}, through {', '.join(self.path[1:])}" if len(self.path) > 1 else self.why
 
 
-@dataclass(frozen=True, slots=True)
-class AccountToken:
+class AccountToken(msgspec.Struct, frozen=True):
     """A token of a service account, as far as anybody may know it: never its value."""
 
     account: str  # the account's address
@@ -66,8 +64,7 @@ class AccountToken:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """A connection (`acme/aws_prod`) that is a schema of a workspace (`acme/prod`): who reaches the one reaches the other.
 
     With a `folder` it need not be one yet: the workspace may use whatever is in that folder.
@@ -79,8 +76,7 @@ class Route:
     folder: str | None = None  # its key
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(msgspec.Struct, frozen=True):
     """A map of who reaches what, by person and object."""
 
     # Who reaches what

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -34,8 +33,7 @@ def is_robot(name: str, people: Mapping[str, Person]) -> bool:
     return found.robot if found is not None else name.startswith(SERVICE)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """The manifest's `safeguards:`."""
 
     min_owners: int = 1
@@ -74,8 +72,7 @@ class Node(msgspec.Struct, gc=False):
     unknown: str | None = None  # why it is unknown whether live has the secrets
 
 
-@dataclass(slots=True)
-class Desired:
+class Desired(msgspec.Struct):
     """All manifests of one run, merged."""
 
     # What is wanted
@@ -94,12 +91,12 @@ class Desired:
 
     # Rules and names beyond the orgs of this run
     resend_after: int | None = None  # days after which an invitation by email that is gone is sent again
-    teams: dict[str, tuple[str, ...]] = field(default_factory=dict)  # flattened: team -> names, sorted
-    nested: dict[str, tuple[str, ...]] = field(default_factory=dict)  # as written: team -> names and `team/…`
-    policies: dict[str, Policy] = field(default_factory=dict)  # by name
+    teams: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # flattened: team -> names, sorted
+    nested: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # as written: team -> names and `team/…`
+    policies: dict[str, Policy] = msgspec.field(default_factory=dict)  # by name
     waivers: tuple[Waiver, ...] = ()  # in the order written
-    approvals: dict[str, Approval] = field(default_factory=dict)  # by key: a place, `default`, `rules`, ...
-    elsewhere: dict[str, Node] = field(default_factory=dict)  # orgs of the manifests that this run leaves out
+    approvals: dict[str, Approval] = msgspec.field(default_factory=dict)  # by key: a place, `default`, `rules`, ...
+    elsewhere: dict[str, Node] = msgspec.field(default_factory=dict)  # orgs of the manifests that this run leaves out
 
     def person(self, name: str) -> Person:
         """Who `name` is: as `people:` says, else the Pipes user of that handle."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 
@@ -18,8 +16,7 @@ class Source(msgspec.Struct, frozen=True, gc=False):
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(msgspec.Struct, frozen=True):
     """One problem: a fact, its place, and what helps."""
 
     # What is wrong, where, and what helps
@@ -36,8 +33,7 @@ class Diagnostic:
     below: tuple[str, ...] = ()  # lines to copy, each on its own
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """A safeguard's no."""
 
     code: str  # of the safeguard

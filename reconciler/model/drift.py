@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +39,7 @@ class Logged(Protocol):
     def data(self) -> Any: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Doer:
+class Doer(msgspec.Struct, frozen=True):
     """Who did it, as the audit log has it. `at` is None where the log's moment cannot be read; `action` is an open set.
 
     `certain` is False where the log's entry is about the object and does not say that it made this very difference.
@@ -53,8 +53,7 @@ class Doer:
     certain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True):
     """One thing that is live otherwise than the manifests say; an object's attributes are differences of their own."""
 
     # What differs, seen from the manifests
@@ -87,8 +86,7 @@ class Difference:
     why_unknown: str = ""  # why `by` is None
 
 
-@dataclass(frozen=True, slots=True)
-class Unmanaged:
+class Unmanaged(msgspec.Struct, frozen=True):
     """A live object that no manifest covers. `attrs` are a person's role and status, empty for others."""
 
     kind: str
@@ -96,8 +94,7 @@ class Unmanaged:
     attrs: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(msgspec.Struct, frozen=True):
     """What one look at Pipes found."""
 
     # What was compared
@@ -127,8 +124,7 @@ class Drift:
 HERE, BEFORE, BOTH, UNKNOWN = "changed here", "drifted before", "changed here and drifted before", "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(msgspec.Struct, frozen=True):
     """A plan, told apart into what the manifests changed since `base` and what had to be changed before.
 
     `marks` gives one of HERE, BEFORE, BOTH, UNKNOWN for the address of each change, and is empty where `base` could not

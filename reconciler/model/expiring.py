@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from datetime import date
@@ -20,8 +21,7 @@ def until(expires: date | None, then: str | None) -> str:
     return f"until {expires.isoformat()}" + (f", then {then}" if then else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Expiring:
+class Expiring(msgspec.Struct, frozen=True):
     """An entry that ends soon."""
 
     address: str  # of the org or workspace whose section has the entry

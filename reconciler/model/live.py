@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -44,8 +43,7 @@ class Resource(msgspec.Struct, gc=False):
         return self.children is not None and kind in self.children
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """The token's own user (actor_get). `token_issued_at` is None where it could not be known or was not needed."""
 
     id: str
@@ -55,8 +53,7 @@ class Actor:
     robot: bool = False  # it is a service account
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """Who holds a handle (identity_get): a `user` or an `org`."""
 
     handle: str
@@ -64,8 +61,7 @@ class Identity:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class TenantMember:
+class TenantMember(msgspec.Struct, frozen=True):
     """Who has an email in a custom tenant (tenantMember_list): the only place where Pipes gives emails back."""
 
     id: str  # the user's
@@ -73,8 +69,7 @@ class TenantMember:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """An org that could not be read whole. `code` is `empty-read` where the answer itself is not believable."""
 
     org: str
@@ -82,20 +77,23 @@ class Unreadable:
     why: str
 
 
-@dataclass(slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct):
     """One reading of Pipes, as far as a plan needs it."""
 
     # The organizations
     actor: Actor  # the token's own user
     orgs: dict[str, Resource]  # the managed orgs, by their live handle
-    others: dict[str, Resource] = field(default_factory=dict)  # the actor's remaining orgs, without children
-    workspace_limits: dict[str, int] = field(default_factory=dict)  # by org, where one was found (org_listConstraints)
+    others: dict[str, Resource] = msgspec.field(default_factory=dict)  # the actor's remaining orgs, without children
+    workspace_limits: dict[str, int] = msgspec.field(
+        default_factory=dict
+    )  # by org, where one was found (org_listConstraints)
 
     # Who has a handle or an email
-    identities: dict[str, Identity | None] = field(default_factory=dict)  # looked-up new handles; None: nobody has it
-    near: dict[str, tuple[str, ...]] = field(default_factory=dict)  # handles that resemble an unknown one
-    tenants: dict[str, dict[str, tuple[TenantMember, ...]] | None] = field(
+    identities: dict[str, Identity | None] = msgspec.field(
+        default_factory=dict
+    )  # looked-up new handles; None: nobody has it
+    near: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # handles that resemble an unknown one
+    tenants: dict[str, dict[str, tuple[TenantMember, ...]] | None] = msgspec.field(
         default_factory=dict
     )  # by tenant id and email
     # in lower case; None where the token may not see it; read only where an email must be matched
@@ -134,8 +132,7 @@ def address_digest(email: str) -> str:
     return hashlib.sha256(normal.encode()).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
-class LockEntry:
+class LockEntry(msgspec.Struct, frozen=True):
     """What `reconciler.lock.json` knows of an address: the id, and for a person invited by email the handle.
 
     `more` is what else stands in the entry: of a newer version, or of a kind that keeps more. It goes with the id.
@@ -143,7 +140,10 @@ class LockEntry:
 
     id: str
     handle: str | None = None
-    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    more: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.handle))
 
     @property
     def address(self) -> str | None:

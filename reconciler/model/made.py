@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """Says nothing of what was found, so it is no part of a saved plan's digest."""
 
     at: str  # the moment in UTC, such as 2026-11-24T09:00:00Z

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 READDRESSED = "readdressed"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One action on one address."""
 
     # What happens
@@ -49,8 +49,7 @@ class Change:
     then: str | None = None  # the role that the entry names from that day on
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What apply does as one unit: some requests of one change."""
 
     number: int  # from 1, in the order of a sequential apply
@@ -65,8 +64,7 @@ class Step:
     # checked there, in the plan and again on live just before it is sent
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(msgspec.Struct, frozen=True):
     """One line of impact: what `person` may do on `object` before and after. None is no access at all."""
 
     # Who may do what
@@ -83,8 +81,7 @@ class Effect:
     robot: bool = False  # it is no person's account
 
 
-@dataclass(frozen=True, slots=True)
-class DnsChange:
+class DnsChange(msgspec.Struct, frozen=True):
     """A workspace's DNS name that changes or goes (`after` None)."""
 
     workspace: str  # acme/prod, by its new handles
@@ -92,8 +89,7 @@ class DnsChange:
     after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class MessageCounts:
+class MessageCounts(msgspec.Struct, frozen=True):
     """How many of a plan's errors, warnings and notes are about one org: they carry no address of their own."""
 
     errors: int = 0
@@ -101,8 +97,7 @@ class MessageCounts:
     notes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(msgspec.Struct, frozen=True):
     """Which part of the manifests' orgs a plan is about, where several runs share them."""
 
     number: int  # from 1
@@ -110,11 +105,12 @@ class Shard:
     estate: str  # a fingerprint of the whole division and of the lock file: shards fit together only if it is the same
     host: str = ""  # where Pipes is
     actor: str = ""  # the id of the token's own user
-    messages: Mapping[str, MessageCounts] = field(default_factory=dict)  # by org address; without orgs that have none
+    messages: Mapping[str, MessageCounts] = msgspec.field(
+        default_factory=dict
+    )  # by org address; without orgs that have none
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What would change, in what order, for whom, and what speaks against it."""
 
     # What happens

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from datetime import date
@@ -24,8 +25,7 @@ ONLY, EXPIRES, REASON, APART, ROBOTS, DOMAINS = (
 ABOUT_PEOPLE = (ONLY, EXPIRES, REASON, APART, ROBOTS, DOMAINS)  # rules that one person breaks
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(msgspec.Struct, frozen=True):
     """One of the duties that `apart` separates: a team, or whoever has a role somewhere."""
 
     team: str = ""  # `team/deployers`
@@ -39,8 +39,7 @@ class Side:
         return (" or ".join(self.roles) or "any role") + where
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """One rule of `policies:`."""
 
     name: str  # its key
@@ -86,8 +85,7 @@ class Policy:
         return frozenset(name.removeprefix("team/") for name in named if name.startswith("team/"))
 
 
-@dataclass(frozen=True, slots=True)
-class Waiver:
+class Waiver(msgspec.Struct, frozen=True):
     """An exception to a policy that ends."""
 
     policy: str
@@ -98,8 +96,7 @@ class Waiver:
     place: str | None = None  # None: every place of the policy
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(msgspec.Struct, frozen=True):
     """Who has to agree to changes: one key of `approvals:`."""
 
     key: str  # `default`, `losing`, `rules`, `role/owner`, or the pattern of a place
@@ -108,8 +105,7 @@ class Approval:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(msgspec.Struct, frozen=True):
     """One policy that does not hold, for a person or for a place."""
 
     # Which rule
@@ -149,8 +145,7 @@ class Violation:
         return not set(self.names) <= set(before.names)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What the policies say of one state of access."""
 
     policies: tuple[Policy, ...] = ()  # those that were judged

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 LATE = "{user_handle}"
 LATE_ID = "{id}"
@@ -11,8 +12,7 @@ LATE_ID = "{id}"
 _LATE_IN = {"handle": (LATE, LATE_ID), "parent_id": (LATE_ID,)}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One call below the API's base path.
 
     `if_match` is the `version_id` that the object had when it was read. `late` is the address of an object that has to

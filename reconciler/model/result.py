@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from reconciler.model.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How one step ended.
 
     `already`: it was as wanted when its turn came. `unconfirmed`: it was sent, and whether it took effect is not known.
@@ -35,8 +35,7 @@ class Outcome:
     test_failed: bool = False  # it is done, and Pipes' own test of it does not succeed
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """The whole apply: an outcome for each step of `plan`, in order.
 
     `remaining` are addresses that are neither done nor part of this apply, and that a plan made afterwards would change.

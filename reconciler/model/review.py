@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from datetime import date
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Change
 
 
-@dataclass(frozen=True, slots=True)
-class AccessChange:
+class AccessChange(msgspec.Struct, frozen=True):
     """What one person may do on one object, before and after; None is no access at all."""
 
     # Who may do what
@@ -45,8 +45,7 @@ class AccessChange:
         return "/" not in self.object and (self.had == "owner") != (self.has == "owner")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """Something dangerous, lasting or odd that the pull request states; its report says what it means."""
 
     kind: str  # a key of `reconciler.report.review_statements.SAYINGS`
@@ -59,8 +58,7 @@ class Statement:
     source: Source | None = None  # the line of HEAD that states it
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityChange:
+class IdentityChange(msgspec.Struct, frozen=True):
     """A name that is somebody else in HEAD than in BASE, or whose account the lock file changes."""
 
     what: str  # address | handle | account
@@ -73,8 +71,7 @@ class IdentityChange:
     source: Source | None = None  # the line in `people:`
 
 
-@dataclass(frozen=True, slots=True)
-class TeamChange:
+class TeamChange(msgspec.Struct, frozen=True):
     """Who is in a team, nested teams included, only after or only before."""
 
     team: str
@@ -82,8 +79,7 @@ class TeamChange:
     left: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(msgspec.Struct, frozen=True):
     """Everything that HEAD changes over BASE."""
 
     # What was compared

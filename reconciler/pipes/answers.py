@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -12,8 +11,7 @@ import msgspec
 PROBLEM = 300  # characters of a server's text that are kept
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What Pipes said to a write. `body` is None where it sent none, or none that is a JSON object.
 
     `problem` is empty on success; otherwise it is Pipes' own text with its validation errors, in one line of at most 300
@@ -31,8 +29,7 @@ class Answer:
         return 200 <= self.status < 300
 
 
-@dataclass(frozen=True, slots=True)
-class RawAnswer:
+class RawAnswer(msgspec.Struct, frozen=True):
     """An answer as it came, not yet decoded. `retry_after` is in seconds."""
 
     status: int

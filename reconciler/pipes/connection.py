@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 import reconciler.clock
 from reconciler.pipes import deadline, environment, retry, transport
@@ -33,8 +34,7 @@ def _time_of_day() -> float:
     return reconciler.clock.now().timestamp()
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True):
     """Where a client's time comes from; tests use their own."""
 
     now: Callable[[], float] = time.monotonic  # in seconds, from any beginning
@@ -42,8 +42,7 @@ class Clock:
     sleep: Callable[[float], object] | None = None  # for seconds; None waits until the client is closed at the latest
 
 
-@dataclass(frozen=True, slots=True)
-class Observers:
+class Observers(msgspec.Struct, frozen=True):
     """Who hears of requests while they are made."""
 
     # after each request: method, path, status (None where no answer came), seconds
@@ -61,8 +60,7 @@ class Secrets(Protocol):
     def redacted(self, content: bytes, /) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """One request, ready to be sent."""
 
     method: str

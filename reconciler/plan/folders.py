@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from reconciler.kinds import (
     children_of,
@@ -63,8 +64,7 @@ def path_of(there: Mapping[str, Resource], name: str | None) -> list[str]:
     return path
 
 
-@dataclass(frozen=True, slots=True)
-class _Tree:
+class _Tree(msgspec.Struct, frozen=True):
     """The folders of an org, or of one of its workspaces, on the org's worksheet."""
 
     sheet: OrgSheet

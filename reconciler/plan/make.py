@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from reconciler.model.plan import Change, DnsChange, Effect, MessageCounts, Plan, Shard, Step
 from reconciler.plan import connection_impact as reach

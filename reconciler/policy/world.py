@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,24 +22,25 @@ if TYPE_CHECKING:
     from reconciler.model.policy import Policy
 
 
-@dataclass(slots=True)
-class World:
+class World(msgspec.Struct):
     """One state of access on one day."""
 
     day: date  # decides what has expired
     names: Names  # who each name is
 
     # Who reaches what
-    places: dict[str, list[Reach]] = field(default_factory=dict)  # orgs and workspaces
-    open: set[str] = field(default_factory=set)  # places where not everyone is known
-    routes: dict[str, list[Route]] = field(default_factory=dict)  # by connection
+    places: dict[str, list[Reach]] = msgspec.field(default_factory=dict)  # orgs and workspaces
+    open: set[str] = msgspec.field(default_factory=set)  # places where not everyone is known
+    routes: dict[str, list[Route]] = msgspec.field(default_factory=dict)  # by connection
     unrouted: frozenset[str] = frozenset()  # connections whose workspaces are not all known
 
     # Who is who
-    teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # flattened, by names
+    teams: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # flattened, by names
     robots: frozenset[str] = frozenset()  # keys of people
-    emails: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the written addresses of a key
-    _keys: dict[str, frozenset[str]] = field(default_factory=dict)  # the keys of each team, once they were asked for
+    emails: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # the written addresses of a key
+    _keys: dict[str, frozenset[str]] = msgspec.field(
+        default_factory=dict
+    )  # the keys of each team, once they were asked for
 
     def people_of(self, name: str) -> frozenset[str]:
         """The keys of whom a name in a rule stands for: a team's people, or one person."""

@@ -7,8 +7,9 @@ Open `wording.py` first for what reports say, and `sheet.py` for reports that sh
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from reconciler.model.errors import UsageError
 
@@ -26,8 +27,7 @@ FORMATS = ("text", "json", "markdown", "html", "github", "junit")
 SHEETS: dict[str, str] = {"Review": "review", "Drift": "drift", "Since": "plan_since"}
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(msgspec.Struct, frozen=True):
     """What `validate` found. `files` and `orgs` count the manifests and the organizations in them."""
 
     diagnostics: tuple[Diagnostic, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.report.text import CODES, escape
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 STATUSES = {"ok": "green", "warn": "yellow", "fail": "alarm"}
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One thing that `doctor` looked at."""
 
     name: str  # such as `token` or `org.acme`

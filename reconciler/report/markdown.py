@@ -8,8 +8,9 @@ filters for @mentions, #references, emoji and bare links skip (GitHub Flavored M
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.model.result import Result
 from reconciler.report import Validation, text, wording
@@ -101,15 +102,14 @@ def fitted(build: Callable[[int], _Parts], limit: int) -> str:
     return _stop(parts)
 
 
-@dataclass(slots=True)
-class _Parts:
+class _Parts(msgspec.Struct):
     """A report before it is put together; `must` comes before `rest`, and loses lines only once that has none left."""
 
     head: list[str]
-    must: list[str] = field(default_factory=list)
-    rest: list[str] = field(default_factory=list)
-    details: list[tuple[str, list[str]]] = field(default_factory=list)  # what one is called, and its lines
-    left_out: list[str] = field(default_factory=list)
+    must: list[str] = msgspec.field(default_factory=list)
+    rest: list[str] = msgspec.field(default_factory=list)
+    details: list[tuple[str, list[str]]] = msgspec.field(default_factory=list)  # what one is called, and its lines
+    left_out: list[str] = msgspec.field(default_factory=list)
     limit: int = LIMIT
 
     def notice(self, missing: str = "") -> list[str]:

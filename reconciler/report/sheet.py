@@ -6,8 +6,9 @@ stands out (a code span, if the format has one). Each format passes both through
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,8 +38,7 @@ class Brief(NamedTuple):
     roles: tuple[str, ...] = ()  # of two, the one before comes first
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One line of a section."""
 
     # What it says
@@ -54,16 +54,14 @@ class Item:
     brief: Brief | None = None  # for when only names fit
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Rows of cells below a head. Each row has as many cells as the head."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[Words, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A list or a table with a title. `about` is a line of prose below the title; `tone` is `alarm`, `care` or none."""
 
     title: str
@@ -74,8 +72,7 @@ class Section:
     tone: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(msgspec.Struct, frozen=True):
     """A whole report."""
 
     # What it says
@@ -89,7 +86,9 @@ class Sheet:
 
     # What follows from it
     bad: bool = False  # whether the summary is shown as an alarm
-    outputs: Mapping[str, str] = field(default_factory=dict)  # for `$GITHUB_OUTPUT`, beside summary, errors, warnings
+    outputs: Mapping[str, str] = msgspec.field(
+        default_factory=dict
+    )  # for `$GITHUB_OUTPUT`, beside summary, errors, warnings
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

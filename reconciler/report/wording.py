@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
+
+import msgspec
 
 from reconciler.kinds import KINDS, logo
 from reconciler.model import address as addresses
@@ -46,8 +47,7 @@ BARE = re.compile(r"[0-9]*+[A-Za-z_./@+-][A-Za-z0-9_./@+:-]*+\Z")
 NOT_STRINGS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "~", "nan", "inf"})
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(msgspec.Struct, frozen=True):
     """One attribute of a change. `before` or `after` is None when that side has no value to show."""
 
     name: str
@@ -62,24 +62,21 @@ class Attribute:
         return f"{self.name}: {self.before} -> {self.after}"
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """Changes of one org that belong together: the org itself (no title), its members, or one workspace and its grants."""
 
     title: str | None
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OrgChanges:
+class OrgChanges(msgspec.Struct, frozen=True):
     """All changes of one org, in reading order."""
 
     address: str
     groups: tuple[Group, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Impact:
+class Impact(msgspec.Struct, frozen=True):
     """Who gains and who loses access. Owners of orgs are separate because every report shows them first."""
 
     owners: tuple[Effect, ...]

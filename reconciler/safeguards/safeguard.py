@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 _MARK = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """What a safeguard judges: one org's worksheet and steps. `desired` and `live` are whole."""
 
     sheet: OrgSheet
@@ -28,8 +28,7 @@ class Case:
     live: Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Safeguard:
+class Safeguard(msgspec.Struct, frozen=True):
     """One safeguard."""
 
     code: str

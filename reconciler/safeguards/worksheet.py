@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,8 +35,7 @@ class Who(msgspec.Struct, gc=False):
     is_new: bool = False  # a service account that will be created, and is a member then
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(msgspec.Struct):
     """One difference, before it is put in order."""
 
     # The object
@@ -88,21 +86,21 @@ class Membership(msgspec.Struct, gc=False):
         return not self.robot and self.after is not None and member.is_accepted_owner(self.after)
 
 
-@dataclass(slots=True)
-class GrantSheet:
+class GrantSheet(msgspec.Struct):
     """The grants of one workspace before and after. A person's key is that of `OrgSheet.members`."""
 
     name_before: str | None  # the workspace's handle; None before it is created
     name_after: str | None  # None once it is deleted
     before: dict[str, str] | None = None  # the role of each person; None: they were not read
     after: dict[str, str] | None = None  # the same after the plan
-    lost: dict[str, str] = field(default_factory=dict)  # why each person loses something, for the impact
+    lost: dict[str, str] = msgspec.field(default_factory=dict)  # why each person loses something, for the impact
     host: str | None = None  # the DNS name
-    entries: dict[str, Node] = field(default_factory=dict)  # the manifest's entry of each person, where it has one
+    entries: dict[str, Node] = msgspec.field(
+        default_factory=dict
+    )  # the manifest's entry of each person, where it has one
 
 
-@dataclass(slots=True)
-class OrgSheet:
+class OrgSheet(msgspec.Struct):
     """Everything that planning one org found."""
 
     # The org
@@ -113,32 +111,38 @@ class OrgSheet:
     deleted: bool = False  # the org itself goes
 
     # What is planned
-    drafts: list[Draft] = field(default_factory=list)  # the differences, not yet in order
-    unmanaged: list[str] = field(default_factory=list)  # addresses of live objects that no manifest lists
+    drafts: list[Draft] = msgspec.field(default_factory=list)  # the differences, not yet in order
+    unmanaged: list[str] = msgspec.field(default_factory=list)  # addresses of live objects that no manifest lists
 
     # Its people. One key a person: the live handle, or the manifest's name for who is invited by email
     lists_read: bool = False  # live's member list was read, or is known because the org is yet to be created
-    people: dict[str, Who] = field(default_factory=dict)  # by the manifest's name
-    members: dict[str, Membership] = field(default_factory=dict)  # by key
-    leaving: set[str] = field(default_factory=set)  # ids of service accounts that are deleted, with all that they have
-    spared: set[str] = field(default_factory=set)  # ids of people whom a refusal is about: nothing of theirs is planned
-    waiting: set[str] = field(default_factory=set)  # names for which nothing is planned before a future day
-    workspaces: list[GrantSheet] = field(default_factory=list)  # their grants before and after
-    strangers: dict[str, list[tuple[str, Node]]] = field(default_factory=dict)  # names with grants that will not be
+    people: dict[str, Who] = msgspec.field(default_factory=dict)  # by the manifest's name
+    members: dict[str, Membership] = msgspec.field(default_factory=dict)  # by key
+    leaving: set[str] = msgspec.field(
+        default_factory=set
+    )  # ids of service accounts that are deleted, with all that they have
+    spared: set[str] = msgspec.field(
+        default_factory=set
+    )  # ids of people whom a refusal is about: nothing of theirs is planned
+    waiting: set[str] = msgspec.field(default_factory=set)  # names for which nothing is planned before a future day
+    workspaces: list[GrantSheet] = msgspec.field(default_factory=list)  # their grants before and after
+    strangers: dict[str, list[tuple[str, Node]]] = msgspec.field(
+        default_factory=dict
+    )  # names with grants that will not be
     # members: the workspace and the entry of each grant
 
     # Its objects with names of their own
-    named: dict[str, Resource] = field(default_factory=dict)  # address -> the live object, where there is one
-    ids: dict[str, str] = field(default_factory=dict)  # address -> its id
-    detached: dict[str, set[str]] = field(
+    named: dict[str, Resource] = msgspec.field(default_factory=dict)  # address -> the live object, where there is one
+    ids: dict[str, str] = msgspec.field(default_factory=dict)  # address -> its id
+    detached: dict[str, set[str]] = msgspec.field(
         default_factory=dict
     )  # connection -> ids of workspaces that a move takes it from
 
     # What speaks against it, and what to tell the reader
-    refusals: list[Refusal] = field(default_factory=list)  # of safeguards
-    errors: list[Diagnostic] = field(default_factory=list)  # that only the live organization could show
-    warnings: list[Diagnostic] = field(default_factory=list)  # about the manifests
-    notes: list[str] = field(default_factory=list)  # about what was read
+    refusals: list[Refusal] = msgspec.field(default_factory=list)  # of safeguards
+    errors: list[Diagnostic] = msgspec.field(default_factory=list)  # that only the live organization could show
+    warnings: list[Diagnostic] = msgspec.field(default_factory=list)  # about the manifests
+    notes: list[str] = msgspec.field(default_factory=list)  # about what was read
 
 
 def loses(draft: Draft) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from drift import sample
 from drift.golden import assert_golden
@@ -92,8 +93,8 @@ def hostile(value, raw):
     """`value` with `raw` in every string, but for what the model takes from a fixed list."""
     if isinstance(value, list | tuple):
         return type(value)(hostile(item, raw) for item in value)
-    if dataclasses.is_dataclass(value):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, msgspec.Struct):
+        fields = structs.asdict(value)
         return type(value)(
             **{name: item if name in KEPT_WORDS else hostile(item, raw) for name, item in fields.items()}
         )
@@ -105,9 +106,9 @@ def test_hostile_text_is_harmless_in_every_string_of_every_format(raw):
     changed = hostile(sample.FULL, raw)
     sheets.assert_ours(drift.to_sheet(changed))
     json.loads(render(changed, "json"))
-    named = tuple(dataclasses.replace(d, address=f"org.{raw}/member.{raw}") for d in changed.differences)
-    sheets.assert_ours(drift.to_sheet(dataclasses.replace(changed, differences=named)))
-    plan = dataclasses.replace(spoiled(plans.REFUSED, raw), steps=())
+    named = tuple(structs.replace(d, address=f"org.{raw}/member.{raw}") for d in changed.differences)
+    sheets.assert_ours(drift.to_sheet(structs.replace(changed, differences=named)))
+    plan = structs.replace(spoiled(plans.REFUSED, raw), steps=())
     told = Since(
         plan, raw, {change.address: mark for change in plan.changes for mark in plan_since.GROUPS}, plan.changes, (raw,)
     )
@@ -152,6 +153,6 @@ def test_one_reason_why_nobody_is_known_is_said_once_for_many_differences(number
         Difference("added", "member", f"org.acme/member.p{index}", live="member", why_unknown="not in the audit log")
         for index in range(number)
     )
-    found = render(dataclasses.replace(sample.IN_SYNC, differences=many), "text")
+    found = render(structs.replace(sample.IN_SYNC, differences=many), "text")
     assert found.count("not in the audit log") == (3 if number == 3 else 1)
     assert (f"changed by: not in the audit log, for {number} differences" in found) == (number > 3)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from built import built
 from reconciler.drift.compare import find
 from reconciler.manifest import load_texts
 from reconciler.model.live import Actor, LockEntry, Resource, Snapshot
@@ -200,7 +201,7 @@ JSON = st.recursive(
     ),
     max_leaves=10,
 )
-ANY = st.builds(
+ANY = built(
     Entry,
     id=st.text(min_size=1, max_size=3),
     action=st.text(max_size=12) | st.sampled_from(["org_member.update", "org_member.delete", "org.update"]),

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler.access.maps import Names
 from reconciler.model.access import DIRECT, OWNS, Reach, Route
@@ -148,9 +149,7 @@ def test_a_waiver_never_adds_a_violation_and_counts_through_its_last_day_only(fo
 
 @given(st.lists(reaches, max_size=8), policies, policies)
 def test_policies_are_judged_each_by_itself(found, one, two):
-    import dataclasses
-
-    other = dataclasses.replace(two, name="q")
+    other = structs.replace(two, name="q")
     both = judge({"p": one, "q": other}, (), world(found)).violations
     alone = (*judge({"p": one}, (), world(found)).violations, *judge({"q": other}, (), world(found)).violations)
     assert sorted(map(repr, both)) == sorted(map(repr, alone))

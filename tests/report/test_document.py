@@ -1,7 +1,6 @@
 """The saved plan: exact both ways, described by its schema, and refused where anything is amiss."""
 
 import contextlib
-import dataclasses
 import json
 import os
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler.model.errors import UsageError
 from reconciler.model.plan import Step
@@ -65,7 +65,7 @@ def test_terraform_reads_the_words_it_knows():
         pytest.param(sample.NOTHING, False, True, False, id="nothing to do"),
         pytest.param(sample.REFUSED, False, False, True, id="refused, with an error"),
         pytest.param(
-            dataclasses.replace(sample.CHANGED, refusals=(dataclasses.replace(sample.OWNER_FLOOR, code="empty-read"),)),
+            structs.replace(sample.CHANGED, refusals=(structs.replace(sample.OWNER_FLOOR, code="empty-read"),)),
             False,
             False,
             False,
@@ -90,18 +90,18 @@ def test_each_request_stands_once():
 def test_a_step_that_sends_what_no_change_shows_is_never_saved():
     hidden = Step(1, "org.acme", "rename", "acme", (Request("DELETE", "/org/acme"),))
     with pytest.raises(ValueError, match=r"step 1 sends a request that no change at org\.acme shows"):
-        to_document(dataclasses.replace(sample.CHANGED, steps=(hidden,)))
+        to_document(structs.replace(sample.CHANGED, steps=(hidden,)))
 
 
 def test_a_request_that_is_shown_once_is_not_saved_as_sent_twice():
     twice = sample.steps_of((sample.RENAME, sample.RENAME))
     with pytest.raises(ValueError, match="step 2 sends a request"):
-        to_document(dataclasses.replace(sample.CHANGED, steps=twice))
+        to_document(structs.replace(sample.CHANGED, steps=twice))
 
 
 def test_equal_plans_give_equal_bytes_however_their_attributes_were_ordered():
     before = dict(reversed(sample.RENAME.before.items()))
-    other = dataclasses.replace(sample.RENAME, before=before)
+    other = structs.replace(sample.RENAME, before=before)
     assert list(before) != list(sample.RENAME.before)
     assert dumps(sample.empty_plan(changes=(other,))) == dumps(sample.empty_plan(changes=(sample.RENAME,)))
 
@@ -244,7 +244,7 @@ def test_no_single_wrong_value_in_a_real_document_gives_a_traceback(data):
 
 
 def test_the_text_is_ascii_and_cannot_command_a_runner():
-    plan = dataclasses.replace(sample.NOTHING, notes=(*worlds.HOSTILE, "\x7f", "##[error]x", "###vso[x"))
+    plan = structs.replace(sample.NOTHING, notes=(*worlds.HOSTILE, "\x7f", "##[error]x", "###vso[x"))
     text = dumps(plan)
     assert text.isascii()
     assert all(char == "\n" or char.isprintable() for char in text)

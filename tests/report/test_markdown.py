@@ -1,10 +1,10 @@
 """Markdown that a forge renders as we meant it, and that fits into one comment whatever the plan."""
 
-import dataclasses
 import re
 
 import pytest
 from markdown_it import MarkdownIt
+from msgspec import structs
 
 from reconciler.model.plan import Effect
 from reconciler.model.result import Outcome, Result
@@ -148,7 +148,7 @@ def test_no_manifest_brings_markup_of_its_own(diagnostics):
 def many(number, **rest):
     """A plan in which everything happens `number` times, the owners ten times less often."""
     names = [f"user-{index:05}" for index in range(number)]
-    return dataclasses.replace(
+    return structs.replace(
         sample.CHANGED,
         changes=tuple(
             sample.change("delete", f"org.acme/member.{name}", {"role": "member"}, reason="unlisted") for name in names
@@ -165,7 +165,7 @@ def many(number, **rest):
 @pytest.mark.parametrize("number", [10, 300, 1000, 2500])
 def test_a_report_fits_into_a_comment_and_keeps_every_owner_removal_and_refusal(number):
     refusals = tuple(
-        dataclasses.replace(sample.MASS_REMOVAL, address=f"org.acme/member.r{index:05}", fact="fact " * 60)
+        structs.replace(sample.MASS_REMOVAL, address=f"org.acme/member.r{index:05}", fact="fact " * 60)
         for index in range(number // 5)
     )
     found = render(many(number, refusals=refusals), "markdown")
@@ -214,7 +214,7 @@ def test_one_huge_string_does_not_push_the_rest_out(subject):
         found = render(Result(sample.CHANGED, (Outcome(1, "org.acme", "update", "failed", huge),)), "markdown")
     else:
         found = render(
-            dataclasses.replace(sample.REFUSED, warnings=(dataclasses.replace(sample.WARNING, summary=huge),)),
+            structs.replace(sample.REFUSED, warnings=(structs.replace(sample.WARNING, summary=huge),)),
             "markdown",
         )
         assert "owner-floor" in found

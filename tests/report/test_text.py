@@ -1,10 +1,10 @@
 """The report that people see most."""
 
-import dataclasses
 import re
 import unicodedata
 
 import pytest
+from msgspec import structs
 
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import UsageError
@@ -176,14 +176,14 @@ def test_several_diagnostics_are_all_shown_and_none_is_nothing():
 
 
 def test_the_caret_stays_below_its_word_where_the_line_hides_characters():
-    found = dataclasses.replace(DIAGNOSTIC, source=Source("a.yaml", 1, 4), length=3, text="\u202e\tabad", hint=None)
+    found = structs.replace(DIAGNOSTIC, source=Source("a.yaml", 1, 4), length=3, text="\u202e\tabad", hint=None)
     _, line, caret = render_diagnostics([found]).splitlines()
     assert line == r"    1 | \u202e\tabad"
     assert line[caret.index("^") : caret.rindex("^") + 1] == "bad"
 
 
 def test_a_line_of_megabytes_is_shown_around_the_place_only():
-    found = dataclasses.replace(
+    found = structs.replace(
         DIAGNOSTIC, source=Source("a.yaml", 1, 2_500_001), length=3, text="x" * 2_500_000 + "bad" + "y" * 2_500_000
     )
     _, line, caret = render_diagnostics([found]).splitlines()
@@ -192,7 +192,7 @@ def test_a_line_of_megabytes_is_shown_around_the_place_only():
 
 
 def test_a_place_beyond_the_line_still_gets_a_caret():
-    found = dataclasses.replace(DIAGNOSTIC, source=Source("a.yaml", 1, 99), text="short")
+    found = structs.replace(DIAGNOSTIC, source=Source("a.yaml", 1, 99), text="short")
     assert render_diagnostics([found]).splitlines()[2].startswith("      |      ^ ")
 
 

@@ -5,6 +5,7 @@ from datetime import date
 import hypothesis
 from hypothesis import strategies as st
 
+from built import built
 from reconciler.model.diagnostic import Diagnostic, Refusal, Source
 from reconciler.model.plan import Change, DnsChange, Effect, Plan, Step
 from reconciler.model.request import Request
@@ -54,7 +55,7 @@ values = st.recursive(
 )
 attributes = st.none() | st.dictionaries(texts, values, max_size=3)
 actions = st.sampled_from(("create", "update", "rename", "delete"))
-sources = st.builds(Source, texts, numbers, numbers)
+sources = built(Source, texts, numbers, numbers)
 addresses = (
     st.sampled_from(
         (
@@ -68,10 +69,8 @@ addresses = (
     | st.builds("org.{}/member.{}".format, texts, texts)
     | texts
 )
-requests = st.builds(
-    Request, st.sampled_from(("POST", "PATCH", "DELETE")), texts, attributes, st.none() | numbers, maybe
-)
-changes = st.builds(
+requests = built(Request, st.sampled_from(("POST", "PATCH", "DELETE")), texts, attributes, st.none() | numbers, maybe)
+changes = built(
     Change,
     actions,
     texts,
@@ -88,8 +87,8 @@ changes = st.builds(
     maybe,
     st.lists(texts, max_size=2).map(tuple),
 )
-refusals = st.builds(Refusal, texts, addresses, texts, texts, st.none() | sources, st.booleans())
-diagnostics = st.builds(
+refusals = built(Refusal, texts, addresses, texts, texts, st.none() | sources, st.booleans())
+diagnostics = built(
     Diagnostic,
     st.sampled_from(("error", "warning")),
     texts,
@@ -99,7 +98,7 @@ diagnostics = st.builds(
     st.none() | sources,
     maybe,
 )
-effects = st.builds(Effect, texts, texts, maybe | st.just("owner"), maybe | st.just("owner"), texts, st.booleans())
+effects = built(Effect, texts, texts, maybe | st.just("owner"), maybe | st.just("owner"), texts, st.booleans())
 
 
 def few(strategy):
@@ -127,7 +126,7 @@ def plans(draw):
         changes=made,
         steps=draw(steps_for(made)),
         impact=draw(few(effects)),
-        dns=draw(few(st.builds(DnsChange, texts, texts, maybe))),
+        dns=draw(few(built(DnsChange, texts, texts, maybe))),
         refusals=draw(few(refusals)),
         lifted=draw(few(refusals)),
         allowed=draw(few(st.tuples(texts, addresses))),

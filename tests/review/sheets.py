@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from built import built
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.report.escaping import visible
 from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Brief, Item, Name, Section, Sheet, Table
@@ -73,7 +74,7 @@ def assert_golden(name, found, folder=GOLDEN):
 
 texts = worlds.texts
 pieces = st.lists(texts | texts.map(Name), max_size=3).map(tuple)
-items = st.builds(
+items = built(
     Item,
     pieces,
     st.sampled_from(("", "+", "-", "~", ">", "!")),
@@ -82,7 +83,7 @@ items = st.builds(
     st.lists(pieces, max_size=2).map(tuple),
     st.sampled_from(("", "notice", "warning", "error")),
     st.booleans(),
-    st.none() | st.builds(Brief, texts, texts, st.lists(texts, max_size=2).map(tuple)),
+    st.none() | built(Brief, texts, texts, st.lists(texts, max_size=2).map(tuple)),
 )
 
 
@@ -94,11 +95,11 @@ def tables(draw_):
     return Table(head, draw_(st.lists(row, max_size=2).map(tuple)))
 
 
-sections = st.builds(
+sections = built(
     Section, texts, worlds.few(items), st.none() | tables(), st.sampled_from((KEPT, SHOWN, FOLDED)), pieces,
     st.sampled_from(("", "alarm", "care")),
 )  # fmt: skip
-sheets = st.builds(
+sheets = built(
     Sheet, st.just("review"), texts, st.lists(texts, min_size=1, max_size=2).map(tuple), worlds.few(sections), pieces,
     worlds.few(worlds.diagnostics), worlds.few(pieces), st.booleans(), st.dictionaries(st.just("x"), texts),
 )  # fmt: skip

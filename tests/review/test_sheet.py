@@ -1,9 +1,9 @@
 """Sheets: one structure, five writers, and nothing that a name can do to any of them."""
 
-import dataclasses
 import re
 
 import pytest
+from msgspec import structs
 
 from browser import assert_fits, needs_browser
 from reconciler.report.escaping import visible
@@ -48,12 +48,12 @@ def test_hostile_text_is_harmless_in_every_string_of_a_sheet(raw):
     item = Item((name, raw, name), "+", (raw, name), sheets.HERE, ((raw,), (name,)), "warning", True, (raw, raw))
     table = Table((raw, raw), (((name,), (raw,)), ((raw, name), ())))
     made = tuple(Section(raw, (item,), table, weight, (raw,)) for weight in (KEPT, SHOWN, FOLDED))
-    problem = dataclasses.replace(SAMPLE.problems[0], summary=raw, hint=raw, text=raw)
+    problem = structs.replace(SAMPLE.problems[0], summary=raw, hint=raw, text=raw)
     sheet = Sheet("review", raw, (raw,), made, (raw,), (problem,), ((raw, name),), True, {"x": raw})
     sheets.assert_ours(sheet)
     page = sheets.of_html(draw(sheet, "html"))
     assert visible(raw) in page.text
-    xs = draw(dataclasses.replace(sheet, sections=(Section("t", (Item((Name(f"<{raw}>"),)),)),)), "text")
+    xs = draw(structs.replace(sheet, sections=(Section("t", (Item((Name(f"<{raw}>"),)),)),)), "text")
     assert visible(f"<{raw}>") in xs
 
 
@@ -93,7 +93,7 @@ def many(number, weight, **rest):
 @pytest.mark.parametrize("number", [10, 400, 1500, 3500])
 def test_a_comment_never_leaves_out_what_is_kept(number):
     folded = Section("org.acme", tuple(Item((Name(f"x{n}"),)) for n in range(number)), weight=FOLDED)
-    shown = dataclasses.replace(many(number, SHOWN), title="Access gained")
+    shown = structs.replace(many(number, SHOWN), title="Access gained")
     drawn = draw(Sheet("review", "Review", ("x",), (many(number, KEPT), shown, folded)), "markdown")
     assert len(drawn) <= LIMIT
     sheets.of_markdown(drawn)
@@ -119,7 +119,7 @@ def test_what_is_left_out_is_named_at_the_top():
 
 @pytest.mark.parametrize("number", [1000, 3000])
 def test_who_gains_is_named_with_role_and_place_before_anything_is_dropped(number):
-    shown = dataclasses.replace(many(number, SHOWN), title="Access gained")
+    shown = structs.replace(many(number, SHOWN), title="Access gained")
     drawn = draw(Sheet("review", "Review", ("x",), (shown,)), "markdown")
     assert len(drawn) <= LIMIT
     assert all(f"`user-{n:05}`" in drawn for n in range(number))
@@ -135,7 +135,7 @@ def test_where_not_all_fit_owners_come_first_and_as_many_others_as_fit():
             brief=Brief(("acme/a", "acme/b"), f"user-{n:05}", (role,)),
         )
 
-    changed = dataclasses.replace(many(500, KEPT), title="Access changed")
+    changed = structs.replace(many(500, KEPT), title="Access changed")
     gained = Section("Access gained", tuple(gain(n) for n in range(20_000)), weight=SHOWN)
     drawn = draw(Sheet("review", "Review", ("x",), (changed, gained)), "markdown")
     assert LIMIT - 2000 < len(drawn) <= LIMIT

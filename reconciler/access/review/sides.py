@@ -5,11 +5,11 @@ A renamed org or workspace is the same one: everything is compared under its nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from reconciler.access.maps import GRANT, MEMBER, WORKSPACE, Names
 from reconciler.model.access import Access
@@ -22,16 +22,15 @@ if TYPE_CHECKING:
 NOBODY = Access("manifests", date.min, (), ())
 
 
-@dataclass(slots=True)
-class Sides:
+class Sides(msgspec.Struct):
     """Both sides, and which of their orgs and workspaces belong together."""
 
     base: Desired  # BASE's manifests
     head: Desired  # HEAD's
     base_names: Names  # who each name in BASE is
     head_names: Names  # the same for HEAD, by BASE's lock file too
-    orgs: dict[str, str] = field(default_factory=dict)  # a BASE handle -> the one in HEAD
-    spaces: dict[str, str] = field(default_factory=dict)  # the same for acme/prod
+    orgs: dict[str, str] = msgspec.field(default_factory=dict)  # a BASE handle -> the one in HEAD
+    spaces: dict[str, str] = msgspec.field(default_factory=dict)  # the same for acme/prod
     old: Access = NOBODY  # who reaches what in BASE, by the names of HEAD
     new: Access = NOBODY  # the same in HEAD
 

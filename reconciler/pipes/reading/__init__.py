@@ -8,8 +8,9 @@ An org that cannot be read whole is never taken for an empty one: it is left out
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from reconciler.kinds import KINDS, grant, member, org, workspace
 from reconciler.model.live import Snapshot, Unreadable

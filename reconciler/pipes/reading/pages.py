@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from sys import intern
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from reconciler.model.errors import PipesError
 from reconciler.pipes.errors import ContentError, PartialReadError
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 _READINGS = 3  # of a list that shifts while it is read
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(msgspec.Struct, frozen=True):
     """Which list is read, and what the progress display calls it."""
 
     path: str

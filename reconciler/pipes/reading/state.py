@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from reconciler.model.address import join
 from reconciler.pipes.errors import NotAuthorisedError, NotSentError
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 EMPTY_READ = "empty-read"
 
 
-@dataclass(slots=True)
-class LiveOrg:
+class LiveOrg(msgspec.Struct):
     """A managed org while it is read, the manifest nodes that may mean it, and why it could not be read."""
 
     resource: Resource
@@ -32,8 +32,7 @@ class LiveOrg:
     failed: str | None = None
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct):
     """The state of one reading. Only the thread that runs the workers touches it."""
 
     # What is asked for
@@ -49,20 +48,26 @@ class Run:
     progress: Progress | None  # hears of each list
     begun: int = 0  # lists and look-ups
     ended: int = 0  # those that are done
-    asked: set[str] = field(default_factory=set)  # handles and ids of orgs that were looked up one by one
+    asked: set[str] = msgspec.field(default_factory=set)  # handles and ids of orgs that were looked up one by one
 
     # What was found
     actor: Actor | None = None  # the token's own user
-    managed: dict[str, LiveOrg] = field(default_factory=dict)  # by the org's id
-    candidates: dict[str, dict[str, LiveOrg]] = field(default_factory=dict)  # by the node's name, then the live handle
-    others: dict[str, Resource] = field(default_factory=dict)  # orgs of the actor that are not managed, by handle
-    forbidden: set[str] = field(default_factory=set)  # handles of orgs that answered 403
-    hidden: set[str] = field(default_factory=set)  # ids of orgs that exist and may not be read
-    unreadable: dict[str, Unreadable] = field(default_factory=dict)  # by the node's name
-    identities: dict[str, Identity | None] = field(default_factory=dict)  # by handle; None where nobody has it
-    near: dict[str, tuple[str, ...]] = field(default_factory=dict)  # unknown handle -> those that resemble it
-    limits: dict[str, int] = field(default_factory=dict)  # org handle -> how many workspaces it may have
-    tenants: dict[str, dict[str, tuple[TenantMember, ...]] | None] = field(default_factory=dict)  # by id, then email
+    managed: dict[str, LiveOrg] = msgspec.field(default_factory=dict)  # by the org's id
+    candidates: dict[str, dict[str, LiveOrg]] = msgspec.field(
+        default_factory=dict
+    )  # by the node's name, then the live handle
+    others: dict[str, Resource] = msgspec.field(
+        default_factory=dict
+    )  # orgs of the actor that are not managed, by handle
+    forbidden: set[str] = msgspec.field(default_factory=set)  # handles of orgs that answered 403
+    hidden: set[str] = msgspec.field(default_factory=set)  # ids of orgs that exist and may not be read
+    unreadable: dict[str, Unreadable] = msgspec.field(default_factory=dict)  # by the node's name
+    identities: dict[str, Identity | None] = msgspec.field(default_factory=dict)  # by handle; None where nobody has it
+    near: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # unknown handle -> those that resemble it
+    limits: dict[str, int] = msgspec.field(default_factory=dict)  # org handle -> how many workspaces it may have
+    tenants: dict[str, dict[str, tuple[TenantMember, ...]] | None] = msgspec.field(
+        default_factory=dict
+    )  # by id, then email
     issued_at: datetime | None = None  # when the token in use was issued
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from reconciler.pipes.client import Client
 
 
-@dataclass(slots=True)
-class VisibleOrg:
+class VisibleOrg(msgspec.Struct):
     """One organization of the token's user. A size is None where Pipes does not show the list to this user."""
 
     handle: str

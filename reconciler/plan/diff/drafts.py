@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.kinds import member, secret
 from reconciler.model import address as addresses
@@ -29,8 +30,7 @@ WEAKER_ROLE = "the role written down"
 LOST_ACCOUNT = "the service account is deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(msgspec.Struct, frozen=True):
     """What one plan compares."""
 
     desired: Desired
@@ -46,8 +46,7 @@ class Inputs:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """The object that a draft is about, and where its requests go."""
 
     kind: Kind

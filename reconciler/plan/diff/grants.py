@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from reconciler.kinds import grant, member
 from reconciler.model import address as addresses
@@ -28,8 +30,7 @@ STRANGERS = 5  # people without a membership who have an error each; more of the
 NAMED = 10  # names to a message
 
 
-@dataclass(slots=True)
-class _Workspace:
+class _Workspace(msgspec.Struct):
     """One workspace whose grants are compared."""
 
     sheet: OrgSheet  # its org's worksheet
@@ -38,7 +39,7 @@ class _Workspace:
     place: Place  # the handles for its requests
     grants: GrantSheet  # before and after
     live: Mapping[str, Resource]  # its rows that can be changed, by handle
-    kept: set[str] = field(default_factory=set)  # handles that an entry of the section accounts for
+    kept: set[str] = msgspec.field(default_factory=set)  # handles that an entry of the section accounts for
 
     def target(self, name: str, place: Place | None = None) -> Target:
         """The grant of the person whom the manifest calls `name`."""

@@ -6,8 +6,9 @@ links to nothing: the same name in another org may have been somebody else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.kinds import grant, member, workspace
 from reconciler.model import address as addresses
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from reconciler.plan.identity.lock_index import Claim, Known
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """What the lock file knows of one person in one org. All of it is about accounts that nobody else claims."""
 
     ids: frozenset[str] = frozenset()  # accounts that were invited at exactly this address

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from reconciler.kinds import named_below, named_in
 from reconciler.model import address as addresses
@@ -24,8 +25,7 @@ class Claim(NamedTuple):
     entry: LockEntry
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """The lock file's entries, indexed by what people are looked up with. Built once a plan."""
 
     entries: Lock

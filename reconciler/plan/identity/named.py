@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.kinds import named_in
 from reconciler.model import address as addresses
@@ -25,8 +26,7 @@ SHORTEST = 4
 COMPARISONS = 200_000
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """A wanted object and the live one that it is; `have` is None where there is none yet."""
 
     want: Node

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.kinds import member
 from reconciler.model import address as addresses
@@ -19,20 +20,20 @@ if TYPE_CHECKING:
     from reconciler.plan.identity.lock_index import Known
 
 
-@dataclass(slots=True)
-class People:
+class People(msgspec.Struct):
     """What `match_people` found. `spared` are user ids that a refusal is about: nothing is planned for their rows."""
 
-    found: dict[str, Who] = field(default_factory=dict)
-    refusals: list[Refusal] = field(default_factory=list)
-    spared: set[str] = field(default_factory=set)
-    notes: list[str] = field(default_factory=list)
-    disputed: set[str] = field(default_factory=set)  # accounts of the org that the lock file gives to several people
-    waiting: set[str] = field(default_factory=set)  # whose gone invitation will be sent again on a future day
+    found: dict[str, Who] = msgspec.field(default_factory=dict)
+    refusals: list[Refusal] = msgspec.field(default_factory=list)
+    spared: set[str] = msgspec.field(default_factory=set)
+    notes: list[str] = msgspec.field(default_factory=list)
+    disputed: set[str] = msgspec.field(
+        default_factory=set
+    )  # accounts of the org that the lock file gives to several people
+    waiting: set[str] = msgspec.field(default_factory=set)  # whose gone invitation will be sent again on a future day
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """One org in which people are looked for."""
 
     org: str  # its address

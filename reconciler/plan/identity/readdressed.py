@@ -6,8 +6,9 @@ stays as it is: whether the new address is the same person's, nobody can tell he
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from reconciler.kinds import member
 from reconciler.model import address as addresses
