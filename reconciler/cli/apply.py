@@ -154,13 +154,21 @@ def command(
         ):
             unless_ended()
             applied = run_plan(plan, found.desired, live, lock, client, journal, run_options)
-        result, kept = _keep_lock(applied.result, applied.lock, found)
+        result, kept = _keep_lock(_with_refused(applied.result), applied.lock, found)
         if kept:
             result = _end(journal, result)
         status = apply_status(result, held_back, received)
         if not plan.steps and output.format == "text":
             return status
         return _report(result, output, status)
+
+
+def _with_refused(result: Result) -> Result:
+    """The result of --keep-going, which says which orgs it left alone."""
+    refused = sorted({refusal.address.partition("/")[0] for refusal in result.plan.refusals})
+    if not refused:
+        return result
+    return replace(result, notes=(*result.notes, f"refused, so nothing was applied to: {', '.join(refused)}"))
 
 
 def _refused(plan: Plan, output: options.Output) -> None:

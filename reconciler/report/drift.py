@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import folder_permission, permission
 from reconciler.model import address as addresses
-from reconciler.report import access, expiring
+from reconciler.report import access, expiring, merged
 from reconciler.report.sheet import FOLDED, KEPT, Brief, Item, Name, Section, Sheet
 from reconciler.report.wording import count, sentence, show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from reconciler.model.diagnostic import Refusal, Source
@@ -26,7 +26,9 @@ TO_DO = {"added": "will be deleted", "removed": "will be created", "renamed": "w
 def to_sheet(drift: Drift) -> Sheet:
     sections = []
     if drift.refusals or drift.forbidden:
-        found = [_forbidden(address) for address in drift.forbidden] + [_refusal(r) for r in drift.refusals]
+        found = [_forbidden(address) for address in drift.forbidden] + [
+            item for group in merged.refusals(drift.refusals) for item in _refusals(group)
+        ]
         sections.append(Section("Could not be compared", tuple(found), weight=KEPT, tone="alarm"))
     if drift.outside:
         title = "Changed outside" if drift.applied is not None else "Pipes differs from the manifests"
@@ -252,17 +254,18 @@ def _to_do(found: Difference) -> Item:
 # --- the rest ---------------------------------------------------------------------------------------------------------
 
 
-def _refusal(refusal: Refusal) -> Item:
-    return Item(
-        (Name(refusal.address), f": {refusal.fact}"),
-        "!",
-        why=(Name(refusal.code),),
-        source=refusal.source,
-        below=((f"To fix: {sentence(refusal.fix)}",),),
-        level="error",
-        fails=True,
-        brief=Brief(refusal.code, refusal.address),
-    )
+def _refusals(group: Sequence[Refusal]) -> Iterator[Item]:
+    for refusal in group:
+        yield Item(
+            (Name(refusal.address), f": {refusal.fact}"),
+            "!",
+            why=(Name(refusal.code),),
+            source=refusal.source,
+            below=((f"To fix: {sentence(refusal.fix)}",),) if refusal is group[-1] else (),
+            level="error",
+            fails=True,
+            brief=Brief(refusal.code, refusal.address),
+        )
 
 
 def _forbidden(address: str) -> Item:

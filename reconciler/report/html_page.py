@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.errors import UsageError
 from reconciler.model.result import Result
-from reconciler.report import Validation, text, wording
+from reconciler.report import Validation, merged, text, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def render(subject: Plan | Result | Validation) -> str:
         result=subject if isinstance(subject, Result) else None,
         problems=subject.diagnostics if isinstance(subject, Validation) else plan.errors if plan else (),
         excerpt=_excerpt,
+        merged=merged,
         wording=wording,
         gains=GAINS,
         outcomes=OUTCOMES,
@@ -212,12 +213,16 @@ TEMPLATE = """
 {% if plan %}
 {% if plan.refusals %}
 <h2>Refused</h2>
-{% for refusal in plan.refusals %}
-<div class="box alarm"><strong class="delete">{{ name(refusal.code) }}</strong> {{ name(refusal.address) }}{{ place(refusal.source) }}
+{% for group in merged.refusals(plan.refusals) %}
+<div class="box alarm">
+{%- for refusal in group %}
+<strong class="delete">{{ name(refusal.code) }}</strong> {{ name(refusal.address) }}{{ place(refusal.source) }}
 <p>{{ plain(wording.sentence(refusal.fact)) }}</p>
-<p><strong>To fix:</strong> {{ plain(wording.sentence(refusal.fix)) }}</p>
-{% if wording.allow_option(refusal) %}
-<p><strong>To allow it once:</strong> {{ name(wording.allow_option(refusal)) }}</p>
+{% endfor -%}
+<p><strong>To fix:</strong> {{ plain(wording.sentence(group[0].fix)) }}</p>
+{% set options = merged.allow_options(group) %}
+{% if options %}
+<p><strong>To allow {{ "it" if group | length == 1 else "them" }} once:</strong> {{ name(options | join(" ")) }}</p>
 {% endif %}
 </div>
 {% endfor %}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.model.result import Result
-from reconciler.report import Validation, text, wording
+from reconciler.report import Validation, merged, text, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
@@ -246,14 +246,15 @@ def _against(plan: Plan, level: int) -> list[str]:
             found = [refusal for refusal in plan.refusals if refusal.code == kind]
             lines += [f"- **Refused:** {code(kind)}", *("  " + line for line in _names(r.address for r in found))]
     else:
-        for refusal in plan.refusals:
-            where = f" ({code(wording.place(refusal.source))})" if refusal.source else ""
-            option = wording.allow_option(refusal)
-            lines.append(
-                f"- **Refused:** {code(refusal.code)} {code(refusal.address)}{where}: {escape(wording.sentence(refusal.fact))}"
-                f" **To fix:** {escape(wording.sentence(refusal.fix))}"
-                + (f" **To allow it once:** {code(option)}" if option else "")
-            )
+        for group in merged.refusals(plan.refusals):
+            for refusal in group:
+                where = f" ({code(wording.place(refusal.source))})" if refusal.source else ""
+                fact = escape(wording.sentence(refusal.fact))
+                lines.append(f"- **Refused:** {code(refusal.code)} {code(refusal.address)}{where}: {fact}")
+            options = merged.allow_options(group)
+            it = "it" if len(group) == 1 else "them"
+            lines[-1] += f" **To fix:** {escape(wording.sentence(group[0].fix))}"
+            lines[-1] += f" **To allow {it} once:** {' '.join(map(code, options))}" if options else ""
     lines += [_diagnostic(error, LONGEST if level < 2 else SHORTEST) for error in plan.errors]
     lines += [f"- {escape(wording.confirmation(handle))}" for handle in plan.confirm_delete]
     return ["", "> [!CAUTION]", *(f"> {line}" for line in lines)] if lines else []
@@ -273,13 +274,13 @@ def _impact(parts: _Parts, plan: Plan, level: int) -> None:
         parts.must += _listed("Deleted", _names(change.address for change in deleted))
         parts.must += _bare("Access lost", losing)
     else:
-        parts.must += _listed("Owners", [_effect(effect) for effect in found.owners])
+        parts.must += _listed("Owners", _effects(found.owners))
         parts.must += _listed("Deleted", [_deleted(change) for change in deleted])
-        parts.must += _listed("Access lost", [_effect(effect) for effect in losing])
+        parts.must += _listed("Access lost", _effects(losing))
     if level < 2:
         # A role that is changed may be a loss as well; it stays as long as the reasons do.
-        parts.must += _listed("Access changed", [_effect(effect) for effect in changing])
-        parts.rest += _listed("Access gained", [_effect(effect) for effect in gaining])
+        parts.must += _listed("Access changed", _effects(changing))
+        parts.rest += _listed("Access gained", _effects(gaining))
     else:
         parts.must += _bare("Access changed", changing)
         others = [effect for effect in gaining if level < 3 or effect.after != "owner"]
@@ -329,8 +330,8 @@ def _remarks(parts: _Parts, title: str, lines: Sequence[str], level: int) -> Non
     parts.rest += _listed(title, shown)
 
 
-def _effect(effect: Effect) -> str:
-    return f"- {wording.effect(effect, name=code, text=escape)}"
+def _effects(found: Sequence[Effect]) -> list[str]:
+    return [f"- {wording.effect(effect, objects, name=code, text=escape)}" for effect, objects in merged.effects(found)]
 
 
 def _deleted(change: Change) -> str:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model import address as addresses
 from reconciler.model.drift import BEFORE, BOTH, HERE, UNKNOWN
 from reconciler.model.expiring import until
-from reconciler.report import wording
+from reconciler.report import merged, wording
 from reconciler.report.sheet import FOLDED, KEPT, Brief, Item, Name, Section, Sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from reconciler.model.diagnostic import Refusal
     from reconciler.model.drift import Since
@@ -68,13 +68,14 @@ def _told(since: Since, numbers: dict[str, int]) -> Iterator[str]:
 def _sections(since: Since) -> Iterator[Section]:
     plan = since.plan
     if plan.refusals:
-        yield Section("Refused", tuple(_refusal(r) for r in plan.refusals), weight=KEPT, tone="alarm")
+        refused = tuple(item for group in merged.refusals(plan.refusals) for item in _refusals(group))
+        yield Section("Refused", refused, weight=KEPT, tone="alarm")
     if plan.confirm_delete:
         items = tuple(Item((wording.confirmation(handle),), "!", level="warning") for handle in plan.confirm_delete)
         yield Section("To confirm", items, weight=KEPT, tone="alarm")
     found = wording.impact(plan.impact)
     if found.owners:
-        yield Section("Owners", tuple(_effect(effect) for effect in found.owners), weight=KEPT)
+        yield Section("Owners", tuple(_effects(found.owners)), weight=KEPT)
     for mark, title in GROUPS.items():
         changes = [c for c in plan.changes if since.marks.get(c.address) == mark]
         if changes:
@@ -87,7 +88,7 @@ def _sections(since: Since) -> Iterator[Section]:
         about = (f"Pipes does not match {since.base}, but matches the manifests now.",)
         yield Section("Drift that these manifests adopt", tuple(_in_order(since.settled)), about=about)
     if found.others:
-        yield Section("Who gains or loses access", tuple(_effect(effect) for effect in found.others))
+        yield Section("Who gains or loses access", tuple(_effects(found.others)))
     if plan.dns:
         yield Section("DNS names that change", tuple(Item((wording.dns(name),)) for name in plan.dns), weight=KEPT)
     if plan.lifted:
@@ -129,11 +130,11 @@ def _change(change: Change) -> Item:
     )
 
 
-def _effect(effect: Effect) -> Item:
-    places, roles = wording.brief(effect)
-    return Item(
-        (wording.effect(effect),), DIRECTIONS[wording.direction(effect)], brief=Brief(places, effect.person, roles)
-    )
+def _effects(found: Sequence[Effect]) -> Iterator[Item]:
+    for effect, objects in merged.effects(found):
+        places, roles = wording.brief(effect, objects)
+        words = (wording.effect(effect, objects),)
+        yield Item(words, DIRECTIONS[wording.direction(effect)], brief=Brief(places, effect.person, roles))
 
 
 def _roles(change: Change) -> tuple[str, ...]:
@@ -141,20 +142,21 @@ def _roles(change: Change) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(role) for role in sides if role))
 
 
-def _refusal(refusal: Refusal) -> Item:
-    option = wording.allow_option(refusal)
-    below: list[Words] = [(f"To fix: {wording.sentence(refusal.fix)}",)]
-    if option:
-        below.append(("To allow it once: ", Name(option)))
-    return Item(
-        (Name(refusal.code), "  ", Name(refusal.address), f": {wording.sentence(refusal.fact)}"),
-        "!",
-        source=refusal.source,
-        below=tuple(below),
-        level="error",
-        fails=True,
-        brief=Brief(refusal.code, refusal.address),
-    )
+def _refusals(group: Sequence[Refusal]) -> Iterator[Item]:
+    options = merged.allow_options(group)
+    fix: list[Words] = [(f"To fix: {wording.sentence(group[0].fix)}",)]
+    if options:
+        fix.append((f"To allow {'it' if len(group) == 1 else 'them'} once: ", Name(" ".join(options))))
+    for refusal in group:
+        yield Item(
+            (Name(refusal.code), "  ", Name(refusal.address), f": {wording.sentence(refusal.fact)}"),
+            "!",
+            source=refusal.source,
+            below=tuple(fix) if refusal is group[-1] else (),
+            level="error",
+            fails=True,
+            brief=Brief(refusal.code, refusal.address),
+        )
 
 
 def _steps(plan: Plan) -> Iterator[Item]:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reconciler.model.result import Result
-from reconciler.report import Validation, wording
+from reconciler.report import Validation, merged, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def render_diagnostics(diagnostics: Sequence[Diagnostic], *, color: bool = False
 
 def render_refusals(refusals: Sequence[Refusal]) -> str:
     """Each refusal with its address, the fact and how to fix it, as in a plan."""
-    return "".join(line + "\n" for refusal in refusals for line in _refusal(refusal, _plain))
+    return "".join(line + "\n" for refusal in refusals for line in _refusal((refusal,), _plain))
 
 
 def section(found: wording.OrgChanges) -> Iterator[str]:
@@ -178,36 +178,38 @@ def _impact(plan: Plan, paint: Paint) -> Iterator[str]:
     yield paint("bold", "Who gains or loses access:")
     if found.owners:
         yield paint("bold", "  Owners")
-        for effect in found.owners:
-            yield _effect(effect, paint)
+        yield from _effects(found.owners, paint)
     if found.others:
         if found.owners:
             yield paint("bold", "  Access")
-        for effect in found.others:
-            yield _effect(effect, paint)
+        yield from _effects(found.others, paint)
     yield ""
 
 
-def _effect(effect: Effect, paint: Paint) -> str:
-    symbol, style = BY_DIRECTION[wording.direction(effect)]
-    return f"    {paint(style, symbol)} {escape(wording.effect(effect))}"
+def _effects(found: Sequence[Effect], paint: Paint) -> Iterator[str]:
+    for effect, objects in merged.effects(found):
+        symbol, style = BY_DIRECTION[wording.direction(effect)]
+        yield f"    {paint(style, symbol)} {escape(wording.effect(effect, objects))}"
 
 
 def _refusals(plan: Plan, paint: Paint) -> Iterator[str]:
-    for refusal in plan.refusals:
-        yield from _refusal(refusal, paint)
+    for group in merged.refusals(plan.refusals):
+        yield from _refusal(group, paint)
         yield ""
 
 
-def _refusal(refusal: Refusal, paint: Paint) -> Iterator[str]:
-    where = f"  ({escape(wording.place(refusal.source))})" if refusal.source else ""
-    code = paint("alarm", "Refused: " + escape(refusal.code))
-    yield f"{code}  {paint('bold', escape(refusal.address))}{where}"
-    yield f"  {escape(wording.sentence(refusal.fact))}"
-    yield f"  To fix: {escape(wording.sentence(refusal.fix))}"
-    option = wording.allow_option(refusal)
-    if option:
-        yield f"  To allow it once: {escape(option)}"
+def _refusal(group: Sequence[Refusal], paint: Paint) -> Iterator[str]:
+    """Refusals that are fixed in the same way; most are alone."""
+    for number, refusal in enumerate(group):
+        where = f"  ({escape(wording.place(refusal.source))})" if refusal.source else ""
+        code = paint("alarm", "Refused: " + escape(refusal.code))
+        yield f"{code}  {paint('bold', escape(refusal.address))}{where}"
+        if number + 1 == len(group) or group[number + 1].fact != refusal.fact:  # the same fact stands once
+            yield f"  {escape(wording.sentence(refusal.fact))}"
+    yield f"  To fix: {escape(wording.sentence(group[0].fix))}"
+    options = merged.allow_options(group)
+    if options:
+        yield f"  To allow {'it' if len(group) == 1 else 'them'} once: {escape(' '.join(options))}"
 
 
 def _diagnostic(found: Diagnostic, paint: Paint) -> Iterator[str]:

@@ -231,14 +231,19 @@ def direction(effect: Effect) -> str:
     return "lose" if effect.after is None else "change"
 
 
-def effect(effect: Effect, *, name: Write = str, text: Write = str) -> str:
-    """`carol gains reader on acme/prod (direct)`. `name` and `text` escape names and prose from outside."""
+def effect(effect: Effect, objects: Sequence[str] = (), *, name: Write = str, text: Write = str) -> str:
+    """`carol gains reader on acme/prod (direct)`. `name` and `text` escape names and prose from outside.
+
+    `objects` are all that it is about where there are several, all of them orgs, workspaces or connections.
+    """
+    objects = objects or (effect.object,)
     later = f", {until(effect.expires, effect.then)}" if effect.expires else ""
     later += "; once the invitation is accepted" if effect.invited else ""
-    org, _, connection = effect.object.partition(CONNECTION)
-    if connection:
+    if CONNECTION in effect.object:
         what = "gains" if effect.before is None else "loses"
-        return f"{name(effect.person)} {what} the connection {name(f'{org}/{connection}')} ({text(effect.why)}{later})"
+        which = ", ".join(name(one.replace(CONNECTION, "/", 1)) for one in objects)
+        many = "connections" if len(objects) > 1 else "connection"
+        return f"{name(effect.person)} {what} the {many} {which} ({text(effect.why)}{later})"
     if effect.before is None:
         what = f"gains {name(effect.after or 'nothing')}"
     elif effect.after is None:
@@ -246,15 +251,15 @@ def effect(effect: Effect, *, name: Write = str, text: Write = str) -> str:
     else:
         what = f"changes from {name(effect.before)} to {name(effect.after)}"
     on = "on" if "/" in effect.object else "of"
-    return f"{name(effect.person)} {what} {on} {name(effect.object)} ({text(effect.why)}{later})"
+    return f"{name(effect.person)} {what} {on} {', '.join(map(name, objects))} ({text(effect.why)}{later})"
 
 
-def brief(effect: Effect) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def brief(effect: Effect, objects: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Where and as what, for when only names fit: (places, roles), the role before and the one after where both are there."""
-    org, _, connection = effect.object.partition(CONNECTION)
-    if connection:
-        return (f"{org}/{connection}",), ("connection",)
-    return (effect.object,), tuple(role for role in (effect.before, effect.after) if role is not None)
+    places = tuple(one.replace(CONNECTION, "/", 1) for one in objects or (effect.object,))
+    if CONNECTION in effect.object:
+        return places, ("connection",)
+    return places, tuple(role for role in (effect.before, effect.after) if role is not None)
 
 
 def dns(change: DnsChange) -> str:
@@ -343,7 +348,7 @@ def _refused(plan: Plan) -> str:
     others = set(plan.orgs) - refused
     where = "" if len(plan.orgs) < 2 else f" in {len(refused)} of {count(len(refused | others), 'organization')}"
     if others and not plan.errors:
-        return f"Refused by {shown}{where}. Nothing is applied without --keep-going, which applies only the others."
+        return f"Refused by {shown}{where}. apply changes nothing, or with --keep-going only the others."
     return f"Refused by {shown}{where}. Nothing can be applied."
 
 

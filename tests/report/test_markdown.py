@@ -22,7 +22,7 @@ BLOCKS = {
 SUMMARY = re.compile(r"<details><summary>(<code>[^<>]*</code>: )?[\w ,]+</summary>\n|</details>\n?")
 TITLES = {
     "Owners", "Owners lost", "Owners gained", "Deleted", "Access lost", "Access changed", "Access gained", "Warnings",
-    "Notes", "To fix:", "To allow it once:", "Errors", "Failed", "Skipped", "Refused:", "Error:", "Warning:", "DNS names that change",
+    "Notes", "To fix:", "To allow it once:", "To allow them once:", "Access gained: owners", "Errors", "Failed", "Skipped", "Refused:", "Error:", "Warning:", "DNS names that change",
     "Not managed by these manifests", "Allowed once, by --allow",
 }  # fmt: skip
 FILTERED = re.compile(
