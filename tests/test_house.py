@@ -33,7 +33,7 @@ PLAN = {"plan", *SAFEGUARDS}
 DRIFT = {"drift", *PLAN}
 MANIFEST = {"manifest", *KINDS_ROOM}
 LOCKFILE = {"lockfile", *PLAN, *MANIFEST}
-EDITING = {"editing", *MANIFEST}
+EDITING = {"editing", *ACCESS, *MANIFEST}
 IMPORTING = {"importing", *EDITING}
 HISTORY = {"history", *LOCKFILE}
 PIPES = {"pipes", *KINDS_ROOM}
@@ -311,6 +311,7 @@ ALL = dict(commands())
 def test_every_command_module_is_listed():
     helpers = {
         "__init__",
+        "editing",
         "made",
         "manifests",
         "next_steps",

@@ -358,7 +358,10 @@ class File:
         for start, end, _, new in sorted(edits):
             pieces += [self.text[done:start], new]
             done = max(done, end)
-        return "".join([*pieces, self.text[done:]]).encode()
+        made = "".join([*pieces, self.text[done:]])
+        if not self.text.endswith("\n"):
+            made = made.removesuffix(self.newline)  # what stood in the last line is gone
+        return made.encode()
 
 
 def has_section(data: bytes, section: str) -> bool:

@@ -6,115 +6,36 @@ result is read again: the person appears nowhere else, and nobody else's entries
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from reconciler.editing.edit import ABSENT, Edit
 from reconciler.editing.in_place import CannotEditError, File, scalar
+from reconciler.editing.nodes import is_absent, keys_at, node_at, pairs_of, role_in
+from reconciler.editing.people import Somebody, entries_of_people
 from reconciler.kinds import KINDS, children_of, member, org
 from reconciler.manifest import load_texts
-from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.errors import ManifestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from reconciler.model.desired import Desired, Node
-    from reconciler.model.live import Lock
 
-ABSENT = "{absent: true}"
 _ELSEWHERE = frozenset(("source", "sources", "children", "expired"))  # of a node: places, and what lies below
-
-
-@dataclass(frozen=True, slots=True)
-class Somebody:
-    """One person: all names that the manifests use for them, and the Pipes handles that those stand for."""
-
-    names: frozenset[str]
-    handles: frozenset[str]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.names
-
-
-@dataclass(slots=True)
-class Leaving:
-    """The manifests that change, whole, by name; or why none may. `notes` are for the reader."""
-
-    texts: dict[str, bytes] = field(default_factory=dict)
-    refusals: list[Refusal] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def people_called(asked: str, desired: Desired, lock: Lock) -> list[Somebody]:
-    """Whom a name, a Pipes handle or an address can mean, as far as the manifests and the lock file know.
-
-    None for nobody; more than one where it is one person's name and another one's handle.
-    """
-    marks = {name: _marks(name, desired, lock) for name in everyone(desired)}
-    found: list[Somebody] = []
-    for first in ({f"name {asked}"}, {f"handle {asked}"}, {f"email {asked.lower()}"}):
-        grown, names = set(first), set[str]()
-        while more := {name for name, own in marks.items() if own & grown} - names:
-            names |= more
-            grown |= {mark for name in more for mark in marks[name] if not mark.startswith("name ")}
-        handles = {mark.removeprefix("handle ") for mark in grown if mark.startswith("handle ")}
-        somebody = Somebody(frozenset(names), frozenset(handles))
-        if names and all(somebody.names != other.names for other in found):
-            found.append(somebody)
-    return found
-
-
-def _marks(name: str, desired: Desired, lock: Lock) -> set[str]:
-    """What tells who a name is: its handle, also the one that an invitation was answered with, and its address."""
-    person = desired.person(name)
-    handles = {person.handle} if person.handle is not None else set()
-    if person.handle is None:
-        handles |= {
-            entry.handle
-            for address, entry in lock.items()
-            if entry.handle is not None and address.rpartition("/member.")[2] == name
-        }
-    found = {f"name {name}", *(f"handle {handle}" for handle in handles)}
-    return found | ({f"email {person.email.lower()}"} if person.email is not None else set())
-
-
-def everyone(desired: Desired) -> set[str]:
-    """Every name of a person that the manifests use anywhere."""
-    found = set(desired.people) | {name for people in desired.teams.values() for name in people}
-    for _, node in _people(desired):
-        found.add(node.name)
-    return found
-
-
-def _people(desired: Desired) -> Iterator[tuple[str, Node]]:
-    """Every entry that names a person, with its address; expired ones too."""
-
-    def below(address: str, node: Node) -> Iterator[tuple[str, Node]]:
-        for group in (node.children, node.expired or {}):
-            for kind, there in group.items():
-                for name, one in there.items():
-                    place = addresses.join(address, kind, name)
-                    if KINDS[kind].names_people:
-                        yield place, one
-                    else:
-                        yield from below(place, one)
-
-    for name, node in desired.orgs.items():
-        yield from below(f"org.{name}", node)
 
 
 # --- leaving ----------------------------------------------------------------------------------------------------------
 
 
-def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -> Leaving:
+def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -> Edit:
     """Take somebody out of the manifests `texts`, which ask for `desired`.
 
     Raises CannotEditError where no edit in place does it, or where it would do anything else.
     """
-    made = Leaving()
+    made = Edit()
     for name, node in desired.orgs.items():
         made.refusals += _last_owner(name, node, desired, somebody)
     if made.refusals:
@@ -123,6 +44,8 @@ def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -
     editor.edit()
     made.texts = {name: file.result() for name, file in editor.files.items() if file.touched}
     _prove({**texts, **made.texts}, desired, somebody, editor.kept)
+    if not made.texts:
+        made.already = "the manifests only state that they are absent"
     return made
 
 
@@ -151,7 +74,7 @@ def _last_owner(name: str, node: Node, desired: Desired, somebody: Somebody) -> 
 
 
 class _Editor:
-    def __init__(self, texts: Mapping[str, bytes], desired: Desired, somebody: Somebody, made: Leaving) -> None:
+    def __init__(self, texts: Mapping[str, bytes], desired: Desired, somebody: Somebody, made: Edit) -> None:
         self.files = {name: File(data.decode(), name) for name, data in texts.items()}
         self.desired = desired
         self.somebody = somebody
@@ -161,13 +84,13 @@ class _Editor:
 
     def edit(self) -> None:
         for file in self.files.values():
-            for team in _keys(file.root, "teams"):
+            for team in keys_at(file.root, "teams"):
                 self._team(file, team)
         for name, node in self.desired.orgs.items():
             if not node.absent:
                 self._org(name, node)
         for file in self.files.values():
-            for name in _keys(file.root, "people"):
+            for name in keys_at(file.root, "people"):
                 if name in self.somebody and name not in self.kept:
                     file.section(("people",)).remove(name)
         for name in sorted(self.kept):
@@ -176,7 +99,7 @@ class _Editor:
             )
 
     def _team(self, file: File, team: str) -> None:
-        node = _at(file.root, ("teams", team))
+        node = node_at(file.root, ("teams", team))
         values = [item.value for item in node.value] if isinstance(node, yaml.SequenceNode) else []
         theirs = [value for value in values if value in self.somebody]
         for value in theirs:
@@ -191,28 +114,28 @@ class _Editor:
                 f"org.{name}: the manifests leave its members alone, so a membership there would not be removed"
             )
         for file in self.files.values():
-            self._below(file, org.KIND.name, path, _at(file.root, path))
+            self._below(file, org.KIND.name, path, node_at(file.root, path))
         self._state(name, node)
 
     def _below(self, file: File, kind: str, path: tuple[str, ...], node: Any) -> None:
         """Take out their entries in everything below an object; of members only where no statement is needed or there."""
         for child in children_of(kind):
             section = (*path, child.section)
-            for name, entry in _pairs(_at(node, (child.section,))):
+            for name, entry in pairs_of(node_at(node, (child.section,))):
                 if not child.names_people:
                     self._below(file, child.name, (*section, name), entry)
                 elif name in self.somebody and not (
-                    child is member.KIND and (_is_absent(entry) or self._owned(path[1]))
+                    child is member.KIND and (is_absent(entry) or self._owned(path[1]))
                 ):
                     file.section(section).remove(name)
 
     def _owned(self, name: str) -> bool:
         """Whether a line, spent or not, makes them an owner of an org, directly or through a team."""
         for file in self.files.values():
-            for entry, node in _pairs(_at(file.root, (org.KIND.section, name, member.KIND.section))):
+            for entry, node in pairs_of(node_at(file.root, (org.KIND.section, name, member.KIND.section))):
                 team = entry.removeprefix("team/")
                 theirs = entry in self.somebody if team == entry else team in self.teams
-                if theirs and _role(node) == "owner":
+                if theirs and role_in(node) == "owner":
                     return True
         return False
 
@@ -220,9 +143,9 @@ class _Editor:
         """Say that they are no member where that has to be stated or is so already, in the place of their own line."""
         path = (org.KIND.section, name, member.KIND.section)
         theirs = [
-            (file, one) for file in self.files.values() for one in _keys(file.root, *path) if one in self.somebody
+            (file, one) for file in self.files.values() for one in keys_at(file.root, *path) if one in self.somebody
         ]
-        stated = any(_is_absent(_at(file.root, (*path, one))) for file, one in theirs)
+        stated = any(is_absent(node_at(file.root, (*path, one))) for file, one in theirs)
         if not stated and not self._owned(name):
             return
         called = self._called([one for _, one in theirs])
@@ -252,36 +175,6 @@ class _Editor:
         return name
 
 
-# --- what was written -------------------------------------------------------------------------------------------------
-
-
-def _at(node: Any, path: Iterable[str]) -> Any:
-    """The node at a path of mappings; None where there is none."""
-    for name in path:
-        if not isinstance(node, yaml.MappingNode):
-            return None
-        node = next((v for k, v in node.value if k.value == name), None)
-    return node
-
-
-def _pairs(node: Any) -> list[tuple[str, Any]]:
-    return [(k.value, v) for k, v in node.value] if isinstance(node, yaml.MappingNode) else []
-
-
-def _keys(root: Any, *path: str) -> list[str]:
-    return [name for name, _ in _pairs(_at(root, path))]
-
-
-def _role(node: Any) -> str | None:
-    if isinstance(node, yaml.MappingNode):
-        node = _at(node, ("role",))
-    return node.value if isinstance(node, yaml.ScalarNode) else None
-
-
-def _is_absent(node: Any) -> bool:
-    return _at(node, ("absent",)) is not None if isinstance(node, yaml.MappingNode) else False
-
-
 # --- the proof --------------------------------------------------------------------------------------------------------
 
 
@@ -295,7 +188,7 @@ def _prove(texts: Mapping[str, bytes], before: Desired, somebody: Somebody, kept
     left = {name for name in after.people if name in somebody} - kept
     left |= {name for people in after.teams.values() for name in people if name in somebody}
     theirs = somebody.names | (somebody.handles - set(after.people))
-    left |= {address for address, node in _people(after) if node.name in theirs and not node.absent}
+    left |= {address for address, node in entries_of_people(after) if node.name in theirs and not node.absent}
     if left:
         raise CannotEditError(f"{', '.join(sorted(left))} would still be there")
     if _others(after, theirs) != _others(before, theirs):

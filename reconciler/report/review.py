@@ -197,6 +197,14 @@ def _two_names(found: Diagnostic) -> Item:
     return Item((found.summary,), "!" if error else "~", (), found.source, below, found.severity, fails=error)
 
 
+def lines_of_access(review: Review) -> Iterator[str]:
+    """Who gains and loses what, as text: one line for each person and reason."""
+    from reconciler.report.text import escape
+
+    for item in _items(review.access, ""):
+        yield f"{item.symbol} {''.join(map(escape, item.words))} ({''.join(map(escape, item.why))})"
+
+
 def _items(found: Sequence[AccessChange], level: str) -> Iterator[Item]:
     """One line for each person and reason; objects that share both are on the same line."""
     groups: dict[tuple[Any, ...], list[AccessChange]] = {}

@@ -118,7 +118,7 @@ def test_an_owners_removal_is_stated_and_inert_once_it_is_done(place, word):
     assert place.run("validate").status == 0
     again = place.run("offboard", "dave-acme")
     assert (again.status, again.out) == (0, "")
-    assert "there is nothing to remove" in again.err
+    assert "the manifests only state that they are absent" in again.err
     assert "dave" not in place.lock_text()
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from layouts import rendered
 from reconciler.access.maps import of_desired
-from reconciler.editing.offboard import everyone, people_called, take_out
+from reconciler.editing.offboard import take_out
+from reconciler.editing.people import everyone, people_called
 from reconciler.manifest import load_texts
 from stopped.sitecustomize import DAY as TODAY
 from worlds import scenes

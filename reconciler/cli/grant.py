@@ -1,0 +1,47 @@
+"""`reconciler grant`: a patch that gives one person a role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import REFUSED, editing
+
+if TYPE_CHECKING:
+    from datetime import date
+
+
+@click.command(short_help="Print a patch that gives a person a role.")
+@click.argument("person")
+@click.argument("role")
+@click.argument("place", metavar="ORG[/WORKSPACE]")
+@editing.until_options
+@click.option("--reason", metavar="TEXT", help="Why, written beside the entry.")
+@editing.edit_options
+def command(person: str, role: str, place: str, expires: date | None, reason: str | None, files: editing.Files) -> int:
+    """Print a patch to the manifests at PATH that gives PERSON a role in an organization or a workspace.
+
+    PERSON is a name from the manifests, a Pipes handle, or an address. PERSON joins a team instead if one there gives
+    exactly that; with an end or a reason, it is always an entry of their own. Whoever is not in the organization yet becomes
+    a member. Apply the patch with `git apply`. Needs neither network nor token.
+
+    Exits 0 without a patch if PERSON has the role already, and 3 if the manifests do not list the people of that place.
+    """
+    from reconciler.editing.edit import place_called, role_called
+    from reconciler.editing.grant import give
+    from reconciler.editing.people import Somebody
+    from reconciler.report.text import render_refusals
+
+    desired = files.found.desired
+    where = place_called(place, desired)
+    what = role_called(role, where)
+    who = editing.who_is(person, files, new=True)
+    if not isinstance(who, Somebody):
+        click.echo(render_refusals([who]), nl=False, err=True)
+        return REFUSED
+    somebody = who
+    return files.make(
+        lambda: give(files.texts, desired, files.found.lock, somebody, where, what, expires=expires, reason=reason),
+        editing.called(somebody, files),
+    )

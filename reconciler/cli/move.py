@@ -1,0 +1,43 @@
+"""`reconciler move`: a patch that moves one person from a team to another."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli import REFUSED, editing
+from reconciler.model.errors import UsageError
+
+
+@click.command(short_help="Print a patch that moves a person between teams.")
+@click.argument("person")
+@click.option("--from", "leave", metavar="TEAM", help="The team to leave.")
+@click.option("--to", "join", metavar="TEAM", help="The team to join.")
+@editing.edit_options
+def command(person: str, leave: str | None, join: str | None, files: editing.Files) -> int:
+    """Print a patch to the manifests at PATH that takes PERSON out of one team and puts them into another; with --from or
+    --to alone, only one of the two.
+
+    Whoever stops to own an organization by that gets a line that says so. Apply the patch with `git apply`. Needs neither
+    network nor token.
+
+    Exits 0 without a patch if PERSON has moved already, and 3 if nobody else would own an organization.
+    """
+    from reconciler.editing.edit import team_called
+    from reconciler.editing.people import Somebody
+    from reconciler.editing.teams import move
+    from reconciler.report.text import render_refusals
+
+    desired = files.found.desired
+    if leave is None and join is None:
+        raise UsageError("name the team to leave with --from, and the team to join with --to")
+    teams = [team_called(name, desired) if name is not None else None for name in (leave, join)]
+    if teams[0] == teams[1]:
+        raise UsageError("--from and --to name the same team")
+    who = editing.who_is(person, files, new=leave is None)
+    if not isinstance(who, Somebody):
+        click.echo(render_refusals([who]), nl=False, err=True)
+        return REFUSED
+    somebody = who
+    return files.make(
+        lambda: move(files.texts, desired, files.found.lock, somebody, *teams), editing.called(somebody, files)
+    )

@@ -1,0 +1,37 @@
+"""`reconciler revoke`: a patch that takes a role away from one person."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli import REFUSED, editing
+
+
+@click.command(short_help="Print a patch that takes a role away from a person.")
+@click.argument("person")
+@click.argument("place", metavar="ORG[/WORKSPACE]")
+@editing.edit_options
+def command(person: str, place: str, files: editing.Files) -> int:
+    """Print a patch to the manifests at PATH that takes PERSON's entry out of a workspace, or out of an organization and its
+    workspaces.
+
+    An owner's removal is stated with `absent: true`. Apply the patch with `git apply`. Needs neither network nor token.
+
+    Exits 0 without a patch if PERSON has no role there, and 3 if a team or the ownership of the organization gives it, or
+    if nobody else would own the organization.
+    """
+    from reconciler.editing.edit import place_called
+    from reconciler.editing.grant import take
+    from reconciler.editing.people import Somebody
+    from reconciler.report.text import render_refusals
+
+    desired = files.found.desired
+    where = place_called(place, desired)
+    who = editing.who_is(person, files)
+    if not isinstance(who, Somebody):
+        click.echo(render_refusals([who]), nl=False, err=True)
+        return REFUSED
+    somebody = who
+    return files.make(
+        lambda: take(files.texts, desired, files.found.lock, somebody, where), editing.called(somebody, files)
+    )

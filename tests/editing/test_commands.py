@@ -1,0 +1,294 @@
+"""`grant`, `revoke`, `onboard` and `move`: a patch that git takes, what is said beside it, and what is refused."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+MANIFEST = """version: 1
+
+people:
+  carol: {email: carol@example.com}
+  dave: {handle: dave-acme}
+
+teams:
+  heads: [hal]
+  platform: [alice, bob] # ours
+  sre: [carol, team/platform]
+
+orgs:
+  acme:
+    members:
+      alice: owner
+      erin: {role: member, expires: 2027-01-31}
+      fred: member
+      grace: owner
+      team/heads: owner
+      team/sre: member
+    workspaces:
+      lab:
+        members: {}
+      prod:
+        members:
+          carol: reader # still learning
+          fred: reader
+          team/sre: operator
+      wild: {}
+"""
+
+
+@pytest.fixture
+def here(bench):
+    """A bench whose manifest is formatted."""
+    bench.manifest(MANIFEST)
+    assert bench.run("fmt").status == 0
+    return bench
+
+
+def edited(bench, *args):
+    """Run a command; git takes the patch, the result is valid and formatted, and a review tells what the command told."""
+    before = (bench.folder / "orgs.yaml").read_text()
+    bench.manifest(before, "base/orgs.yaml")
+    ran = bench.run(*args)
+    assert ran.status == 0, ran.err
+    assert (bench.folder / "orgs.yaml").read_text() == before
+    if not ran.out:
+        assert "Nothing to do: " in ran.err
+        return ran, set()
+    subprocess.run(["git", "apply", "-"], cwd=bench.folder, input=ran.out.encode(), check=True)
+    after = (bench.folder / "orgs.yaml").read_text()
+    assert bench.run("validate", "orgs.yaml").status == 0
+    assert bench.run("fmt", "--check", "orgs.yaml").status == 0
+    bench.manifest(after, "head/orgs.yaml")
+    review = bench.run("review", "base", "head", "--format", "json").json
+    access = {(one["person"], one["object"], (one["after"] or {}).get("role")) for one in review["access"]}
+    lines = [line for line in ran.err.splitlines() if line[:2] in ("+ ", "- ", "~ ")]
+    for who, place, role in access:
+        about = re.compile(rf". {re.escape(who)}\b.* {re.escape(place)}[ ,]")
+        (line,) = [one for one in lines if about.match(one)]
+        assert role is None or role in line
+    assert bool(lines) == bool(access)
+    return ran, access
+
+
+def added(ran):
+    return [line[1:].strip() for line in ran.out.splitlines() if line[0] == "+" and not line.startswith("+++")]
+
+
+# --- grant --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_team_that_gives_exactly_that_is_joined(here):
+    ran, access = edited(here, "grant", "dave", "operator", "acme/prod")
+    assert added(ran) == ["sre: [carol, dave, team/platform]"]
+    assert "dave joins team/sre, which gives operator on acme/prod" in ran.err
+    assert access == {("dave", "acme", "member"), ("dave", "acme/prod", "operator")}
+
+
+def test_a_team_that_gives_more_is_named_and_not_joined(here):
+    text = (here.folder / "orgs.yaml").read_text().replace("members: {}", "members: {team/sre: owner}")
+    here.manifest(text)
+    here.run("fmt")
+    ran, access = edited(here, "grant", "dave", "operator", "acme/prod")
+    assert "team/sre gives operator on acme/prod as well, but also owner on acme/lab" in ran.err
+    assert access == {("dave", "acme", "member"), ("dave", "acme/prod", "operator")}
+
+
+def test_an_end_and_a_reason_stand_beside_the_role_and_let_them_into_the_organization_as_long(here):
+    ran, _ = edited(
+        here, "grant", "dave", "admin", "acme/prod", "--until", "2026-12-24", "--reason", 'INC-42: a #1 "fire"'
+    )
+    assert added(ran) == [
+        "dave: {role: member, expires: 2026-12-25}",
+        'dave: {role: operator, expires: 2026-12-25, reason: "INC-42: a #1 \\"fire\\""}',
+    ]
+    assert "dave becomes a member of acme as well" in ran.err
+
+
+@pytest.mark.parametrize(("time", "day"), [("14d", "2026-12-08"), ("2w", "2026-12-08"), ("1d", "2026-11-25")])
+def test_what_is_for_a_while_falls_back_to_what_they_had(here, time, day):
+    ran, access = edited(here, "grant", "fred", "owner", "acme/prod", "--for", time)
+    assert added(ran) == [f"fred: {{role: owner, expires: {day}, then: reader}}"]
+    assert access == {("fred", "acme/prod", "owner")}
+
+
+def test_a_weaker_entry_than_a_teams_is_said_to_lower(here):
+    ran, _ = edited(here, "grant", "bob", "reader", "acme/prod")
+    assert added(ran) == ["bob: reader"]
+    assert "this entry lowers bob from operator, which team/sre gives, to reader on acme/prod" in ran.err
+
+
+def test_an_owner_is_stated_and_never_by_a_team(here):
+    ran, access = edited(here, "grant", "bob", "owner", "acme")
+    assert added(ran) == ["bob: owner"]
+    assert ("bob", "acme", "owner") in access
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("fred", "reader", "acme/prod"), "fred has reader on acme/prod already (direct)"),
+        (("bob", "operator", "acme/prod"), "bob has operator on acme/prod already (team/sre)"),
+        (("fred", "reader", "acme/prod", "--for", "3d"), "fred has reader on acme/prod already (direct)"),
+        (("erin", "member", "acme", "--until", "2026-12-01"), "erin has member on acme already (direct, until 2027-01-31)"),
+        (("alice", "reader", "acme/prod"), "alice owns acme and so has access to acme/prod already"),
+        (("carol@example.com", "member", "acme"), "carol has member on acme already (team/sre)"),
+    ],
+)  # fmt: skip
+def test_what_is_there_already_is_said(here, args, said):
+    ran, _ = edited(here, "grant", *args)
+    assert f"Nothing to do: {said}." in ran.err
+    assert "Who has access to what:" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("bbo", "reader", "acme/lab"), "did you mean `bob`"),
+        (("carrol", "reader", "acme/lab"), "did you mean `carol`"),
+        (("who@example.com", "reader", "acme/lab"), "reconciler onboard EMAIL --as NAME"),
+        (("bob", "raeder", "acme/lab"), "raeder is not a role in a workspace; did you mean `reader`?"),
+        (("bob", "reader", "acme"), "reader is not a role in an organization; the roles are member, owner"),
+        (("bob", "reader", "acme/prdo"), "the manifests have no workspace acme/prdo; did you mean `acme/prod`"),
+        (("bob", "reader", "acem/prod"), "the manifests have no organization acem; did you mean `acme`"),
+        (("bob", "reader", "prod"), "the manifests have no organization prod; did you mean `acme/prod`"),
+        (("bob", "reader", "acme/lab", "--until", "2026-11-23"), "--until 2026-11-23: that day is over"),
+        (("bob", "reader", "acme/lab", "--for", "soon"), "soon is not a number of days; write it like 14d or 2w"),
+        (("bob", "reader", "acme/lab", "--for", "1d", "--until", "2027-01-01"), "--until and --for both say when it ends"),
+        (("grace", "member", "acme", "--for", "1d"), "an entry can fall back to a weaker role only"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_an_error(here, args, said):
+    ran = here.run("grant", *args)
+    assert (ran.status, ran.out) == (1, "")
+    assert said in ran.err
+
+
+def test_a_first_entry_is_refused_where_it_would_remove_everybody_else(here):
+    ran = here.run("grant", "bob", "reader", "acme/wild")
+    assert (ran.status, ran.out) == (3, "")
+    assert "run `reconciler import acme`" in ran.err
+
+
+def test_the_last_owner_is_not_lowered(here):
+    for name in ("hal", "grace"):
+        edited(here, "grant", name, "member", "acme")
+    ran = here.run("grant", "alice", "member", "acme")
+    assert (ran.status, ran.out) == (3, "")
+    assert "owner-floor" in ran.err
+
+
+def test_a_line_in_another_file_is_edited_there_and_nothing_is_printed_with_write(bench):
+    bench.manifest("version: 1\norgs: {acme: {members: {alice: owner}}}\n", "orgs/a.yaml")
+    bench.manifest("version: 1\norgs: {acme: {workspaces: {prod: {members: {}}}}}\n", "orgs/b.yaml")
+    ran = bench.run("grant", "bob", "reader", "acme/prod", "--write")
+    assert (ran.status, ran.out) == (0, "")
+    assert "bob: member" in (bench.folder / "orgs/a.yaml").read_text()
+    assert "bob: reader" in (bench.folder / "orgs/b.yaml").read_text()
+    assert bench.run("grant", "bob", "reader", "acme/prod", "--write", "--out", "x").status == 1
+
+
+# --- revoke -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_entry_goes_and_an_owners_removal_is_stated(here):
+    ran, access = edited(here, "revoke", "fred", "acme/prod")
+    assert access == {("fred", "acme/prod", None)}
+    assert "-          fred: reader" in ran.out.splitlines()
+    ran, access = edited(here, "revoke", "grace", "acme")
+    assert added(ran) == ["grace: {absent: true}"]
+    assert ("grace", "acme", None) in access
+
+
+def test_a_membership_goes_with_the_grants(here):
+    ran, access = edited(here, "revoke", "fred", "acme")
+    assert access == {("fred", "acme", None), ("fred", "acme/prod", None)}
+    assert added(ran) == []
+    assert "fred reaches nothing by the manifests." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("bob", "acme/prod"), "given-by-team", "team/sre gives bob access to acme/prod, through team/platform"),
+        (("carol", "acme/prod"), "given-by-team", "team/sre gives carol access to acme/prod"),
+        (("carol", "acme"), "given-by-team", "`reconciler move carol --from sre`"),
+        (("alice", "acme/prod"), "given-by-ownership", "alice owns acme"),
+    ],
+)
+def test_what_a_team_or_an_ownership_gives_is_not_taken(here, args, code, said):
+    ran = here.run("revoke", *args)
+    assert (ran.status, ran.out) == (3, "")
+    assert f"Refused: {code}" in ran.err
+    assert said in ran.err
+
+
+def test_what_is_not_there_is_said(here):
+    ran, _ = edited(here, "revoke", "fred", "acme/lab")
+    assert "Nothing to do: fred has no role on acme/lab." in ran.err
+
+
+# --- move, onboard --------------------------------------------------------------------------------------------------------
+
+
+def test_a_move_states_where_somebody_stops_to_own(here):
+    ran, access = edited(here, "move", "hal", "--from", "heads", "--to", "team/platform")
+    assert added(ran) == ["heads: []", "platform: [alice, bob, hal]  # ours", "hal: member"]
+    assert ("hal", "acme", "member") in access
+    assert "hal stops to own acme, which is stated there" in ran.err
+    ran, _ = edited(here, "move", "hal", "--from", "heads", "--to", "platform")
+    assert "Nothing to do: hal is in team/platform already" in ran.err
+
+
+def test_a_move_from_where_they_are_not_is_an_error_or_names_the_team_inside(here):
+    ran = here.run("move", "fred", "--from", "sre", "--to", "platform")
+    assert (ran.status, "fred is not in team/sre" in ran.err) == (1, True)
+    ran = here.run("move", "bob", "--from", "sre", "--to", "heads")
+    assert (ran.status, "bob is in team/sre through team/platform" in ran.err) == (3, True)
+    ran = here.run("move", "bob", "--from", "plattform", "--to", "heads")
+    assert (ran.status, "did you mean `platform`?" in ran.err) == (1, True)
+
+
+def test_somebody_new_gets_a_name_and_a_team(here):
+    ran, access = edited(here, "onboard", "zoe@example.com", "--as", "zoe", "--team", "sre")
+    assert added(ran) == ["zoe: {email: zoe@example.com}", "sre: [carol, team/platform, zoe]"]
+    assert access == {("zoe", "acme", "member"), ("zoe", "acme/prod", "operator")}
+    ran, _ = edited(here, "onboard", "zoe@example.com", "--as", "zoe", "--team", "sre")
+    assert "Nothing to do: zoe is in the manifests already, and in team/sre." in ran.err
+
+
+def test_somebody_new_gets_what_another_has_but_no_ownership_and_nothing_that_ends(here):
+    ran, access = edited(here, "onboard", "zoe@example.com", "--as", "zoe", "--like", "fred")
+    assert access == {("zoe", "acme", "member"), ("zoe", "acme/prod", "reader")}
+    ran, access = edited(here, "onboard", "yan@example.com", "--as", "yan", "--like", "hal")
+    assert access == set()
+    assert "team/heads makes its people owners, so yan does not join it" in ran.err
+    ran, access = edited(here, "onboard", "xia@example.com", "--as", "xia", "--like", "erin")
+    assert access == set()
+    assert "ends on 2027-01-31 and is not copied" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("carol@example.com", "--as", "caro"), "carol@example.com is carol already"),
+        (("new@example.com", "--as", "carol"), "carol is somebody else already (carol@example.com)"),
+        (("new@example.com", "--as", "bob"), "bob is the Pipes handle of somebody in the manifests"),
+        (("new@example.com", "--as", "new", "--team", "sree"), "did you mean `sre`?"),
+        (("new@example.com", "--as", "new", "--like", "carrol"), "did you mean `carol`?"),
+        (("not an address", "--as", "new"), "neither an email address nor a Pipes handle"),
+        (("new@example.com", "--as", "no way"), "this cannot be a name in the manifests"),
+    ],
+)  # fmt: skip
+def test_who_cannot_be_let_in_is_an_error(here, args, said):
+    ran = here.run("onboard", *args)
+    assert (ran.status, ran.out) == (1, "")
+    assert said in ran.err
+
+
+def test_hostile_reasons_stay_where_they_are_written(here):
+    ran, _ = edited(here, "grant", "dave", "reader", "acme/lab", "--reason", "\x1b[31m::error::x\n- {a: b}\u202e @team")
+    assert "\x1b" not in ran.out + ran.err
+    assert "\u202e" not in ran.err
