@@ -74,20 +74,26 @@ def takes() -> bool:
 
 
 def share(noted: list[str], number: int, of: int) -> list[str]:
-    """The part of the tests that the shift of this number runs.
+    """The part of the tests that the shift of this number runs: each test function on one day at least.
 
-    Every shift runs every test function, and each of a function's cases is run by one shift at least.
+    Of a function with several cases each day runs another one, so that as many are tried as there are days.
     """
     cases: dict[str, list[str]] = {}
     for name in sorted(set(noted)):
         cases.setdefault(name.partition("[")[0], []).append(name)
-    return [name for found in cases.values() for name in (found[number::of] or [found[number % len(found)]])]
+    chosen = []
+    for place, found in enumerate(cases.values()):
+        turn = (number - place) % of
+        few = min(len(found), of)
+        if turn < few:
+            chosen.append(found[turn * len(found) // few])
+    return chosen
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the tests that could feel the day on other days.")
     parser.add_argument("--noted", type=Path, help="the list of tests that the last run of the suite wrote")
-    parser.add_argument("--share", action="store_true", help="divide the cases of a test among the days")
+    parser.add_argument("--share", action="store_true", help="run each test function on one of the days only")
     args = parser.parse_args()
     if not takes():
         print("NOT RUN: the clock cannot be moved here. libfaketime is needed, which is for Linux on x86-64.")

@@ -9,10 +9,13 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import days
 import shifted
@@ -210,14 +213,18 @@ def test_the_leap_day_of_the_shifts_is_the_next_one(now, leap_day):
     assert shifted.shifts(datetime.fromisoformat(now))["29 February"].date().isoformat() == leap_day
 
 
-def test_every_day_gets_every_test_and_all_cases_are_tried_among_them():
-    noted = ["t.py::one", "t.py::two[a]", "t.py::two[b[x]]", *(f"t.py::many[{number}]" for number in range(10))]
-    shares = [shifted.share(noted, number, 4) for number in range(4)]
-    assert {name for found in shares for name in found} == set(noted)
-    assert [{name.partition("[")[0] for name in found} for found in shares] == [
-        {"t.py::one", "t.py::two", "t.py::many"}
-    ] * 4
-    assert sum(len(found) for found in shares) == 4 + 4 + 10
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30)), max_size=60, unique=True), st.integers(1, 5)
+)
+def test_a_share_of_the_days_runs_every_test_function_and_no_case_twice(cases, of):
+    noted = [f"t.py::{function}[{case}]" for function, case in cases]
+    shares = [shifted.share(noted, number, of) for number in range(of)]
+    chosen = [name for found in shares for name in found]
+    assert len(chosen) == len(set(chosen))
+    assert set(chosen) <= set(noted)
+    had, run = (Counter(name.partition("[")[0] for name in names) for names in (noted, chosen))
+    assert run == {function: min(count, of) for function, count in had.items()}
+    assert all(len({n.partition("[")[0] for n in found}) == len(found) for found in shares)
 
 
 MEETS = """
