@@ -168,6 +168,8 @@ def _with_refused(result: Result) -> Result:
     refused = sorted({refusal.address.partition("/")[0] for refusal in result.plan.refusals})
     if not refused:
         return result
+    from msgspec.structs import replace
+
     return replace(result, notes=(*result.notes, f"refused, so nothing was applied to: {', '.join(refused)}"))
 
 
