@@ -356,6 +356,8 @@ def own_words(kind):
     words |= {"expires", "then"} if kind.names_people else set()
     words |= {"everywhere"} if any(child.name.endswith("permission") for child in children_of(kind.name)) else set()
     words |= {"handle", "responsible"} if kind.of_primary_tenant else set()
+    words |= {"unlisted"} if any(child.names_people for child in children_of(kind.name)) else set()
+    words |= {"ignore"} if kind.name == "org" else set()
     return words | ({"rotate"} if any(a.secret for a in kind.attributes) else set())
 
 

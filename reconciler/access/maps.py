@@ -100,7 +100,16 @@ def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
         if not whole:
             unknown.append(place)
     found_routes, unrouted = routes.of_desired(desired)
-    return replace(_sorted("manifests", desired.day, reaches, objects, unknown), routes=found_routes, unrouted=unrouted)
+    access = _sorted("manifests", desired.day, reaches, objects, unknown)
+    return replace(access, routes=found_routes, unrouted=unrouted, notes=tuple(_ignored(desired)))
+
+
+def _ignored(desired: Desired) -> Iterator[str]:
+    """Whose rows the manifests leave to others: those people have access that stands in no line."""
+    for org in desired.orgs.values():
+        for one in org.ignored:
+            until = f" through {one.until.isoformat()}" if one.until is not None else ""
+            yield f"{org.name}: {one.handle} is ignored{until} ({one.reason}): whatever access they have stays as it is"
 
 
 def by_place(
@@ -120,13 +129,14 @@ def by_place(
         members = org.children.get(MEMBER)
         own = list(_entries(org.name, members or {}, names, teams))
         if wanted(org.name):
-            yield org.name, own, members is not None
+            yield org.name, own, members is not None and not org.keeps_unlisted
         owners = [reach for reach in own if reach.role == member.OWNER]
         owning = {reach.key for reach in owners}
         for place in inside:
             grants = spaces[place].children.get(GRANT)
             entries = [r for r in _entries(place, grants or {}, names, teams) if r.key not in owning]
-            yield place, _implicit(owners, place) + entries, not (members is None or grants is None)
+            kept = org.keeps_unlisted or spaces[place].keeps_unlisted
+            yield place, _implicit(owners, place) + entries, not (members is None or grants is None or kept)
 
 
 def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams) -> Iterator[Reach]:
@@ -178,6 +188,8 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
             reaches += [reach for reach in _rows(space, GRANT, place, names, keys) if reach.key not in owning]
     found, unrouted = routes.of_live(live)
     access = _sorted("live", day, reaches, objects, unknown)
+    if desired is not None:
+        notes += [note for note in _ignored(desired) if note.partition(":")[0] in live.orgs]
     return replace(access, notes=tuple(notes), routes=found, unrouted=unrouted)
 
 

@@ -38,7 +38,7 @@ def _unmanaged(desired: Desired, live: Snapshot) -> Iterator[Unmanaged]:
         if member.KIND.name not in node.children:
             yield from _people(member.KIND.name, here, have)
         else:
-            yield from _service_accounts(member.KIND.name, here, have, listed_in(desired, node))
+            yield from _left_alone(member.KIND.name, here, have, node, node, listed_in(desired, node))
         for kind in named_below(org.KIND.name):
             wanted = node.children.get(kind.name, {})
             old = {w.renamed_from for w in wanted.values()}
@@ -52,7 +52,7 @@ def _unmanaged(desired: Desired, live: Snapshot) -> Iterator[Unmanaged]:
                         if below.names_people and below.name not in want.children:
                             yield from _people(below.name, address, one)
                         elif below.names_people:
-                            yield from _service_accounts(below.name, address, one, listed_in(desired, node))
+                            yield from _left_alone(below.name, address, one, node, want, listed_in(desired, node))
                     for inner in named_below(kind.name):
                         listed = want.children.get(inner.name, {})
                         known = {*listed, *(w.renamed_from for w in listed.values())}
@@ -71,8 +71,14 @@ def listed_in(desired: Desired, node: Node) -> frozenset[str]:
     return frozenset(filter(None, (desired.handle(name) for name in identity.names_of(node))))
 
 
-def _service_accounts(kind: str, parent: str, have: Resource, listed: Container[str]) -> Iterator[Unmanaged]:
-    """Those that no line names: they stay as they are, though the section is managed."""
+def _left_alone(
+    kind: str, parent: str, have: Resource, org_node: Node, section: Node, listed: Container[str]
+) -> Iterator[Unmanaged]:
+    """Rows that stay as they are though the section is managed: ignored or kept ones, and service accounts that no line names."""
     for row in sorted(have.of(kind).values(), key=lambda r: r.handle):
-        if member.is_service_account(row.attrs) and row.handle not in listed:
-            yield Unmanaged(kind, addresses.join(parent, kind, row.handle), KINDS[kind].shown(row.attrs))
+        why = next((f"ignored: {one.reason}" for one in org_node.ignored if one.covers(row.handle)), "")
+        if not why and row.handle in listed:
+            continue
+        if why or section.keeps_unlisted or member.is_service_account(row.attrs):
+            attrs = KINDS[kind].shown(row.attrs)
+            yield Unmanaged(kind, addresses.join(parent, kind, row.handle), {**attrs, "why": why} if why else attrs)

@@ -14,7 +14,7 @@ from reconciler.editing.edit import ABSENT, Edit
 from reconciler.editing.in_place import CannotEditError, File, scalar
 from reconciler.editing.nodes import is_absent, keys_at, node_at, pairs_of, role_in
 from reconciler.editing.people import Somebody, entries_of_people
-from reconciler.kinds import KINDS, children_of, member, org
+from reconciler.kinds import KINDS, children_of, member, org, service_account
 from reconciler.manifest import load_texts
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.errors import ManifestError
@@ -40,6 +40,7 @@ def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -
         made.refusals += _last_owner(name, node, desired, somebody)
     if made.refusals:
         return made
+    made.notes += _answers_for(desired, somebody)
     editor = _Editor(texts, desired, somebody, made)
     editor.edit()
     made.texts = {name: file.result() for name, file in editor.files.items() if file.touched}
@@ -47,6 +48,28 @@ def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -
     if not made.texts:
         made.already = "the manifests only state that they are absent"
     return made
+
+
+def _answers_for(desired: Desired, somebody: Somebody) -> Iterator[str]:
+    """What the leaver is responsible for: the lines stay as they are, since only a person can say who takes over."""
+    for name, node in desired.orgs.items():
+        for key, account in node.children.get(service_account.NAME, {}).items():
+            who = str(account.attrs.get(service_account.RESPONSIBLE) or "")
+            place = f"{account.source.file}:{account.source.line}"
+            if who in somebody:
+                yield f"{who} is responsible for the service account {name}/{key} ({place}): name somebody else"
+            elif who.startswith("team/"):
+                people = desired.teams.get(who.removeprefix("team/"), ())
+                left = [one for one in people if one not in somebody]
+                if len(left) < len(people):
+                    remain = (
+                        f"{', '.join(left)} remain"
+                        if len(left) > 1
+                        else f"{left[0]} remains"
+                        if left
+                        else "nobody is left"
+                    )
+                    yield f"{who} is responsible for the service account {name}/{key} ({place}): {remain} in the team"
 
 
 def _last_owner(name: str, node: Node, desired: Desired, somebody: Somebody) -> Iterator[Refusal]:

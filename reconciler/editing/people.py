@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import KINDS
+from reconciler.kinds import KINDS, service_account
 from reconciler.model import address as addresses
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ def everyone(desired: Desired) -> set[str]:
     found = set(desired.people) | {name for people in desired.teams.values() for name in people}
     for _, node in entries_of_people(desired):
         found.add(node.name)
+    for org_node in desired.orgs.values():
+        for account in org_node.children.get(service_account.NAME, {}).values():
+            who = account.attrs.get(service_account.RESPONSIBLE)
+            if who and not who.startswith("team/"):
+                found.add(who)
     return found
 
 

@@ -147,8 +147,8 @@ def check_owners(
     org: Node, section: Section, rules: Rules, people: Mapping[str, Person], report: Reporter, gaps: Gaps
 ) -> None:
     """Refuse an org that no person would own. A robot cannot log in to repair that."""
-    if gaps.org(org.name):
-        return
+    if gaps.org(org.name) or org.keeps_unlisted:
+        return  # with `unlisted: keep`, who owns it may stand in no line
     names = [n.name for n in org.children["member"].values() if not n.absent and n.attrs["role"] == "owner"]
     robots = [name for name in names if is_robot(name, people)]
     owners = len(names) - len(robots)
@@ -204,6 +204,8 @@ def check_grants(
         elif member.attrs["role"] == "owner" and member.then is None:  # with `then`, the grant is for what comes after
             redundant.setdefault(grant.via or "", []).append(grant)
     for via, found in strangers.items():
+        if org.keeps_unlisted and not any(one.name in members for one in found):
+            continue  # whether they are in the org, only Pipes knows
         _report_strangers(via, found, members, org.name, where, report, gaps)
     for via, found in redundant.items():
         if not via:

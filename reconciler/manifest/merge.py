@@ -15,10 +15,12 @@ from reconciler.kinds import KINDS, SECTIONS, children_of, grant, secret
 from reconciler.manifest import json_schema
 from reconciler.manifest.document import MAX_PROBLEMS, Map, Seq, shown
 from reconciler.manifest.spelling import Speller
-from reconciler.model.desired import Node, Person
+from reconciler.model.desired import Ignored, Node, Person
 from reconciler.model.diagnostic import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.manifest.check import Gaps
     from reconciler.manifest.document import Document
     from reconciler.model.diagnostic import Diagnostic
@@ -255,6 +257,10 @@ def _attributes(document: Document, entry: Map, node: Node, what: str, report: R
                     source,
                     hint="write the handle that it had before, or remove the line",
                 )
+        elif key == "unlisted":
+            node.keeps_unlisted = value == "keep"
+        elif key == "ignore":
+            node.ignored = tuple(_ignored(document, value, report))
         elif key == "everywhere":
             node.everywhere = value
         elif key == "rotate":
@@ -273,6 +279,18 @@ def _attributes(document: Document, entry: Map, node: Node, what: str, report: R
             if isinstance(value, str):
                 _unstable(document, entry, key, value, what, report)
     return right
+
+
+def _ignored(document: Document, listed: Seq, report: Reporter) -> Iterator[Ignored]:
+    first: dict[str, Source] = {}
+    for entry, at in zip(listed, listed.at, strict=True):
+        source = Source(document.file, *at)
+        until = _day(document, entry, "until", entry["until"], report) if "until" in entry else None
+        handle = entry["handle"]
+        if first.setdefault(handle, source) is not source:
+            _twice(f"`ignore` of {handle}", source, first[handle], report)
+        elif until is not None or "until" not in entry:
+            yield Ignored(handle, entry["reason"], source, until)
 
 
 def _unstable(document: Document, entry: Map, key: str, text: str, what: str, report: Reporter) -> None:

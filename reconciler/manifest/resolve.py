@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import KINDS, named_below
-from reconciler.manifest import members, people, references, services, teams
+from reconciler.manifest import ignored, members, people, references, services, teams
 from reconciler.model.desired import Desired, Node, Rules
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
                     members.check_grants(org, workspace, where, written.people, report, gaps)
         references.check(org, gaps.org(handle), report)
         services.check(org, written, report, gaps)
+        ignored.check(org, written.people, today, report)
     _one_rename_each(written.orgs, report)
     people.handle_of_a_name(run.used, written.people, report)
     if written.policies or written.waivers or written.approvals:

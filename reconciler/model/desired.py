@@ -41,6 +41,21 @@ class Rules(msgspec.Struct, frozen=True):
     max_removals_percent: int = 25
 
 
+class Ignored(msgspec.Struct, frozen=True, gc=False):
+    """Rows of an org that another team or tool owns: never touched, never drift."""
+
+    handle: str  # a pattern, in which `*` stands for anything
+    reason: str
+    source: Source
+    until: date | None = None  # the last day that counts
+
+    def covers(self, handle: str) -> bool:
+        """Whether a live row of that handle is meant."""
+        from fnmatch import fnmatchcase
+
+        return fnmatchcase(handle, self.handle)
+
+
 class Node(msgspec.Struct, gc=False):
     """One wanted object (an org, a member, a workspace, a grant), or with `absent` one that must not be."""
 
@@ -65,6 +80,10 @@ class Node(msgspec.Struct, gc=False):
     sources: dict[str, Source] | None = None  # the line of each attribute where it differs from the object's own
     children: dict[str, dict[str, Node]] = msgspec.field(default_factory=dict)  # by kind; a missing kind is not managed
     expired: dict[str, dict[str, Node]] | None = None  # entries whose time is up, by kind: they state a removal
+
+    # What becomes of rows that no line lists
+    keeps_unlisted: bool = False  # `unlisted: keep`
+    ignored: tuple[Ignored, ...] = ()  # of an org, whose day has not passed
 
     # Secrets in a configuration (`reconciler.apply.secrets`)
     rotate: date | None = None  # what refers to secrets is sent again once, from that day on

@@ -40,6 +40,11 @@ class AccessChange(msgspec.Struct, frozen=True):
         return self.after.role if self.after is not None else None
 
     @property
+    def robot(self) -> bool:
+        """Whether it is no person's access."""
+        return any(side is not None and side.robot for side in (self.before, self.after))
+
+    @property
     def owns(self) -> bool:
         """Whether an org gains or loses an owner by it."""
         return "/" not in self.object and (self.had == "owner") != (self.has == "owner")

@@ -280,8 +280,8 @@ def _forbidden(address: str) -> Item:
 
 
 def _unmanaged(found: Unmanaged) -> Item:
-    role = found.attrs.get("role")
-    return Item((Name(found.address),), why=(Name(str(role)),) if role else ())
+    said = [str(found.attrs[key]) for key in ("role", "why") if found.attrs.get(key)]
+    return Item((Name(found.address),), why=(Name(", ".join(said)),) if said else ())
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

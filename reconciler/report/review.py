@@ -94,6 +94,9 @@ def summary(review: Review) -> tuple[str, ...]:
         if number:
             access = " access" if kind != CHANGE else ""
             people.append(f"{wording.count(number, 'person', 'people')} {one if number == 1 else many}{access}")
+    robots = len({found.key for found in review.access if found.robot})
+    if robots:
+        people.append(f"the access of {wording.count(robots, 'robot')} changes")
     for side, what in (("after", "no longer managed"), ("before", "newly managed")):
         number = len({found.key for found in review.access if found.unknown == side})
         if number:
@@ -109,7 +112,7 @@ def _owners(review: Review, kind: str) -> tuple[AccessChange, ...]:
 
 
 def _people(access: Iterable[AccessChange], kind: str) -> set[str]:
-    return {found.key for found in access if not found.unknown and direction(found) == kind}
+    return {found.key for found in access if not found.unknown and not found.robot and direction(found) == kind}
 
 
 def direction(found: AccessChange) -> str:

@@ -61,6 +61,8 @@ def _absent(found: Statement) -> Words:
     if kind in ("connection", "workspace_connection"):
         who = "every workspace loses it, and " if kind == "connection" else ""
         return ("deletes the connection ", Name(place), f": {who}its secrets are lost")
+    if kind == "service_account":
+        return ("deletes the service account ", Name(place), ", with its grants and tokens")
     if kind in ("connection_folder", "workspace_connection_folder"):
         return ("deletes the folder ", Name(place), ", which must be empty")
     *_, person = (name for _, name in addresses.split(found.address))
@@ -114,6 +116,46 @@ def _managed(found: Statement) -> Words:
 
 def _unmanaged(found: Statement) -> Words:
     return ("no longer manages the members of ", Name(_place(found.address)[1]), ": everyone there stays")
+
+
+def _ignore(found: Statement) -> Words:
+    ends = f" through {found.day.isoformat()}" if found.day else ", without an end"
+    former = f", no longer only through {found.before}" if found.before else ""
+    what = ("ignores ", Name(found.after or ""), " in ", Name(_place(found.address)[1]))
+    return (*what, f"{ends}{former}: whoever has such a handle is never changed or removed")
+
+
+def _ignore_ends(found: Statement) -> Words:
+    ends = f" ends {found.day.isoformat()}" if found.day else " is gone"
+    return ("the `ignore` of ", Name(found.after or ""), " in ", Name(_place(found.address)[1]), ends)
+
+
+def _kept(found: Statement) -> Words:
+    return (
+        "keeps whoever is not listed in ",
+        Name(_place(found.address)[1]),
+        ": nobody is removed by leaving out a line",
+    )
+
+
+def _not_kept(found: Statement) -> Words:
+    return ("no longer keeps whoever is not listed in ", Name(_place(found.address)[1]), ": they are removed")
+
+
+def _robot(found: Statement) -> Words:
+    return (
+        "says that no person uses the account of ",
+        Name(found.address),
+        ", which then does not keep an organization",
+    )
+
+
+def _no_robot(found: Statement) -> Words:
+    return (
+        "says that a person uses the account of ",
+        Name(found.address),
+        ", which then counts as an owner who keeps one",
+    )
 
 
 def _left_alone(found: Statement) -> Words:
@@ -225,6 +267,12 @@ SENTENCES: dict[str, Callable[[Statement], Words]] = {
     "tokens": _tokens,
     "managed": _managed,
     "unmanaged": _unmanaged,
+    "ignore": _ignore,
+    "ignore-ends": _ignore_ends,
+    "kept": _kept,
+    "not-kept": _not_kept,
+    "robot": _robot,
+    "no-robot": _no_robot,
     "left-alone": _left_alone,
     "safeguard": _safeguard,
     "resend": _resend,

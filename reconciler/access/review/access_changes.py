@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.access.maps import GRANT, MEMBER, WORKSPACE, of_desired
 from reconciler.access.review.sides import left_alone, name_in_head
 from reconciler.model.access import DIRECT, OWNS
+from reconciler.model.address import SERVICE
 from reconciler.model.review import AccessChange
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def access_changes(sides: Sides, lock: Lock | None) -> tuple[list[AccessChange],
             changed.append(
                 _change(
                     at, None, want, want.reason, "before" if at[1] in unknown_before else "", want.source,
-                    invited=(at[0], at[1].partition("/")[0]) in joined,
+                    invited=(at[0], at[1].partition("/")[0]) in joined and not at[0].startswith(SERVICE),
                 )
             )  # fmt: skip
         elif have is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reconciler.access import connections as routes
 from reconciler.access import folders as through
 from reconciler.access.maps import GRANT, MEMBER, WORKSPACE
+from reconciler.access.review import unlisted
 from reconciler.access.review.endings import ending
 from reconciler.access.review.sides import left_alone, name_in_base, workspaces_in_head
 from reconciler.model.address import join
@@ -29,6 +30,7 @@ SAFEGUARDS = {
 
 
 def statements(sides: Sides, base_lock: Lock, head_lock: Lock, later: Mapping[date, Later]) -> Iterator[Statement]:
+    yield from unlisted.statements(sides)
     for name, org in sides.head.orgs.items():
         before = sides.base_org(name)
         yield from _of_org(name, org, before)

@@ -14,6 +14,7 @@ from reconciler.model.diagnostic import Diagnostic
 from reconciler.plan import identity
 from reconciler.plan.diff import drafts, services
 from reconciler.plan.diff.drafts import LOST, LOST_ACCOUNT, WEAKER_ROLE, Inputs, Target, warn
+from reconciler.plan.diff.members import is_ignored
 from reconciler.safeguards.worksheet import GrantSheet
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def roles(have: Resource | None) -> dict[str, str] | None:
 def _wanted(workspace: _Workspace, name: str, node: Node, who: Who, inputs: Inputs) -> None:
     """Plan one entry of the section."""
     row = workspace.live.get(who.key)
-    if row is not None and row.id in workspace.sheet.leaving:
+    if row is not None and (row.id in workspace.sheet.leaving or is_ignored(workspace.sheet, row)):
+        workspace.kept.add(row.handle)
         return
     if node.absent:
         if row is not None:
@@ -216,7 +218,10 @@ def _remove_the_rest(workspace: _Workspace) -> None:
         if row.id in sheet.leaving:
             _note_the_loss(workspace, row.handle, LOST_ACCOUNT)
             continue
-        if row.handle in workspace.kept or row.id in sheet.spared or _will_own(entry):
+        if row.handle in workspace.kept or row.id in sheet.spared or _will_own(entry) or is_ignored(sheet, row):
+            continue
+        stays = entry is None or entry.after is not None
+        if workspace.want.keeps_unlisted and stays and row.handle not in ended:
             continue
         node = ended.get(row.handle)
         if node is None and member.is_service_account(row.attrs) and row.handle not in named:

@@ -46,8 +46,8 @@ def compare(sheet: OrgSheet, place: Place, live_members: Mapping[str, Resource],
         if who is None:
             continue
         listed.add(who.key)
-        if name in not_people:
-            continue
+        if name in not_people or (who.have is not None and is_ignored(sheet, who.have)):
+            continue  # a line about whoever is ignored is an error where the handle is written
         if who.replaces is not None:
             listed.add(who.replaces.handle)
             sheet.drafts.append(identity.invite_at_new_address(sheet, place, node, who, inputs.desired))
@@ -90,6 +90,7 @@ def _identify(
         inputs.live.identities,
         emails,
         new=sheet.have is None,
+        ignored={row.id for row in live_members.values() if is_ignored(sheet, row)} if sheet.want.ignored else (),
         unwanted=named.keys() - wanted,
     )
     people = identity.match_people(scene, [n for n in named if not n.startswith(SERVICE)], inputs.desired, inputs.lock)
@@ -208,6 +209,11 @@ def _let_in(sheet: OrgSheet, place: Place, node: Node, who: Who, inputs: Inputs,
         )
 
 
+def is_ignored(sheet: OrgSheet, row: Resource) -> bool:
+    """Whether the manifest says that a live row is another team's or tool's."""
+    return any(one.covers(row.handle) for one in sheet.want.ignored)
+
+
 def _remove_the_rest(sheet: OrgSheet, place: Place, rows: Iterable[Resource]) -> None:
     """Remove whoever is there without an entry, unless a refusal is about them. A service account stays, and is reported."""
     expired = (sheet.want.expired or {}).get("member", {})
@@ -217,7 +223,7 @@ def _remove_the_rest(sheet: OrgSheet, place: Place, rows: Iterable[Resource]) ->
     reported = {account.id for key, account in accounts.items() if key not in keys}
     for row in rows:
         node = ended.get(row.handle)
-        if row.id in sheet.leaving:
+        if row.id in sheet.leaving or (node is None and sheet.want.keeps_unlisted) or is_ignored(sheet, row):
             continue
         if node is None and member.is_service_account(row.attrs):
             if row.id not in reported:

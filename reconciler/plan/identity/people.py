@@ -36,6 +36,7 @@ class People(msgspec.Struct):
 class Scene(msgspec.Struct, frozen=True):
     """One org in which people are looked for."""
 
+    # What is live
     org: str  # its address
     members: Mapping[str, Resource]  # live rows that can be changed here, by handle
     inherited: Mapping[str, Resource]  # live rows of the level above, by handle
@@ -43,7 +44,10 @@ class Scene(msgspec.Struct, frozen=True):
     identities: Mapping[str, Identity | None]  # who has the handle of somebody who will be let in
     emails: Mapping[str, tuple[TenantMember, ...]] | None = None  # who has which address, where the org's tenant tells
     new: bool = False  # yet to be made: it holds nobody who could be doubtful
+
+    # What the manifests do not want
     unwanted: Collection[str] = ()  # names that the manifests only want gone: nobody is invited for them
+    ignored: Collection[str] = ()  # ids of rows that the manifests leave to others
 
     @property
     def place(self) -> str:
@@ -246,6 +250,7 @@ def _refuse_doubtful_invitations(people: People, scene: Scene, desired: Desired,
         return
     explained = {who.have.id for who in people.found.values() if who.have is not None} | people.spared
     explained.update(lock.names_in_org.get(scene.org, {}))
+    explained.update(scene.ignored)
     suspects = [
         row
         for row in scene.members.values()
