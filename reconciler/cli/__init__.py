@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.model.errors import ManifestError, PipesError, ReconcilerError
+from reconciler.model.errors import ManifestError, PipesError, ReconcilerError, RefusedRunError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -252,6 +252,11 @@ def run(args: Sequence[str] | None = None) -> int:
 def _say(error: ReconcilerError) -> int:
     from reconciler.report.text import escape
 
+    if isinstance(error, RefusedRunError):
+        from reconciler.report.text import render_refusals
+
+        click.echo(render_refusals([error.refusal]), nl=False, err=True)
+        return REFUSED
     click.echo(f"Error: {escape(str(error))}", err=True)
     if isinstance(error, PipesError):
         return UNREACHABLE

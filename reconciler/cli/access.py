@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import manifests, options, output_files
+from reconciler.cli import made, manifests, options, output_files
 from reconciler.model.errors import PipesError, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reconciler.model.access import Access
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Snapshot
+    from reconciler.model.made import Made
     from reconciler.pipes.client import Client
 
 FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.access.FORMATS, without importing it
@@ -70,20 +71,20 @@ def command(
     from reconciler.access.maps import narrowed
 
     when = day.date() if day else clock.today()
-    found = _live(paths, orgs, when, pipes) if live else _written(paths, when)
+    found, head = _live(paths, orgs, when, pipes) if live else (_written(paths, when), made.now(paths))
     _known(found, people, workspaces, orgs, connections)
     chosen = narrowed(found, people=people, objects=workspaces, orgs=orgs, connections=connections)
-    _write(chosen, fmt, out, no_color, pipes.verbose)
+    _write(chosen, fmt, out, no_color, pipes.verbose, head)
     return 0
 
 
-def _write(access: Access, fmt: str, out: Path | None, no_color: bool, verbose: bool) -> None:
+def _write(access: Access, fmt: str, out: Path | None, no_color: bool, verbose: bool, head: Made) -> None:
     import sys
 
     from reconciler.report.access import render
 
     color = out is None and not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
-    text = render(access, fmt, color=color, verbose=verbose)
+    text = render(access, fmt, color=color, verbose=verbose, made=head)
     if out is not None:
         output_files.write_file(out, text)
     else:
@@ -131,7 +132,7 @@ def _near(name: str, there: Iterable[str]) -> str:
 # --- live -------------------------------------------------------------------------------------------------------------
 
 
-def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.PipesOptions) -> Access:
+def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.PipesOptions) -> tuple[Access, Made]:
     from reconciler.access.maps import of_live
     from reconciler.pipes.reading.tokens import account_tokens
     from reconciler.pipes.settings import has_token
@@ -144,6 +145,8 @@ def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.
             "--token-file; `reconciler init` starts without one"
         )
     settings = pipes.settings()
+    if desired is not None:
+        manifests.check_host(desired, settings)
     notes: list[str] = []
     with pipes.client(settings, read_only=True) as client:
         if desired is None and not orgs:
@@ -163,7 +166,7 @@ def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.
     access = of_live(found, day, desired, lock)
     from msgspec.structs import replace
 
-    return replace(
+    whole = replace(
         access,
         tokens=tuple(tokens),
         notes=(
@@ -172,6 +175,7 @@ def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.
             *(f"{found.actor.handle} cannot see the org {name} in Pipes" for name in missing),
         ),
     )
+    return whole, made.now(paths, host=settings.pipes, user=found.actor.handle)
 
 
 def _owned(client: Client, notes: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import dataclasses
 import os
+import re
 import signal
 import sys
 from contextlib import contextmanager, suppress
@@ -15,7 +16,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler import clock
-from reconciler.cli import DONE, ERROR, PARTLY, REFUSED, UNREACHABLE, manifests, options, plan_status, prompt, token_end
+from reconciler.cli import (
+    DONE,
+    ERROR,
+    PARTLY,
+    REFUSED,
+    UNREACHABLE,
+    made,
+    manifests,
+    options,
+    plan_status,
+    prompt,
+    token_end,
+)
 from reconciler.cli.streams import output_lost
 from reconciler.model.errors import UsageError
 
@@ -24,6 +37,7 @@ if TYPE_CHECKING:
 
     from reconciler.apply.journal import Journal
     from reconciler.model.live import Lock, Snapshot
+    from reconciler.model.made import Made
     from reconciler.model.plan import Plan
     from reconciler.model.result import Result
     from reconciler.pipes.client import Client
@@ -105,6 +119,13 @@ def command(
     if saved is not None:
         found = _as_saved(saved, found)
     settings = pipes.settings()
+    pinned = manifests.pinned_elsewhere(found.desired, settings)
+    if pinned is not None:
+        refused = replace(manifests.refused_plan(found.desired, pinned), made=made.now(paths, host=settings.pipes))
+        if output.format == "text":
+            dataclasses.replace(output, out=None).write(refused, made=refused.made)
+        _refused(refused, output)
+        return REFUSED
     stop = Event()
     with (
         _terminable() as unless_ended,
@@ -120,13 +141,14 @@ def command(
             plan = with_who_renamed(make_plan(found.desired, live, lock, allowances), reader, found.desired, live, lock)
         else:
             plan = replace(_unless_stale(saved, found, live, lock, reader, settings.pipes), host=settings.pipes)
-        plan = manifests.unless_forged(plan, found, live)
+        head = made.now(paths, host=settings.pipes, user=live.actor.handle)
+        plan = replace(manifests.unless_forged(plan, found, live), made=head)
         if saved is not None and found.key and saved.allowed:
             plan = _unless_marked(plan, paths_given[0], found.key)
         if not sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         if output.format == "text" and (saved is None or plan.refusals or plan.errors):
-            dataclasses.replace(output, out=None).write(plan, verbose=pipes.verbose)
+            dataclasses.replace(output, out=None).write(plan, verbose=pipes.verbose, made=head)
         if sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         held_back = plan_status(plan, detailed=False)
@@ -135,7 +157,7 @@ def command(
             return held_back
         prepare(following, plan)
         if plan.steps and saved is None and not auto_approve:
-            _ask()
+            _ask(plan, head)
         progress = Progress("Applying", len(plan.steps))
         run_options = Options(
             parallelism=pipes.parallelism,
@@ -160,7 +182,8 @@ def command(
         status = apply_status(result, held_back, received)
         if not plan.steps and output.format == "text":
             return status
-        return _report(result, output, status)
+        is_headed = output.format == "text" and output.out is None and saved is None  # by the plan above it
+        return _report(result, output, status, None if is_headed else head)
 
 
 def _with_refused(result: Result) -> Result:
@@ -176,7 +199,7 @@ def _with_refused(result: Result) -> Result:
 def _refused(plan: Plan, output: options.Output) -> None:
     """Say once more, after the plan, that nothing was done; other formats get the plan itself."""
     if output.format != "text":
-        output.write(plan)
+        output.write(plan, made=plan.made)
     else:
         click.echo("Nothing was applied.", err=True)
 
@@ -207,7 +230,8 @@ def _as_saved(saved: Plan, found: manifests.Manifests) -> manifests.Manifests:
     )
 
 
-_PRINTED = b"Compared "  # a plan as text; Terraform's `-out` saves one
+# a plan as text, with and without a head; Terraform's `-out` saves one
+_PRINTED = re.compile(rb"(?:[^\n]* UTC, [^\n]*reconciler [^\n]*\n)?(?:Compared |No changes\. )")
 
 
 def saved_plan(paths: Sequence[Path]) -> tuple[Plan | None, tuple[Path, ...]]:
@@ -226,8 +250,8 @@ def _plan_in(path: Path) -> Plan | None:
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        begins = file.read(len(_PRINTED))
-    if begins == _PRINTED:
+        begins = file.read(1000)
+    if _PRINTED.match(begins):
         raise UsageError(f"{path} is what `plan --out` printed, to be read; `plan -o FILE` saves a plan to be applied")
     if not begins.startswith(b"{"):
         return None
@@ -317,14 +341,14 @@ def _unless_stale(
 
     from reconciler.apply.last_change import LastChange
     from reconciler.plan import make_plan
-    from reconciler.plan.stale import elsewhere, of_others, stale
+    from reconciler.plan.stale import by_another, elsewhere, of_others, stale
 
     try:
         fresh = make_plan(found.desired, live, lock, saved.allowed, saved.shard)
     except UsageError:
         # what an allowance was given for is not part of the plan any more: compare without it
         fresh = make_plan(found.desired, live, lock, (), saved.shard)
-    away = elsewhere(saved, pipes) or of_others(saved, fresh)
+    away = elsewhere(saved, pipes) or by_another(saved, live.actor.handle) or of_others(saved, fresh)
     if away is not None:  # whatever differs there says nothing about the plan
         return replace(fresh, refusals=(away,))
     return replace(fresh, refusals=(*fresh.refusals, *stale(saved, fresh, LastChange(saved, reader).described)))
@@ -371,7 +395,7 @@ def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
     return replace(plan, refusals=tuple(refusals))
 
 
-def _ask() -> None:
+def _ask(plan: Plan, head: Made) -> None:
     """Ask on the terminal. Raises UsageError where there is none: an answer that is piped in is nobody's."""
     if not sys.stdin.isatty():
         raise UsageError(
@@ -379,8 +403,22 @@ def _ask() -> None:
         )
     if output_lost():
         raise UsageError("nothing was applied: nobody reads standard output, so the plan was not shown")
-    if prompt.ask("Apply these changes? Only `yes` applies them") != "yes":
+    if prompt.ask(f"{question(plan, head)} Only `yes` applies them") != "yes":
         raise UsageError("not applied: the answer was not `yes`")
+
+
+def question(plan: Plan, head: Made) -> str:
+    """`Apply these 7 changes to acme on pipes.turbot.com as alice?`"""
+    from reconciler.report.text import escape
+    from reconciler.report.wording import count
+
+    number = len(plan.changes)
+    what = "this change" if number == 1 else f"these {number} changes"
+    orgs = list(dict.fromkeys(change.address.partition("/")[0].removeprefix("org.") for change in plan.changes))
+    last = orgs[-1] if len(orgs) <= 3 else count(len(orgs) - 2, "other organization")
+    named = [*(orgs[:-1] if len(orgs) <= 3 else orgs[:2])]
+    where = f"{', '.join(named)} and {last}" if named else last
+    return f"Apply {what} to {escape(where)} on {escape(head.host)} as {escape(head.user)}?"
 
 
 def _keep_lock(result: Result, lock: Lock, found: manifests.Manifests) -> tuple[Result, bool]:
@@ -438,10 +476,10 @@ def apply_status(result: Result, held_back: int, received: list[int]) -> int:
     return ERROR
 
 
-def _report(result: Result, output: options.Output, status: int) -> int:
+def _report(result: Result, output: options.Output, status: int, head: Made | None) -> int:
     """Print the result. That it cannot be printed changes nothing of what was done, nor the status that says so."""
     try:
-        output.write(result)
+        output.write(result, made=head)
         sys.stdout.flush()
     except OSError as error:
         if status == DONE:

@@ -226,6 +226,7 @@ def _git() -> Check:
 
 def _remote(pipes: options.PipesOptions, found: Manifests | None) -> tuple[list[Check], bool]:
     """The checks that talk to Pipes, which end at the first that fails, and whether it is the command line that is wrong."""
+    from reconciler.cli.manifests import pinned_elsewhere
     from reconciler.pipes.settings import resolve
     from reconciler.report.checks import Check
 
@@ -244,6 +245,10 @@ def _remote(pipes: options.PipesOptions, found: Manifests | None) -> tuple[list[
     if isinstance(proxy, Check):
         return [*checks, proxy], False
     checks.append(Check("host", "ok", f"{settings.where}{f', through the proxy that {proxy} names' if proxy else ''}"))
+    refusal = None if found is None else pinned_elsewhere(found.desired, settings)
+    if refusal is not None:
+        checks[-1] = Check("host", "fail", refusal.fact, refusal.fix)
+        return checks, True
     with pipes.client(settings, read_only=True) as client:
         try:
             _ask(client, found, checks)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, manifests, options, output_files, token_end
+from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, made, manifests, options, output_files, token_end
 from reconciler.model.errors import ManifestError, PipesError, UsageError
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def command(
         before = (applied, only(at_revision(applied, paths, found.desired.day), found.desired))
     to_read = found.desired if before is None else both(found.desired, before[1])
     settings = pipes.settings()
+    manifests.check_host(found.desired, settings)
     with pipes.client(settings, read_only=True) as client:
         live = read(client, whole(to_read) if unmanaged else to_read, found)
         finding = find(found.desired, live, found.lock, applied=before)
@@ -95,7 +96,8 @@ def command(
     if fix_up:
         _fix_up(paths, found, live, drift, output)
     else:
-        output.write(drift, verbose=pipes.verbose or unmanaged)
+        head = made.now(paths, host=settings.pipes, user=live.actor.handle)
+        output.write(drift, verbose=pipes.verbose or unmanaged, made=head)
     return status(drift)
 
 

@@ -142,6 +142,8 @@ def _show_next(existing: Existing, pipes: options.PipesOptions, *, offline: bool
 def _import(orgs: Sequence[str], existing: Existing, pipes: options.PipesOptions, *, suggest_teams: bool) -> bool:
     """Write the manifests of these orgs; whether anything changed."""
     settings = pipes.settings()
+    if existing.desired is not None:
+        manifests.check_host(existing.desired, settings)
     with pipes.client(settings, read_only=True) as client:
         live, found = _read(client, orgs, existing)
     merge = _Merge(existing, live)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, options, output_files, prompt
+from reconciler.cli import CHANGES, DONE, REFUSED, UNREACHABLE, manifests, options, output_files, prompt
 from reconciler.model.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def command(
     path = find.of_run(paths, manifest.lock_path(paths), [name for name, _ in desired.files], desired.orgs.keys())
     key = seals.key_of(os.environ)
     settings = pipes.settings()
+    manifests.check_host(desired, settings)
     with _alone(path.parent), pipes.client(settings, read_only=True) as client:
         there = _there(path)
         known, notes = _with_journal(client, path.parent, there, desired)

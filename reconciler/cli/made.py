@@ -7,15 +7,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler import clock
-from reconciler.model.made import Made
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from reconciler.model.made import Made
+
 
 def now(paths: Sequence[Path] = (), *, host: str = "", user: str = "") -> Made:
     """The head of a report that is made now from the manifests at `paths`; `host` and `user` where Pipes was asked."""
+    from reconciler.model.made import Made
+
     commit, dirty = revision(paths)
     return Made(_moment(), f"reconciler {version()}", host, user, commit, dirty)
 

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING
 
-from reconciler.model.errors import ManifestError, UsageError
+from reconciler.model.errors import ManifestError, RefusedRunError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from reconciler.access.expiring import Later
     from reconciler.cli.options import Output
     from reconciler.model.desired import Desired
+    from reconciler.model.diagnostic import Refusal
     from reconciler.model.live import Lock, Snapshot
     from reconciler.model.plan import Plan, Shard
+    from reconciler.pipes.settings import Settings
 
 ENDINGS = 12  # how many of the days on which entries end are looked ahead to
 
@@ -62,9 +64,10 @@ def load(
         lock, written = lockfile.read_sealed(lock_path)
     except ManifestError as error:
         if output is not None and output.format != "text":
+            from reconciler.cli import made
             from reconciler.report import Validation
 
-            output.write(Validation(error.diagnostics, error.files or len(paths), 0))
+            output.write(Validation(error.diagnostics, error.files or len(paths), 0), made=made.now(paths))
         raise
     found = Manifests(
         desired,
@@ -83,6 +86,46 @@ def load(
         names, part = of_desired(desired, lock, *shard)
         return dataclasses.replace(found, desired=narrow(desired, names), narrowed=True, shard=part)
     return dataclasses.replace(found, desired=narrow(desired, orgs), narrowed=True) if orgs else found
+
+
+def pinned_elsewhere(desired: Desired, settings: Settings) -> Refusal | None:
+    """The refusal of a run against another Pipes than the manifests are for. Asked before any request."""
+    if desired.host is None or settings.is_at(desired.host[0]):
+        return None
+    from reconciler.safeguards.host_pinned import refusal
+
+    return refusal(*desired.host, settings.pipes)
+
+
+def check_host(desired: Desired, settings: Settings) -> None:
+    """Raise RefusedRunError where the manifests are for another Pipes."""
+    refusal = pinned_elsewhere(desired, settings)
+    if refusal is not None:
+        raise RefusedRunError(refusal)
+
+
+def refused_plan(desired: Desired, refusal: Refusal) -> Plan:
+    """A plan of nothing, refused before anything was read."""
+    from reconciler.model.plan import Plan
+
+    return Plan(
+        changes=(),
+        steps=(),
+        impact=(),
+        dns=(),
+        refusals=(refusal,),
+        lifted=(),
+        allowed=(),
+        errors=(),
+        warnings=desired.warnings,
+        notes=(),
+        unmanaged=(),
+        orgs=(),
+        day=desired.day,
+        files=desired.files,
+        reads={},
+        paths=desired.paths,
+    )
 
 
 def unless_forged(plan: Plan, found: Manifests, live: Snapshot) -> Plan:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reconciler.apply.secrets import Secrets
+    from reconciler.model.made import Made
     from reconciler.pipes.client import Client
     from reconciler.pipes.settings import Settings
     from reconciler.report import Subject
@@ -178,12 +179,12 @@ class Output:
     out: Path | None
     color: bool
 
-    def write(self, subject: Subject, *, verbose: bool = False) -> None:
-        """Render and write `subject`; for `github`, also the job summary and step outputs."""
+    def write(self, subject: Subject, *, verbose: bool = False, made: Made | None = None) -> None:
+        """Render and write `subject`, headed by where it comes from; for `github`, also the job summary and step outputs."""
         from reconciler.report import render
 
         on_terminal = self.out is None and self.color and sys.stdout.isatty()
-        text = render(subject, self.format, color=on_terminal, verbose=verbose)
+        text = render(subject, self.format, color=on_terminal, verbose=verbose, made=made)
         if self.format == "github":
             from reconciler.report.github import from_root
 
@@ -193,14 +194,14 @@ class Output:
         else:
             click.echo(text, nl=False, color=on_terminal)
         if self.format == "github":
-            self._job_files(subject)
+            self._job_files(subject, made)
 
-    def _job_files(self, subject: Subject) -> None:
+    def _job_files(self, subject: Subject, made: Made | None) -> None:
         from reconciler.report import outputs, summary
 
         if path := os.environ.get("GITHUB_STEP_SUMMARY"):
             with Path(path).open("a", encoding="utf-8") as file:
-                file.write(summary(subject))
+                file.write(summary(subject, made))
         if path := os.environ.get("GITHUB_OUTPUT"):
             with Path(path).open("a", encoding="utf-8") as file:
                 file.writelines(f"{name}={value}\n" for name, value in outputs(subject).items())

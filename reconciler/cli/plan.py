@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import manifests, options, output_files, plan_status, token_end
+from reconciler.cli import REFUSED, made, manifests, options, output_files, plan_status, token_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,10 @@ def command(
     allowances = options.allowances(allow)
     found = manifests.load(paths, day.date() if day else clock.today(), orgs, output, shard=shard)
     settings = pipes.settings()
+    pinned = manifests.pinned_elsewhere(found.desired, settings)
+    if pinned is not None:
+        output.write(manifests.refused_plan(found.desired, pinned), made=made.now(paths, host=settings.pipes))
+        return REFUSED
     part = None
     if found.shard is not None:
         from reconciler.plan.shard import here
@@ -86,8 +90,10 @@ def command(
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
         live = snapshot(client, to_read, found.lock, progress=progress.reading)
         planned = manifests.unless_forged(make_plan(found.desired, live, found.lock, allowances, part), found, live)
-        result = replace(with_who_renamed(planned, client, found.desired, live, found.lock), host=settings.pipes)
+        result = with_who_renamed(planned, client, found.desired, live, found.lock)
         token_end.warn(client, live.actor.handle, expiring)
+    head = made.now(paths, host=settings.pipes, user=live.actor.handle)
+    result = replace(result, host=settings.pipes, made=head)
     if save is not None:
         from reconciler.plan.document import dumps
 
@@ -102,9 +108,9 @@ def command(
             text = write({**document, "mark": plan_mark(document["digest"], found.key)})
         output_files.write_file(save, text)
     if since is None:
-        output.write(result, verbose=pipes.verbose)
+        output.write(result, verbose=pipes.verbose, made=head)
     else:
-        output.write(_separated(result, since, base, problem, live, found), verbose=pipes.verbose)
+        output.write(_separated(result, since, base, problem, live, found), verbose=pipes.verbose, made=head)
     if save is not None and output.format == "text":
         what = (
             "It is refused, so you can show it but not apply it."

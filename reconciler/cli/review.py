@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import manifests, options
+from reconciler.cli import made, manifests, options
 from reconciler.model.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def command(
     else:
         shown = base
     result = _review(base, shown, head, paths, when, expiring)
-    output.write(result, verbose=verbose)
+    output.write(result, verbose=verbose, made=made.now(paths))
     if result.errors or result.inherited or result.identity_errors:
         return ERROR
     return CHANGES if detailed_exitcode and not result.is_empty else DONE

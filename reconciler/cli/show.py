@@ -36,7 +36,8 @@ def command(
             raise UsageError(
                 "--detailed-exitcode goes with --merge: a plan that is shown again was judged when it was made"
             )
-        output.write(_read(files[0]), verbose=verbose)
+        plan = _read(files[0])
+        output.write(plan, verbose=verbose, made=plan.made)
         return 0
     from reconciler.plan.document import TamperedPlanError
     from reconciler.plan.shard import merge as merged
@@ -48,7 +49,7 @@ def command(
         except TamperedPlanError as error:
             raise TamperedPlanError(f"{file}: {error}") from None
     plan = merged(plans)
-    output.write(plan, verbose=verbose)
+    output.write(plan, verbose=verbose, made=plan.made)
     return plan_status(plan, detailed=detailed_exitcode)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import manifests, options
+from reconciler.cli import made, manifests, options
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,10 +30,11 @@ def command(paths: tuple[Path, ...], expiring: int, day: datetime | None, output
     from reconciler.report import Validation
 
     found = manifests.load(paths, day.date() if day else clock.today(), output=output)
+    head = made.now(paths)
     twice = tuple(two_names(found.desired, found.lock))
     if any(one.severity == "error" for one in twice):
         if output.format != "text":
-            output.write(Validation(twice, len(found.desired.files), len(found.desired.orgs)))
+            output.write(Validation(twice, len(found.desired.files), len(found.desired.orgs)), made=head)
         raise ManifestError(sorted(twice, key=lambda one: one.severity != "error"))
     problems = (*found.desired.warnings, *found.desired.ended, *spent(found.desired, found.lock), *twice)
     verdict = None
@@ -44,5 +45,5 @@ def command(paths: tuple[Path, ...], expiring: int, day: datetime | None, output
         verdict = of_desired(found.desired, found.lock, soon=expiring)
         problems = (*diagnostics(verdict), *problems)
     result = Validation(problems, len(found.desired.files), len(found.desired.orgs), verdict)
-    output.write(result)
+    output.write(result, made=head)
     return 1 if result.errors else 0

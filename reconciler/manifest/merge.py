@@ -41,6 +41,7 @@ class Written(msgspec.Struct):
 
     # For the whole run, each with its place
     rules: dict[str, tuple[int, Source]] = msgspec.field(default_factory=dict)  # `safeguards:`
+    host: tuple[str, Source] | None = None  # where Pipes is that the manifests are for
     resend_after: tuple[int, Source] | None = None  # in days
     waivers: list[Waiver] = msgspec.field(default_factory=list)  # `waivers:`
 
@@ -98,6 +99,7 @@ def merge(documents: dict[str, Document], report: Reporter, gaps: Gaps) -> Writt
         root = document.root
         if root is None:
             continue
+        _host(document, root, written, report)
         _rules(document, root.get("safeguards"), written, report)
         _invitations(document, root.get("invitations"), written, report)
         _people(document, root.get("people"), written, report)
@@ -120,6 +122,16 @@ def _source(document: Document, holder: Map, key: str) -> Source:
 
 def _twice(what: str, source: Source, first: Source, report: Reporter) -> None:
     report.error(f"{what} is written twice", source, hint="keep one of them", also=first)
+
+
+def _host(document: Document, root: Map, written: Written, report: Reporter) -> None:
+    if root.get("host") is None:
+        return
+    source = _source(document, root, "host")
+    if written.host is not None:
+        _twice("`host`", source, written.host[1], report)
+        return
+    written.host = root["host"], source
 
 
 def _rules(document: Document, section: Map | None, written: Written, report: Reporter) -> None:

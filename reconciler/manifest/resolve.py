@@ -55,6 +55,7 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
         people=written.people,
         rules=rules,
         day=today,
+        host=written.host,
         resend_after=written.resend_after[0] if written.resend_after is not None else None,
         teams={name: tuple(sorted(inside)) for name, inside in flat.items()},
         nested={name: tuple(item for item, _ in entries) for name, (_, entries) in written.teams.items()},

@@ -109,6 +109,7 @@ class Desired(msgspec.Struct):
     ended: tuple[Diagnostic, ...] = ()  # entries whose day has come, for whoever looks after the manifests
 
     # Rules and names beyond the orgs of this run
+    host: tuple[str, Source] | None = None  # where Pipes is that the manifests are for; compared with, never chosen by
     resend_after: int | None = None  # days after which an invitation by email that is gone is sent again
     teams: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # flattened: team -> names, sorted
     nested: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # as written: team -> names and `team/…`

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.diagnostic import Diagnostic, Refusal
 
 
 class ReconcilerError(Exception):
@@ -25,6 +25,14 @@ class ManifestError(ReconcilerError):
         self.diagnostics = tuple(diagnostics)
         self.files = files  # how many manifests were read
         super().__init__(f"{len(self.diagnostics)} problem(s) in the manifests")
+
+
+class RefusedRunError(ReconcilerError):
+    """A safeguard refuses the run as a whole, before anything is read (exit status 3)."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(refusal.fact)
 
 
 class PipesError(ReconcilerError):

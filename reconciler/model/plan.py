@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from reconciler.model.diagnostic import Diagnostic, Refusal, Source
+    from reconciler.model.made import Made
     from reconciler.model.request import Request
 
 
@@ -141,6 +142,7 @@ class Plan(msgspec.Struct, frozen=True):
     confirm_delete: tuple[str, ...] = ()  # handles of orgs that apply asks for before it deletes them
     shard: Shard | None = None  # None for a plan of everything
     host: str = ""  # where Pipes is; `sandbox` for an embedded one; empty where nobody said it
+    made: Made | None = None  # where the plan comes from; no part of what is compared
 
     @property
     def counts(self) -> dict[str, int]:

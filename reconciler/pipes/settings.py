@@ -51,6 +51,15 @@ class Settings:
         parts = urlsplit(self.base_url)
         return parts.netloc.lower() + parts.path.removesuffix(BASE_PATH)
 
+    def is_at(self, host: str) -> bool:
+        """Whether `host`, as a manifest pins it, is this Pipes; an embedded one is wherever it is wanted."""
+        if self.sandbox_path is not None:
+            return True
+        try:
+            return base_url_of(host, "host").lower() == self.base_url.lower()
+        except UsageError:
+            return False
+
     @property
     def where(self) -> str:
         """What messages call it: the host (and port), or the sandbox's file."""

@@ -17,6 +17,7 @@ import msgspec
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal, Source
 from reconciler.model.errors import ReconcilerError, UsageError
+from reconciler.model.made import Made
 from reconciler.model.plan import Change, DnsChange, Effect, MessageCounts, Plan, Shard, Step
 from reconciler.model.request import Request
 from reconciler.plan import document_fields as fields
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 FORMAT_VERSION = "1.0"
+NOT_DIGESTED = ("digest", "mark", "made")  # what is said about the plan, and not by it
 
 # Terraform has no word for a rename; its own moves are updates that carry a previous_address.
 ACTIONS = {"create": ["create"], "update": ["update"], "rename": ["update"], "delete": ["delete"]}
@@ -81,6 +83,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "paths": list(plan.paths),
         "reads": _sorted(plan.reads),
         **({"host": plan.host} if plan.host else {}),
+        **({} if plan.made is None else {"made": made_document(plan.made)}),
         **({} if plan.shard is None else {"shard": _shard(plan.shard)}),
     }
     document["digest"] = digest(document)
@@ -147,6 +150,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
         confirm_delete=tuple(parsed.confirm_delete),
         shard=None if parsed.shard is None else _to_shard(parsed.shard),
         host=parsed.host,
+        made=None if parsed.made is None else Made(**msgspec.structs.asdict(parsed.made)),
     )
     _check_that_it_says_the_same(plan, document)
     return plan
@@ -197,7 +201,7 @@ def is_plan(text: str) -> bool:
 
 
 def digest(document: Mapping[str, Any]) -> str:
-    """SHA-256, in hex, over the canonical JSON (sorted keys, no spaces, ASCII) of `document` without its digest and mark."""
+    """SHA-256, in hex, over the canonical JSON (sorted keys, no spaces, ASCII) of `document` without what is only about it."""
     return hashlib.sha256(_canonical(document).encode("ascii")).hexdigest()
 
 
@@ -209,7 +213,7 @@ def write(document: Mapping[str, Any]) -> str:
 
 
 def _canonical(document: Mapping[str, Any]) -> str:
-    bare = {key: value for key, value in document.items() if key not in ("digest", "mark")}
+    bare = {key: value for key, value in document.items() if key not in NOT_DIGESTED}
     return json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
@@ -220,7 +224,7 @@ def _check_that_it_says_the_same(plan: Plan, document: Mapping[str, Any]) -> Non
             return
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(f"the plan is malformed: {_one_line(error)}") from None
-    differing = (key for key in again if key != "digest" and again[key] != document.get(key))
+    differing = (key for key in again if key not in NOT_DIGESTED and again[key] != document.get(key))
     raise UsageError(
         f"the plan contradicts itself: `{next(differing, 'resource_changes')}` does not follow from the rest"
     )
@@ -377,6 +381,18 @@ def _to_diagnostic(parsed: fields.Diagnostic) -> Diagnostic:
         _to_source(parsed.also),
         parsed.text,
     )
+
+
+def made_document(made: Made) -> dict[str, Any]:
+    """The block `made` of a plan, and of every other report in JSON."""
+    return {
+        "at": made.at,
+        "host": made.host,
+        "user": made.user,
+        "revision": made.revision,
+        "dirty": made.dirty,
+        "tool": made.tool,
+    }
 
 
 def _shard(shard: Shard) -> dict[str, Any]:

@@ -133,6 +133,15 @@ class Shard(Part):
     messages: dict[str, MessageCounts]
 
 
+class Made(Part):
+    at: str
+    host: str
+    user: str
+    revision: str
+    dirty: bool
+    tool: str
+
+
 class Document(Part):
     format_version: str
     day: date
@@ -156,6 +165,7 @@ class Document(Part):
     paths: list[str]
     reads: dict[str, str]
     host: str = ""
+    made: Made | None = None
     shard: Shard | None = None
     digest: str | None = None
     mark: str | None = None  # of a run with a key, see `lockfile.seal`

@@ -155,6 +155,7 @@ def merge(shards: Sequence[tuple[str, Plan]]) -> Plan:
         paths=any_one.paths,
         confirm_delete=tuple(sorted(handle for plan in plans for handle in plan.confirm_delete)),
         host=any_one.host,
+        made=any_one.made,
     )
 
 

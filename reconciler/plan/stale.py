@@ -108,6 +108,19 @@ def elsewhere(saved: Plan, pipes: str) -> Refusal | None:
     )
 
 
+def by_another(saved: Plan, user: str) -> Refusal | None:
+    """A `stale-plan` for a plan that another user's token made: it shows what that user can see and may do."""
+    if saved.made is None or not saved.made.user or saved.made.user == user:
+        return None
+    return Refusal(
+        "stale-plan",
+        saved.orgs[0] if saved.orgs else "plan",
+        f"the plan was made as {saved.made.user}, and would be applied as {user}",
+        f"apply it with a token of {saved.made.user}, or plan again as {user}",
+        liftable=False,
+    )
+
+
 def of_others(saved: Plan, fresh: Plan) -> Refusal | None:
     """A `stale-plan` for a plan that was made from other manifests than those that will be applied.
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.made import Made
     from reconciler.model.policy import Verdict
+    from reconciler.report.sheet import Sheet
 
 FORMATS = ("text", "json", "markdown", "html", "github", "junit")
 
@@ -51,8 +53,17 @@ class Validation(msgspec.Struct, frozen=True):
 Subject = Any  # a Plan, a Result, a Validation, or a class in SHEETS
 
 
-def render(subject: Subject, format: str, *, color: bool = False, verbose: bool = False) -> str:  # noqa: A002
+def render(
+    subject: Subject,
+    format: str,  # noqa: A002
+    *,
+    color: bool = False,
+    verbose: bool = False,
+    made: Made | None = None,
+) -> str:
     """`subject` in one of FORMATS, ending in a newline. `color` and `verbose` have an effect on text only.
+
+    `made` says where the report comes from; None for nothing about it.
 
     Raises UsageError for an unknown format, and for html when Jinja2 is not installed.
     """
@@ -60,42 +71,42 @@ def render(subject: Subject, format: str, *, color: bool = False, verbose: bool 
         raise UsageError(f"unknown format `{format}`; the formats are {', '.join(FORMATS)}")
     module = _sheets_of(subject)
     if module is not None:
-        return _drawn(module, subject, format, color=color, verbose=verbose)
+        return _drawn(module, subject, format, color=color, verbose=verbose, made=made)
     if format == "text":
         from reconciler.report import text
 
-        return text.render(subject, color=color, verbose=verbose)
+        return text.render(subject, color=color, verbose=verbose, made=made)
     if format == "json":
         from reconciler.report import json_document
 
-        return json_document.render(subject)
+        return json_document.render(subject, made)
     if format == "markdown":
         from reconciler.report import markdown
 
-        return markdown.render(subject)
+        return markdown.render(subject, made=made)
     if format == "html":
         from reconciler.report import html_page
 
-        return html_page.render(subject)
+        return html_page.render(subject, made)
     if format == "github":
         from reconciler.report import github
 
-        return github.render(subject)
+        return github.render(subject, made)
     from reconciler.report import junit
 
-    return junit.render(subject)
+    return junit.render(subject, made)
 
 
-def summary(subject: Subject) -> str:
+def summary(subject: Subject, made: Made | None = None) -> str:
     """Markdown to append to the file named by `$GITHUB_STEP_SUMMARY`."""
     module = _sheets_of(subject)
     if module is None:
         from reconciler.report import github
 
-        return github.summary(subject)
+        return github.summary(subject, made)
     from reconciler.report.sheet_formats import github as sheet_github
 
-    return sheet_github.summary(module.to_sheet(subject))
+    return sheet_github.summary(headed(module.to_sheet(subject), made))
 
 
 def outputs(subject: Subject) -> dict[str, str]:
@@ -115,14 +126,33 @@ def _sheets_of(subject: Subject) -> ModuleType | None:
     return None if name is None else importlib.import_module(f"reconciler.report.{name}")
 
 
-def _drawn(module: ModuleType, subject: Subject, format: str, *, color: bool, verbose: bool) -> str:  # noqa: A002
-    if format == "json":
-        from reconciler.plan.document import write
+def headed(sheet: Sheet, made: Made | None) -> Sheet:
+    """The sheet, whose facts also say where it comes from."""
+    if made is None:
+        return sheet
+    from msgspec.structs import replace
 
-        return write(module.document(subject))
+    from reconciler.report import heading
+
+    return replace(sheet, facts=(*sheet.facts, *("; ",)[: len(sheet.facts)], heading.line(made)))
+
+
+def _drawn(
+    module: ModuleType,
+    subject: Subject,
+    format: str,  # noqa: A002
+    *,
+    color: bool,
+    verbose: bool,
+    made: Made | None,
+) -> str:
+    if format == "json":
+        from reconciler.plan.document import made_document, write
+
+        return write({**module.document(subject), **({} if made is None else {"made": made_document(made)})})
     from reconciler.report.sheet_formats import draw
 
-    return draw(module.to_sheet(subject), format, color=color, verbose=verbose)
+    return draw(headed(module.to_sheet(subject), made), format, color=color, verbose=verbose)
 
 
 def render_diagnostics(diagnostics: Sequence[Diagnostic], color: bool = False) -> str:

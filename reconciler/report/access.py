@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Any
 
-from reconciler.report import wording
+from reconciler.report import headed, wording
 from reconciler.report.escaping import visible
 from reconciler.report.json_document import _source
 from reconciler.report.sheet import KEPT, SHOWN, Item, Name, Section, Sheet, Table, Words
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from reconciler.model.access import Access, AccountToken, Reach, Route
+    from reconciler.model.made import Made
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
 FORMAT_VERSION = "1.0"
@@ -41,17 +42,27 @@ COLUMNS = (
 OPEN = "The manifests do not manage all members here, so others may have access. To see everyone, use --live."
 
 
-def render(access: Access, format: str, *, color: bool = False, verbose: bool = False) -> str:  # noqa: A002
-    """`access` in one of FORMATS. Raises UsageError when html needs Jinja2 and it is not installed."""
-    if format == "json":
-        from reconciler.plan.document import write
+def render(
+    access: Access,
+    format: str,  # noqa: A002
+    *,
+    color: bool = False,
+    verbose: bool = False,
+    made: Made | None = None,
+) -> str:
+    """`access` in one of FORMATS, headed by where it comes from, except in CSV.
 
-        return write(document(access))
+    Raises UsageError when html needs Jinja2 and it is not installed.
+    """
+    if format == "json":
+        from reconciler.plan.document import made_document, write
+
+        return write({**document(access), **({} if made is None else {"made": made_document(made)})})
     if format == "csv":
         return table(access)
     from reconciler.report.sheet_formats import draw
 
-    return draw(to_sheet(access, matrix=format == "html"), format, color=color, verbose=verbose)
+    return draw(headed(to_sheet(access, matrix=format == "html"), made), format, color=color, verbose=verbose)
 
 
 def to_sheet(access: Access, *, matrix: bool = False) -> Sheet:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.expiring import until
 from reconciler.model.result import Result
-from reconciler.report import Validation, markdown, wording
+from reconciler.report import Validation, heading, markdown, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from reconciler.model.diagnostic import Diagnostic, Source
+    from reconciler.model.made import Made
     from reconciler.model.plan import Change, Plan
 
 SUMMARY_LIMIT = 1_000_000  # bytes; GitHub takes 1 MiB a step
@@ -36,7 +37,7 @@ def escape_property(raw: str) -> str:
     return escape(raw).replace(":", "%3A").replace(",", "%2C")
 
 
-def render(subject: Plan | Result | Validation) -> str:
+def render(subject: Plan | Result | Validation, made: Made | None = None) -> str:
     """One command on each line: refusals and errors, warnings, the summary, then each change that has a manifest line."""
     if isinstance(subject, Validation):
         lines = list(_validation(subject))
@@ -44,6 +45,8 @@ def render(subject: Plan | Result | Validation) -> str:
         lines = list(_result(subject))
     else:
         lines = list(_plan(subject))
+    if made is not None:
+        lines.append(_command("notice", "reconciler", heading.line(made), None))
     return "".join(line + "\n" for line in lines)
 
 
@@ -60,9 +63,9 @@ def from_root(commands: str, folder: str) -> str:
     )
 
 
-def summary(subject: Plan | Result | Validation) -> str:
+def summary(subject: Plan | Result | Validation, made: Made | None = None) -> str:
     """Markdown to append to the file named by `$GITHUB_STEP_SUMMARY`."""
-    return within_summary(lambda limit: markdown.render(subject, limit=limit))
+    return within_summary(lambda limit: markdown.render(subject, limit=limit, made=made))
 
 
 def within_summary(render: Callable[[int], str]) -> str:

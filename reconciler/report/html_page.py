@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.errors import UsageError
 from reconciler.model.result import Result
-from reconciler.report import Validation, merged, text, wording
+from reconciler.report import Validation, heading, merged, text, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
     from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.made import Made
     from reconciler.model.plan import Plan
 
 GAINS = {"gain": "create", "lose": "delete", "change": "update"}
@@ -29,7 +30,7 @@ def escape(raw: Any) -> Any:
     return visible(raw) if type(raw) is str else raw
 
 
-def render(subject: Plan | Result | Validation) -> str:
+def render(subject: Plan | Result | Validation, made: Made | None = None) -> str:
     """The whole page. Raises UsageError when Jinja2 is not installed."""
     template = _template()
     from markupsafe import Markup
@@ -47,6 +48,7 @@ def render(subject: Plan | Result | Validation) -> str:
     return template.render(
         title=title,
         summary=lines,
+        made=heading.line(made) if made is not None else "",
         bad=bad,
         style=Markup(STYLE),  # noqa: S704  (ours, and a style element takes no references)
         plan=plan,
@@ -193,6 +195,9 @@ TEMPLATE = """
 {% endfor %}
 {% if plan %}
 <p class="faint">{{ wording.count(plan.orgs|length, "organization") }} compared with the manifests, for {{ plan.day.isoformat() }}</p>
+{% endif %}
+{% if made %}
+<p class="faint">{{ plain(made) }}</p>
 {% endif %}
 </header>
 <main>

@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.result import Result
-from reconciler.plan.document import to_document, write
+from reconciler.plan.document import made_document, to_document, write
 from reconciler.report import Validation
 
 if TYPE_CHECKING:
     from reconciler.model.diagnostic import Diagnostic, Source
+    from reconciler.model.made import Made
     from reconciler.model.plan import Plan
 
 
-def render(subject: Plan | Result | Validation) -> str:
+def render(subject: Plan | Result | Validation, made: Made | None = None) -> str:
     """One JSON object in ASCII: JSON's own escapes cover control characters and bidirectional marks."""
     if isinstance(subject, Validation):
-        return write(_validation(subject))
-    if isinstance(subject, Result):
-        return write(_result(subject))
-    return write(to_document(subject))
+        found = _validation(subject)
+    else:
+        found = _result(subject) if isinstance(subject, Result) else to_document(subject)
+    return write(found if made is None else {**found, "made": made_document(made)})
 
 
 def _result(result: Result) -> dict[str, Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.made import Made
     from reconciler.model.plan import Plan
     from reconciler.model.policy import Verdict
 
@@ -26,7 +27,7 @@ def escape(raw: str) -> str:
     return visible(raw)
 
 
-def render(subject: Plan | Result | Validation) -> str:
+def render(subject: Plan | Result | Validation, made: Made | None = None) -> str:
     """One test suite.
 
     A plan has a test case for each org with its changes, and a failing one for each refusal and error. A result has a
@@ -43,6 +44,17 @@ def render(subject: Plan | Result | Validation) -> str:
         _plan(cases, subject)
     root = ET.Element("testsuites", {"name": "reconciler", **cases.counts()})
     suite = ET.SubElement(root, "testsuite", {"name": cases.name, **cases.counts()})
+    if made is not None:
+        from reconciler.plan.document import made_document
+
+        properties = ET.SubElement(suite, "properties")
+        for name, value in made_document(made).items():
+            ET.SubElement(
+                properties,
+                "property",
+                name=name,
+                value=escape(str(value).lower() if isinstance(value, bool) else value),
+            )
     suite.extend(cases.elements)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"

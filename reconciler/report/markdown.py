@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.model.result import Result
-from reconciler.report import Validation, merged, text, wording
+from reconciler.report import Validation, heading, merged, text, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from reconciler.model.diagnostic import Diagnostic
+    from reconciler.model.made import Made
     from reconciler.model.plan import Change, Effect, Plan
 
 LIMIT = 65_535
@@ -78,15 +79,22 @@ def _clip(shown: str, longest: int) -> str:
     return shown if len(shown) <= longest else f"{shown[:longest]}… ({len(shown) - longest} more characters)"
 
 
-def render(subject: Plan | Result | Validation, *, limit: int = LIMIT) -> str:
-    """The whole report in at most `limit` characters.
+def render(subject: Plan | Result | Validation, *, limit: int = LIMIT, made: Made | None = None) -> str:
+    """The whole report in at most `limit` characters; its head says where it comes from (`made`).
 
     A report that would be longer loses, in this order: the folded details, from the longest; all but ten each of the
     notes, warnings and unmanaged objects; the reasons behind gains, then behind owners, removals and refusals, of which
     place, role and names remain. It says at the top what it left out. Only where the bare names alone are too many does
     it stop among them, those who gain access last, and says how many more lines there are.
     """
-    return fitted(lambda level: _build(subject, level), limit)
+
+    def build(level: int) -> _Parts:
+        parts = _build(subject, level)
+        if made is not None:
+            parts.head += ["", inline(heading.line(made))]
+        return parts
+
+    return fitted(build, limit)
 
 
 def fitted(build: Callable[[int], _Parts], limit: int) -> str:

@@ -173,6 +173,13 @@ def _safeguard(found: Statement) -> Words:
     )
 
 
+def _host(found: Statement) -> Words:
+    if found.after is None:
+        return ("no longer says that these manifests are for ", Name(found.before or ""))
+    was = (" instead of ", Name(found.before)) if found.before else ()
+    return ("says that these manifests are for ", Name(found.after), *was)
+
+
 def _resend(found: Statement) -> Words:
     if found.after is None:
         return ("no longer resends invitations by email that are gone",)
@@ -275,6 +282,7 @@ SENTENCES: dict[str, Callable[[Statement], Words]] = {
     "no-robot": _no_robot,
     "left-alone": _left_alone,
     "safeguard": _safeguard,
+    "host": _host,
     "resend": _resend,
     "reinvite": _reinvite,
     "lock": _lock,

@@ -10,13 +10,14 @@ import re
 from typing import TYPE_CHECKING
 
 from reconciler.model.result import Result
-from reconciler.report import Validation, merged, wording
+from reconciler.report import Validation, heading, merged, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from reconciler.model.diagnostic import Diagnostic, Refusal
+    from reconciler.model.made import Made
     from reconciler.model.plan import Change, Effect, Plan
 
     Paint = Callable[[str, str], str]
@@ -39,7 +40,9 @@ def escape(text: str) -> str:
     return COMMAND.sub(r"\1\\::", visible(text))
 
 
-def render(subject: Plan | Result | Validation, *, color: bool = False, verbose: bool = False) -> str:
+def render(
+    subject: Plan | Result | Validation, *, color: bool = False, verbose: bool = False, made: Made | None = None
+) -> str:
     """The whole report. A result shows only its outcomes, because the plan was shown before."""
     paint = _colored if color else _plain
     if isinstance(subject, Validation):
@@ -48,6 +51,8 @@ def render(subject: Plan | Result | Validation, *, color: bool = False, verbose:
         lines = list(_result(subject, paint))
     else:
         lines = list(_plan(subject, paint, verbose=verbose))
+    if made is not None:
+        lines = [paint("dim", escape(heading.line(made))), *lines]
     return "\n".join(lines) + "\n"
 
 

@@ -776,6 +776,20 @@ def test_a_saved_plan_takes_no_further_allowance(bench):
     assert "--allow does not go with a saved plan" in ran.err
 
 
+@pytest.mark.parametrize(
+    "command", [("plan",), ("apply", "--auto-approve"), ("drift",), ("lock",), ("access", "--live")]
+)
+def test_manifests_for_another_pipes_are_refused_before_any_request(bench, command):
+    bench.pipes("orgs: {acme: {members: {alice: owner}}}")
+    bench.manifest("host: acme.pipes.example\norgs: {acme: {members: {alice: owner}}}")
+    with bench.served() as seen:
+        ran = bench.run(*command, "--host", bench.host)
+        assert seen == []
+    assert ran.status == 3
+    assert "Refused: host-pinned  host  (orgs.yaml:2)" in ran.out + ran.err
+    assert "--host acme.pipes.example" in ran.out + ran.err
+
+
 def test_a_lock_file_that_is_not_sealed_is_refused_where_there_is_a_key(bench, monkeypatch):
     bench.pipes(BOTH)
     bench.manifest(BOTH)
@@ -794,6 +808,7 @@ ELSEWHERE = {
     "secret-loss": test_a_change_that_may_lose_secrets_is_refused,
     "org-delete": test_an_org_is_not_deleted_without_its_handle,
     "stale-plan": test_a_saved_plan_whose_object_changed_since_is_refused,
+    "host-pinned": test_manifests_for_another_pipes_are_refused_before_any_request,
     "lock-forged": test_a_lock_file_that_is_not_sealed_is_refused_where_there_is_a_key,
 }
 

@@ -128,7 +128,7 @@ def test_the_module_is_the_command(folder):
     assert (
         (run[0].returncode, run[0].stdout)
         == (run[1].returncode, run[1].stdout)
-        == (0, "Valid: 1 manifest, 1 organization.\n")
+        == (0, "2026-11-24 09:00 UTC, reconciler 0.1.0\nValid: 1 manifest, 1 organization.\n")
     )
 
 

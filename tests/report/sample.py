@@ -3,6 +3,7 @@
 from datetime import date
 
 from reconciler.model.diagnostic import Diagnostic, Refusal, Source
+from reconciler.model.made import Made
 from reconciler.model.plan import Change, DnsChange, Effect, Plan, Step
 from reconciler.model.request import Request
 from reconciler.model.result import Outcome, Result
@@ -17,6 +18,16 @@ def at(line, column=7):
 def change(action, address, before=None, after=None, requests=(), **rest):
     kind = address.rpartition("/")[2].partition(".")[0]
     return Change(action, kind, address, before, after, tuple(requests), **rest)
+
+
+MADE = Made(
+    "2026-10-01T07:30:00Z",
+    "reconciler 0.1.0",
+    "acme.pipes.example",
+    "alice",
+    "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d",
+    dirty=True,
+)
 
 
 def empty_plan(**rest):

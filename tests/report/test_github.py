@@ -37,7 +37,7 @@ def commands(report):
     ],
 )
 def test_commands_are_as_they_were_accepted(name, subject):
-    assert_golden(name, render(subject, "github"))
+    assert_golden(name, render(subject, "github", made=sample.MADE))
 
 
 def test_an_error_stands_at_its_line():

@@ -79,7 +79,7 @@ def assert_ours(subject):
 )
 def test_the_page_is_as_it_was_accepted(name, subject):
     assert_ours(subject)
-    assert_golden(name, render(subject, "html"))
+    assert_golden(name, render(subject, "html", made=sample.MADE))
 
 
 def test_the_page_loads_nothing_and_runs_nothing():

@@ -10,7 +10,7 @@ from report.test_text import DIAGNOSTIC
 
 
 def test_the_json_of_a_plan_is_as_it_was_accepted():
-    assert_golden("plan.json", render(sample.REFUSED, "json"))
+    assert_golden("plan.json", render(sample.REFUSED, "json", made=sample.MADE))
 
 
 def test_the_json_of_a_plan_is_what_is_saved():

@@ -34,7 +34,7 @@ def ends(subject):
     ],
 )
 def test_junit_is_as_it_was_accepted(name, subject):
-    assert_golden(name, render(subject, "junit"))
+    assert_golden(name, render(subject, "junit", made=sample.MADE))
 
 
 def test_a_refusal_and_an_error_show_as_failed_tests_and_an_org_as_one_that_ran():

@@ -79,7 +79,7 @@ def assert_inline_is_ours(token):
     ],
 )
 def test_markdown_is_as_it_was_accepted(name, subject):
-    found = render(subject, "markdown")
+    found = render(subject, "markdown", made=sample.MADE)
     assert_ours(found)
     assert_golden(name, found)
 

@@ -48,7 +48,7 @@ def text(plan):
     ],
 )
 def test_text_is_as_it_was_accepted(name, subject, options):
-    assert_golden(name, render(subject, "text", **options))
+    assert_golden(name, render(subject, "text", made=sample.MADE, **options))
 
 
 def test_a_saved_plan_looks_the_same_when_it_is_shown_again():

@@ -30,6 +30,10 @@ SAFEGUARDS = {
 
 
 def statements(sides: Sides, base_lock: Lock, head_lock: Lock, later: Mapping[date, Later]) -> Iterator[Statement]:
+    if sides.base.host != sides.head.host:
+        have, want = (None if desired.host is None else desired.host for desired in (sides.base, sides.head))
+        if (have and have[0]) != (want and want[0]):
+            yield Statement("host", "host", have and have[0], want and want[0], source=want[1] if want else None)
     yield from unlisted.statements(sides)
     for name, org in sides.head.orgs.items():
         before = sides.base_org(name)
