@@ -484,8 +484,14 @@ def _report(result: Result, output: options.Output, status: int, head: Made | No
     except OSError as error:
         if status == DONE:
             status = ERROR
+        from reconciler.report.wording import result_summary
+
         with suppress(OSError):
+            if output.out is not None:
+                replace(output, format="text", out=None).write(result)
             click.echo(
-                f"Error: the report could not be written ({error.strerror}); the apply itself has ended", err=True
+                f"Error: the report could not be written ({error.strerror}); the apply itself has ended. "
+                f"{result_summary(result)}",
+                err=True,
             )
     return status

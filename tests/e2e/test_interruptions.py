@@ -255,7 +255,17 @@ def test_a_full_disk_for_a_file_leaves_the_device_what_it_is(acme, option):
 def test_a_full_disk_for_the_report_of_an_apply_changes_nothing_of_it(acme):
     ran = acme.apply("--out", "/dev/full", "--format", "json")
     assert ran.status == 1
-    assert "the apply itself has ended" in ran.err
+    assert "the apply itself has ended. Applied: " in ran.err
+    assert "done       1  " in ran.out  # what became of each step is not lost with the file
+    assert acme.plan("--detailed-exitcode").status == 0
+
+
+@pytest.mark.parametrize("name", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
+def test_a_full_disk_for_a_jobs_files_changes_nothing_of_an_apply(acme, monkeypatch, name):
+    monkeypatch.setenv(name, "/dev/full")
+    ran = acme.apply("--format", "github")
+    assert ran.status == 1
+    assert "the apply itself has ended. Applied: " in ran.err
     assert acme.plan("--detailed-exitcode").status == 0
 
 
