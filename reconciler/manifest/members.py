@@ -20,7 +20,7 @@ from reconciler.manifest.teams import unknown_team
 from reconciler.model.desired import Node, is_robot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from reconciler.manifest.check import Gaps
@@ -242,7 +242,7 @@ def _report_strangers(
             report.error(
                 f"{via} has a role in {where}, but {some(unknown)} will not be in {org}",
                 found[0].source,
-                hint=f"add `{via}: member` to the members of {org}",
+                hint=_meant(unknown, members, org, f"in {via}") or f"add `{via}: member` to the members of {org}",
             )
         return
     absent = [grant for grant in found if grant.name in members]
@@ -258,16 +258,24 @@ def _report_strangers(
         report.error(
             f"{len(strangers)} people have roles in {where}, but will not be in {org}: {some(g.name for g in strangers)}",
             strangers[0].source,
-            hint=f"add them to the members of {org}, such as `{strangers[0].name}: member`; are lines missing there?",
+            hint=_meant([grant.name for grant in strangers], members, org)
+            or f"add them to the members of {org}, such as `{strangers[0].name}: member`; are lines missing there?",
         )
         return
-    speller = Speller()
     for grant in strangers:
-        near = speller.nearest(grant.name, members)
         report.error(
             f"{grant.name} has a role in {where}, but will not be in {org}",
             grant.source,
-            hint=f"did you mean `{near}`, who is in the members of {org}? If it is somebody else, list them there too"
-            if near
-            else f"add `{grant.name}: member` to the members of {org}",
+            hint=_meant([grant.name], members, org) or f"add `{grant.name}: member` to the members of {org}",
         )
+
+
+def _meant(names: Iterable[str], members: Mapping[str, Node], org: str, place: str = "") -> str | None:
+    """Ask for the first member who was probably meant: a misspelt name must not let a stranger in."""
+    speller = Speller()
+    for name in names:
+        near = speller.nearest(name, members)
+        if near:
+            what = f" in place of `{name}` {place}".rstrip() if place else ""
+            return f"did you mean `{near}`{what}, who is in the members of {org}? If it is somebody else, list them there too"
+    return None
