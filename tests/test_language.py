@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
+NOUNS = "JSON|YAML|URL|path|picture|list|folder|file|plan|shard|revision|resource|handle|number|address|filter|moment|sandbox"
 # a regular expression, and what to write instead. Case does not count, unless the pattern begins with (?-i:
 PHRASES = {
     r"\bways? on\b": "To fix: …",
@@ -51,6 +52,18 @@ PHRASES = {
     r"\b(?:is|are) said\b": "is reported",
     r"\bunsaid\b": "without a statement",
     r"\bwithout a word\b": "silently",
+    # "there is no", "X is no longer", "if it has no …" are English; "this is no URL" is not
+    rf"(?<!there )\b(?:is|are) no (?:{NOUNS})\b": "is not a …",
+    r"\bstands? (?:in|under|beside|at|on|below|behind) (?!out\b)": "is in, is under, is beside",
+    r"\b(?:may|can|cannot) stand\b": "may be, is allowed",
+    r"\b(?:nothing|nobody|live|log|file|Pipes|tenant|manifests?) tells?\b(?! .{0,40}\bapart\b)": "shows, says, has",
+    r"\bin the place of\b": "in place of, instead of",
+    r"\b(?:some|any|no)(?:body|one|thing) else than\b": "other than",
+    r"\bnowhere else than\b": "only where",
+    r"\bat the begin\b": "at the beginning",
+    r"\bcame to be\b": "was created",
+    r"\bcome to its end\b": "has finished",
+    r"\bare at it\b|\bis at it\b": "is doing that",
     r"\b(?:hereby|lest|thereof|therein|wherein|whereof|whosoever)\b": "the common word",
 }
 WORST = re.compile("|".join(f"(?:{phrase})" for phrase in PHRASES), re.IGNORECASE)

@@ -39,7 +39,7 @@ INSIDE = "folder"
 
 def of_node(above: Node, node: Node) -> tuple[dict[str, tuple[str, Source]], bool]:
     """The workspaces that may use a connection or folder by a folder that it is in, each with that folder and the line;
-    and whether the manifests tell them all.
+    and whether the manifests have all of them.
     """
     there = above.children.get(FOLDER)
     if there is None:

@@ -26,7 +26,7 @@ MEMBER, GRANT, WORKSPACE = member.KIND.name, grant.KIND.name, "workspace"
 class Names:
     """Who a name in the manifests is, so that one person has one key and one name however often they are written.
 
-    The lock file tells which handle an invitation by email was answered with.
+    The lock file has the handle that accepted an invitation by email.
     """
 
     def __init__(self, desired: Desired, lock: Lock | None = None) -> None:
@@ -115,7 +115,7 @@ def _ignored(desired: Desired) -> Iterator[str]:
 def by_place(
     desired: Desired, lock: Lock | None = None, wanted: Callable[[str], bool] = lambda _: True
 ) -> Iterator[tuple[str, list[Reach], bool]]:
-    """Each org and workspace that is `wanted`: who reaches it, and whether the manifests tell everyone who does."""
+    """Each org and workspace that is `wanted`: who reaches it, and whether the manifests have everyone who does."""
     names, teams = Names(desired, lock), Teams(desired.nested)
     for org in desired.orgs.values():
         if org.absent:

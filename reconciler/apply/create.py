@@ -92,7 +92,7 @@ def _made(run: Run, step: Step, kind: Kind, request: Request, progress: Progress
 
 
 def _must_be_ours(kind: Kind, body: Mapping[str, Any]) -> None:
-    """Stop where a create did something to an object of the org's instead, one that came to be after the plan was made."""
+    """Stop where a create did something to an object of the org's instead, one created after the plan was made."""
     if kind.must_differ_from is None or kind.is_own_row is None:
         return
     try:
@@ -101,7 +101,7 @@ def _must_be_ours(kind: Kind, body: Mapping[str, Any]) -> None:
         ours = False
     if not ours:
         raise StepFailed(
-            f"what Pipes answers with is no {kind.noun}: it may have attached the organization's {kind.must_differ_from} of "
+            f"what Pipes answers with is not a {kind.noun}: it may have attached the organization's {kind.must_differ_from} of "
             "that handle; look at it, and choose another handle",
             wrote=True,
         )

@@ -66,6 +66,6 @@ def new_invitations(client: Client, org: str, sought: Sought) -> list[Resource]:
 
 
 def _not_before(created_at: str | None, since: datetime) -> bool:
-    """Whether a row was made after a moment, as far as two clocks can tell."""
+    """Whether a row was made after a moment, as far as two clocks agree."""
     at = moment(created_at) if isinstance(created_at, str) else None
     return at is not None and at >= since - _SKEW

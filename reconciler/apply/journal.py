@@ -93,7 +93,7 @@ class Journal:
             raise UsageError(f"another apply is at work in {folder}; wait for it to end") from None
         try:
             self.earlier = read(self.path, key)
-            # what an earlier apply left open stays on record until one has come to its end
+            # what an earlier apply left open stays on record until an apply has finished
             open_still = self.earlier.in_flight or self.earlier.invited
             start = 0 if open_still else os.O_TRUNC
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | start, 0o600)

@@ -1,4 +1,4 @@
-"""Who changed a live object last, and when: from the org's audit log (org_listAuditLogs), for whoever is told of it."""
+"""Who changed a live object last, and when: from the org's audit log (org_listAuditLogs), to show beside a refusal."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ class LastChange:
             try:
                 self._logs[org] = list(islice(audit.entries(self._client, org), FAR))
             except PipesError:
-                self._logs[org] = []  # the refusal stands without a name
+                self._logs[org] = []  # the refusal is shown without a name
         return self._logs[org]

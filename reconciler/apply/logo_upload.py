@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def upload(reference: str, folder: str) -> Upload:
-    """What to send for a logo. Raises StepFailed where it cannot be had, is no picture, or is not the one of the plan."""
+    """What to send for a logo. Raises StepFailed where it is not available, not a picture, or not the one in the plan."""
     source, pin = logo.split(reference)
     try:
         data = fetch.fetch(source, logo.MAX_BYTES) if logo.is_url(source) else _read(Path(folder) / source)
@@ -36,7 +36,7 @@ def upload(reference: str, folder: str) -> Upload:
         raise StepFailed(f"the logo {source} is not the picture that was planned: its SHA-256 is {found}, not {pin}")
     media_type = logo.media_type(data)
     if media_type is None:
-        raise StepFailed(f"what {source} holds is no PNG, JPEG, GIF or WebP, by its first bytes")
+        raise StepFailed(f"what {source} holds is not a PNG, JPEG, GIF or WebP, by its first bytes")
     return Upload("avatar", f"logo.{media_type.partition('/')[2]}", media_type, data)
 
 
@@ -51,7 +51,7 @@ def perform_logo(run: Run, step: Step, change: Change, request: Request, progres
     """Upload an org's logo, or go back to the generated one (org_createAvatar, org_deleteAvatar).
 
     Either can be done twice: the same picture is the same. So what was lost is sent again, unless somebody else may have
-    put another picture there. What Pipes answers is for the lock file: nothing else tells the next plan what is live.
+    put another picture there. What Pipes answers goes into the lock file: nothing else shows the next plan what is live.
     """
     body = request.body or {}
     reference, before = body.get(logo.MARK), body.get(logo.REPLACES)

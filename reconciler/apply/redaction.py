@@ -29,7 +29,7 @@ class Spellings:
         self._base64_run = _longest(encoded)
 
     def replaced(self, content: bytes, by: bytes) -> bytes:
-        """`content` with `by` in the place of the value."""
+        """`content` with `by` in place of the value."""
         # what is plain is spelled the same everywhere: without it there is nothing to look for
         if self._run in content:
             content = self._pattern.sub(lambda _: by, content)

@@ -64,7 +64,7 @@ def run_plan(
 ) -> Applied:
     """Perform `plan`, which was made from `desired`, `live` and `lock` just now.
 
-    The caller has made sure that no refusal stands in the way; steps of refused orgs are left out where it goes on
+    The caller has made sure that nothing is refused; steps of refused orgs are left out where it goes on
     all the same (`keep_going`). What fails is in the result; raises only what is a bug of ours.
     """
     floors = {}

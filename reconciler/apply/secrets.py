@@ -1,6 +1,6 @@
 """Secrets, in memory only: references are followed here and nowhere else, just before a request is sent.
 
-Pipes does not give secrets back. Where the user holds a key, a keyed fingerprint in the lock file tells whether one changed.
+Pipes does not give secrets back. With a key, a keyed fingerprint in the lock file shows whether one changed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LARGEST = 65_536  # bytes of a file
 _SHORTEST_OWN = 8  # characters of a credential that is looked for in values: a shorter one may be part of anything
-_SYSTEM = ("/proc", "/dev", "/sys")  # what is no file of anybody's: environments and memory of processes, devices
+_SYSTEM = ("/proc", "/dev", "/sys")  # not files that somebody wrote: environments and memory of processes, devices
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Secrets:
     _values: dict[str, str] = field(default_factory=dict, repr=False)
 
     def value(self, reference: str) -> str:
-        """What a reference stands for. Raises UsageError, without any value, where there is nothing to be sent."""
+        """The value of a reference. Raises UsageError, without any value, where there is nothing to send."""
         found = self._values.get(reference)
         if found is None:
             kind, _, name = reference[2:-1].partition(":")
@@ -103,7 +103,7 @@ class Secrets:
         key_of(self.environ)
 
     def fingerprint(self, identifier: str, place: str, reference: str) -> str:
-        """HMAC-SHA256 of a value where it stands, so that equal values do not look equal; empty without a key."""
+        """HMAC-SHA256 of a value and its place, so that equal values do not look equal; empty without a key."""
         key = key_of(self.environ)
         if not key:
             return ""
@@ -157,7 +157,7 @@ def prepare(secrets: Secrets, plan: Plan) -> None:
 
 
 def judge(desired: Desired, lock: Lock, secrets: Secrets, only: Iterable[str] | None = None) -> None:
-    """Note in `desired` which configurations have to be sent although live tells no difference, and which may.
+    """Note in `desired` which configurations have to be sent although live shows no difference, and which may be.
 
     `only` are the addresses that may be sent for it, for a saved plan: others were not reviewed.
     """
@@ -194,7 +194,7 @@ def judge(desired: Desired, lock: Lock, secrets: Secrets, only: Iterable[str] | 
 
 
 def _known(entry: LockEntry | None) -> dict[str, tuple[str, str]]:
-    """Place -> reference and fingerprint, as the lock file has them; what is not of that shape tells nothing."""
+    """Place -> reference and fingerprint, as the lock file has them; anything malformed is ignored."""
     found = entry.more.get(SENT) if entry is not None else None
     return {
         str(place): (str(one.get("from", "")), str(one.get("fingerprint", "")))

@@ -87,8 +87,8 @@ ELSEWHERE = {
 }
 ANSWERS = {
     "login": "no token is ever stored: set PIPES_TOKEN, or name a file that holds the token with --token-file; "
-    "`reconciler doctor` tells whether it works",
-    "logout": "no token is ever stored: unset PIPES_TOKEN, or remove the file that --token-file names; `reconciler doctor` tells "
+    "`reconciler doctor` says whether it works",
+    "logout": "no token is ever stored: unset PIPES_TOKEN, or remove the file that --token-file names; `reconciler doctor` says "
     "whether a token is still found",
     "whoami": "`reconciler doctor` says whose token it is",
     "version": "write `reconciler --version`",

@@ -277,7 +277,7 @@ def _journal(folder: Path, key: str) -> Journal:
 def _terminable() -> Iterator[Callable[[], None]]:
     """Leave in good order on a SIGTERM too, while nothing is being applied: the journal's lock is given back.
 
-    Gives a function that leaves now, where a signal was told to leave and did not: Python drops what is raised in a
+    Gives a function that leaves now, where a signal should have ended it and did not: Python drops what is raised in a
     callback of its own, as in the middle of an import.
     """
     received: list[int] = []

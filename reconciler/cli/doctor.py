@@ -192,7 +192,7 @@ def _journal(found: Manifests) -> Check:
         return Check(
             "journal",
             "warn",
-            "the last apply did not come to its end, and had invited people by email",
+            "the last apply did not finish, and had invited people by email",
             "run `reconciler apply` again in this folder, so that they are remembered",
         )
     return Check("journal", "ok", "the last apply came to its end")

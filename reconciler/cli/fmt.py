@@ -51,7 +51,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
 
 def _standard_input(paths: tuple[Path, ...], *, check: bool, diff: bool) -> int:
     if len(paths) > 1:
-        raise UsageError("- stands for standard input and cannot be combined with other paths")
+        raise UsageError("- means standard input and cannot be combined with other paths")
     texts = {STDIN: sys.stdin.buffer.read()}
     made = _made(texts, [])
     if diff:

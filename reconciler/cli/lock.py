@@ -132,7 +132,7 @@ def _there(path: Path) -> _There:
 def _with_journal(
     client: Client, folder: Path, there: _There, desired: Desired
 ) -> tuple[dict[str, tuple[LockEntry, ...]], list[str]]:
-    """The entries with what an apply that was killed had learned: whom it invited stands in its journal only."""
+    """The entries with what an apply that was killed had learned: whom it invited is in its journal only."""
     from reconciler.apply import named_by_handle
     from reconciler.apply.journal import FILE, FOLDER, read
     from reconciler.apply.recover import recover
@@ -236,7 +236,7 @@ def _finish(
         for name in hidden
     ]
     notes += [
-        f"{address} is known by an email only, and nothing tells who that is in Pipes" for address in found.unknown
+        f"{address} is known by an email only, and nothing shows who that is in Pipes" for address in found.unknown
     ]
     written = not same and not check
     if written:

@@ -128,7 +128,7 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
 
 
 def _base(base: str, paths: Sequence[Path], day: date) -> tuple[Desired | None, Sequence[Diagnostic]]:
-    """BASE's manifests, None with what is wrong where they cannot be used: that is no fault of the pull request."""
+    """BASE's manifests, None with what is wrong where they cannot be used: the pull request is not to blame."""
     from reconciler import manifest
     from reconciler.history import revision
 
@@ -152,7 +152,7 @@ def _one_person(head: Desired, base_lock: Lock, head_lock: Lock) -> list[Diagnos
 
 
 def _base_lock(base: str, paths: Sequence[Path], before: Desired | None) -> tuple[Lock, list[str]]:
-    """BASE's lock file. One that cannot be used is reported, and holds nothing: that is no fault of the pull request."""
+    """BASE's lock file. One that cannot be used is reported, and holds nothing: the pull request is not to blame."""
     from reconciler.history import revision
 
     try:

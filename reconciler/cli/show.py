@@ -59,5 +59,5 @@ def _read(file: Path) -> Plan:
 
     text = file.read_text(encoding="utf-8", errors="replace")
     if not text.startswith("{"):
-        raise UsageError(f"{file} is no saved plan; `reconciler plan -o FILE` saves one")
+        raise UsageError(f"{file} is not a saved plan; `reconciler plan -o FILE` saves one")
     return loads(text)

@@ -249,7 +249,7 @@ class Draft:
             if data != before:
                 path = Path(file)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                # a link to a manifest that was read is followed; what is new goes nowhere else than it says
+                # a link to a manifest that was read is followed; a new file goes exactly where the path says
                 output_files.write_file(
                     path, data.decode(), mode=output_files.SHARED, follow=before is not None, keep=True
                 )

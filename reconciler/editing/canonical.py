@@ -188,7 +188,7 @@ def _ordered(node: WrittenNode, path: KeyPath) -> list[tuple[Any, WrittenEntry]]
 
 
 def _is_short(node: WrittenNode, path: KeyPath) -> bool:
-    """Whether a mapping stands in one line: who somebody is, what an entry says, or that something is absent."""
+    """Whether a mapping is written in one line: who somebody is, what an entry says, or that something is absent."""
     if (
         not node.entries
         or path[:-1] == ("people",)
@@ -200,7 +200,7 @@ def _is_short(node: WrittenNode, path: KeyPath) -> bool:
 
 
 def _apart(head: list[str], *, first: bool, top: bool) -> list[str]:
-    """An entry's comments; an empty line before them stays, but at the begin of a section, and parts those of the file."""
+    """An entry's comments; an empty line before them stays, except at the beginning of a section, and separates the parts of the file."""
     comments = [line for n, line in enumerate(head) if line or head[n - 1 : n] != [""]]
     while comments and not comments[0]:
         del comments[0]

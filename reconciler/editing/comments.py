@@ -84,7 +84,7 @@ class CommentedTree:
         self.lines = BREAK.split(text)
         self.begins = [0, *(match.end() for match in BREAK.finditer(text))]
         self.entries: list[WrittenEntry] = []  # as they begin in the file
-        self.spans: list[tuple[int, int]] = []  # of scalars and aliases, where a # is no comment
+        self.spans: list[tuple[int, int]] = []  # of scalars and aliases, where a # is not a comment
         self.header: list[str] = []
         self.asides: list[tuple[int, str]] = []  # comments beside the header of a `|` or `>` text
         self._anchored: dict[str, WrittenNode] = {}
@@ -201,7 +201,7 @@ class CommentedTree:
         return bisect_right(self.begins, place) - 1
 
     def _up(self, before: int) -> Iterator[WrittenEntry]:
-        """The entry with that number, and those that it stands in."""
+        """The entry with that number, and those that contain it."""
         entry = self.entries[before] if before >= 0 else None
         while entry is not None:
             yield entry

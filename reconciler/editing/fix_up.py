@@ -103,7 +103,7 @@ def _entry_of(difference: Difference) -> str:
 
 
 def _halved(found: Sequence[Difference]) -> str | None:
-    """Why one handle of a list cannot say what differs: it stands for several things, and live has only some of them."""
+    """Why one handle of a list cannot say what differs: it means several things, and live has only some of them."""
     kind = KINDS[found[0].kind]
     if kind.lists_handles_of is None or kind.parent is None or found[0].follows is not None:
         return None
@@ -208,7 +208,7 @@ class _Editor:
         """Write down who was added."""
         name = addresses.split(difference.address)[-1][1]
         if not difference.live:
-            raise CannotEditError("Pipes tells no role")
+            raise CannotEditError("Pipes does not show the role")
         section = self._section(difference.address)
         if difference.reason == "absent":
             section.replace(name, scalar(difference.live))

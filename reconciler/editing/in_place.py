@@ -354,7 +354,7 @@ class File:
             for start, end, new in part.edits()
         ]
         pieces, done = [self.mark], 0
-        # of two insertions at one place the deeper one belongs first: a section ends before what it stands in
+        # of two insertions at one place the deeper one belongs first: a section ends before what contains it
         for start, end, _, new in sorted(edits):
             pieces += [self.text[done:start], new]
             done = max(done, end)
@@ -382,7 +382,7 @@ def _end(node: yaml.Node) -> int:
 
 
 def last_line(node: yaml.Node, k: yaml.Node | None = None) -> int:
-    """The number of the last line that a node, or its key where it is empty, stands on."""
+    """The number of the last line of a node, or of its key where the node is empty."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return last_line(last[1], last[0]) if isinstance(last, tuple) else last_line(last)
@@ -390,7 +390,7 @@ def last_line(node: yaml.Node, k: yaml.Node | None = None) -> int:
     if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
         line -= 1
     if k is not None and node.start_mark.index < k.end_mark.index:
-        line = k.end_mark.line  # an alias: the node stands at its anchor
+        line = k.end_mark.line  # an alias: the node is at its anchor
     return max(line, k.end_mark.line) if k is not None else line
 
 

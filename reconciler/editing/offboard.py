@@ -163,7 +163,7 @@ class _Editor:
         return False
 
     def _state(self, name: str, node: Node) -> None:
-        """Say that they are no member where that has to be stated or is so already, in the place of their own line."""
+        """Say that they are no member where that has to be stated or is so already, in place of their own line."""
         path = (org.KIND.section, name, member.KIND.section)
         theirs = [
             (file, one) for file in self.files.values() for one in keys_at(file.root, *path) if one in self.somebody

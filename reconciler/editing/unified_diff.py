@@ -38,7 +38,7 @@ def hunks(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
 
 
 class _Anchored(SequenceMatcher[str]):
-    """difflib, given a file piece by piece: between lines that stand once in both, as the handles of orgs do.
+    """difflib, given a file piece by piece: between lines that occur once in both, as the handles of orgs do.
 
     Its time grows with the square of what it is given, and with repeated lines (`alice: member`) more than that: to take
     somebody out of a thousand orgs in one file took minutes.
@@ -69,11 +69,11 @@ class _Anchored(SequenceMatcher[str]):
 
 
 def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    """Where the lines stand that are once in both: the longest row of them that has the same order in both."""
+    """Where the lines are that occur once in both: the longest sequence of them in the same order in both."""
     count_old, count_new = Counter(old), Counter(new)
     place = {line: index for index, line in enumerate(new) if count_new[line] == 1}
     both = [(index, place[line]) for index, line in enumerate(old) if count_old[line] == 1 and line in place]
-    ends: list[int] = []  # the lowest place in which a row of this length can end; and which of `both` that is
+    ends: list[int] = []  # the lowest place in which a sequence of this length can end; and which of `both` that is
     ending: list[int] = []
     before: list[int] = []
     for number, (_, there) in enumerate(both):

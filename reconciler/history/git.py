@@ -53,7 +53,7 @@ def no_repository(revision: str, said: bytes) -> str:
             f" if you trust it: git config --global --add safe.directory {shown(str(Path.cwd()), 4096)}"
         )
     if "not a git repository" in words:
-        return f"`{shown(revision)}` is no folder, and the current folder is in no git repository"
+        return f"`{shown(revision)}` is not a folder, and the current folder is not in a git repository"
     lines = [line for line in words.splitlines() if line.strip()]
     return f"git cannot read this repository: {shown(lines[0], 400) if lines else 'it does not say why'}"
 
@@ -62,7 +62,7 @@ def no_revision(revision: str) -> str:
     if ".." in revision:
         return f"`{shown(revision)}` names no single revision; write BASE and HEAD as two words"
     if resolves(f"origin/{revision}"):
-        return f"`{shown(revision)}` is no revision here; did you mean `origin/{shown(revision)}`?"
+        return f"`{shown(revision)}` is not a revision here; did you mean `origin/{shown(revision)}`?"
     return (
         f"`{shown(revision)}` is neither a revision of this repository nor a folder; if it exists elsewhere, `git fetch` it;"
         " in CI, check out with `fetch-depth: 0`"

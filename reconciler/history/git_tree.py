@@ -156,7 +156,10 @@ class Tree:
         try:
             found = self._resolve(place, MAX_LINKS)
         except _LeadsOutError:
-            fact, hint = "this leads out of the repository, where no revision tells what there was", "name a path in it"
+            fact, hint = (
+                "this leads out of the repository, and a revision does not say what is there",
+                "name a path in it",
+            )
         except _CircleError:
             fact, hint = "this link leads to itself", "remove the link"
         else:

@@ -1,4 +1,4 @@
-"""Which live folders of connections can stand in a manifest, for `import`."""
+"""Which live folders of connections a manifest can have, for `import`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What `import` writes of a configuration: what Pipes shows of it, and in the place of each secret a reference to be filled in.
+"""What `import` writes of a configuration: what Pipes shows of it, and in place of each secret a reference to fill in.
 
-Secrets are not returned from the API (the Terraform provider's page on connections), and no page says which there are. So
-what is written may lack some, and says so where it stands.
+Secrets are not returned from the API (the Terraform provider's page on connections), and no page lists them. So
+what is written may lack some, and a comment there says so.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ _WAY_ON = (
 
 
 def _ask(fresh: Mapping[str, str]) -> tuple[str, ...]:
-    """The lines about variables; their names are ours, so nothing of what Pipes told stands in a comment."""
+    """The lines about variables; their names are ours, so nothing that Pipes sent is in a comment."""
     return tuple(f"{name} has to be set before this is sent." for name in fresh)
 
 

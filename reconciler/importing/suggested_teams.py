@@ -17,10 +17,10 @@ LONGEST = 39  # of a name
 def suggested(
     orgs: Mapping[str, Mapping[str, Any]], known: Mapping[str, Collection[str]]
 ) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
-    """New teams, and the orgs with team entries in the place of people's; what they ask for is the same.
+    """New teams, and the orgs with team entries in place of people's; what they ask for is the same.
 
     `orgs` is what a manifest says of each org, with a role for each person. People recur where all that have one role in
-    one place have one role in another place too. A team stands wherever all of its people have one role and none is
+    one place have one role in another place too. A team is used wherever all of its people have one role and none is
     in another team there, so that neither precedence nor the order of entries matters. Teams of `known` (flattened) with
     just these people are used under their names.
     """

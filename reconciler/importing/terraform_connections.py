@@ -106,7 +106,7 @@ class _Builder:
         kind, said = CONNECTIONS[one.type], one.instance
         config = _config(said.text("config"))
         if config is None and said.text("config"):
-            self._leave(one, "a config that is no JSON object, which is left alone")
+            self._leave(one, "a config that is not a JSON object, which is left alone")
         attrs = {**connection.attributes(said.text("plugin") or None, config), "parent_id": said.text("parent_id")}
         identifier = said.text("connection_id") or one.name
         found = _below(above, kind.name)[one.name] = Resource(kind.name, one.name, identifier, None, attrs)

@@ -150,7 +150,7 @@ class _Reader:
         for n, resource in enumerate(_resources(path, _json(path))):
             where = f"resources[{n}]"
             if not isinstance(resource, dict) or not isinstance(resource.get("type"), str):
-                raise ManifestError([_problem(path, f"{where} is no resource with a type", _PULL)])
+                raise ManifestError([_problem(path, f"{where} is not a resource with a type", _PULL)])
             kind = next((resource["type"].removeprefix(p) for p in PREFIXES if resource["type"].startswith(p)), None)
             if kind is None or resource.get("mode", "managed") != "managed":
                 continue
@@ -323,7 +323,7 @@ class _Reader:
         if not handle and email:
             pattern = json_schema.schema()["$defs"]["person"]["properties"]["email"]
             if not json_schema.matches({"maxLength": 254, **pattern}, email):
-                self._wrong(one, "`email` is no address that an invitation can go to")
+                self._wrong(one, "`email` is not an address that an invitation can go to")
                 return None
             return Person(role, one.text("user_id"), one.place, "", email, accepted)
         name = self._name(one, "user_handle", "handle", at=len(one.parts) - 1)
@@ -360,7 +360,7 @@ def _attributes(kind: str, one: Instance) -> dict[str, Any]:
 
 def _resources(path: Path, data: Any) -> list[Any]:
     if not isinstance(data, dict):
-        raise ManifestError([_problem(path, "this is no state of Terraform", _PULL)])
+        raise ManifestError([_problem(path, "this is not a Terraform state", _PULL)])
     if "encrypted_data" in data:
         raise ManifestError(
             [_problem(path, "this state is encrypted", "write it with `tofu state pull`, which decrypts it")]
@@ -375,7 +375,7 @@ def _resources(path: Path, data: Any) -> list[Any]:
         raise ManifestError([_problem(path, f"this is {words}, and no state of version 4", _PULL)])
     found = data.get("resources", [])
     if not isinstance(found, list):
-        raise ManifestError([_problem(path, "`resources` is no list", _PULL)])
+        raise ManifestError([_problem(path, "`resources` is not a list", _PULL)])
     return found
 
 
@@ -394,4 +394,4 @@ def _json(path: Path) -> Any:
         fact = f"this is not JSON: {error.msg}"
         raise ManifestError([_problem(path, fact, _PULL, error.lineno, error.colno)]) from None
     except (RecursionError, ValueError):
-        raise ManifestError([_problem(path, "this is no JSON of Terraform's", _PULL)]) from None
+        raise ManifestError([_problem(path, "this is not a Terraform state: it is not JSON", _PULL)]) from None

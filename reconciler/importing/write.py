@@ -93,7 +93,7 @@ class OrgWriter:
         return found
 
     def writable(self, kind: Kind, above: Resource, address: str) -> list[str]:
-        """The names of the live objects of a kind below `above` that a manifest can have. A note tells of others."""
+        """The names of the live objects of a kind below `above` that a manifest can have. A note names the others."""
         there = above.of(kind.name).keys()
         if kind.has_handles or kind is service_account.KIND:
             return sorted(there)
@@ -164,7 +164,7 @@ class OrgWriter:
             if all(other == first for other in others) and first <= handles.keys():
                 found[section] = sorted(handles[identifier] for identifier in first)
             else:
-                found.pop("everywhere", None)  # it stands beside the list only
+                found.pop("everywhere", None)  # it is only ever beside the list
                 self.notes.append(
                     f"{address}: its {' and its '.join(f'{one.name}s' for one in kinds)} are not for the same {named}s of the "
                     f"org, so its {section} are left out, and left alone"
@@ -227,7 +227,7 @@ def document(sections: Mapping[str, Mapping[str, Any]], schema: str) -> bytes:
 def insert(data: bytes, path: tuple[str, ...], name: str, value: Any) -> bytes:
     """A manifest with `name: value` as the last entry of the mapping at `path`, which is made where it is missing.
 
-    Raises CannotEditError where that is no edit in place.
+    Raises CannotEditError where no edit in place does that.
     """
     file = File(data.decode())
     try:
@@ -257,7 +257,7 @@ def _below(file: File, section: Section, name: str, value: Any) -> bytes:
     indent = " " * first.start_mark.column
     lines = _block({name: value}, len(indent), people=section.path == ("people",))
     text = "".join(f"{indent}{line}{file.newline}" for line in lines)
-    if not section.path:  # a part of the file stands apart
+    if not section.path:  # an empty line separates the parts of a file
         text = file.newline + text
     before = file.text[:after]
     if not before.endswith("\n"):
@@ -266,7 +266,7 @@ def _below(file: File, section: Section, name: str, value: Any) -> bytes:
 
 
 def _block(data: Mapping[str, Any], indent: int = 0, *, people: bool = False) -> Iterator[str]:
-    """Lines as `canonical` would leave them; `indent` is where they will stand. `people`: who somebody is, in one line."""
+    """Lines as `canonical` would leave them; `indent` is where they will be. `people`: who somebody is, in one line."""
     for key, value in data.items():
         if isinstance(value, Commented):
             yield from (f"# {line}" for line in value.lines)

@@ -58,7 +58,7 @@ _NAMED = {
     name: tuple(k for k in found if not k.names_people and k.lists_handles_of is None)
     for name, found in _CHILDREN.items()
 }
-# the keys of a manifest's mapping that are no attributes of it: where its children stand
+# the keys of a manifest's mapping that are not attributes: its children are below them
 SECTIONS = {name: frozenset(k.section for k in found) for name, found in _CHILDREN.items()}
 
 

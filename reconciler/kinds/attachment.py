@@ -28,7 +28,7 @@ class Row(msgspec.Struct):
 
 
 def resource(row: Row) -> Resource:
-    """Known by the workspace's id, whichever of the two rows it is; neither tells the workspace's handle."""
+    """Known by the workspace's id, whichever of the two rows it is; neither has the workspace's handle."""
     return Resource("attachment", row.workspace_id, row.workspace_id, row.version_id, {})
 
 

@@ -2,7 +2,7 @@
 orgConnectionFolder_*).
 
 A folder has no handle, and its title is unique in its own folder at most: the key is the manifest's, and which live
-folder it means is told by the lock file's id, else by its title and the folder that it is in.
+folder it means follows from the lock file's id, else from its title and the folder that it is in.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ ATTRIBUTES = (
 
 NOT_WRITTEN = {
     **KEPT_BY_PIPES,
-    "handle": "the key that it stands under, which is the manifest's own",
+    "handle": "its key, which is the manifest's own",
     "parent_id": "written as `folder`, the key of the folder that it is in",
     **dict.fromkeys(("identity_id", "tenant_id", "trunk", "type", "workspace_id"), READ_ONLY),
 }
@@ -140,7 +140,7 @@ def _key(title: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", title.lower()).strip("-_")
 
 
-# a key of a manifest: what can stand in an address
+# a key of a manifest: what an address can hold
 plain = re.compile(r"[a-z0-9][a-z0-9_-]{0,38}").fullmatch
 
 

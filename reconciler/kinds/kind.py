@@ -82,7 +82,7 @@ class Place(msgspec.Struct, frozen=True):
     # Who is meant
     custom_tenant: bool = False  # people are added (orgMember_create), not invited (orgMember_invite)
     person: Person | None = None  # for kinds that name people
-    late: str | None = None  # address of what must be created first: its answer tells the handle or id that is missing
+    late: str | None = None  # address of what must be created first: its answer has the handle or id that is missing
 
     # Ids that bodies need
     top_id: str = ""  # of what the object lies below: the org, or the workspace
@@ -160,7 +160,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     # What else must be read or kept
     read_for_impact: bool = (
-        False  # read also where the org is deleted or renamed, since the plan tells what becomes of it
+        False  # read also where the org is deleted or renamed, since the plan says what becomes of it
     )
     found_in_list: bool = False  # `object_path` wants an id, so a lost create is looked for in the list
     is_own_row: Callable[[Any], bool] | None = None  # False for rows that belong elsewhere; they count as inherited
@@ -177,7 +177,7 @@ class Kind(msgspec.Struct, frozen=True):
     name_live: NameLive | None = None  # finds the key of each live object
     matches_create: Callable[[Resource, Mapping[str, Any]], bool] | None = None  # (live, body): that create made it
     defaults: Callable[[str], Mapping[str, Any]] | None = None  # by key: what attributes that are left out count as
-    known_by: tuple[str, ...] = ()  # attributes that say which object is meant: they may stand beside `absent: true`
+    known_by: tuple[str, ...] = ()  # attributes that say which object is meant: they may be beside `absent: true`
     of_primary_tenant: bool = False  # in a custom tenant the tenant has them, and an org can only refer to one
 
     @property

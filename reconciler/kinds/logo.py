@@ -51,7 +51,7 @@ def wrong(written: str) -> str | None:
             return "a logo is fetched by https only"
         host = source[len("https://") :].partition("/")[0]
         if not host or "@" in host or _UNSAFE.search(source) or not source.isascii():
-            return "this is no URL that a logo can be fetched from: https://HOST/PATH, without a user and in ASCII"
+            return "this is not a URL that a logo can be fetched from: https://HOST/PATH, without a user and in ASCII"
         if pin is None and "#" in source:
             return f"the part behind `#` is not a pin: {PIN}, and 64 of 0-9 and a-f"
         return None
@@ -67,7 +67,7 @@ def split(reference: str) -> tuple[str, str | None]:
 
 
 def mark(reference: str | None) -> str:
-    """What tells whether two logos are the same: the bytes where they are known, else the URL."""
+    """What decides whether two logos are the same: the bytes where they are known, else the URL."""
     if reference is None:
         return GENERATED
     source, pin = split(reference)
@@ -97,7 +97,7 @@ def is_about(request_path: str) -> bool:
 def requests(org: str, attrs: Mapping[str, Any], replaces: str | None) -> tuple[Request, ...]:
     """What brings the logo of `attrs` about, if there is one. `replaces` is the `avatar_url` when it was read.
 
-    The body names the picture; apply sends its bytes, as a form. They stand in no plan and no journal.
+    The body names the picture; apply sends its bytes, as a form. They are in no plan and no journal.
     """
     if MARK not in attrs:
         return ()

@@ -47,7 +47,7 @@ def already_reset(have: Any, want: Any) -> bool:
     try:
         return datetime.fromisoformat(have) >= datetime.fromisoformat(want)
     except (ValueError, TypeError):
-        return False  # a live value that is no moment, or names no zone, resets nothing
+        return False  # a live value that is not a time, or has no zone, resets nothing
 
 
 ATTRIBUTES = (
@@ -70,8 +70,8 @@ NOT_WRITTEN = {
     **KEPT_BY_PIPES,
     "avatar_url": "read-only: Pipes makes it of what `logo` says",
     "billing": "read-only: plan and payment are chosen in the console",
-    "handle": "the key that it stands under; `renamed_from` states a rename",
-    "plan_id": "chosen in the console: Pipes takes it for a new organization only, and never tells it",
+    "handle": "its key; `renamed_from` states a rename",
+    "plan_id": "chosen in the console: Pipes takes it for a new organization only, and never gives it back",
     "tenant_id": "read-only: an organization is made in the tenant of the token's user, and stays there",
 }
 

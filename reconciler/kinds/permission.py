@@ -33,7 +33,7 @@ class Row(msgspec.Struct):
 
 
 ATTRIBUTES = (Attribute("permission_id", hidden=True),)
-# stands for the workspace in the name of a permission for the whole organization (`everywhere: true`); no handle is like it
+# in place of the workspace in the name of a permission for the whole organization (`everywhere: true`); no handle looks like it
 EVERYWHERE = "*"
 
 

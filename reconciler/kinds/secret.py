@@ -29,7 +29,7 @@ OWN = frozenset(
 
 Path = tuple[str | int, ...]
 
-# names of secrets, wherever in a key they stand
+# names of secrets, anywhere in a key
 _NAME = re.compile(
     r"(?i)secret|token|passw(?:or)?d|private_?key|access_?key|credential|(?:api|app)[_-]?key|webhook|conn(?:ection)?_?str"
 )
@@ -73,7 +73,7 @@ def is_reference(value: Any) -> bool:
 
 
 def references(config: Any) -> dict[str, str]:
-    """Where in `config` which reference stands: {"secret_key": "${env:AWS_SECRET}"}."""
+    """The references in `config` by their place: {"secret_key": "${env:AWS_SECRET}"}."""
     return {shown(path): value for path, value in leaves(config) if is_reference(value)}
 
 

@@ -1,6 +1,6 @@
 """org.<org>/service_account.<key>: an account of an organization that no person logs in with (contract: orgServiceAccount_*).
 
-Pipes chooses its handle, and its title need not be unique: the key is the manifest's, and which live account it means is told
+Pipes chooses its handle, and its title need not be unique: the key is the manifest's, and which live account it means follows from
 by the `handle` written under it, else by the lock file's id, else by its title. Its role and grants are a member's.
 """
 
@@ -107,7 +107,7 @@ def _call_the_rest(
         taken.add(names[one.id])
 
 
-# a key of a manifest: what can stand in an address
+# a key of a manifest: what an address can hold
 is_key = re.compile(r"[a-z0-9][a-z0-9_-]{0,38}").fullmatch
 
 

@@ -50,7 +50,7 @@ ATTRIBUTES = (
 
 NOT_WRITTEN = {
     **KEPT_BY_PIPES,
-    "handle": "the key that it stands under; `renamed_from` states a rename",
+    "handle": "its key; `renamed_from` states a rename",
     "host": "read-only: Pipes makes it of the handles of the organization and the workspace",
     "search_path": "read-only: Pipes makes it of `search_path_prefix`",
     "state": "read-only: Pipes brings it to `desired_state`",

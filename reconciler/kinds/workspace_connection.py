@@ -60,7 +60,7 @@ class Row(msgspec.Struct):
 
 
 def resource(row: Row) -> Resource:
-    """By the id and the version of the connection, not of its association. One that tells no handle has none."""
+    """By the id and the version of the connection, not of its association. One without a handle in its row has none."""
     found = row.connection if row.connection is not None else row
     # a folder of the org has a title only; what is not the workspace's own is told apart by any name
     handle = found.handle or (found.id if row.connection is not None and not is_own_row(row) else "")

@@ -136,7 +136,7 @@ def parse_sealed(path: Path, data: bytes) -> LockFile:
 
 
 class Salvaged(msgspec.Struct, frozen=True):
-    """What can be read in a lock file that is broken: the entries of each address, as they stand in the file.
+    """What can be read in a lock file that is broken: the entries of each address, as they are in the file.
 
     `lost` are the places of what is left over, each with its text: an entry may have stood there.
     """
@@ -146,7 +146,7 @@ class Salvaged(msgspec.Struct, frozen=True):
 
 
 def salvage(path: Path, data: bytes) -> Salvaged:
-    """What a broken lock file still tells: both sides of a merge conflict, and every entry that is whole.
+    """What a broken lock file still shows: both sides of a merge conflict, and every entry that is whole.
 
     Raises ManifestError for a version that is not ours: what a newer one means is unknown.
     """

@@ -106,7 +106,7 @@ def _said(path: Path) -> str:
 
 
 def on_disk(sought: Sought, here: Path | None = None, fix: str = ", or name the folder that it is in as PATH") -> Path:
-    """The same for manifests in the working tree, or in a folder `here` that stands for the current one."""
+    """The same for manifests in the working tree, or in a folder `here` in place of the current one."""
     above = Path.cwd() if here is None else Path(os.path.abspath(here))  # noqa: PTH100 - links stay as they are named
     top = next((folder for folder in (above, *above.parents) if (folder / ".git").exists()), above)
 

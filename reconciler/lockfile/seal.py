@@ -1,6 +1,6 @@
 """The seal of a lock file: an HMAC by which an apply that has the key knows its own file again.
 
-Who has no key can neither change an entry, nor take one out, nor put one in. A seal cannot distinguish an older sealed
+Without the key, nobody can change, remove or add an entry. A seal cannot distinguish an older sealed
 file from the newest one.
 """
 

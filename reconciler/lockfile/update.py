@@ -28,7 +28,7 @@ def remembered(desired: Desired, live: Snapshot, lock: Lock, *, only: Collection
     """The lock file's content with the orgs `only` (by the manifest's handle) as `live` has them.
 
     What is refused or could not be read keeps the entries that it had, and so does what the manifests want and live does
-    not have: its id still tells a namesake from it. A grant is identified by its workspace and its member, so it has no
+    not have: its id still distinguishes a namesake from it. A grant is identified by its workspace and its member, so it has no
     entry of its own.
     """
     kept = {address: entry for address, entry in lock.items() if addresses.org_of(address) not in only}
@@ -141,7 +141,7 @@ class Entry(msgspec.Struct, frozen=True):
 class Refreshed(msgspec.Struct, frozen=True):
     """The new lock file. `doubts` are the refusals over which entries stay as they were.
 
-    `unknown` are people of live orgs who are known by an email only, and for whom there is no id.
+    `unknown` are people of live orgs who are known by an email only, and who have no id.
     """
 
     before: Lock
@@ -235,9 +235,9 @@ def _not_needed(
         top = lock.get(org)
         if top is None or (top.id not in orgs and addresses.org_of(address) not in live.forbidden):
             return "no manifest has this organization, and this token does not see it"
-        return "it stands under its present address" if top.id in found else ""
+        return "it is under its present address" if top.id in found else ""
     if not _is_person(address) and entry.id in found:
-        return "it stands under its present address"
+        return "it is under its present address"
     if above is None:
         return "the organization is gone, and stated absent"
     holder = _holder(address, above, lock)

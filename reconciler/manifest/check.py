@@ -52,7 +52,7 @@ class Gaps(msgspec.Struct):
             self.rules = True
 
     def names(self) -> bool:
-        """Whether a name or a team may stand for more people than it seems to."""
+        """Whether a name or a team may mean more people than it seems to."""
         return self.everything or self.people or self.teams
 
     def org(self, handle: str) -> bool:

@@ -115,7 +115,7 @@ def _bad_key(document: Document, path: KeyPath, error: Any) -> Iterator[KeyPath]
                 f"{noun(path)} has `{key}` beside `absent: true`",
                 line,
                 column,
-                hint=f"only {_listed([one for one in error.schema['enum'] if one != 'absent'])} may stand beside `absent: true`",
+                hint=f"only {_listed([one for one in error.schema['enum'] if one != 'absent'])} may be beside `absent: true`",
             )
             yield where
         return

@@ -50,7 +50,7 @@ def resolved(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def leaves(part: dict[str, Any]) -> Parts:
-    """The alternatives that `part` stands for."""
+    """The alternatives of `part`."""
     found = _flat.get(id(part))
     if found is None:
         whole = resolved(part)

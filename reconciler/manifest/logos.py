@@ -52,7 +52,7 @@ def _words(error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     reason = error.strerror if isinstance(error, OSError) else None
-    return f"this cannot be read: {reason or 'it is no path'}"
+    return f"this cannot be read: {reason or 'it is not a path'}"
 
 
 def pin(orgs: Mapping[str, Node], read_picture: Reader, report: Reporter) -> None:
@@ -69,7 +69,7 @@ def pin(orgs: Mapping[str, Node], read_picture: Reader, report: Reporter) -> Non
                 data = read_picture(source.file, written)
                 problem = TOO_LARGE if len(data) > logo.MAX_BYTES else None
                 if problem is None and logo.media_type(data) is None:
-                    problem = f"the file is no picture that can be uploaded: {FORMS}, by its first bytes"
+                    problem = f"the file is not a picture that can be uploaded: {FORMS}, by its first bytes"
             except PictureError as error:
                 problem = str(error)
             else:

@@ -430,7 +430,7 @@ def _config(document: Document, config: Map | None, what: str, source: Source, r
 
 
 def _readable(path: secret.Path) -> str:
-    """Where in a configuration a value stands; a key that looks like a secret itself is not shown."""
+    """The place of a value in a configuration; a key that looks like a secret itself is not shown."""
     return secret.shown((secret.FIELD, *(shown(part) if isinstance(part, str) else part for part in path)))
 
 
@@ -447,7 +447,7 @@ def _entry(document: Document, entry: Map, kind: str, name: str, source: Source,
 
 
 def _then(document: Document, entry: Map, kind: str, report: Reporter) -> str | None:
-    """The role that an entry falls back to. One that is no weaker is an error: an expiry never gives more."""
+    """The role that an entry falls back to. One that is not weaker is an error: an expiry never gives more."""
     if entry.get("then") is None:
         return None
     then, role = grant.current(entry["then"]), grant.current(entry["role"])

@@ -1,4 +1,4 @@
-"""Where things stand in a document, and what they are called in messages."""
+"""The places of a document's parts, and what messages call them."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _BAD_CHARACTER = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00
 _SYNTAX = (
     (
         "mapping values are not allowed",
-        "a `:` stands where none can: quote a text that holds `: `, or look at the indentation",
+        "a `:` is where none can be: quote a text that holds `: `, or look at the indentation",
     ),
     ("cannot start any token", "quote a text that begins with `@`, a backtick or `%`"),
     ("did not find expected key", "look at the indentation of this line and of the one before"),
@@ -75,7 +75,7 @@ def read(file: str, data: bytes) -> Document:
         line, column, character = (
             (1, 1, "?") if found is None else (*_place(found.string, found.start()), found.group())
         )
-        document.problem(f"the control character U+{ord(character):04X} cannot stand in YAML", line, column)
+        document.problem(f"the control character U+{ord(character):04X} is not allowed in YAML", line, column)
     return document
 
 

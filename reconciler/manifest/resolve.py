@@ -97,7 +97,7 @@ def _stands_alone(node: Node, what: str, report: Reporter) -> bool:
             report.error(
                 f"{what} is `absent: true`, but also described here",
                 source,
-                hint=f"only {' and '.join(f'`{one}`' for one in beside)} may stand beside `absent: true`",
+                hint=f"only {' and '.join(f'`{one}`' for one in beside)} may be beside `absent: true`",
                 also=node.sources["absent"],
             )
     return True

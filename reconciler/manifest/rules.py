@@ -222,7 +222,7 @@ class _Known:
 
     @property
     def people(self) -> set[str]:
-        """Every name that stands for somebody."""
+        """Every name that means somebody."""
         if self._people is None:
             sections = self._written.people_of.values()
             listed: Iterable[str] = (name for section in sections for name in section.direct)

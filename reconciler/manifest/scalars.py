@@ -45,7 +45,7 @@ def value(text: str) -> Any:
             f'write {"true" if text.lower() in ("yes", "on") else "false"}, or the text in quotes: "{text}"',
         )
     if _NONE.fullmatch(text):
-        raise DoubtfulError(f"`{text}` is no number that JSON has", f'for the text, write it in quotes: "{text}"')
+        raise DoubtfulError(f"`{text}` is not a number in JSON", f'for the text, write it in quotes: "{text}"')
     if _INTEGER.fullmatch(text):
         return _bounded(int(text, 16) if text.startswith("0x") else int(text), text)
     if _FLOAT.fullmatch(text):

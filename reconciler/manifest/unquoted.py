@@ -1,10 +1,10 @@
-"""What YAML 1.1 or 1.2 reads as something else than text when it is not in quotes."""
+"""What YAML 1.1 or 1.2 reads as something other than text when it is not in quotes."""
 
 from __future__ import annotations
 
 import re
 
-# What YAML 1.1 or 1.2 reads as something else than text when it stands without quotes.
+# What YAML 1.1 or 1.2 reads as something other than text when it is not in quotes.
 _BOOLEANS = frozenset(
     form for word in ("yes", "no", "true", "false", "on", "off") for form in (word, word.title(), word.upper())
 )

@@ -1,7 +1,7 @@
 """Addresses: one readable name for everything that a plan can touch.
 
 `org.acme`, `org.acme/member.bob`, `org.acme/workspace.prod`, `org.acme/workspace.prod/grant.bob`.
-They use the handles that the manifest uses; ids stand beside them where identity matters. The membership of a service
+They use the handles that the manifest uses; ids are beside them where identity matters. The membership of a service
 account is `org.acme/member.service/ci`: the only name with a slash in it.
 """
 
@@ -19,7 +19,7 @@ def join(parent: Address | None, kind: str, handle: str) -> Address:
 
 
 def parts_of(address: Address) -> list[str]:
-    """`org.acme/member.service/ci` -> [`org.acme`, `member.service/ci`], whatever stands there."""
+    """`org.acme/member.service/ci` -> [`org.acme`, `member.service/ci`], whatever is there."""
     if f".{SERVICE}" not in address:  # nearly every address of nearly every plan
         return address.split("/")
     parts: list[str] = []

@@ -135,7 +135,7 @@ def address_digest(email: str) -> str:
 class LockEntry(msgspec.Struct, frozen=True):
     """What `reconciler.lock.json` knows of an address: the id, and for a person invited by email the handle.
 
-    `more` is what else stands in the entry: of a newer version, or of a kind that keeps more. It goes with the id.
+    `more` is what else is in the entry: of a newer version, or of a kind that keeps more. It goes with the id.
     """
 
     id: str

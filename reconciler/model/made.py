@@ -6,7 +6,7 @@ import msgspec
 
 
 class Made(msgspec.Struct, frozen=True):
-    """Says nothing of what was found, so it is no part of a saved plan's digest."""
+    """Says nothing of what was found, so it is not part of a saved plan's digest."""
 
     at: str  # the moment in UTC, such as 2026-11-24T09:00:00Z
     tool: str  # such as `reconciler 0.1.0`

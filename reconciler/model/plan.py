@@ -66,7 +66,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """One line of impact: what `person` may do on `object` before and after. None is no access at all."""
+    """One line of impact: what `person` may do on `object` before and after. None means no access."""
 
     # Who may do what
     person: str  # the manifests' name, with the handle behind it where that differs
@@ -121,7 +121,7 @@ class Plan(msgspec.Struct, frozen=True):
     dns: tuple[DnsChange, ...]  # names of workspaces that change
 
     # What speaks against it
-    refusals: tuple[Refusal, ...]  # those that still stand
+    refusals: tuple[Refusal, ...]  # those that `--allow` did not lift
     lifted: tuple[Refusal, ...]  # those that `allowed` lifted
     allowed: tuple[tuple[str, str], ...]  # code and address
     errors: tuple[Diagnostic, ...]  # problems that only the live organization could show

@@ -8,7 +8,7 @@ import msgspec
 
 LATE = "{user_handle}"
 LATE_ID = "{id}"
-# a placeholder for a value that is not known yet, by the field of a body that it may stand in
+# a placeholder for a value that is not known yet, by the field of a body that it may be in
 _LATE_IN = {"handle": (LATE, LATE_ID), "parent_id": (LATE_ID,)}
 
 
@@ -16,9 +16,9 @@ class Request(msgspec.Struct, frozen=True):
     """One call below the API's base path.
 
     `if_match` is the `version_id` that the object had when it was read. `late` is the address of an object that has to
-    be made before: the member whose invitation answers with the `user_handle` that stands as `{user_handle}` in `path`
+    be made before: the member whose invitation answers with the `user_handle` that replaces `{user_handle}` in `path`
     or in `body["handle"]`, since who was invited by email has a handle only then (orgMember_invite); or what answers
-    its create with the `id` that stands as `{id}` in `path` or in `body["parent_id"]` (orgConnectionFolder_create).
+    its create with the `id` that replaces `{id}` in `path` or in `body["parent_id"]` (orgConnectionFolder_create).
     """
 
     method: str

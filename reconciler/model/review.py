@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class AccessChange(msgspec.Struct, frozen=True):
-    """What one person may do on one object, before and after; None is no access at all."""
+    """What one person may do on one object, before and after; None means no access."""
 
     # Who may do what
     person: str  # with the Pipes handle or address in parentheses, where the name is another one

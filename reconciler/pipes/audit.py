@@ -30,7 +30,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
     action: str  # an open set, kept as it came
     target_id: str  # of the object
     target_handle: str  # of the object
-    data: Any  # the object as it was and is, where the log tells
+    data: Any  # the object as it was and is, where the log has them
 
 
 class _Row(msgspec.Struct):

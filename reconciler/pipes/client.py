@@ -164,7 +164,7 @@ class Client:
         """One page of a list: its rows and the cursor of the next page, None on the last."""
         content = self.get(path, {"limit": pages.SIZE, **(params or {})})
         found = self._decode(content, pages.page_type(row_type), path)
-        # a server may leave an empty list out; a body with other keys is no list at all, and no empty one either
+        # a server may leave an empty list out; a body with other keys is not a list, and not an empty one either
         if found.items is msgspec.UNSET and set(self._decode(content, dict[str, Any], path)) - {"next_token"}:
             raise ContentError(f"{self.settings.where} answered GET {shown(path)} with something that has no `items`")
         return found.items or [], found.next_token or None

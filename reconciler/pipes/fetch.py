@@ -128,7 +128,7 @@ def _get(
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 443
     except ValueError:
-        raise FetchError("this is no URL") from None
+        raise FetchError("this is not a URL") from None
     if parts.scheme != "https" or not host or parts.username is not None or not url.isascii() or not url.isprintable():
         raise FetchError(
             f"it leads to {parts.scheme or 'no'} URL of {host or 'nobody'}: https://HOST/PATH is followed only"

@@ -27,7 +27,7 @@ TOO_MANY = 429
 
 ATTEMPTS = 6
 PATIENCE = 120.0  # seconds from the first attempt within which a failure is repeated
-# being told to wait is no failure: limits are often a minute long, and ten workers share one
+# a request to wait is not a failure: limits are often a minute long, and ten workers share one
 ATTEMPTS_WHEN_TOLD = 30
 PATIENCE_WHEN_TOLD = 300.0
 FIRST_WAIT = 0.5
@@ -177,7 +177,7 @@ class Gate:
     def refused(self, sent: float, told: float | None) -> None:
         """A 429 came for a request that was sent at `sent`, with `told` seconds to wait."""
         if told is not None and told > PATIENCE_WHEN_TOLD:
-            return  # nobody waits that long: the others will be told the same, and give up as well
+            return  # nobody waits that long: the others get the same answer, and give up as well
         with self._lock:
             now = self._clock()
             self._opens = max(self._opens, now + (FIRST_WAIT if told is None else told))

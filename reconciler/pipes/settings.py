@@ -202,12 +202,12 @@ def read_token(file: Path) -> str:
         problem = f"--token-file {file} cannot be read: {getattr(error, 'strerror', None) or 'not a file'}"
     if problem is not None:
         raise UsageError(problem)
-    # latin-1 takes every byte; what is no ASCII is then refused like any other wrong character
+    # latin-1 takes every byte; other than ASCII is then refused like any wrong character
     return checked_token(content.decode("latin-1").strip(), f"--token-file {file}")
 
 
 def checked_token(text: str, source: str) -> str:
-    """`text` where it can stand in an Authorization header. Raises PipesError that says what is wrong, never the text."""
+    """`text` if it can be put in an Authorization header. Raises PipesError that says what is wrong, never the text."""
     if not text:
         raise PipesError(f"no token: {source} is empty")
     if len(text) > _MAX_TOKEN:

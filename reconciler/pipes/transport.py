@@ -183,7 +183,7 @@ def _proxy_failure(causes: list[Any], where: str, proxy: str) -> PipesError | No
 
 
 def _causes(error: BaseException) -> Any:
-    """The error and everything that stands behind it, however the libraries keep it: arguments, reasons, contexts."""
+    """The error and everything that caused it, however the libraries keep it: arguments, reasons, contexts."""
     seen: set[int] = set()
     todo: list[Any] = [error]
     while todo:

@@ -79,7 +79,7 @@ class Workers:
             self._take()
 
     def _take(self) -> None:
-        """Call back for all that has ended, unless another thread is at it, which then does this as well."""
+        """Call back for all that has ended, unless another thread is doing that already, and will take these results too."""
         # asked again after the lock was let go: what came while it was held may have been left to us
         while self._ended and self._taking.acquire(blocking=False):
             try:

@@ -1,7 +1,7 @@
-"""Who gains or loses a connection by what becomes of it: attached, detached, deleted, or its workspace deleted. Pure.
+"""Who gains or loses a connection when it is attached, detached or deleted, or its workspace is deleted. Pure.
 
 Who reaches a workspace reaches what is attached to it. Somebody who comes into a workspace, or leaves it, gains or loses what
-is attached there as well; of that the workspace's own line tells.
+is attached there as well; the workspace's own line says that.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def effects(sheet: OrgSheet) -> Iterator[Effect]:
             )  # fmt: skip
     if untold:
         sheet.notes.append(
-            f"not everybody who gains or loses {', '.join(untold)} is told: the people of {', '.join(sorted(closed))} were not "
+            f"not everybody who gains or loses {', '.join(untold)} is listed: the people of {', '.join(sorted(closed))} were not "
             "read, since the manifests leave them alone"
         )
 

@@ -2,7 +2,7 @@
 
 The form follows `terraform show -json` (HashiCorp's "JSON Output Format": `format_version`, `resource_changes`,
 `resource_drift`, `applyable`, `complete`, `errored`), so that policy tools made for Terraform read it; what is ours
-stands beside it. `schemas/plan.schema.json` describes every field. The digest guards against mistakes (a truncated or
+is beside it. `schemas/plan.schema.json` describes every field. The digest guards against mistakes (a truncated or
 hand-edited file), not against somebody who can compute one.
 """
 
@@ -164,19 +164,19 @@ def dumps(plan: Plan) -> str:
 def loads(text: str) -> Plan:
     """The plan that `dumps` wrote as `text`.
 
-    Raises TamperedPlanError for a file that is cut short or is no JSON object, that has another `format_version`, or
-    whose digest is missing or does not match; UsageError for a digest that matches a document which is no plan.
+    Raises TamperedPlanError for a file that is cut short or is not a JSON object, that has another `format_version`, or
+    whose digest is missing or does not match; UsageError for a digest that matches a document that is not a plan.
     """
     try:
         document = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants, parse_float=_finite)
         found = digest(document) if isinstance(document, dict) else ""
     except json.JSONDecodeError as error:
         cut = "" if text.rstrip().endswith("}") else " (is it cut short?)"
-        raise TamperedPlanError(f"the saved plan is no JSON{cut}: {error}") from None
+        raise TamperedPlanError(f"the saved plan is not JSON{cut}: {error}") from None
     except (ValueError, RecursionError) as error:
         raise TamperedPlanError(f"the saved plan cannot be read: {_one_line(error)}") from None
     if not isinstance(document, dict):
-        raise TamperedPlanError("the saved plan is no JSON object")
+        raise TamperedPlanError("the saved plan is not a JSON object")
     version = document.get("format_version")
     if version != FORMAT_VERSION:
         raise TamperedPlanError(
@@ -208,7 +208,7 @@ def digest(document: Mapping[str, Any]) -> str:
 def write(document: Mapping[str, Any]) -> str:
     """`document` as text that is also safe in a terminal and in the log of a CI run."""
     text = json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
-    # CI runners look for `##[command]` anywhere in a line. A `#` stands only in strings, so the text means the same.
+    # CI runners look for `##[command]` anywhere in a line. A `#` is only ever in strings, so the text means the same.
     return text.replace("##", "#\\u0023") + "\n"
 
 
@@ -270,7 +270,7 @@ def _change(change: Change) -> dict[str, Any]:
 
 
 def _steps(changes: Sequence[Change], steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Steps that name their requests by the change's index and the places in its list: each request stands once."""
+    """Steps that name their requests by the change's index and the places in its list: each request is written once."""
     # By address alone: a rename and an update of one object are one change, and two steps of different actions.
     candidates: dict[str, list[int]] = {}
     for index, change in enumerate(changes):
@@ -306,7 +306,7 @@ def _steps(changes: Sequence[Change], steps: Sequence[Step]) -> list[dict[str, A
 
 
 def _places(change: Change, free: Sequence[int], step: Step) -> list[int] | None:
-    """Where in `change.requests` the requests of `step` stand, none of them taken twice; None where one is missing."""
+    """Where in `change.requests` the requests of `step` are, none of them used twice; None where one is missing."""
     left, found = list(free), []
     for request in step.requests:
         place = next((place for place in left if change.requests[place] == request), None)
@@ -435,7 +435,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constants(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _finite(text: str) -> float:

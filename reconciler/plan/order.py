@@ -28,7 +28,7 @@ RENAME, RAISE, MOVE, LOWER, REMOVE, LATE, OWN = range(7)
 
 
 class _Piece:
-    """A step in the making: one draft's requests that belong to one phase."""
+    """A step before it is numbered: one draft's requests in one phase."""
 
     __slots__ = ("draft", "needs", "number", "owners", "phase", "requests")
 
@@ -233,7 +233,7 @@ def _change(address: str, pieces: list[_Piece]) -> Change:
 
 
 def _words(want: Node | None, attrs: dict[str, Any]) -> tuple[str, ...]:
-    """Why a configuration is sent although live tells no difference."""
+    """Why a configuration is sent although live shows no difference."""
     return (f"{secret.FIELD}: {want.rewrite}",) if want is not None and want.rewrite and secret.FIELD in attrs else ()
 
 
@@ -249,7 +249,7 @@ def _taken_along(draft: Draft) -> Iterable[str]:
 
 
 def explain(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
-    """How changed lists differ, in words; single values and short lists tell it by themselves."""
+    """How changed lists differ, in words; single values and short lists show it without."""
     lists = [
         n
         for n in after

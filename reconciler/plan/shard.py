@@ -44,7 +44,7 @@ def parse(text: str) -> tuple[int, int]:
     """`3/10` -> (3, 10). Raises ValueError with what is wrong."""
     found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text, re.ASCII)
     if found is None:
-        raise ValueError(f"{text!r} is no shard: K/N is meant, such as 3/10 for the third of ten")
+        raise ValueError(f"{text!r} is not a shard; write K/N, such as 3/10 for the third of ten")
     number, of = int(found[1]), int(found[2])
     if not 1 <= of <= MOST:
         raise ValueError(f"{text!r}: there can be 1 to {MOST} shards")
@@ -120,7 +120,7 @@ def merge(shards: Sequence[tuple[str, Plan]]) -> Plan:
     for plan in plans:
         for org, part in _parts(plan).items():
             if org in of_org:
-                raise UsageError(f"{org} stands in two shards; plan all shards again, from one commit")
+                raise UsageError(f"{org} is in two shards; plan all shards again, from one commit")
             of_org[org] = part
     orgs = sorted(of_org, key=_name)
     steps: list[Step] = []
@@ -144,7 +144,7 @@ def merge(shards: Sequence[tuple[str, Plan]]) -> Plan:
         lifted=all_of("lifted"),
         allowed=tuple(sorted({allowance for plan in plans for allowance in plan.allowed})),
         errors=all_of("errors"),
-        # what the manifests alone are warned of stands before it, and in each shard
+        # warnings about the manifests alone come before it, and in each shard
         warnings=(*_of_all(any_one), *all_of("warnings")),
         notes=all_of("notes"),
         unmanaged=all_of("unmanaged"),
@@ -167,7 +167,7 @@ def _fitting(shards: Sequence[tuple[str, Plan]]) -> list[Plan]:
     for name, plan in shards:
         if plan.shard is None or first.shard is None:
             whole = name if plan.shard is None else first_name
-            raise UsageError(f"{whole} is no plan of a shard; `reconciler plan --shard K/N -o FILE` makes one")
+            raise UsageError(f"{whole} is not the plan of a shard; `reconciler plan --shard K/N -o FILE` makes one")
         for what, key in _SAME:
             if key(plan, plan.shard) != key(first, first.shard):
                 raise UsageError(f"{first_name} and {name} {what}; plan all shards again, from one commit")

@@ -94,7 +94,7 @@ def _shown(plan: Plan, name: str) -> object:
 def elsewhere(saved: Plan, pipes: str) -> Refusal | None:
     """A `stale-plan` for a plan that was made against another Pipes than this one, or that does not say against which.
 
-    One that only creates rests on no live object that would tell.
+    One that only creates rests on no live object that would show it.
     """
     if saved.host == pipes:
         return None
@@ -128,7 +128,7 @@ def of_others(saved: Plan, fresh: Plan) -> Refusal | None:
     """
     was, now = {path for path, _ in saved.files}, {path for path, _ in fresh.files}
     if was & now or was == now:
-        return None  # what was added, removed or changed among them is told one by one
+        return None  # what was added, removed or changed among them is reported one by one
     return Refusal(
         "stale-plan",
         saved.orgs[0] if saved.orgs else "plan",

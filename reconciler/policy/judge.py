@@ -176,7 +176,7 @@ def _tests(policy: Policy, world: World) -> Iterator[tuple[str, Callable[[Reach]
 
 
 def _named(names: Sequence[str], world: World) -> Callable[[Reach], bool]:
-    """Whether one of the names stands for whoever has a reach."""
+    """Whether one of the names means the person who has the access."""
     keys = frozenset[str]().union(*(world.people_of(name) for name in names if name != OWNERS))
     if OWNERS in names:
         return lambda reach: reach.key in keys or is_owner(reach)

@@ -43,7 +43,7 @@ class World(msgspec.Struct):
     )  # the keys of each team, once they were asked for
 
     def people_of(self, name: str) -> frozenset[str]:
-        """The keys of whom a name in a rule stands for: a team's people, or one person."""
+        """The keys of the people that a name in a rule means: a team's people, or one person."""
         found = self._keys.get(name)
         if found is None:
             listed = self.teams.get(name.removeprefix("team/"), ()) if name.startswith("team/") else (name,)
@@ -67,7 +67,7 @@ def of_manifests(desired: Desired, lock: Lock | None, policies: Collection[Polic
 
 
 def of_access(access: Access, desired: Desired, lock: Lock | None) -> World:
-    """What Pipes holds. An entry of the manifests that gives the same role tells how long it lasts, and where it stands."""
+    """What Pipes holds. An entry of the manifests that gives the same role says how long it lasts, and on which line."""
     world = _named(desired, lock)
     _routed(world, access.routes, access.unrouted)
     world.open.update(access.open)

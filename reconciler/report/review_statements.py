@@ -106,7 +106,7 @@ def _tokens(found: Statement) -> Words:
         Name(found.after or ""),
         " stops working for ",
         Name(_place(found.address)[1]),
-        "; plan tells you whether the token in use is one of them",
+        "; plan shows whether the token in use is one of them",
     )
 
 

@@ -82,7 +82,7 @@ class Body:
         try:
             value = msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-            raise _refused([("body", f"is no JSON: {error}")]) from error
+            raise _refused([("body", f"is not JSON: {error}")]) from error
         errors = sorted(
             (".".join(["body", *map(str, error.instance_path)]), str(error.message))
             for error in self._validator.iter_errors(value)

@@ -187,7 +187,7 @@ def _rule(number: int, given: Any) -> Rule:
     try:
         path = re.compile(given.get("path", ""))
     except (re.error, TypeError) as error:
-        raise refuse(f"path is no regular expression: {error}") from error
+        raise refuse(f"path is not a regular expression: {error}") from error
     methods = given.get("method", [])
     methods = [methods] if isinstance(methods, str) else methods
     return Rule(

@@ -43,7 +43,7 @@ def generated_avatar(id_: str) -> str:
 
 
 def unknown_email(handle: str) -> str:
-    """A tenant's member always has an address (contract: TenantUser); this one stands in for a missing one."""
+    """A tenant's member always has an address (contract: TenantUser); this one replaces a missing one."""
     return f"{handle}@users.invalid"
 
 

@@ -57,7 +57,7 @@ def in_a_line(error: Exception) -> str:
     """What is wrong with a file that could not be read, on one line (PyYAML's own words take five)."""
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
-        return f"line {mark.line + 1}: {getattr(error, 'problem', None) or 'is no YAML'}"
+        return f"line {mark.line + 1}: {getattr(error, 'problem', None) or 'is not YAML'}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split())

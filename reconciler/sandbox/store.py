@@ -91,7 +91,7 @@ class Store:
 
     @classmethod
     def open_existing(cls, path: str | os.PathLike[str]) -> Store:
-        """Open a store that must be there. Raises FileNotFoundError when it is not, StoreError when it is no sandbox."""
+        """Open a store that must be there. Raises FileNotFoundError when it is not, StoreError when it is not a sandbox."""
         if not Path(path).is_file():
             raise FileNotFoundError(f"no sandbox at {os.fspath(path)}")
         return cls(path)

@@ -724,7 +724,7 @@ def test_a_bare_code_for_a_plan_that_touches_nothing_is_a_usage_error(bench):
 
 
 def test_a_saved_plan_is_not_applied_to_another_pipes(bench):
-    """One that only creates rests on no live object that would tell."""
+    """One that only creates rests on no live object that would show it."""
     bench.pipes("orgs: {acme: {members: {alice: owner}}}")
     bench.manifest("orgs: {fresh: {members: {alice: owner}}}")
     with bench.served() as seen:

@@ -130,8 +130,8 @@ def test_what_is_not_all_shards_is_no_merged_plan(estate):
     for names, says in (
         (files[:2], "shard 3 of 3 is missing"),
         ([*files, files[0]], "shard 1 is given twice: 1.json and 1.json"),
-        ([*files[:2], "whole.json"], "whole.json is no plan of a shard"),
-        ([*files[:2], "orgs.yaml"], "orgs.yaml is no saved plan"),
+        ([*files[:2], "whole.json"], "whole.json is not the plan of a shard"),
+        ([*files[:2], "orgs.yaml"], "orgs.yaml is not a saved plan"),
     ):
         estate.plan("-o", "whole.json")
         ran = estate.run("show", "--merge", *names)
@@ -147,7 +147,7 @@ def test_what_is_not_all_shards_is_no_merged_plan(estate):
     ("args", "says"),
     [
         pytest.param(("plan", "--shard", "4/3"), "of 3 shards the first is 1 and the last 3", id="beyond the last"),
-        pytest.param(("plan", "--shard", "3"), "'3' is no shard", id="no number of shards"),
+        pytest.param(("plan", "--shard", "3"), "'3' is not a shard", id="no number of shards"),
         pytest.param(("drift", "--shard", "0/3"), "of 3 shards the first is 1", id="before the first"),
         pytest.param(("plan", "--shard", "1/3", "--org", "acme"), "cannot be combined with --org", id="with --org"),
         pytest.param(("plan", "--shard", "1/3", "--allow", "mass-removal"), "--allow mass-removal=org.HANDLE", id="a bare --allow"),

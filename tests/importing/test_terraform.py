@@ -405,14 +405,14 @@ def test_an_owner_without_a_state_is_a_slip(bench):
 MEMBER = "pipes_organization_member"
 BROKEN = {
     "no JSON": ("{", "terraform.tfstate:1:2: error: this is not JSON"),
-    "a list": ("[]", "this is no state of Terraform"),
+    "a list": ("[]", "this is not a Terraform state"),
     "a state of Terraform 0.11": ('{"version": 3, "modules": []}', "this is version 3, and no state of version 4"),
     "no version": ("{}", "this is version null"),
     "true for a version": ('{"version": true}', "this is version true"),
     "what show prints": ('{"format_version": "1.0", "values": {}}', "`terraform show -json`"),
     "an encrypted state": ('{"serial": 1, "encrypted_data": "abc"}', "encrypted"),
-    "resources that are no list": ('{"version": 4, "resources": {}}', "`resources` is no list"),
-    "a resource that is none": ('{"version": 4, "resources": [1]}', "resources[0] is no resource"),
+    "resources that are no list": ('{"version": 4, "resources": {}}', "`resources` is not a list"),
+    "a resource that is none": ('{"version": 4, "resources": [1]}', "resources[0] is not a resource"),
     "no instances": (
         f'{{"version": 4, "resources": [{{"type": "{MEMBER}", "name": "a"}}]}}',
         "resources[0] has no name",
@@ -422,7 +422,7 @@ BROKEN = {
         f"({MEMBER}.a) has an instance without attributes",
     ),
     "brackets without end": ("[" * 200_000, "this is no"),
-    "a number of 5,000 digits": (f'{{"version": {"1" * 5000}}}', "this is no JSON of Terraform's"),
+    "a number of 5,000 digits": (f'{{"version": {"1" * 5000}}}', "this is not a Terraform state: it is not JSON"),
     "no UTF-8": (b"\xff\xfe{}", "not UTF-8"),
     "no organization": ('{"version": 4}', "no organization is in the state"),
 }
@@ -454,7 +454,7 @@ HOSTILE = {
         state.member("acme", "alice", "owner", user_id="u_other"),
         "says otherwise about alice",
     ),
-    "an address that is none": (state.member("acme", "x", user_handle="", email="a@b\n"), "`email` is no address"),
+    "an address that is none": (state.member("acme", "x", user_handle="", email="a@b\n"), "`email` is not an address"),
 }
 
 
@@ -576,7 +576,7 @@ def test_what_a_state_has_only_a_part_of_is_left_out_and_told(bench):
     notes = taken_over(bench).err.splitlines()
     assert [one.removeprefix("Note: left out: ") for one in notes if "left out: " in one] == [
         "connection folder: in a folder that is not in the state",
-        "pipes_connection: a config that is no JSON object, which is left alone",
+        "pipes_connection: a config that is not a JSON object, which is left alone",
         "pipes_connection: it belongs to a user, and to no organization",
         "pipes_organization_connection_permission: a permission for a tenant or for another organization",
         "pipes_organization_connection_permission: a permission for a workspace that is not in the state",

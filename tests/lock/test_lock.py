@@ -234,7 +234,7 @@ def test_somebody_by_email_who_has_accepted_is_doubtful_and_who_was_never_invite
     assert addresses(told(applied)["doubts"]) == ["org.acme/member.ivy"]
     applied.client().ok("DELETE", f"/org/acme/member/{handle}")
     ran = locked(applied)
-    assert "org.acme/member.ivy is known by an email only, and nothing tells who that is in Pipes" in ran.out
+    assert "org.acme/member.ivy is known by an email only, and nothing shows who that is in Pipes" in ran.out
 
 
 def test_whom_a_killed_apply_had_invited_is_taken_from_its_journal(applied):

@@ -141,8 +141,8 @@ MISFITS = {
     "one is missing": (lambda s, _: s[:1] + s[2:], "shard 2 of 3 is missing"),
     "two are missing": (lambda s, _: s[2:], "shards 1, 2 of 3 are missing"),
     "one is there twice": (lambda s, _: [*s, ("copy.json", s[1][1])], "shard 2 is given twice: 2.json and copy.json"),
-    "one is of everything": (lambda s, _: [*s[:2], ("3.json", replace(s[2][1], shard=None))], "3.json is no plan of a shard"),
-    "an org is in two": (lambda s, _: edited(s, 1, orgs=(*s[1][1].orgs, *s[0][1].orgs[:1])), "stands in two shards"),
+    "one is of everything": (lambda s, _: [*s[:2], ("3.json", replace(s[2][1], shard=None))], "3.json is not the plan of a shard"),
+    "an org is in two": (lambda s, _: edited(s, 1, orgs=(*s[1][1].orgs, *s[0][1].orgs[:1])), "is in two shards"),
     "an org is lost": (lambda s, _: edited(s, next(i for i, (_, p) in enumerate(s) if "org.acme" in p.orgs), orgs=()), "contradicts itself"),
     "more messages are counted than there are": (lambda s, _: edited(s, 1, messages={s[1][1].orgs[0]: MessageCounts(notes=99)}), "contradicts itself: `messages`"),
 }  # fmt: skip

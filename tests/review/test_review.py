@@ -300,7 +300,7 @@ def test_a_rename_that_is_done_is_no_news(pull):
                      "removes bob from acme, who was member there", id="member"),
         pytest.param("{members: {alice: owner, bob: member}, workspaces: {prod: {}, dev: {}}, token_min_issued_at: 2026-11-01T00:00:00Z}",
                      "every temporary and user token issued no later than 2026-11-01T00:00:00Z stops working for acme; "
-                         "plan tells you whether the token in use is one of them", id="tokens"),
+                         "plan shows whether the token in use is one of them", id="tokens"),
         pytest.param("{members: {alice: owner, bob: {role: member, expires: 2027-01-31}}, workspaces: {prod: {}, dev: {}}}",
                      "from 2027-01-31, bob is no longer member of acme, with no role left", id="expires"),
         pytest.param("{members: {alice: owner, bob: {role: member, expires: 2026-01-31}}, workspaces: {prod: {}, dev: {}}}",

@@ -90,7 +90,7 @@ def test_what_is_no_revision_is_said_with_a_way_on(repository, name, words):
 def test_outside_of_a_repository_only_folders_can_be_compared(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    with pytest.raises(UsageError, match="`main` is no folder, and the current folder is in no git repository"):
+    with pytest.raises(UsageError, match="`main` is not a folder, and the current folder is not in a git repository"):
         texts("main")
     (tmp_path / "main").mkdir()
     (tmp_path / "main/orgs.yaml").write_text(ACME)

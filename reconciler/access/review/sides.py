@@ -75,7 +75,7 @@ def workspaces_in_head(sides: Sides, name: str) -> dict[str, str]:
 
 
 def name_in_head(place: str, sides: Sides, names: Mapping[str, str]) -> str:
-    """The name in HEAD of an object of BASE; a workspace that HEAD does not list stands below its org's new name."""
+    """The name in HEAD of an object of BASE; a workspace that HEAD does not list is below its org's new name."""
     found = names.get(place)
     if found is not None:
         return found

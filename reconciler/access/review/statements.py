@@ -86,7 +86,7 @@ def _of_org(name: str, org: Node, before: Node | None) -> Iterator[Statement]:
         if before is None or not before.absent:
             yield Statement("absent", address, names=_listed(before), reason=org.reason, source=org.source)
         return
-    # once BASE has the new name, the rename is no news
+    # once BASE has the new name, the rename is not news
     if org.renamed_from is not None and (before is None or before.name != name):
         yield Statement("rename", address, org.renamed_from, name, _listed(org), source=sources.get("renamed_from"))
     moment = org.attrs.get("token_min_issued_at")

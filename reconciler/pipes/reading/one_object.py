@@ -20,7 +20,7 @@ def read_again(client: Client, kind: Kind, path: str) -> Resource | None:
     """Read one object again. None where it is gone, or where the row belongs to another level. Raises PipesError.
 
     A member or grant of a deleted org answers 403 (API page, "After deletion"), and so does one that this token may not
-    see. Asking for the org itself tells which it is.
+    see. Asking for the org itself shows which it is.
     """
     refused: StatusError | None = None
     try:

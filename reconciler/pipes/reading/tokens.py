@@ -122,7 +122,7 @@ def account_tokens(client: Client, live: Snapshot) -> tuple[list[AccountToken], 
 
 
 def moment(text: str) -> datetime | None:
-    """A moment of the API (ISO 8601; UTC where it names no zone), None where the text is no moment."""
+    """A moment of the API (ISO 8601; UTC where it names no zone), None where the text is not one."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

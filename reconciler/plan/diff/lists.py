@@ -35,7 +35,7 @@ def compare(sheet: OrgSheet, place: Place, address: Address, match: Match) -> No
                 sheet, Target(kind, addresses.join(address, kind.name, EVERYWHERE), address, place), match
             )
             if match.want.everywhere and any(k.needs_sibling == kind.name for k in children_of(match.want.kind)):
-                continue  # the sibling kind tells where it is used, and permissions for single workspaces add nothing
+                continue  # the sibling kind says where it is used, and permissions for single workspaces add nothing
         listed = _come(sheet, kind, place, address, match, {handle: one for one, handle in handles.items()})
         going += _go(kind, place, address, match, listed, handles)
     sheet.drafts.extend(reversed(going))

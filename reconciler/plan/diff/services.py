@@ -151,7 +151,7 @@ def refuse_handles(sheet: OrgSheet, section: Mapping[str, Node]) -> set[str]:
         _wrong(
             sheet,
             node,
-            f"{row.handle} is a service account, and stands here as if it were a person",
+            f"{row.handle} is a service account, and is listed here as if it were a person",
             f"write `{addresses.SERVICE}{key}`"
             if key
             else f"give it a key, `{KIND.section}: {{NAME: {{handle: {row.handle}}}}}`, and write `{addresses.SERVICE}NAME`",

@@ -90,7 +90,7 @@ def invited_again(scene: Scene, name: str) -> str:
 
 
 def instead_of(name: str, handle: str) -> str:
-    """How to take an account out that somebody else than `name` accepted an invitation with, and invite `name`."""
+    """How to remove an account with which somebody other than `name` accepted the invitation, and invite `name`."""
     return f"write `{handle}: {{absent: true}}` in place of {name}, apply, and list {name} again"
 
 

@@ -55,7 +55,7 @@ def carried(lock: Lock, desired: Desired, live: Snapshot | None = None) -> Lock:
     """The lock file seen under today's names.
 
     What it knows below a `renamed_from`, and below a name that the manifests have given up for the one that the same
-    object has now, stands under the new address too; the latter where `live` tells which object that is.
+    object has now, is entered under the new address too; the latter where `live` shows which object that is.
     """
     moved = dict(lock)
     for name, node in desired.orgs.items():

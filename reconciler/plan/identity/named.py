@@ -35,7 +35,7 @@ class Match(msgspec.Struct, frozen=True):
 
 
 def spent(desired: Desired, lock: Lock) -> Iterator[Diagnostic]:
-    """A warning for each `renamed_from` that is done, as far as that can be told offline: the lock file knows the new name."""
+    """A warning for each `renamed_from` that is done, as far as that is known offline: the lock file knows the new name."""
     for name, node in sorted(desired.orgs.items()):
         here = addresses.join(None, "org", name)
         yield from _spent(node, here, lock)

@@ -42,7 +42,9 @@ class Scene(msgspec.Struct, frozen=True):
     inherited: Mapping[str, Resource]  # live rows of the level above, by handle
     actor: str  # the user id of the token's own user
     identities: Mapping[str, Identity | None]  # who has the handle of somebody who will be let in
-    emails: Mapping[str, tuple[TenantMember, ...]] | None = None  # who has which address, where the org's tenant tells
+    emails: Mapping[str, tuple[TenantMember, ...]] | None = (
+        None  # who has which address, where the org's tenant lists it
+    )
     new: bool = False  # yet to be made: it holds nobody who could be doubtful
 
     # What the manifests do not want
@@ -264,7 +266,7 @@ def _refuse_doubtful_invitations(people: People, scene: Scene, desired: Desired,
     if not strangers:
         return
     who = ", ".join(handle for handle, _ in strangers[:5]) + (" and others" if len(strangers) > 5 else "")
-    # a name that stands for an address cannot be listed as somebody else's handle
+    # a name that means an address cannot be listed as somebody else's handle
     other = next((handle for handle, _ in strangers if handle not in desired.people), None)
     otherwise = f"; or say who {other} is: list that handle, or state `{other}: {{absent: true}}`" if other else ""
     pending = all(row.attrs.get("status") == member.INVITED for _, row in strangers)

@@ -1,7 +1,7 @@
 """People whose address in the manifests is another one than the invitation went to.
 
 While the invitation is pending, one change cancels it and invites the new address. Once it was accepted, the account
-stays as it is: whether the new address is the same person's, nobody can tell here.
+stays as it is: nothing here shows whether the new address is the same person's.
 """
 
 from __future__ import annotations

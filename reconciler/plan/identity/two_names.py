@@ -44,7 +44,7 @@ def _across(name: str, org: str, other: str, first: str, handle: str) -> str:
 
 
 def two_names(desired: Desired, lock: Lock) -> Iterator[Diagnostic]:
-    """What the lock file alone can tell of accounts that have two names: an error within an org, a warning across two."""
+    """What the lock file alone shows of accounts that have two names: an error within an org, a warning across two."""
     index = known(lock)
     by_handle = _invited_accounts(desired, index)
     first: dict[str, tuple[str, str]] = {}

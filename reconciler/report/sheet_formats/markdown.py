@@ -167,7 +167,7 @@ def _prose(words: Words) -> str:
 
 
 def _runs(words: Words) -> Iterator[str]:
-    """Pieces of prose that stand together, as one: what is harmless in each may not be in both."""
+    """Pieces of prose in one sentence, as one: what is harmless in each may not be in both."""
     for is_name, group in groupby(words, lambda w: isinstance(w, Name)):
         if is_name:
             yield from group

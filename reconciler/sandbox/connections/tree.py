@@ -21,7 +21,7 @@ def parent(call: Call, org: Org, workspace_id: str | None, moved: Connection | N
     """The folder that the body's `parent_id` names; None for the top of the org or of the workspace.
 
     The top is an empty text (observed), or the id of the org or the workspace itself (contract: "the id of the entity
-    where the connection is stored"). Raises Problem (400) for what is no folder there, and for a folder that would
+    where the connection is stored"). Raises Problem (400) for what is not a folder there, and for a folder that would
     come to lie inside itself.
     """
     asked = call.body.get("parent_id")

@@ -115,7 +115,7 @@ def _invitation(call: Call) -> tuple[str, str, Org]:
         (token, call.params["org_handle"], call.params["org_handle"]),
     ).fetchone()
     if row is None:
-        raise bad_request("query.t", "is no pending invitation of this organization")
+        raise bad_request("query.t", "is not a pending invitation of this organization")
     org = Org(row[3], row[4], row[5], row[6], "", row[7], None)
     if row[1] != call.actor.id:
         raise forbidden("the invitation is somebody else's")

@@ -122,7 +122,7 @@ def org_delete(call: Call) -> Reply:
 
 @operation("GET", ORG + "/audit_log", "org_listAuditLogs")
 def org_list_audit_logs(call: Call) -> Reply:
-    """Newest first. For owners: it tells addresses of actors."""
+    """Newest first. For owners: it shows the addresses of actors."""
     return call.page(
         "SELECT -seq, row FROM audit WHERE org_id = :org AND seq < -:after ORDER BY seq DESC LIMIT :limit",
         org=call.org("owner").id,

@@ -226,7 +226,7 @@ def _invitation(call: Call) -> tuple[str, str]:
         (token, call.params["tenant_handle"]),
     ).fetchone()
     if row is None:
-        raise bad_request("query.t", "is no pending invitation of this tenant")
+        raise bad_request("query.t", "is not a pending invitation of this tenant")
     if row[1] != call.actor.id:
         raise forbidden("the invitation is somebody else's")
     return row[0], row[2]

@@ -32,7 +32,7 @@ def where(call: Call, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     try:
         keys = {key for (key,) in call.db.execute(query, (json.dumps(rows),))}
     except sqlite3.Error as error:
-        raise bad_request("query.where", f"is no filter: {error}") from error
+        raise bad_request("query.where", f"is not a filter: {error}") from error
     return [row for key, row in enumerate(rows) if key in keys]
 
 

@@ -111,7 +111,7 @@ class _Check:
         if address is None:
             return
         if not isinstance(address, str) or "@" not in address:
-            raise WorldError(f"{handle}: {address!r} is no email address")
+            raise WorldError(f"{handle}: {address!r} is not an email address")
         if emails.setdefault(address.lower(), handle) != handle:
             raise WorldError(f"{handle}: {address} is the address of {emails[address.lower()]} too")
 
@@ -130,7 +130,7 @@ class _Check:
             checked_handle(account, where, HANDLE)
             role = mapping(given_account, where, _SERVICE_ACCOUNT).get("role", "member")
             if role not in ORG_ROLES or account in members:
-                raise WorldError(f"{where}: its role, {' or '.join(ORG_ROLES)}, stands here and not in members")
+                raise WorldError(f"{where}: its role, {' or '.join(ORG_ROLES)}, belongs here and not in members")
             if org.get("tenant", tenants[-1]) != PRIMARY_TENANT:
                 raise WorldError(f"{where}: {handle} is in a custom tenant; write it in the world's service_accounts")
         for user, given_member in members.items():

@@ -40,7 +40,7 @@ def checked_handle(value: Any, place: str, pattern: str) -> None:
     if not isinstance(value, str):
         raise WorldError(f"{place}: the handle {value!r} is not a text; quote it")
     if not re.fullmatch(pattern, value):
-        raise WorldError(f"{place}: {value!r} is no handle")
+        raise WorldError(f"{place}: {value!r} is not a handle")
 
 
 def checked_member(handle: Any, given: Any, place: str, roles: tuple[str, ...] | None) -> dict[str, Any]:
