@@ -195,7 +195,7 @@ def test_an_unknown_role_is_shown_as_it_is(sandboxes):
         ("orgs: {acme: {service_accounts: {ci: {colour: red}}}}", "acme.service_accounts.ci: unknown key 'colour'"),
         (
             "orgs: {acme: {members: {ci: owner}, service_accounts: {ci: {}}}}",
-            "ci: its role, owner or member, stands here",
+            "ci: its role, owner or member, belongs here",
         ),
         ("{tenant: {handle: t}, orgs: {acme: {service_accounts: {ci: {}}}}}", "ci: acme is in a custom tenant"),
         ("orgs: {acme: {members: {a: {role: owner, last_activity_at: x}}}}", "a.last_activity_at: 'x' is not an ISO"),
