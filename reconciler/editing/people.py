@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Somebody:
-    """One person: all names that the manifests use for them, and the Pipes handles that those stand for."""
+    """One person: all names that the manifests use for them, and the Pipes handles that those mean."""
 
     names: frozenset[str]
     handles: frozenset[str]
@@ -46,7 +46,7 @@ def people_called(asked: str, desired: Desired, lock: Lock) -> list[Somebody]:
 
 
 def _marks(name: str, desired: Desired, lock: Lock) -> set[str]:
-    """What tells who a name is: its handle, also the one that an invitation was answered with, and its address."""
+    """What identifies the person behind a name: its handle, also the one that an invitation was answered with, and its address."""
     person = desired.person(name)
     handles = {person.handle} if person.handle is not None else set()
     if person.handle is None:
