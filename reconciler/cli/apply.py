@@ -488,7 +488,7 @@ def _report(result: Result, output: options.Output, status: int, head: Made | No
 
         with suppress(OSError):
             if output.out is not None:
-                replace(output, format="text", out=None).write(result)
+                dataclasses.replace(output, format="text", out=None).write(result, made=head)
             click.echo(
                 f"Error: the report could not be written ({error.strerror}); the apply itself has ended. "
                 f"{result_summary(result)}",

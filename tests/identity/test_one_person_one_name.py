@@ -162,3 +162,20 @@ def test_who_declined_and_is_listed_by_handle_is_invited_again_and_the_plan_says
     assert bench.apply().status == 0
     bench.decline("acme", "mallory")
     assert "invites mallory again" in bench.plan().out
+
+
+@pytest.mark.parametrize(
+    "lines", ["ivy-r: {role: owner, expires: 2026-11-01}, ivy: member", "ivy: member, ivy-r: member"]
+)
+@pytest.mark.parametrize("there", [False, True], ids=["to be added", "in the org"])
+def test_in_a_tenant_two_names_of_somebody_who_is_not_in_the_org_yet_are_refused_too(bench, lines, there):
+    bench.pipes(
+        TENANT.replace("members: {alice: owner}, work", "members: {alice: owner, ivy-r: member}, work")
+        if there
+        else TENANT
+    )
+    bench.manifest(PEOPLE + f"orgs: {{acme: {{members: {{alice: owner, {lines}}}}}}}")
+    ran, before = bench.planned(), bench.database()
+    assert (ran.status, set(ran.codes), ran.addresses) == (3, {"who-is-this"}, [])
+    assert bench.apply().status == 3
+    assert bench.database() == before

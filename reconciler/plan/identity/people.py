@@ -67,13 +67,14 @@ def match_people(scene: Scene, names: Iterable[str], desired: Desired, lock: Kno
     """
     people = People()
     by_id = {row.id: row for row in scene.members.values()}
+    in_tenant = {one.handle: one.id for found in (scene.emails or {}).values() for one in found}
     leads_to: dict[str, list[str]] = {}  # account -> names
     for name in names:
         handle = desired.handle(name)
         if handle is None:
             account = _by_email(people, scene, desired.person(name), desired, lock, by_id)
         else:
-            account = _by_handle(people, scene, name, handle, desired, lock, by_id)
+            account = _by_handle(people, scene, name, handle, desired, lock, by_id) or in_tenant.get(handle)
         if account is not None:
             leads_to.setdefault(account, []).append(name)
     _refuse_second_names(people, scene, leads_to, desired, by_id)
