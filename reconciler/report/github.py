@@ -6,7 +6,9 @@ GitHub shows ten annotations of each level for a step, so the most important com
 
 from __future__ import annotations
 
+import posixpath
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from reconciler.model.expiring import until
@@ -15,13 +17,15 @@ from reconciler.report import Validation, heading, markdown, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from reconciler.model.diagnostic import Diagnostic, Source
     from reconciler.model.made import Made
     from reconciler.model.plan import Change, Plan
 
 SUMMARY_LIMIT = 1_000_000  # bytes; GitHub takes 1 MiB a step
+SHOWN = 10  # annotations of a level that GitHub shows for a step
+COMMAND_LEVEL = re.compile(r"::(\w+)")
 FIRST = ("delete", "rename", "update", "create")
 LEVELS = {"error": "error", "warning": "warning"}
 
@@ -45,9 +49,27 @@ def render(subject: Plan | Result | Validation, made: Made | None = None) -> str
         lines = list(_result(subject))
     else:
         lines = list(_plan(subject))
-    if made is not None:
-        lines.append(_command("notice", "reconciler", heading.line(made), None))
-    return "".join(line + "\n" for line in lines)
+    if made is not None:  # next to the summary, which is the first notice
+        at = next((n for n, line in enumerate(lines) if line.startswith("::notice ")), len(lines))
+        lines.insert(at + 1, _command("notice", "reconciler", heading.line(made), None))
+    return "".join(line + "\n" for line in capped(lines))
+
+
+def capped(commands: Iterable[str]) -> list[str]:
+    """Commands in their order, of each level at most as many as GitHub shows; the last one counts those that are left out."""
+    found = list(commands)
+    by_level = Counter(COMMAND_LEVEL.match(command)[1] for command in found)  # type: ignore[index]  # every one has a level
+    kept: list[str] = []
+    seen: Counter[str] = Counter()
+    for command in found:
+        level = COMMAND_LEVEL.match(command)[1]  # type: ignore[index]
+        seen[level] += 1
+        if by_level[level] <= SHOWN or seen[level] < SHOWN:
+            kept.append(command)
+        elif seen[level] == SHOWN:
+            more = wording.count(by_level[level] - SHOWN + 1, f"more {level}")
+            kept.append(_command(level, "reconciler", f"{more}: see the job summary", None))
+    return kept
 
 
 def from_root(commands: str, folder: str) -> str:
@@ -57,10 +79,12 @@ def from_root(commands: str, folder: str) -> str:
     """
     if not folder:
         return commands
-    place = escape_property(f"{folder}/")
-    return re.sub(
-        r"^(::(?:error|warning|notice) file=)(?!/)", lambda match: match[1] + place, commands, flags=re.MULTILINE
-    )
+    place = escape_property(folder)
+
+    def named(match: re.Match[str]) -> str:
+        return match[1] + posixpath.normpath(f"{place}/{match[2]}")
+
+    return re.sub(r"^(::(?:error|warning|notice) file=)(?!/)([^,:\n]+)", named, commands, flags=re.MULTILINE)
 
 
 def summary(subject: Plan | Result | Validation, made: Made | None = None) -> str:
@@ -135,16 +159,16 @@ def _plan(plan: Plan) -> Iterator[str]:
             refusal.source,
         )
     yield from (_diagnostic(error) for error in plan.errors)
-    yield from (_diagnostic(warning) for warning in plan.warnings)
     for handle in plan.confirm_delete:
         yield _command("warning", "An organization is deleted", wording.confirmation(handle), None)
     for refusal in plan.lifted:
         yield _command(
             "warning", f"Allowed by --allow: {refusal.code}", f"{refusal.address}: {refusal.fact}", refusal.source
         )
+    yield from (_diagnostic(warning) for warning in plan.warnings)
+    yield _command("notice", "reconciler", " ".join(wording.summary(plan)), None)
     for note in plan.notes:
         yield _command("notice", "reconciler", note, None)
-    yield _command("notice", "reconciler", " ".join(wording.summary(plan)), None)
     placed = [change for change in plan.changes if change.source is not None]
     yield from (_change(change) for change in sorted(placed, key=lambda change: FIRST.index(change.action)))
 
@@ -171,9 +195,9 @@ def _result(result: Result) -> Iterator[str]:
             if outcome.status == status:
                 title = f"{status}: {outcome.action} {outcome.address}"
                 yield _command(level, title, wording.outcome(outcome) or status, sources.get(outcome.address))
+    yield _command("notice", "reconciler", wording.result_summary(result), None)
     for note in result.notes:
         yield _command("notice", "reconciler", note, None)
-    yield _command("notice", "reconciler", wording.result_summary(result), None)
 
 
 def _validation(validation: Validation) -> Iterator[str]:

@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from msgspec.structs import replace
 
-from reconciler.report import Validation, github, render
+from reconciler.model.diagnostic import Source
+from reconciler.report import Validation, github, render, wording
 from reconciler.report.escaping import visible
 from report import sample, worlds
 from report.golden import assert_golden
@@ -136,3 +138,35 @@ def test_a_job_summary_uses_its_whole_limit_and_never_more(letter):
     found = github.within_summary(render)
     assert github.SUMMARY_LIMIT * 0.99 < len(found.encode()) <= github.SUMMARY_LIMIT
     assert len(asked) <= 3
+
+
+@pytest.mark.parametrize("number", [9, 10, 11, 500])
+def test_ten_annotations_of_a_level_are_shown_the_most_important_first_and_the_rest_is_counted(number):
+    changes = [
+        sample.change("create", f"org.acme/member.m{n}", None, {"role": "member"}, source=Source("a.yaml", n + 1))
+        for n in range(number)
+    ]
+    changes.append(sample.change("delete", "org.acme/member.gone", {"role": "owner"}, source=Source("a.yaml", 1)))
+    refusals = tuple(replace(sample.MASS_REMOVAL, address=f"org.o{n}") for n in range(number))
+    warnings = tuple(replace(sample.WARNING, summary=f"warning {n}") for n in range(number))
+    plan = sample.empty_plan(changes=tuple(changes), refusals=refusals, warnings=warnings, notes=("a note",) * 3)
+    lines = render(plan, "github").splitlines()
+    for level, whole in (("error", number), ("warning", number), ("notice", number + 5)):
+        found = [line for line in lines if line.startswith(f"::{level} ")]
+        assert len(found) == min(whole, 10)
+        if whole > 10:
+            assert found[-1] == f"::{level} title=reconciler::{whole - 9} more {level}s: see the job summary"
+        elif level == "notice":
+            assert found[0] == f"::notice title=reconciler::{' '.join(wording.summary(plan))}"
+    assert any("delete org.acme/member.gone" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("folder", "file", "expected"),
+    [("", "orgs.yaml", "orgs.yaml"), ("infra", "orgs.yaml", "infra/orgs.yaml"), ("a/b", "../orgs.yaml", "a/orgs.yaml"),
+     ("infra", "/srv/orgs.yaml", "/srv/orgs.yaml"), ("a,b", "c:d.yaml", "a%2Cb/c%3Ad.yaml")],
+)  # fmt: skip
+def test_files_are_named_from_the_root_of_the_repository(folder, file, expected):
+    warning = replace(sample.WARNING, source=Source(file, 7))
+    rendered = github.from_root(render(sample.empty_plan(warnings=(warning,)), "github"), folder)
+    assert f"::warning file={expected},line=7," in rendered

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.report.escaping import visible
-from reconciler.report.github import _command, _diagnostic, within_summary
+from reconciler.report.github import _command, _diagnostic, capped, within_summary
 from reconciler.report.sheet import flat, line
 from reconciler.report.sheet_formats import markdown
 
@@ -19,7 +19,7 @@ LEVELS = ("error", "warning", "notice")
 
 def draw(sheet: Sheet) -> str:
     """One command on each line: errors, warnings, the summary, then each item with a level, the most serious first."""
-    return "".join(f"{command}\n" for command in _commands(sheet))
+    return "".join(f"{command}\n" for command in capped(_commands(sheet)))
 
 
 def _commands(sheet: Sheet) -> Iterator[str]:
