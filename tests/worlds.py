@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from reconciler import apply, manifest
+from reconciler import manifest
+from reconciler.apply import run as apply
 from reconciler.apply.journal import Journal
 from reconciler.apply.recover import recover
 from reconciler.pipes.client import Client, Clock

@@ -3,9 +3,3 @@
 In: a plan with the desired state, the live state and the lock file that it was made from. Out: an outcome for each step, and
 the lock file's new content (`run_plan`). Open `run.py` first, then `perform.py` for what one step does.
 """
-
-from __future__ import annotations
-
-from reconciler.apply.run import Applied, Options, named_by_handle, run_plan
-
-__all__ = ["Applied", "Options", "named_by_handle", "run_plan"]

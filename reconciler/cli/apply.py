@@ -101,8 +101,8 @@ def command(
     """
     from msgspec.structs import replace
 
-    from reconciler.apply import Options, run_plan
     from reconciler.apply.journal import FOLDER
+    from reconciler.apply.run import Options, run_plan
     from reconciler.apply.secrets import judge, prepare
     from reconciler.cli.drift import with_who_renamed
     from reconciler.cli.progress import Progress
@@ -188,10 +188,11 @@ def command(
 
 def _with_refused(result: Result) -> Result:
     """The result of --keep-going, which says which orgs it left alone."""
+    from msgspec.structs import replace
+
     refused = sorted({refusal.address.partition("/")[0] for refusal in result.plan.refusals})
     if not refused:
         return result
-    from msgspec.structs import replace
 
     return replace(result, notes=(*result.notes, f"refused, so nothing was applied to: {', '.join(refused)}"))
 
@@ -356,8 +357,8 @@ def _unless_stale(
 
 def _after_earlier(journal: Journal, found: manifests.Manifests, reader: Client) -> Lock:
     """Take account of an apply that was killed: say what was in flight, and keep whom it had invited."""
-    from reconciler.apply import named_by_handle
     from reconciler.apply.recover import recover
+    from reconciler.apply.run import named_by_handle
     from reconciler.report.text import escape
 
     if not journal.earlier.in_flight and not journal.earlier.invited:

@@ -133,9 +133,9 @@ def _with_journal(
     client: Client, folder: Path, there: _There, desired: Desired
 ) -> tuple[dict[str, tuple[LockEntry, ...]], list[str]]:
     """The entries with what an apply that was killed had learned: whom it invited is in its journal only."""
-    from reconciler.apply import named_by_handle
     from reconciler.apply.journal import FILE, FOLDER, read
     from reconciler.apply.recover import recover
+    from reconciler.apply.run import named_by_handle
     from reconciler.lockfile import seal as seals
 
     known = dict(there.candidates)

@@ -77,10 +77,13 @@ def command(
         from reconciler.plan.shard import here
 
         part, allowances = replace(found.shard, host=settings.where), here(allowances, found.desired)
-    from reconciler.apply.secrets import judge
+    from reconciler.kinds import have_configuration
     from reconciler.pipes.reading import snapshot
 
-    judge(found.desired, found.lock, options.secrets(settings))
+    if have_configuration(found.desired.orgs):
+        from reconciler.apply.secrets import judge
+
+        judge(found.desired, found.lock, options.secrets(settings))
     base, problem = _base(since, paths, found)
     to_read = found.desired
     if base is not None:

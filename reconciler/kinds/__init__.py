@@ -25,7 +25,7 @@ from reconciler.kinds import (
 from reconciler.model.address import join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from reconciler.kinds.kind import Kind
     from reconciler.model.address import Address
@@ -70,6 +70,11 @@ def children_of(kind: str) -> tuple[Kind, ...]:
 def named_below(kind: str) -> tuple[Kind, ...]:
     """Those of them that carry handles of their own."""
     return _NAMED[kind]
+
+
+def have_configuration(orgs: Mapping[str, Node]) -> bool:
+    """Whether an object that may refer to secrets stands anywhere below these organizations."""
+    return any(KINDS[node.kind].takes_secrets for name, org in orgs.items() for _, node in named_in(f"org.{name}", org))
 
 
 def named_in(address: Address, node: Node) -> Iterator[tuple[Address, Node]]:

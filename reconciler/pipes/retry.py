@@ -12,8 +12,6 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import tenacity
-
 from reconciler.model.errors import PipesError
 from reconciler.pipes.errors import LostAnswerError, NotSentError, StatusError
 
@@ -79,6 +77,8 @@ def run(
         failed = error
     if failed is None and getattr(ended, "status", None) != TOO_MANY:
         return cast("T", ended)
+    import tenacity  # with asyncio, which most runs do without
+
     known = True
 
     def first_or_next() -> T:
