@@ -36,6 +36,7 @@ COMMANDS = {
     "drift": "Show what changed outside, and who changed it.",
     "review": "Show what a pull request changes, offline.",
     "access": "Show who has access to what, and why.",
+    "history": "Show who had what when, by which commit.",
     "import": "Write manifests from live organizations.",
     "fmt": "Format manifests.",
     "grant": "Print a patch that gives a person a role.",

@@ -40,6 +40,12 @@ FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.acces
 )
 @options.org_option
 @click.option("--live", is_flag=True, help="Read Pipes instead of the manifests.")
+@click.option(
+    "--at",
+    "moment",
+    metavar="REV|DAY",
+    help="The manifests of a git revision, or as they were written on a day (YYYY-MM-DD) and counted then.",
+)
 @options.day_option
 @options.pipes_options
 @click.option(
@@ -56,6 +62,7 @@ def command(
     connections: tuple[str, ...],
     orgs: tuple[str, ...],
     live: bool,
+    moment: str | None,
     day: datetime | None,
     pipes: options.PipesOptions,
     fmt: str,
@@ -66,12 +73,17 @@ def command(
     as an owner.
 
     Reads the manifests at PATH, offline and without a token. With --live, it reads the orgs in the manifests, or those
-    given with --org, from Pipes.
+    given with --org, from Pipes. With --at, it reads the manifests of a commit of this repository.
     """
     from reconciler.access.maps import narrowed
 
+    if live and moment is not None:
+        raise UsageError("--live reads Pipes as it is now, so it cannot be combined with --at")
     when = day.date() if day else clock.today()
-    found, head = _live(paths, orgs, when, pipes) if live else (_written(paths, when), made.now(paths))
+    if moment is not None:
+        found, head = _at(paths, moment, day.date() if day else None), made.now(paths)
+    else:
+        found, head = _live(paths, orgs, when, pipes) if live else (_written(paths, when), made.now(paths))
     _known(found, people, workspaces, orgs, connections)
     chosen = narrowed(found, people=people, objects=workspaces, orgs=orgs, connections=connections)
     _write(chosen, fmt, out, no_color, pipes.verbose, head)
@@ -96,6 +108,34 @@ def _written(paths: Sequence[Path], day: date) -> Access:
 
     found = manifests.load(paths, day)
     return of_desired(found.desired, found.lock)
+
+
+def _at(paths: Sequence[Path], moment: str, day: date | None) -> Access:
+    """What the manifests of a revision say today, or what those of the last commit of a day said on that day."""
+    import re
+    from datetime import date as days
+
+    import msgspec
+
+    from reconciler import manifest
+    from reconciler.access.maps import of_desired
+    from reconciler.history import commits, revision
+
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", moment):
+        if day is not None:
+            raise UsageError("--at DAY says on which day the manifests count, so it cannot be combined with --on")
+        try:
+            when = days.fromisoformat(moment)
+        except ValueError:
+            raise UsageError(f"--at {moment}: there is no such day") from None
+        commit = commits.on_day(when)
+    else:
+        when, commit = day or clock.today(), commits.at(moment)
+    texts = revision.texts(commit.id, paths)
+    desired = manifest.load_texts(texts, today=when, pictures=revision.pictures(commit.id))
+    access = of_desired(desired, revision.lock(commit.id, paths, desired))
+    note = f"as written in commit {commit.id[:10]} of {commit.day.isoformat()} by {commit.author}: {commit.subject}"
+    return msgspec.structs.replace(access, notes=(note, *access.notes))
 
 
 def _known(

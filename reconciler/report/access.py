@@ -274,7 +274,7 @@ def document(access: Access) -> dict[str, Any]:
     }
 
 
-class _Lines(list[str]):
+class Lines(list[str]):
     """A list that `csv` can write to."""
 
     write = list.append
@@ -288,7 +288,7 @@ def escape(raw: str) -> str:
 
 def table(access: Access) -> str:
     """CSV as in RFC 4180, with a header and Unix newlines."""
-    lines = _Lines()
+    lines = Lines()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(COLUMNS)
     for reach in access.reaches:
