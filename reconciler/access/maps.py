@@ -136,7 +136,7 @@ def by_place(
             grants = spaces[place].children.get(GRANT)
             entries = [r for r in _entries(place, grants or {}, names, teams) if r.key not in owning]
             kept = org.keeps_unlisted or spaces[place].keeps_unlisted
-            yield place, _implicit(owners, place) + entries, not (members is None or grants is None or kept)
+            yield place, implicit(owners, place) + entries, not (members is None or grants is None or kept)
 
 
 def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams) -> Iterator[Reach]:
@@ -151,7 +151,8 @@ def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams
         )  # fmt: skip
 
 
-def _implicit(owners: Collection[Reach], place: str) -> list[Reach]:
+def implicit(owners: Collection[Reach], place: str) -> list[Reach]:
+    """What the owners of an org have in one of its workspaces."""
     return [
         Reach(
             o.person, o.key, place, member.OWNER, OWNS, (), o.pending, o.expires, o.source, None, o.because,
@@ -172,8 +173,8 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
         objects.append(org.handle)
         if not live.owned(org):
             notes.append(f"{live.actor.handle} does not own {org.handle}: only what its members see is shown")
-        keys = _keys_of_accounts(org, desired, lock)
-        own = list(_rows(org, MEMBER, org.handle, names, keys))
+        keys = keys_of_accounts(org, desired, lock)
+        own = list(rows(org, MEMBER, org.handle, names, keys))
         if not org.was_read(MEMBER):
             unknown.append(org.handle)
         reaches += own
@@ -184,8 +185,8 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
             objects.append(place)
             if not space.was_read(GRANT):
                 unknown.append(place)
-            reaches += _implicit(owners, place)
-            reaches += [reach for reach in _rows(space, GRANT, place, names, keys) if reach.key not in owning]
+            reaches += implicit(owners, place)
+            reaches += [reach for reach in rows(space, GRANT, place, names, keys) if reach.key not in owning]
     found, unrouted = routes.of_live(live)
     access = _sorted("live", day, reaches, objects, unknown)
     if desired is not None:
@@ -193,7 +194,7 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
     return replace(access, notes=tuple(notes), routes=found, unrouted=unrouted)
 
 
-def _keys_of_accounts(org: Resource, desired: Desired | None, lock: Lock | None) -> dict[str, str]:
+def keys_of_accounts(org: Resource, desired: Desired | None, lock: Lock | None) -> dict[str, str]:
     """What the manifests call each of an org's service accounts, or would call it, by its id."""
     accounts = {one.id: one for one in org.of(service_account.NAME).values()}
     node = desired.orgs.get(org.handle) if desired is not None else None
@@ -203,7 +204,8 @@ def _keys_of_accounts(org: Resource, desired: Desired | None, lock: Lock | None)
     return service_account.name_live(accounts, wanted, known, org.id)
 
 
-def _rows(parent: Resource, kind: str, place: str, names: Names | None, keys: Mapping[str, str]) -> Iterator[Reach]:
+def rows(parent: Resource, kind: str, place: str, names: Names | None, keys: Mapping[str, str]) -> Iterator[Reach]:
+    """What the live rows below an org or a workspace give, whatever else their people have. `keys`: `keys_of_accounts`."""
     own = parent.of(kind)
     inherited = {handle: row for handle, row in parent.inherited_of(kind).items() if handle not in own}
     for handle, row in {**own, **inherited}.items():

@@ -138,7 +138,8 @@ def command(
         live = _read(found, lock, reader)
         token_end.warn(reader, live.actor.handle, expiring)
         if saved is None:
-            plan = with_who_renamed(make_plan(found.desired, live, lock, allowances), reader, found.desired, live, lock)
+            drafted = manifests.judged(make_plan(found.desired, live, lock, allowances), found.desired, live, lock)
+            plan = with_who_renamed(drafted, reader, found.desired, live, lock)
         else:
             plan = replace(_unless_stale(saved, found, live, lock, reader, settings.pipes), host=settings.pipes)
         head = made.now(paths, host=settings.pipes, user=live.actor.handle)
@@ -349,6 +350,7 @@ def _unless_stale(
     except UsageError:
         # what an allowance was given for is not part of the plan any more: compare without it
         fresh = make_plan(found.desired, live, lock, (), saved.shard)
+    fresh = manifests.judged(fresh, found.desired, live, lock)
     away = elsewhere(saved, pipes) or by_another(saved, live.actor.handle) or of_others(saved, fresh)
     if away is not None:  # whatever differs there says nothing about the plan
         return replace(fresh, refusals=(away,))

@@ -139,6 +139,15 @@ def unless_forged(plan: Plan, found: Manifests, live: Snapshot) -> Plan:
     return replace(plan, refusals=(*refusals(found.forged, found.desired, live, found.lock), *plan.refusals))
 
 
+def judged(plan: Plan, desired: Desired, live: Snapshot, lock: Lock) -> Plan:
+    """The plan, refused as `policy` where it breaks a policy of the manifests."""
+    if not desired.policies:
+        return plan
+    from reconciler.policy import worse
+
+    return worse.judged(plan, desired, live, lock)
+
+
 def later(days: Sequence[date], load: Callable[[date], Desired]) -> dict[date, Later]:
     """The manifests on later days, as `load` reads them, or why they are not valid then. Only for the first ENDINGS days."""
     found: dict[date, Later] = {}

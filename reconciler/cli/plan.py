@@ -92,7 +92,10 @@ def command(
         to_read = both(found.desired, base)
     with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
         live = snapshot(client, to_read, found.lock, progress=progress.reading)
-        planned = manifests.unless_forged(make_plan(found.desired, live, found.lock, allowances, part), found, live)
+        drafted = manifests.judged(
+            make_plan(found.desired, live, found.lock, allowances, part), found.desired, live, found.lock
+        )
+        planned = manifests.unless_forged(drafted, found, live)
         result = with_who_renamed(planned, client, found.desired, live, found.lock)
         token_end.warn(client, live.actor.handle, expiring)
     head = made.now(paths, host=settings.pipes, user=live.actor.handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,7 +113,7 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
         notes.append(
             f"entries end on {len(ends)} days; what remains after the first {manifests.ENDINGS} of them was looked at"
         )
-    return make_review(
+    review = make_review(
         earlier,
         after,
         base_label=shown,
@@ -125,6 +126,18 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
         notes=notes,
         one_person=_one_person(after, base_lock, head_lock),
     )
+    return _judged(review, earlier, after, base_lock, soon)
+
+
+def _judged(review: Review, base: Desired, head: Desired, base_lock: Lock, soon: int) -> Review:
+    """The review with what it means for policies, approvals and other rules, and with its risk."""
+    from reconciler.policy import compare, risk
+
+    rules, violations = compare.rule_changes(base, head), None
+    if base.policies or head.policies:
+        violations = compare.of_review(base, head, base_lock, soon=soon)
+    found = replace(review, rules=rules, violations=violations)
+    return replace(found, risk=risk.of_review(found, rules=compare.people_changed(base, head)))
 
 
 def _base(base: str, paths: Sequence[Path], day: date) -> tuple[Desired | None, Sequence[Diagnostic]]:

@@ -165,3 +165,27 @@ class Verdict(msgspec.Struct, frozen=True):
 def pattern_of(text: str) -> re.Pattern[str]:
     """The pattern of a place, where `*` stands for any characters but `/`; use `fullmatch`."""
     return re.compile("[^/]*".join(re.escape(part) for part in text.split("*")))
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """What a pull request changes in the rules themselves."""
+
+    kind: str  # policy | waiver | approval | team
+    name: str  # of a waiver: the policy, for whom, and where
+    change: str  # added | removed | loosened | tightened | changed
+    loosens: bool  # whether something may be allowed by it that was not: what is not clearly stricter counts
+    details: tuple[str, ...] = ()
+    source: Source | None = None
+    who: str | None = None  # whom a waiver is for
+    names: tuple[str, ...] = ()  # who comes into a team
+
+
+@dataclass(frozen=True, slots=True)
+class ViolationChanges:
+    """What a change does to who breaks which policy."""
+
+    verdict: Verdict  # of the state after it
+    new: tuple[Violation, ...] = ()  # or worse than before
+    ended: tuple[Violation, ...] = ()
+    standing: tuple[Violation, ...] = ()

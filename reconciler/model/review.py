@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Diagnostic, Source
     from reconciler.model.expiring import Expiring
     from reconciler.model.plan import Change
+    from reconciler.model.policy import RuleChange, ViolationChanges
 
 
 class AccessChange(msgspec.Struct, frozen=True):
@@ -111,6 +112,11 @@ class Review(msgspec.Struct, frozen=True):
     identities: tuple[IdentityChange, ...] = ()  # names that are somebody else, shown first
     one_person: tuple[Diagnostic, ...] = ()  # two names of one account in HEAD, as the lock file knows
 
+    # What it means for the rules
+    rules: tuple[RuleChange, ...] = ()  # those that allow more first
+    violations: ViolationChanges | None = None  # None where neither side has policies
+    risk: str = "none"  # one of `reconciler.policy.risk.RISKS`
+
     @property
     def identity_errors(self) -> int:
         """How many identities make this review fail."""
@@ -119,4 +125,13 @@ class Review(msgspec.Struct, frozen=True):
     @property
     def is_empty(self) -> bool:
         """Whether the pull request changes nothing that the manifests say."""
-        return not (self.identities or self.access or self.rerouted or self.statements or self.teams or self.changes)
+        return not (
+            self.identities
+            or self.access
+            or self.rerouted
+            or self.statements
+            or self.teams
+            or self.changes
+            or self.rules
+            or self.risk != "none"
+        )

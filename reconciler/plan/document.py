@@ -21,6 +21,7 @@ from reconciler.model.made import Made
 from reconciler.model.plan import Change, DnsChange, Effect, MessageCounts, Plan, Shard, Step
 from reconciler.model.request import Request
 from reconciler.plan import document_fields as fields
+from reconciler.plan.risk import of_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +48,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "digest": "",
         "day": plan.day.isoformat(),
+        "risk": of_plan(plan),
         "orgs": list(plan.orgs),
         "applyable": bool(plan.changes) and not plan.refusals and not plan.errors,
         "complete": not plan.errors and not any(refusal.code == "empty-read" for refusal in plan.refusals),

@@ -145,6 +145,7 @@ class Made(Part):
 class Document(Part):
     format_version: str
     day: date
+    risk: str
     orgs: list[str]
     applyable: bool
     complete: bool

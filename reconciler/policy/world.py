@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from reconciler.access import connections as connections_of
-from reconciler.access.maps import Names, by_place
+from reconciler.access import maps
+from reconciler.access.maps import MEMBER, Names, by_place
+from reconciler.kinds import member
 from reconciler.model.access import OWNS
 from reconciler.model.address import SERVICE
 from reconciler.model.policy import pattern_of
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import date
 
-    from reconciler.model.access import Access, Reach, Route
+    from reconciler.model.access import Reach, Route
     from reconciler.model.desired import Desired
-    from reconciler.model.live import Lock
+    from reconciler.model.live import Lock, Snapshot
     from reconciler.model.policy import Policy
 
 
@@ -56,9 +58,9 @@ class World(msgspec.Struct):
 
 def of_manifests(desired: Desired, lock: Lock | None, policies: Collection[Policy]) -> World:
     """What the manifests ask for on their day, as far as the policies are about it."""
-    world = _named(desired, lock)
+    world = named(desired, lock)
     found, unrouted = connections_of.of_desired(desired)
-    _routed(world, found, unrouted)
+    routed(world, found, unrouted)
     for place, reaches, whole in by_place(desired, lock, _wanted(world, policies)):
         world.places[place] = reaches
         if not whole:
@@ -66,41 +68,56 @@ def of_manifests(desired: Desired, lock: Lock | None, policies: Collection[Polic
     return world
 
 
-def of_access(access: Access, desired: Desired, lock: Lock | None) -> World:
+def of_live(live: Snapshot, desired: Desired, lock: Lock | None) -> World:
     """What Pipes holds. An entry of the manifests that gives the same role says how long it lasts, and on which line."""
-    world = _named(desired, lock)
-    _routed(world, access.routes, access.unrouted)
+    access = maps.of_live(live, desired.day, desired, lock)
+    world = named(desired, lock, live)
     world.open.update(access.open)
-    written = {(one.key, place): one for place, reaches, _ in by_place(desired, lock) for one in reaches}
+    routed(world, access.routes, access.unrouted)
+    lines = written(desired, lock)
     world.places = {place: [] for place in access.objects}
     for reach in access.reaches:
-        line = written.get((reach.key, reach.object))
-        found = reach
-        if line is not None and line.role == reach.role and (line.why == OWNS) == (reach.why == OWNS):
-            found = msgspec.structs.replace(
-                reach, why=line.why, path=line.path, expires=line.expires, source=line.source, then=line.then,
-                because=line.because,
-            )  # fmt: skip
-        world.places.setdefault(reach.object, []).append(found)
+        world.places[reach.object].append(as_written(reach, lines))
     return world
 
 
-def _named(desired: Desired, lock: Lock | None) -> World:
+def written(desired: Desired, lock: Lock | None) -> dict[tuple[str, str], Reach]:
+    """What the manifests say, by person and place."""
+    return {(one.key, place): one for place, found, _ in by_place(desired, lock) for one in found}
+
+
+def as_written(reach: Reach, lines: Mapping[tuple[str, str], Reach]) -> Reach:
+    """A live reach with what the manifests say of it, where they give the same role in the same way."""
+    line = lines.get((reach.key, reach.object))
+    if line is None or line.role != reach.role or (line.why == OWNS) != (reach.why == OWNS):
+        return reach
+    return msgspec.structs.replace(
+        reach,
+        why=line.why,
+        path=line.path,
+        expires=line.expires,
+        source=line.source,
+        then=line.then,
+        because=line.because,
+    )
+
+
+def named(desired: Desired, lock: Lock | None, live: Snapshot | None = None) -> World:
+    """An empty world that knows who is who; with `live` also which accounts Pipes has for robots."""
     names = Names(desired, lock)
     emails: dict[str, tuple[str, ...]] = {}
     for name, person in desired.people.items():
         if person.email is not None:
             key = names.key(name)
             emails[key] = (*emails.get(key, ()), person.email)
-    return World(desired.day, names, teams=desired.teams, emails=emails, robots=robots(desired, names))
+    robots = {names.key(name) for name, person in desired.people.items() if person.robot}
+    for org in live.orgs.values() if live is not None else ():
+        robots.update(handle for handle, row in org.of(MEMBER).items() if member.is_service_account(row.attrs))
+    return World(desired.day, names, teams=desired.teams, emails=emails, robots=frozenset(robots))
 
 
-def robots(desired: Desired, names: Names) -> frozenset[str]:
-    """The keys of those who are marked `robot: true`."""
-    return frozenset(names.key(name) for name, person in desired.people.items() if person.robot)
-
-
-def _routed(world: World, found: Collection[Route], unrouted: Collection[str]) -> None:
+def routed(world: World, found: Collection[Route], unrouted: Collection[str]) -> None:
+    """Put the connections that are reached through workspaces into a world."""
     for route in found:
         world.routes.setdefault(route.connection, []).append(route)
     world.unrouted = frozenset(unrouted)

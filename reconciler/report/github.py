@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.expiring import until
 from reconciler.model.result import Result
+from reconciler.plan.risk import of_plan
 from reconciler.report import Validation, heading, markdown, wording
 from reconciler.report.escaping import visible
 
@@ -128,6 +129,7 @@ def outputs(subject: Plan | Result | Validation) -> dict[str, str]:
         }
     return {
         "summary": visible(" ".join(wording.summary(subject))),
+        "risk": of_plan(subject),
         "changes": str(len(subject.changes)),
         **{action: str(number) for action, number in subject.counts.items()},
         "refusals": str(len(subject.refusals)),

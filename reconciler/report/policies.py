@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.diagnostic import Diagnostic
 from reconciler.model.policy import ERROR
+from reconciler.report.sheet import KEPT, SHOWN, Brief, Item, Name, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from reconciler.model.diagnostic import Source
-    from reconciler.model.policy import Verdict, Violation, Waiver
+    from reconciler.model.policy import RuleChange, Verdict, Violation, ViolationChanges, Waiver
 
 
 def diagnostics(verdict: Verdict) -> tuple[Diagnostic, ...]:
@@ -80,6 +81,68 @@ def _of(waiver: Waiver) -> str:
     return who + (f" in {waiver.place}" if waiver.place is not None else "")
 
 
+# --- sections of a sheet ----------------------------------------------------------------------------------------------
+
+CHANGES = {
+    "policy": {"removed": "is removed", "added": "is new", "loosened": "is loosened", "tightened": "is tightened",
+               "changed": "changes"},
+    "waiver": {"removed": "is removed", "added": "is new", "loosened": "lasts longer", "changed": "changes"},
+    "approval": {"removed": "is removed", "added": "is new", "loosened": "is loosened", "tightened": "is tightened"},
+    "team": {"loosened": "has other people", "tightened": "has other people"},
+}  # fmt: skip
+NOUNS = {"policy": "policy ", "waiver": "the waiver of ", "approval": "approval ", "team": ""}
+
+
+def rule_sections(changes: Sequence[RuleChange]) -> Iterator[Section]:
+    """What a change does to the rules themselves; before everything else, what allows more."""
+    if changes:
+        yield Section("Rules", tuple(map(_rule, changes)), weight=KEPT, tone="alarm" if changes[0].loosens else "care")
+
+
+def _rule(found: RuleChange) -> Item:
+    said = CHANGES[found.kind][found.change]
+    words = (NOUNS[found.kind], Name(found.name), f" {said}")
+    level = "warning" if found.loosens else "notice"
+    why = ("; ".join(found.details),) if found.details else ()
+    return Item(words, "!" if found.loosens else "~", why, found.source, level=level)
+
+
+def violation_sections(found: ViolationChanges | None) -> Iterator[Section]:
+    """Who breaks which policy from now on, who does no longer, and who did before, too; then what is odd about waivers."""
+    if found is None:
+        return
+    if found.new:
+        yield Section("New policy violations", tuple(_broken(one) for one in found.new), weight=KEPT, tone="alarm")
+    if found.ended:
+        items = tuple(Item((f"policy {one.policy}: {one.fact}",), "-", source=one.source) for one in found.ended)
+        yield Section("Policy violations that end", items, weight=SHOWN)
+    if found.standing:
+        items = tuple(_broken(one, new=False) for one in found.standing)
+        yield Section("Policy violations that stand", items, weight=SHOWN)
+    about = tuple(
+        Item((one.summary,), "!", ((one.hint),) if one.hint else (), one.source, level="warning")
+        for one in _waivers(found.verdict)
+    )
+    if about:
+        yield Section("Waivers", about, weight=SHOWN)
+
+
+def _broken(found: Violation, *, new: bool = True) -> Item:
+    level = ("error" if found.level == ERROR else "warning") if new else ""
+    below = tuple((line,) for line in (*_advice(found), *found.waivers)) if new else ()
+    brief = Brief(found.place, found.person or found.policy)
+    where = (f"policy at {found.policy_source}",)
+    return Item(
+        (f"policy {found.policy}: {found.fact}",),
+        "!",
+        where,
+        found.source or found.policy_source,
+        below,
+        level,
+        brief=brief,
+    )
+
+
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
@@ -96,6 +159,31 @@ def document(verdict: Verdict) -> dict[str, Any]:
             }
             for one, by in verdict.waived
         ],
+    }
+
+
+def review_document(rules: Sequence[RuleChange], found: ViolationChanges | None) -> dict[str, Any]:
+    """`rules[]` and `policy` of a review's JSON."""
+    return {
+        "rules": [
+            {
+                "kind": one.kind,
+                "name": one.name,
+                "change": one.change,
+                "loosens": one.loosens,
+                "details": list(one.details),
+                "source": source(one.source),
+            }
+            for one in rules
+        ],
+        "policy": None
+        if found is None
+        else {
+            "new": [violation(one) for one in found.new],
+            "ended": [violation(one) for one in found.ended],
+            "standing": [violation(one) for one in found.standing],
+            **{key: value for key, value in document(found.verdict).items() if key != "violations"},
+        },
     }
 
 

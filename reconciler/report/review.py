@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.report import expiring, wording
+from reconciler.report import expiring, policies, wording
 from reconciler.report.json_document import _diagnostic, _source
 from reconciler.report.review_statements import statement, wording_of
 from reconciler.report.sheet import (
@@ -46,8 +46,9 @@ def to_sheet(review: Review) -> Sheet:
         facts,
         problems,
         tuple((note,) for note in _notes(review)),
-        bool(review.errors or review.inherited or review.identity_errors),
-        outputs(review),
+        bad=bool(review.errors or review.inherited or review.identity_errors),
+        outputs=outputs(review),
+        verdict=review.violations.verdict if review.violations is not None else None,
     )
 
 
@@ -65,11 +66,19 @@ def outputs(review: Review) -> dict[str, str]:
         "people_losing": str(len(people[LOSE])),
         "people_changing": str(len(people[CHANGE])),
         "expiring": str(len(review.expiring)),
+        "risk": review.risk,
+        "rules": str(len(review.rules)),
+        "violations_new": str(len(review.violations.new) if review.violations is not None else 0),
     }
 
 
 def summary(review: Review) -> tuple[str, ...]:
-    """The result in one or two lines."""
+    """The result in one or two lines, with the risk in the first."""
+    first, *rest = _result(review)
+    return (wording.with_risk(first, review.risk), *rest)
+
+
+def _result(review: Review) -> tuple[str, ...]:
     if review.errors or review.inherited:
         lines = [
             f"These manifests are not valid: {wording.count(len(review.errors) + len(review.inherited), 'error')}."
@@ -137,6 +146,7 @@ def _notes(review: Review) -> Iterator[str]:
 
 
 def _sections(review: Review) -> Iterator[Section]:
+    yield from policies.rule_sections(review.rules)
     if review.identities or review.one_person:
         items = (
             *(_two_names(found) for found in review.one_person),
@@ -144,6 +154,7 @@ def _sections(review: Review) -> Iterator[Section]:
         )
         tone = "alarm" if review.identity_errors else "care"
         yield Section("Who is who", items, weight=KEPT, tone=tone)
+    yield from policies.violation_sections(review.violations)
     owners = tuple(found for found in review.access if found.owns and not found.unknown)
     others = [found for found in review.access if not found.owns and not found.unknown]
     if owners:
@@ -314,6 +325,8 @@ def document(review: Review) -> dict[str, Any]:
         "valid": not (review.errors or review.inherited),
         "base_valid": not review.base_errors,
         "summary": list(summary(review)),
+        "risk": review.risk,
+        **policies.review_document(review.rules, review.violations),
         "identities": [
             {
                 "what": found.what,

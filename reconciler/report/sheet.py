@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reconciler.model.diagnostic import Diagnostic, Source
+    from reconciler.model.policy import Verdict
 
 
 class Name(str):
@@ -89,6 +90,7 @@ class Sheet(msgspec.Struct, frozen=True):
     outputs: Mapping[str, str] = msgspec.field(
         default_factory=dict
     )  # for `$GITHUB_OUTPUT`, beside summary, errors, warnings
+    verdict: Verdict | None = None  # what the policies say: a test case for each in JUnit
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

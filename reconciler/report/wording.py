@@ -18,6 +18,7 @@ from reconciler.kinds import KINDS, logo
 from reconciler.model import address as addresses
 from reconciler.model.expiring import until
 from reconciler.model.request import LATE_ID
+from reconciler.plan.risk import of_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -325,7 +326,8 @@ def summary(plan: Plan) -> tuple[str, ...]:
     """The last lines of a plan's report: what it would do, what prevents it, and which shard it is."""
     lines = []
     if plan.changes:
-        lines.append("Plan: " + ", ".join(f"{number} to {action}" for action, number in plan.counts.items()) + ".")
+        counts = "Plan: " + ", ".join(f"{number} to {action}" for action, number in plan.counts.items()) + "."
+        lines.append(with_risk(counts, of_plan(plan)))
     elif not (plan.refusals or plan.errors):
         lines.append("No changes. Pipes matches the manifests.")
     if plan.errors:
@@ -408,6 +410,11 @@ def result_summary(result: Result) -> str:
     wrote = any(outcome.wrote or outcome.status == "done" for outcome in result.outcomes)
     word = "Applied" if whole else "Applied in part" if wrote else "Not applied"
     return f"{'Interrupted. ' if result.interrupted else ''}{word}: {', '.join(parts)}."
+
+
+def with_risk(line: str, risk: str) -> str:
+    """The first line of a summary with the risk behind it, where there is one."""
+    return line if risk == "none" else f"{line} Risk: {risk}."
 
 
 def validation_summary(validation: Validation) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.report import text
-from reconciler.report.junit import _Cases, _problem, escape
+from reconciler.report.junit import _Cases, _problem, escape, policy_cases
 from reconciler.report.sheet import flat, line
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def draw(sheet: Sheet) -> str:
                     file=item.source.file if item.source else None,
                     line=item.source.line if item.source else None,
                 )
+    if sheet.verdict is not None:
+        policy_cases(cases, sheet.verdict)
     for error in sheet.errors:
         _problem(cases, error)
     output = [escape(flat(sheet.facts))] if sheet.facts else []

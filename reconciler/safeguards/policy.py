@@ -1,0 +1,19 @@
+"""policy: a plan breaks no rule of `policies:` that holds in Pipes, and makes no violation worse."""
+
+from __future__ import annotations
+
+from reconciler.safeguards.safeguard import Safeguard
+
+PAGE = """\
+**Refuses** a plan after which somebody breaks a policy of level `error` who does not break it in Pipes now, or breaks it worse: more
+people beyond `max`, fewer below `min`. What stands in Pipes already is mentioned in a note and refuses nothing, so that you can
+adopt a policy before everything follows it. A policy of level `warn` never refuses.
+
+**Why:** `validate` judges the manifests alone. What they leave alone, and what was changed by hand, only Pipes knows: a fifth owner may be
+the second line of the manifest.
+
+**To fix:** change what the manifests ask for, or agree on an exception that ends: the refusal prints its line for `waivers:`
+([policies.md](policies.md)). `--allow` never lifts it, so that every exception is in git, with its reason and its end.
+"""
+
+SAFEGUARD = Safeguard("policy", lifted_by_allow=False, page=PAGE, found_in="reconciler/policy/worse.py")
