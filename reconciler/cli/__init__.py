@@ -35,6 +35,8 @@ COMMANDS = {
     "apply": "Change Pipes to match the manifests.",
     "drift": "Show what changed outside, and who changed it.",
     "review": "Show what a pull request changes, offline.",
+    "approvals": "Show whose approval a pull request needs.",
+    "codeowners": "Print the approvals as a CODEOWNERS file.",
     "access": "Show who has access to what, and why.",
     "history": "Show who had what when, by which commit.",
     "import": "Write manifests from live organizations.",

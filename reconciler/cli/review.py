@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from reconciler.cli import made, manifests, options
 from reconciler.model.errors import ManifestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date, datetime
 
     from reconciler.model.desired import Desired
@@ -64,14 +64,27 @@ def command(
         shown, base = f"{base} (where {head or 'HEAD'} left it)", revision.merge_base(base, head or "HEAD")
     else:
         shown = base
-    result = _review(base, shown, head, paths, when, expiring)
+    result = compare(base, shown, head, paths, when, expiring).review
     output.write(result, verbose=verbose, made=made.now(paths))
     if result.errors or result.inherited or result.identity_errors:
         return ERROR
     return CHANGES if detailed_exitcode and not result.is_empty else DONE
 
 
-def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day: date, soon: int) -> Review:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A review with the manifests of both sides, and how to read these as of another day."""
+
+    review: Review
+    base: Desired
+    head: Desired
+    base_lock: Lock
+    load_base: Callable[[date], Desired]
+    load_head: Callable[[date], Desired]
+
+
+def compare(base: str, shown: str, head: str | None, paths: Sequence[Path], day: date, soon: int) -> Compared:
+    """Compare two revisions or folders. With errors in HEAD, only the review's errors are there."""
     from reconciler import manifest
     from reconciler.access.expiring import ending, expiring
     from reconciler.access.review import endings, make_review, nothing
@@ -88,7 +101,7 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
     except ManifestError as error:
         known = {_fact(found) for found in base_errors}
         errors = [found for found in error.diagnostics if found.severity == "error"]
-        return Review(
+        review = Review(
             shown,
             label,
             day,
@@ -97,6 +110,7 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
             warnings=tuple(found for found in error.diagnostics if found.severity != "error"),
             base_errors=tuple(base_errors),
         )
+        return Compared(review, before or nothing(day), nothing(day), {}, nothing, nothing)
     earlier = before if before is not None else nothing(day)
     ends = endings(earlier, after)
 
@@ -126,18 +140,26 @@ def _review(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
         notes=notes,
         one_person=_one_person(after, base_lock, head_lock),
     )
-    return _judged(review, earlier, after, base_lock, soon)
+    judged = _judged(review, earlier, after, base_lock, soon)
+
+    def load_base(on: date) -> Desired:
+        return manifest.load_texts(
+            revision.texts(base, paths, missing_ok=True), today=on, pictures=revision.pictures(base)
+        )
+
+    return Compared(judged, earlier, after, base_lock, load_base, load)
 
 
 def _judged(review: Review, base: Desired, head: Desired, base_lock: Lock, soon: int) -> Review:
     """The review with what it means for policies, approvals and other rules, and with its risk."""
-    from reconciler.policy import compare, risk
+    from reconciler.policy import risk
+    from reconciler.policy.compare import of_review, people_changed, rule_changes
 
-    rules, violations = compare.rule_changes(base, head), None
+    rules, violations = rule_changes(base, head), None
     if base.policies or head.policies:
-        violations = compare.of_review(base, head, base_lock, soon=soon)
+        violations = of_review(base, head, base_lock, soon=soon)
     found = replace(review, rules=rules, violations=violations)
-    return replace(found, risk=risk.of_review(found, rules=compare.people_changed(base, head)))
+    return replace(found, risk=risk.of_review(found, rules=people_changed(base, head)))
 
 
 def _base(base: str, paths: Sequence[Path], day: date) -> tuple[Desired | None, Sequence[Diagnostic]]:

@@ -83,7 +83,12 @@ def _with_literals(node: Any, path: KeyPath) -> Iterator[tuple[int, int]]:
 
 def _meaning(data: dict[str, Any]) -> dict[str, Any]:
     """The same data as far as it means something: the order of a team's people does not."""
-    teams = {team: sorted(people) for team, people in data.get("teams", {}).items()}
+    teams = {
+        team: sorted(team_of)
+        if isinstance(team_of, list)
+        else {**team_of, "members": sorted(team_of.get("members", ()))}
+        for team, team_of in data.get("teams", {}).items()
+    }
     return {**data, "teams": teams}
 
 

@@ -122,11 +122,15 @@ class _Editor:
             )
 
     def _team(self, file: File, team: str) -> None:
-        node = node_at(file.root, ("teams", team))
+        path: tuple[str, ...] = ("teams", team)
+        node = node_at(file.root, path)
+        if isinstance(node, yaml.MappingNode):
+            path = (*path, "members")
+            node = node_at(file.root, path)
         values = [item.value for item in node.value] if isinstance(node, yaml.SequenceNode) else []
         theirs = [value for value in values if value in self.somebody]
         for value in theirs:
-            file.items(("teams", team)).remove(value)
+            file.items(path).remove(value)
         if theirs and len(theirs) == len(values):
             self.made.notes.append(f"team/{team} has nobody any more, and stays as an empty list")
 

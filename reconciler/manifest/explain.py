@@ -72,6 +72,8 @@ def _explain_alternatives(document: Document, path: KeyPath, error: Any) -> Iter
     roles = next((part["enum"] for part in parts if "enum" in part), ())
     keys = next((tuple(part["properties"]) for part in parts if "properties" in part), ())
     hint = f"write a role ({_listed(roles)}), or {{{', '.join(keys)}}}" if keys and roles else "write one, or a list"
+    if any(part.get("title") == "team" for part in parts) and len(path) == len(("teams", "NAME")):
+        hint = "a team is a list: [alice, team/platform]"
     if error.instance is None:
         document.problem(f"{noun(path)} has no value", *place(document, path, key=True), hint=hint)
     else:

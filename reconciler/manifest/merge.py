@@ -44,6 +44,7 @@ class Written(msgspec.Struct):
     host: tuple[str, Source] | None = None  # where Pipes is that the manifests are for
     resend_after: tuple[int, Source] | None = None  # in days
     waivers: list[Waiver] = msgspec.field(default_factory=list)  # `waivers:`
+    team_logins: dict[str, str] = msgspec.field(default_factory=dict)  # the team on GitHub, such as @acme/sre
 
     # By name
     people: dict[str, Person] = msgspec.field(default_factory=dict)  # `people:`
@@ -169,7 +170,16 @@ def _people(document: Document, section: Map | None, written: Written, report: R
         email = entry.get("email")
         handle = entry.get("handle", None if email else name)
         source = _source(document, section, name)
-        person = Person(name, handle, email, source, reinvite, robot=entry.get("robot", False))
+        person = Person(
+            name,
+            handle,
+            email,
+            source,
+            reinvite,
+            robot=entry.get("robot", False),
+            github=entry.get("github"),
+            gitlab=entry.get("gitlab"),
+        )
         first = written.people.setdefault(name, person)
         if first is not person:
             assert person.source is not None
@@ -177,12 +187,20 @@ def _people(document: Document, section: Map | None, written: Written, report: R
             _twice(f"person {name}", person.source, first.source, report)
 
 
+_NOBODY = Seq(1, 1)
+
+
 def _teams(document: Document, section: Map | None, written: Written, report: Reporter) -> None:
     if section is None:
         return
-    for name, entries in section.items():
-        assert isinstance(entries, Seq)
+    for name, entry in section.items():
         source = _source(document, section, name)
+        entries = entry
+        if isinstance(entry, Map):
+            entries = entry.get("members", _NOBODY)
+            if "github" in entry:
+                written.team_logins.setdefault(name, entry["github"])
+        assert isinstance(entries, Seq)
         team = (
             source,
             [(item, Source(document.file, *place)) for item, place in zip(entries, entries.at, strict=True)],

@@ -62,6 +62,7 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
         policies=written.policies,
         waivers=tuple(written.waivers),
         approvals=written.approvals,
+        team_logins=written.team_logins,
     )
 
 

@@ -25,6 +25,8 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     source: Source | None = None
     reinvite: date | None = None  # states a new invitation by email for one of before that day which is gone
     robot: bool = False  # an ordinary account that no person uses
+    github: str | None = None  # the login there, for approvals
+    gitlab: str | None = None
 
 
 def is_robot(name: str, people: Mapping[str, Person]) -> bool:
@@ -116,6 +118,7 @@ class Desired(msgspec.Struct):
     policies: dict[str, Policy] = msgspec.field(default_factory=dict)  # by name
     waivers: tuple[Waiver, ...] = ()  # in the order written
     approvals: dict[str, Approval] = msgspec.field(default_factory=dict)  # by key: a place, `default`, `rules`, ...
+    team_logins: dict[str, str] = msgspec.field(default_factory=dict)  # team -> the team on GitHub
     elsewhere: dict[str, Node] = msgspec.field(default_factory=dict)  # orgs of the manifests that this run leaves out
 
     def person(self, name: str) -> Person:

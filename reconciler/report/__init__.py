@@ -26,7 +26,7 @@ FORMATS = ("text", "json", "markdown", "html", "github", "junit")
 
 # The class of each subject that becomes a sheet, and the module here that has its `to_sheet(subject)` and its
 # `document(subject)` (the JSON).
-SHEETS: dict[str, str] = {"Review": "review", "Drift": "drift", "Since": "plan_since"}
+SHEETS: dict[str, str] = {"Consents": "approvals", "Review": "review", "Drift": "drift", "Since": "plan_since"}
 
 
 class Validation(msgspec.Struct, frozen=True):

@@ -89,7 +89,7 @@ def test_members_whom_the_manifests_do_not_manage_count_as_they_are_in_pipes(acm
     assert (acme.planned().status, acme.planned().codes) == (0, [])
     acme.manifest(
         f"{POLICIES}orgs: {{acme: {{workspaces: {{prod: {{members: {{dave: operator}}}}}}}}}}\n".replace(
-            "max: 2", "max: 1"
+            "min: 2, max: 2", "max: 1"
         )
     )
     ran = acme.planned()

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Diagnostic
     from reconciler.model.expiring import Expiring
     from reconciler.model.live import Lock
+    from reconciler.model.review import AccessChange
 
-__all__ = ["endings", "make_review", "nothing"]
+__all__ = ["access_on", "endings", "make_review", "nothing"]
 
 
 def make_review(
@@ -73,6 +74,11 @@ def make_review(
         identities=tuple(identity_changes(base, head, base_lock or {}, head_lock or {})),
         one_person=tuple(one_person),
     )
+
+
+def access_on(base: Desired, head: Desired, lock: Lock | None) -> list[AccessChange]:
+    """What HEAD changes in who reaches what, on the day of both."""
+    return access_changes(paired(Sides(base, head, Names(base, lock), Names(head, lock))), lock)[0]
 
 
 def nothing(day: date) -> Desired:
