@@ -53,7 +53,7 @@ def _failure(step: Step, error: Exception, progress: Progress) -> Outcome:
         elif progress.wrote:
             detail = "stopped after a part of it was done; apply again to finish it"
         else:
-            detail, status = "stopped before it was sent", "skipped"
+            detail, status = "stopped before Pipes did it", "skipped"
     elif isinstance(error, StepFailed):
         wrote = wrote or error.wrote
     elif isinstance(error, OSError):

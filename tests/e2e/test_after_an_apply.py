@@ -161,3 +161,37 @@ def test_a_workspace_that_is_still_coming_up_when_it_is_stopped_is_not_confirmed
     assert {o["status"] for o in found if o["address"].endswith("next")} <= {"unconfirmed", "done"}
     assert not [o for o in found if o["status"] == "failed"]
     assert process.returncode in (0, 5)
+
+
+BUSY = {
+    "reading": {"status": 429, "method": "GET"},
+    "a step's own look": {"status": 429, "method": "GET", "path": "/member/carol$"},
+    "a write that failed": {"status": 503, "method": "PATCH"},
+    "a removal": {"status": 429, "method": "DELETE"},
+    "reading again": {"status": 429, "method": "GET", "path": "/org/acme/member$", "after": 1},
+}
+
+
+@pytest.mark.parametrize("where", BUSY)
+def test_a_stop_ends_every_wait_and_no_write_begins_after_it(orgs, where):
+    """Pipes asks to wait for minutes; the signal comes while the apply waits."""
+    import json
+
+    orgs.manifest(
+        "orgs: {acme: {members: {alice: owner, carol: owner}}, gamma: {members: {alice: owner, bob: {absent: true}}}}"
+    )
+    with orgs.served({"kind": "status", "retry_after": 250, **BUSY[where]}) as seen:
+        process = started(orgs, "--parallelism", "1")
+        for line in process.stderr:
+            if "all requests wait" in line or " 503 " in line:
+                break
+        written = [one for one in seen if one[0] != "GET"]
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert [one for one in seen if one[0] != "GET"] == written
+    done = [one for one in written if one[2] < 300]
+    assert process.returncode == (5 if done else 128 + signal.SIGTERM)
+    if where != "reading":
+        found = {outcome["status"] for outcome in json.loads(out)["outcomes"]}
+        assert found <= ({"done", "unconfirmed", "skipped"} if done else {"skipped"})
