@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,6 +152,8 @@ def compare(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
 
 def _judged(review: Review, base: Desired, head: Desired, base_lock: Lock, soon: int) -> Review:
     """The review with what it means for policies, approvals and other rules, and with its risk."""
+    from msgspec.structs import replace
+
     from reconciler.policy import risk
     from reconciler.policy.compare import of_review, people_changed, rule_changes
 

@@ -173,7 +173,8 @@ def _explain_value(path: KeyPath, error: Any) -> tuple[str, str | None, bool]:
         )
     if rule == "minProperties":
         beside = part.get("dependentRequired", ())
-        telling = [k for k, sub in part["properties"].items() if k not in beside and sub.get("type") != "boolean"]
+        aside = {*beside, "github", "gitlab"}  # logins say nothing of who somebody is in Pipes
+        telling = [k for k, sub in part["properties"].items() if k not in aside and sub.get("type") != "boolean"]
         return (
             f"{noun(path)} has neither {' nor '.join(telling)}",
             "write at least one of them, or drop the line",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from reconciler.model.diagnostic import Source
     from reconciler.model.policy import Approval
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Voice(msgspec.Struct, frozen=True):
     """One approval."""
 
     login: str
@@ -23,8 +23,7 @@ class Voice:
         return not self.why_not
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(msgspec.Struct, frozen=True):
     """One change and one approval that it needs."""
 
     approval: Approval
@@ -40,8 +39,7 @@ class Need:
         return max(0, self.approval.count - len(self.given))
 
 
-@dataclass(frozen=True, slots=True)
-class Consents:
+class Consents(msgspec.Struct, frozen=True):
     """What a pull request needs, and whether it is enough."""
 
     base: str

@@ -167,8 +167,7 @@ def pattern_of(text: str) -> re.Pattern[str]:
     return re.compile("[^/]*".join(re.escape(part) for part in text.split("*")))
 
 
-@dataclass(frozen=True, slots=True)
-class RuleChange:
+class RuleChange(msgspec.Struct, frozen=True):
     """What a pull request changes in the rules themselves."""
 
     kind: str  # policy | waiver | approval | team
@@ -181,8 +180,7 @@ class RuleChange:
     names: tuple[str, ...] = ()  # who comes into a team
 
 
-@dataclass(frozen=True, slots=True)
-class ViolationChanges:
+class ViolationChanges(msgspec.Struct, frozen=True):
     """What a change does to who breaks which policy."""
 
     verdict: Verdict  # of the state after it

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from reconciler.access.maps import Names
 from reconciler.access.review.sides import Sides, name_in_head, paired

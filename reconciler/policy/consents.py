@@ -6,8 +6,9 @@ a name that HEAD makes another name of an approver makes that approver's own gai
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from reconciler.kinds import member
 from reconciler.model import address as addresses

@@ -35,7 +35,8 @@ def _of_review(review: Review, *, rules: bool) -> Iterator[str]:
     for change in review.changes:
         yield of_change(change)
     for found in review.access:
-        yield of_roles(found.had, found.has)
+        if found.unknown != "after":  # whoever is there stays
+            yield of_roles(found.had, found.has)
     for found in review.rerouted:
         yield _of_end(found)
     for one in review.statements:

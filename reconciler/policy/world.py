@@ -53,7 +53,7 @@ class World(msgspec.Struct):
         return found
 
     def is_robot(self, reach: Reach) -> bool:
-        return reach.key in self.robots or reach.person.startswith(SERVICE)
+        return reach.robot or reach.key in self.robots or reach.person.startswith(SERVICE)
 
 
 def of_manifests(desired: Desired, lock: Lock | None, policies: Collection[Policy]) -> World:
@@ -88,6 +88,8 @@ def written(desired: Desired, lock: Lock | None) -> dict[tuple[str, str], Reach]
 
 def as_written(reach: Reach, lines: Mapping[tuple[str, str], Reach]) -> Reach:
     """A live reach with what the manifests say of it, where they give the same role in the same way."""
+    if reach.person.startswith(SERVICE) and reach.key != reach.person:
+        reach = msgspec.structs.replace(reach, key=reach.person)  # as the manifests call it
     line = lines.get((reach.key, reach.object))
     if line is None or line.role != reach.role or (line.why == OWNS) != (reach.why == OWNS):
         return reach

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from reconciler.access import connections as connections_of
-from reconciler.access.maps import GRANT, MEMBER, WORKSPACE, implicit, rows
+from reconciler.access.maps import GRANT, MEMBER, WORKSPACE, implicit, keys_of_accounts, rows
 from reconciler.kinds import member
 from reconciler.model import address as addresses
 from reconciler.model.access import DIRECT, Reach
@@ -30,7 +31,7 @@ Rows = dict[str, dict[str, Reach]]  # by place, then by id of the live row, else
 
 
 def judged(plan: Plan, desired: Desired, live: Snapshot, lock: Lock | None) -> Plan:
-    """The plan, refused as `policy` for each violation that it makes or makes worse. What stands is told in a note."""
+    """The plan, refused as `policy` for each violation that it makes or makes worse. A former violation is a note."""
     lines = written(desired, lock)
     before = _rows(desired, live, lock)
     after = _applied(plan, before, desired, lock)
@@ -105,15 +106,17 @@ def _rows(desired: Desired, live: Snapshot, lock: Lock | None) -> Rows:
     names = _renamed(desired, live)
     found: Rows = {}
 
-    def add(parent: Resource, kind: str, place: str) -> None:
-        ids = {row.handle: row.id for row in (*parent.inherited_of(kind).values(), *parent.of(kind).values())}
-        found[place] = {ids[one.key]: one for one in rows(parent, kind, place, world.names)}
+    def add(parent: Resource, kind: str, place: str, keys: Mapping[str, str]) -> None:
+        there = (*parent.inherited_of(kind).values(), *parent.of(kind).values())
+        ids = {row.handle: row.id for row in there}
+        found[place] = {ids[one.key]: one for one in rows(parent, kind, place, world.names, keys)}
 
     for org in live.orgs.values():
-        add(org, MEMBER, names.get(org.handle, org.handle))
+        keys = keys_of_accounts(org, desired, lock)
+        add(org, MEMBER, names.get(org.handle, org.handle), keys)
         for space in org.of(WORKSPACE).values():
             place = f"{org.handle}/{space.handle}"
-            add(space, GRANT, names.get(place, place))
+            add(space, GRANT, names.get(place, place), keys)
     return found
 
 
@@ -149,7 +152,7 @@ def _reach(change: Change, before: Reach | None, name: str, key: str, place: str
     pending = before.pending if before is not None else member.INVITED if change.kind == MEMBER else ""
     return Reach(
         name, key, place, role, change.via or DIRECT, (), pending, change.expires, change.source, change.then,
-        change.because,
+        change.because, before.robot if before is not None else False,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from reconciler.safeguards.safeguard import Safeguard
 
 PAGE = """\
 **Refuses** a plan after which somebody breaks a policy of level `error` who does not break it in Pipes now, or breaks it worse: more
-people beyond `max`, fewer below `min`. What stands in Pipes already is mentioned in a note and refuses nothing, so that you can
+people beyond `max`, fewer below `min`. A violation that is in Pipes already is a note and refuses nothing, so that you can
 adopt a policy before everything follows it. A policy of level `warn` never refuses.
 
 **Why:** `validate` judges the manifests alone. What they leave alone, and what was changed by hand, only Pipes knows: a fifth owner may be

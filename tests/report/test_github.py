@@ -98,8 +98,9 @@ def test_no_manifest_gives_a_command_of_its_own(diagnostics):
 
 def test_outputs_say_what_a_workflow_decides_by():
     assert github.outputs(sample.REFUSED) == {
-        "summary": "Plan: 3 to create, 2 to update, 1 to rename, 4 to delete. Failed: 1 error. Nothing can be applied. "
+        "summary": "Plan: 3 to create, 2 to update, 1 to rename, 4 to delete. Risk: destroys. Failed: 1 error. Nothing can be applied. "
         "Refused by owner-floor and mass-removal in 1 of 3 organizations. Nothing can be applied.",
+        "risk": "destroys",
         "changes": "10",
         "create": "3",
         "update": "2",

@@ -74,7 +74,7 @@ def test_an_empty_plan_with_an_error_does_not_claim_that_live_matches():
 
 
 def test_the_last_line_counts_what_would_be_done():
-    assert last_line(sample.CHANGED) == "Plan: 3 to create, 2 to update, 1 to rename, 4 to delete."
+    assert last_line(sample.CHANGED) == "Plan: 3 to create, 2 to update, 1 to rename, 4 to delete. Risk: destroys."
 
 
 def test_every_change_is_there_however_many_there_are():

@@ -414,12 +414,14 @@ def test_who_comes_into_an_org_is_invited(pull):
     assert found == {"acme": False, "beta": True}
 
 
-def test_another_name_for_the_same_person_changes_nothing(pull):
+def test_another_name_for_the_same_person_changes_no_access(pull):
     base = members("alice: owner, bob-acme: member")
     head = members("alice: owner, bob: member").replace(
         "version: 1\n", "version: 1\npeople: {bob: {handle: bob-acme}}\n"
     )
-    assert pull(base, head, "--detailed-exitcode").status == 0
+    ran = pull(base, head, "--detailed-exitcode")
+    assert ran.status == 2  # who a name is changes
+    assert ran.out.splitlines()[-1] == "Nobody gains or loses access. Risk: rules."
 
 
 def test_another_person_under_the_same_name_is_a_loss_and_a_gain(pull):
@@ -519,8 +521,13 @@ def test_the_same_review_gives_the_same_bytes_in_another_process(repository, ben
 @pytest.mark.parametrize(
     ("base", "head", "last"),
     [
-        pytest.param("{members: {alice: owner, bob: member}}", "{}", "2 people are no longer managed.", id="no longer"),
-        pytest.param("{}", "{members: {alice: owner}}", "1 person is newly managed.", id="newly"),
+        pytest.param(
+            "{members: {alice: owner, bob: member}}",
+            "{}",
+            "2 people are no longer managed. Risk: grants.",
+            id="no longer",
+        ),
+        pytest.param("{}", "{members: {alice: owner}}", "1 person is newly managed. Risk: owners.", id="newly"),
     ],
 )
 def test_people_who_come_into_or_leave_the_manifests_are_counted(pull, base, head, last):
