@@ -75,12 +75,12 @@ def command(
 class Compared:
     """A review with the manifests of both sides, and how to read these as of another day."""
 
-    review: Review
-    base: Desired
-    head: Desired
-    base_lock: Lock
-    load_base: Callable[[date], Desired]
-    load_head: Callable[[date], Desired]
+    review: Review  # what changes
+    base: Desired  # on the day of the review
+    head: Desired  # the same
+    base_lock: Lock  # who is who by BASE
+    load_base: Callable[[date], Desired]  # on another day; raises ManifestError
+    load_head: Callable[[date], Desired]  # the same
 
 
 def compare(base: str, shown: str, head: str | None, paths: Sequence[Path], day: date, soon: int) -> Compared:

@@ -26,11 +26,11 @@ class Voice(msgspec.Struct, frozen=True):
 class Need(msgspec.Struct, frozen=True):
     """One change and one approval that it needs."""
 
-    approval: Approval
+    approval: Approval  # the key of BASE's `approvals:`
     place: str  # an org, a workspace, or `rules`
-    fact: str
+    fact: str  # what changes, in words
     gains: tuple[str, ...] = ()  # names and keys of who gains by it: they cannot agree to it
-    source: Source | None = None
+    source: Source | None = None  # the line of HEAD
     given: tuple[str, ...] = ()  # the logins of those who agreed and count
 
     @property
@@ -42,12 +42,12 @@ class Need(msgspec.Struct, frozen=True):
 class Consents(msgspec.Struct, frozen=True):
     """What a pull request needs, and whether it is enough."""
 
-    base: str
-    head: str
-    author: str
-    needs: tuple[Need, ...]
-    voices: tuple[Voice, ...]
-    risk: str = "none"
+    base: str  # as it was asked for
+    head: str  # as it was asked for
+    author: str  # the login
+    needs: tuple[Need, ...]  # each change with each approval that it needs
+    voices: tuple[Voice, ...]  # everyone who approved
+    risk: str = "none"  # of the review
     applies: bool = True  # False where BASE has no `approvals:`
 
     @property

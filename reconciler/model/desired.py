@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 class Person(msgspec.Struct, frozen=True, gc=False):
     """Who a name in the manifests is in Pipes: by handle, or by the email that an invitation goes to."""
 
-    name: str
-    handle: str | None
-    email: str | None = None
-    source: Source | None = None
+    name: str  # in the manifests
+    handle: str | None  # in Pipes, where it is known
+    email: str | None = None  # as it is written
+    source: Source | None = None  # the line in `people:`
     reinvite: date | None = None  # states a new invitation by email for one of before that day which is gone
     robot: bool = False  # an ordinary account that no person uses
     github: str | None = None  # the login there, for approvals
-    gitlab: str | None = None
+    gitlab: str | None = None  # the login there
 
 
 def is_robot(name: str, people: Mapping[str, Person]) -> bool:

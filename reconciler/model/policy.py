@@ -174,8 +174,8 @@ class RuleChange(msgspec.Struct, frozen=True):
     name: str  # of a waiver: the policy, for whom, and where
     change: str  # added | removed | loosened | tightened | changed
     loosens: bool  # whether something may be allowed by it that was not: what is not clearly stricter counts
-    details: tuple[str, ...] = ()
-    source: Source | None = None
+    details: tuple[str, ...] = ()  # which fields, or until when
+    source: Source | None = None  # its line in HEAD, or in BASE if it is removed
     who: str | None = None  # whom a waiver is for
     names: tuple[str, ...] = ()  # who comes into a team
 

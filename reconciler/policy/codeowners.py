@@ -88,7 +88,7 @@ def _escaped(path: str) -> str:
 
 
 def written(text: str, block: Iterable[str]) -> str:
-    """A CODEOWNERS file with the block between its marks in the place of the former one, or at its end.
+    """A CODEOWNERS file with the block between its marks instead of the former one, or at its end.
 
     Raises ValueError where the marks do not fit together.
     """
