@@ -16,7 +16,9 @@ import pytest
 from reconciler import cli
 from reconciler.kinds import KINDS, children_of, grant
 from reconciler.manifest import schema
+from reconciler.sandbox.store import Store
 from reconciler.sandbox.world import load as load_world
+from reconciler.sandbox.world import seed
 from sandbox.serving import Served
 
 ROOT = Path(__file__).parents[1]
@@ -258,11 +260,11 @@ HEAVY = {"requests", "urllib3", "yaml", "jsonschema", "jsonschema_rs", "rich", "
 
 
 def loaded_by(*args):
-    """The top-level modules that a run has loaded when it ends."""
+    """What a run has loaded when it ends: the top-level modules, and each of ours."""
     code = (
         "import sys\nfrom reconciler.cli import run\n"
         f"status = run({list(args)!r})\n"
-        "print('\\n' + ' '.join(sorted({name.partition('.')[0] for name in sys.modules})))\nsys.exit(status)"
+        "print('\\n' + ' '.join(sorted({*sys.modules, *(name.partition('.')[0] for name in sys.modules)})))\nsys.exit(status)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -276,22 +278,45 @@ def test_help_loads_nothing_heavy(args):
     assert loaded_by(*args) & HEAVY == set()
 
 
-def test_validate_loads_nothing_of_the_network(tmp_path):
-    (tmp_path / "orgs.yaml").write_text("version: 1\norgs: {acme: {}}\n")
-    assert (
-        loaded_by("validate", str(tmp_path)) & {"requests", "urllib3", "rich", "falcon", "deepdiff", "jinja2"} == set()
-    )
+NEVER = {
+    "asyncio", "cheroot", "deepdiff", "falcon", "filelock", "jinja2", "jsonschema", "rich", "sqlite3", "tenacity",
+    "reconciler.apply", "reconciler.drift", "reconciler.editing", "reconciler.importing", "reconciler.sandbox",
+    "reconciler.report.drift", "reconciler.report.github", "reconciler.report.html_page", "reconciler.report.junit",
+    "reconciler.report.lock", "reconciler.report.markdown",
+}  # fmt: skip
+OFFLINE = {
+    *NEVER, "http", "requests", "ssl", "urllib3",
+    "reconciler.pipes", "reconciler.plan.diff", "reconciler.plan.make", "reconciler.safeguards.table",
+}  # fmt: skip
 
 
-def test_validate_without_policies_imports_nothing_of_them(tmp_path):
-    (tmp_path / "orgs.yaml").write_text("version: 1\norgs: {acme: {}}\n")
-    code = (
-        "import sys\nfrom reconciler.cli import run\n"
-        f"run(['validate', {str(tmp_path)!r}])\n"
-        "print([name for name in sys.modules if name.startswith(('reconciler.policy', 'reconciler.model.policy', 'reconciler.manifest.rules'))])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout.splitlines()[-1] == "[]"
+@pytest.fixture
+def manifests(tmp_path, monkeypatch):
+    """A manifest in the working folder, and the same in `base`."""
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path, tmp_path / "base"):
+        folder.mkdir(exist_ok=True)
+        (folder / "orgs.yaml").write_text("version: 1\norgs: {acme: {members: {alice: owner}}}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("args", [["validate"], ["access"], ["review", "base", "."]], ids=" ".join)
+def test_a_command_that_stays_offline_loads_neither_the_network_nor_the_planner(manifests, args):
+    assert loaded_by(*args) & OFFLINE == set()
+
+
+def test_a_plan_loads_nothing_that_applies_and_no_report_but_its_own(manifests, monkeypatch):
+    db = manifests / "pipes.sqlite3"
+    with Store(db) as store:
+        seed(store, {"actor": "alice", "orgs": {"acme": {"members": {"alice": "owner"}}}})
+    server = Served(db, tls=False)
+    try:
+        monkeypatch.setenv("PIPES_TOKEN", server.token)
+        loaded = loaded_by("plan", "--host", server.url)
+    finally:
+        server.stop()
+    assert loaded & (NEVER | {"reconciler.report.json_document", "reconciler.report.sheet"}) == set()
+    assert "reconciler.plan.diff" in loaded
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -457,9 +482,6 @@ def core(tmp_path, monkeypatch):
 
 
 def test_the_core_install_validates_plans_and_applies(core, tmp_path):
-    from reconciler.sandbox.store import Store
-    from reconciler.sandbox.world import seed
-
     world = tmp_path / "world.yaml"
     world.write_text("actor: alice\norgs: {acme: {members: {alice: owner, bob: member}}}\n")
     db = tmp_path / "pipes.sqlite3"

@@ -189,6 +189,8 @@ def command(
 
 def _with_refused(result: Result) -> Result:
     """The result of --keep-going, which says which orgs it left alone."""
+    from msgspec.structs import replace
+
     refused = sorted({refusal.address.partition("/")[0] for refusal in result.plan.refusals})
     if not refused:
         return result
