@@ -339,6 +339,7 @@ def test_every_command_module_is_listed():
         "editing",
         "made",
         "manifests",
+        "names",
         "next_steps",
         "options",
         "output_files",

@@ -48,6 +48,8 @@ COMMANDS = {
     "offboard": "Print a patch that removes a person everywhere.",
     "lock": "Rebuild the lock file from Pipes.",
     "schema": "Print the JSON Schema of manifests or plans.",
+    "explain": "Explain a safeguard, an exit status, or a key of a manifest.",
+    "completion": "Print the script for completion in bash, zsh or fish.",
     "sandbox": "A local Turbot Pipes for rehearsals and tests.",
 }
 
@@ -96,7 +98,7 @@ ANSWERS = {
     "whoami": "`reconciler doctor` says whose token it is",
     "version": "write `reconciler --version`",
     "diff": "write `reconciler plan`; for two revisions of the manifests, `reconciler review BASE`",
-    "destroy": "state the removal with `absent: true` in the manifests, and run `reconciler apply`",
+    "destroy": "state the removal in the manifests (`reconciler explain absent`), and run `reconciler apply`",
     "rollback": "revert the commit in git, and run `reconciler apply`",
     "undo": "revert the commit in git, and run `reconciler apply`",
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import made, manifests, options, output_files
+from reconciler.cli import made, manifests, names, options, output_files
 from reconciler.model.errors import PipesError, UsageError
 
 if TYPE_CHECKING:
@@ -27,13 +27,26 @@ FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.acces
 
 @click.command(short_help="Show who has access to what, and why.")
 @options.paths_argument
-@click.option("--person", "people", multiple=True, metavar="NAME", help="Only this person. May be repeated.")
 @click.option(
-    "--workspace", "workspaces", multiple=True, metavar="ORG/WORKSPACE", help="Only this workspace. May be repeated."
+    "--person",
+    "people",
+    shell_complete=names.people,
+    multiple=True,
+    metavar="NAME",
+    help="Only this person. May be repeated.",
+)
+@click.option(
+    "--workspace",
+    "workspaces",
+    shell_complete=names.workspaces,
+    multiple=True,
+    metavar="ORG/WORKSPACE",
+    help="Only this workspace. May be repeated.",
 )
 @click.option(
     "--connection",
     "connections",
+    shell_complete=names.connections,
     multiple=True,
     metavar="ORG/CONNECTION",
     help="Only people who can use this connection, through a workspace. May be repeated.",

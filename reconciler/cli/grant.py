@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import REFUSED, editing
+from reconciler.cli import REFUSED, editing, names
 
 if TYPE_CHECKING:
     from datetime import date
 
 
 @click.command(short_help="Print a patch that gives a person a role.")
-@click.argument("person")
+@click.argument("person", shell_complete=names.people)
 @click.argument("role")
-@click.argument("place", metavar="ORG[/WORKSPACE]")
+@click.argument("place", shell_complete=names.places, metavar="ORG[/WORKSPACE]")
 @editing.until_options
 @click.option("--reason", metavar="TEXT", help="Why, written beside the entry.")
 @editing.edit_options

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import DONE, REFUSED, manifests, options, writing
+from reconciler.cli import DONE, REFUSED, manifests, names, options, writing
 from reconciler.cli.writing import Draft, Existing, LeftAloneError, RefusedError
 from reconciler.model.errors import ManifestError, PipesError, UsageError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command("import", short_help="Write manifests from live organizations.")
-@click.argument("orgs", nargs=-1, metavar="[ORG]...")
+@click.argument("orgs", nargs=-1, metavar="[ORG]...", shell_complete=names.orgs)
 @click.option("--all", "everything", is_flag=True, help="Every organization that the token's user owns.")
 @click.option(
     "--out",

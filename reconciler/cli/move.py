@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli import REFUSED, editing
+from reconciler.cli import REFUSED, editing, names
 from reconciler.model.errors import UsageError
 
 
 @click.command(short_help="Print a patch that moves a person between teams.")
-@click.argument("person")
-@click.option("--from", "leave", metavar="TEAM", help="The team to leave.")
-@click.option("--to", "join", metavar="TEAM", help="The team to join.")
+@click.argument("person", shell_complete=names.people)
+@click.option("--from", "leave", shell_complete=names.teams, metavar="TEAM", help="The team to leave.")
+@click.option("--to", "join", shell_complete=names.teams, metavar="TEAM", help="The team to join.")
 @editing.edit_options
 def command(person: str, leave: str | None, join: str | None, files: editing.Files) -> int:
     """Print a patch to the manifests at PATH that takes PERSON out of one team and puts them into another; with --from or

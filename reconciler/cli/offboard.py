@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli import REFUSED, editing
+from reconciler.cli import REFUSED, editing, names
 
 
 @click.command(short_help="Print a patch that removes a person everywhere.")
-@click.argument("person")
+@click.argument("person", shell_complete=names.people)
 @editing.edit_options
 def command(person: str, files: editing.Files) -> int:
     """Print a patch to the manifests at PATH that removes PERSON from all teams, organizations and workspaces.

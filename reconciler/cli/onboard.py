@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import REFUSED, editing
+from reconciler.cli import REFUSED, editing, names
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,9 +17,19 @@ if TYPE_CHECKING:
 @click.argument("email")
 @click.option("--as", "name", metavar="NAME", required=True, help="What the manifests call them.")
 @click.option(
-    "--like", metavar="PERSON", help="Copy the teams and roles of PERSON, but no ownership and nothing that ends."
+    "--like",
+    shell_complete=names.people,
+    metavar="PERSON",
+    help="Copy the teams and roles of PERSON, but no ownership and nothing that ends.",
 )
-@click.option("--team", "teams", multiple=True, metavar="TEAM", help="Put them into TEAM. May be repeated.")
+@click.option(
+    "--team",
+    "teams",
+    shell_complete=names.teams,
+    multiple=True,
+    metavar="TEAM",
+    help="Put them into TEAM. May be repeated.",
+)
 @editing.edit_options
 def command(email: str, name: str, like: str | None, teams: tuple[str, ...], files: editing.Files) -> int:
     """Print a patch to the manifests at PATH that gives somebody new a name in `people:`, and teams or roles.

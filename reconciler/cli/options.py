@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli import names
 from reconciler.cli.output_files import write_file
 
 if TYPE_CHECKING:
@@ -32,9 +33,14 @@ def paths_argument(command: Command) -> Command:
 
 
 def org_option(command: Command) -> Command:
-    return click.option("--org", "orgs", multiple=True, metavar="HANDLE", help="Only this org. May be repeated.")(
-        command
-    )
+    return click.option(
+        "--org",
+        "orgs",
+        shell_complete=names.orgs,
+        multiple=True,
+        metavar="HANDLE",
+        help="Only this org. May be repeated.",
+    )(command)
 
 
 def _shard(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -61,6 +67,7 @@ def allow_option(command: Command) -> Command:
     return click.option(
         "--allow",
         "allow",
+        shell_complete=names.allowances,
         multiple=True,
         metavar="CODE[=ADDRESS]",
         help="Allow once what one safeguard refuses, as in mass-removal=org.acme. May be repeated.",

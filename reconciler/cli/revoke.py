@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli import REFUSED, editing
+from reconciler.cli import REFUSED, editing, names
 
 
 @click.command(short_help="Print a patch that takes a role away from a person.")
-@click.argument("person")
-@click.argument("place", metavar="ORG[/WORKSPACE]")
+@click.argument("person", shell_complete=names.people)
+@click.argument("place", shell_complete=names.places, metavar="ORG[/WORKSPACE]")
 @editing.edit_options
 def command(person: str, place: str, files: editing.Files) -> int:
     """Print a patch to the manifests at PATH that takes PERSON's entry out of a workspace, or out of an organization and its

@@ -1,0 +1,105 @@
+"""Completion in real shells, with names from the manifests, and without a request."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from e2e.bench import PROGRAM
+
+MANIFEST = """
+teams: {platform: [alice, bob]}
+people: {carol: {email: carol@example.com}}
+orgs:
+  acme: {members: {team/platform: owner, carol: member}, workspaces: {prod: {}, dev: {}}, connections: {aws: {plugin: aws}}}
+  beta: {}
+"""
+LINES = [
+    ("reconciler pl", {"plan"}),
+    ("reconciler plan --org ", {"acme", "beta"}),
+    ("reconciler access --person ca", {"carol"}),
+    ("reconciler access --workspace acme/", {"acme/prod", "acme/dev"}),
+    ("reconciler access --connection ", {"acme/aws"}),
+    ("reconciler move alice --from ", {"platform"}),
+    ("reconciler explain owner-", {"owner-floor", "owner-removal"}),
+    ("reconciler plan --allow mass", {"mass-removal"}),
+    ("reconciler completion ", {"bash", "zsh", "fish"}),
+]
+
+
+@pytest.fixture
+def folder(bare, monkeypatch):
+    """A folder with manifests, and `reconciler` in the search path. Every request would fail: there is no token."""
+    bare.manifest(MANIFEST)
+    program = bare.folder / "bin" / "reconciler"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {PROGRAM[0]} -c "{PROGRAM[2]}" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    return bare.folder
+
+
+def shell(folder, name, script):
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    options = {"bash": ["--norc", "-c"], "zsh": ["-f", "-c"], "fish": ["--no-config", "-c"]}[name]
+    done = subprocess.run(
+        [name, *options, script], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stderr == "", done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(("line", "expected"), LINES, ids=[line for line, _ in LINES])
+def test_bash_completes(folder, line, expected):
+    words = line.split(" ")
+    script = (
+        'eval "$(reconciler completion bash)"\n'
+        f"COMP_WORDS=({' '.join(repr(word) for word in words)}); COMP_CWORD={len(words) - 1}\n"
+        "_reconciler_completion reconciler\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    assert shell(folder, "bash", script) == expected
+
+
+@pytest.mark.parametrize(("line", "expected"), LINES[:4], ids=[line for line, _ in LINES[:4]])
+def test_fish_completes(folder, line, expected):
+    found = shell(folder, "fish", f"reconciler completion fish | source; complete -C '{line}' | string split -f1 \\t")
+    assert found == expected
+
+
+@pytest.mark.parametrize(("line", "expected"), LINES[1:4], ids=[line for line, _ in LINES[1:4]])
+def test_zsh_completes(folder, line, expected):
+    words = line.split(" ")
+    script = (
+        "autoload -Uz compinit; compinit -u -d ./dump\n"
+        'eval "$(reconciler completion zsh)"\n'
+        "compadd() { print -l -- ${(P)@[-1]}; }\n"
+        f"words=({' '.join(repr(word) for word in words)}); CURRENT={len(words)}\n"
+        "_reconciler_completion"
+    )
+    assert expected <= shell(folder, "zsh", script)
+
+
+def test_manifests_with_a_mistake_complete_to_nothing_and_say_nothing(folder):
+    (folder / "orgs.yaml").write_text("version: 1\norgs: [\n")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM[2]],
+        cwd=folder,
+        env={
+            **os.environ,
+            "_RECONCILER_COMPLETE": "bash_complete",
+            "COMP_WORDS": "reconciler plan --org ",
+            "COMP_CWORD": "3",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("", "")
