@@ -105,7 +105,7 @@ def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
 
 
 def _ignored(desired: Desired) -> Iterator[str]:
-    """Whose rows the manifests leave to others: those people have access that stands in no line."""
+    """Whose rows the manifests leave to others: those people have access that no line gives."""
     for org in desired.orgs.values():
         for one in org.ignored:
             until = f" through {one.until.isoformat()}" if one.until is not None else ""

@@ -354,7 +354,10 @@ def _unless_stale(
     away = elsewhere(saved, pipes) or by_another(saved, live.actor.handle) or of_others(saved, fresh)
     if away is not None:  # whatever differs there says nothing about the plan
         return replace(fresh, refusals=(away,))
-    return replace(fresh, refusals=(*fresh.refusals, *stale(saved, fresh, LastChange(saved, reader).described)))
+    differences = tuple(stale(saved, fresh, LastChange(saved, reader).described))
+    # one user's token may plan and another one's apply, as in CI: only what they would do differently is refused
+    another = by_another(saved, live.actor.handle) if differences else None
+    return replace(fresh, refusals=(*fresh.refusals, *((another,) if another else ()), *differences))
 
 
 def _after_earlier(journal: Journal, found: manifests.Manifests, reader: Client) -> Lock:

@@ -109,7 +109,7 @@ def elsewhere(saved: Plan, pipes: str) -> Refusal | None:
 
 
 def by_another(saved: Plan, user: str) -> Refusal | None:
-    """A `stale-plan` for a plan that another user's token made: it shows what that user can see and may do."""
+    """A `stale-plan` for a plan that does not hold and that another user's token made: that user may see other things."""
     if saved.made is None or not saved.made.user or saved.made.user == user:
         return None
     return Refusal(

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -26,21 +27,35 @@ def job(work, tmp_path):
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -c {start} "$@"\n')
     program.chmod(0o755)
 
-    def run(name, *, protected=True, **more):
+    def start(name, *, protected=True, **more):
         environ = {
             **clock_variables(),
             "PATH": f"{program.parent}:{os.environ['PATH']}",
             "PIPES_HOST": work.bench.host,
             **{key: str(value) for key, value in JOBS["variables"].items()},
+            "CI_DEFAULT_BRANCH": "main",
             **({"PIPES_READ_TOKEN": READ, "PIPES_WRITE_TOKEN": WRITE} if protected else {}),
             **more,
         }
-        script = "set -eo pipefail\n" + "\n".join(JOBS[name]["script"])
-        done = subprocess.run(["bash", "-c", script], cwd=work.clone, env=environ, capture_output=True, text=True)
-        assert READ not in done.stdout + done.stderr
-        return done.returncode, done.stdout
+        script = "set -eo pipefail\n" + "\n".join(lines(JOBS[name]["script"]))
+        return subprocess.Popen(
+            ["bash", "-c", script], cwd=work.clone, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True,
+        )  # fmt: skip
 
+    def run(name, **given):
+        process = start(name, **given)
+        said, _ = process.communicate()
+        assert READ not in said
+        return process.returncode, said
+
+    run.start = start
     return run
+
+
+def lines(script):
+    """A script's lines; GitLab takes lists in lists, as an anchor makes them, for one."""
+    return [line for part in script for line in (part if isinstance(part, list) else [part])]
 
 
 def test_a_merge_request_is_reviewed_without_a_token(work, job):
@@ -54,6 +69,7 @@ def test_a_merge_request_is_reviewed_without_a_token(work, job):
 
 def test_main_is_planned_and_the_plan_is_applied(work, job):
     work.commit({"orgs.yaml": CAROL})
+    work.push()
     status, said = job("plan")
     assert status == 0, said
     status, said = job("apply")
@@ -75,3 +91,52 @@ def test_only_main_is_told_to_plan_and_apply():
             "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
         ]
     assert "TOKEN" not in str(JOBS["review"])
+
+
+@pytest.mark.parametrize("name", ["plan", "apply"])
+def test_an_older_pipeline_run_again_undoes_nothing_that_was_merged_since(work, job, name):
+    older = work.git("rev-parse", "HEAD")
+    assert job("plan")[0] == 0
+    work.commit({"orgs.yaml": CAROL})
+    work.push()
+    work.git("reset", "--quiet", "--hard", older)
+    before = list(work.seen)
+    status, said = job(name)
+    assert status == 1
+    assert "main has other manifests by now" in said
+    assert list(work.seen) == before
+
+
+def test_a_newer_commit_of_other_files_stops_no_pipeline(work, job):
+    work.commit({"orgs.yaml": CAROL})
+    older = work.git("rev-parse", "HEAD")
+    work.commit({"README.md": "hello\n", "reconciler.lock.json": '{"version": 1, "entries": {}}\n'})
+    work.push()
+    work.git("reset", "--quiet", "--hard", older)
+    assert job("plan")[0] == 0
+    status, said = job("apply")
+    assert status == 0, said
+
+
+def test_a_cancelled_apply_finishes_what_is_in_flight_and_leaves_its_lock_file(work, job):
+    work.commit({"orgs.yaml": CAROL})
+    work.push()
+    with work.bench.served({"kind": "latency", "ms": 60_000, "method": "POST", "path": "/org/acme/member"}) as seen:
+        assert job("plan", PIPES_HOST=work.bench.host)[0] == 0
+        process = job.start("apply", PIPES_HOST=work.bench.host)
+        seen.wait_until_held()
+        process.send_signal(signal.SIGTERM)  # to the job's shell alone
+        for line in process.stdout:
+            if "Stopping" in line:
+                seen.released.set()  # what is in flight is answered now
+                break
+        rest, _ = process.communicate()
+    assert process.returncode in (0, 5), rest
+    assert "org.acme/member.carol" in json.loads((work.clone / "reconciler.lock.json").read_text())["entries"]
+
+
+def test_the_lock_file_is_kept_whatever_became_of_the_apply_and_one_apply_runs_at_a_time():
+    assert JOBS["apply"]["artifacts"]["when"] == "always"
+    assert JOBS["apply"]["artifacts"]["paths"] == ["$LOCK_FILE"]
+    assert JOBS["apply"]["resource_group"]
+    assert JOBS["default"]["interruptible"] is False
