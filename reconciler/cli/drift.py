@@ -199,6 +199,13 @@ def _doer(difference: Difference) -> str:
 
 
 def _search(client: Client, search: Search) -> None:
+    """Read the org's audit log, then those of service accounts of which it does not tell enough."""
+    _search_in(client, search)
+    for account in () if search.done else search.accounts:
+        _search_in(client, search, account)
+
+
+def _search_in(client: Client, search: Search, account: str = "") -> None:
     """Read an org's audit log, newest first, until it is known who made each difference.
 
     A log that cannot be read is not an error: `search.ended` says why.
@@ -208,12 +215,14 @@ def _search(client: Client, search: Search) -> None:
 
     seen = 0
     try:
-        for entry in islice(audit.entries(client, search.handle), FAR):
+        for entry in islice(audit.entries(client, search.handle, account), FAR):
             seen += 1
             search.read(entry)
             if search.done:
                 return
     except StatusError as error:
+        if account:
+            return
         search.ended = (
             "unknown (only owners of the organization can read its audit log; HTTP 403)"
             if error.status == 403

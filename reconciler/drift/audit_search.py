@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds import KINDS, member
+from reconciler.kinds import KINDS, member, service_account
 from reconciler.model.drift import Doer
 
 if TYPE_CHECKING:
@@ -120,6 +120,14 @@ class Search:
     @property
     def done(self) -> bool:
         return not self._open
+
+    @property
+    def accounts(self) -> list[str]:
+        """The ids of the service accounts whose differences nobody is known for yet: each has a log of its own."""
+        found = (clue.difference for clue in self._open)
+        return sorted(
+            {one.id for one in found if one.kind == service_account.NAME and one.id and one.what == "changed"}
+        )
 
     def read(self, entry: Logged) -> None:
         """Take one entry of the log into account."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.kinds import org
+from reconciler.kinds import org, service_account
 from reconciler.kinds.kind import Place
 from reconciler.pipes.reading.tokens import moment
 
@@ -46,13 +46,14 @@ class _Row(msgspec.Struct):
     data: Any = None
 
 
-def entries(client: Client, org_handle: str) -> Iterator[AuditEntry]:
-    """The log of an org, newest first; a page is fetched when its first entry is asked for. Raises PipesError.
+def entries(client: Client, org_handle: str, account: str = "") -> Iterator[AuditEntry]:
+    """The log of an org, or of the service account with the id `account` in it, newest first; a page is fetched when its first entry is asked for. Raises PipesError.
 
     What is written while we read moves entries to later pages; an entry that comes again is left out.
     """
     seen: set[str] = set()
-    path = f"{org.object_path(Place(), org_handle)}/audit_log"
+    above = service_account.object_path(Place(org=org_handle), account) if account else ""
+    path = f"{above or org.object_path(Place(), org_handle)}/audit_log"
     for rows in client.pages(path, row_type=_Row, unique=False, most=MOST):
         for row in rows:
             if row.id in seen:

@@ -219,6 +219,7 @@ def _matrices(access: Access) -> Iterator[Section]:
         open_ = any(place in access.open for place in places)
         about: Words = (OPEN,) if open_ else ()
         yield Section(org, table=Table(head, rows) if rows else None, weight=KEPT, about=about)
+    yield from tokens(access.tokens)
     yield from _connections(access)
 
 

@@ -46,22 +46,25 @@ Refused: owner-floor  org.acme  (floor.yaml:4)
 
 
 def check(case: Case) -> Iterator[Refusal]:
-    """Refuse the first step that leaves too few accepted owners. A plan may repair an org that is short already."""
+    """Refuse the first step that leaves nobody, else the first that leaves too few. A plan may repair an org that is short
+    already.
+    """
     floor = case.desired.rules.min_owners
-    for step in case.steps:
-        left = step.accepted_owners
-        if left is not None and left < floor:
-            yield Refusal(
-                "owner-floor",
-                case.sheet.address,
-                f"{_owners(left, case.sheet.name)} after {step.action} {step.address}; the floor is {floor}, and invited owners "
-                "and robots do not count",
-                "let another person accept as an owner first, then apply the removal"
-                + (", or lower safeguards.min_owners" if left > 0 else ""),
-                case.sheet.want.source,
-                liftable=left >= 1,
-            )
-            return
+    short = [(step, step.accepted_owners) for step in case.steps if (step.accepted_owners or 0) < floor]
+    found = [(step, left) for step, left in short if left is not None]
+    if not found:
+        return
+    step, left = next((pair for pair in found if pair[1] < 1), found[0])
+    yield Refusal(
+        "owner-floor",
+        case.sheet.address,
+        f"{_owners(left, case.sheet.name)} after {step.action} {step.address}; the floor is {floor}, and invited owners "
+        "and robots do not count",
+        "let another person accept as an owner first, then apply the removal"
+        + (", or lower safeguards.min_owners" if left > 0 else ""),
+        case.sheet.want.source,
+        liftable=left >= 1,
+    )
 
 
 def _owners(count: int, org: str) -> str:

@@ -43,7 +43,12 @@ td { overflow-wrap: anywhere } code { font-size: .9em } .empty { color: #666 }
 <td>{{ member.scope }}</td><td>{% if member.invite %}<code>{{ member.invite }}</code>{% endif %}</td></tr>
 {% else %}<tr><td colspan="5" class="empty">nobody</td></tr>{% endfor %}
 </table>
-<h2>Workspaces</h2>
+{% if accounts %}<h2>Service accounts</h2>
+<table><tr><th>Handle</th><th>Title</th><th>Description</th><th>Tokens</th></tr>
+{% for account in accounts %}<tr><td>{{ account.handle }}</td><td>{{ account.title }}</td><td>{{ account.description }}</td>
+<td>{{ account.tokens }}</td></tr>{% endfor %}
+</table>
+{% endif %}<h2>Workspaces</h2>
 {% for workspace in workspaces %}
 <h3>{{ workspace.handle }}</h3>
 <p>{{ workspace.state }} (wanted: {{ workspace.desired_state }}), {{ workspace.instance_type }}, <code>{{ workspace.host }}</code></p>
@@ -155,9 +160,17 @@ class Page:
                 )
             ]
             connections = _connections(db, org_id, handle)
+            accounts = [
+                {**_object(text), "tokens": count}
+                for text, count in db.execute(
+                    "SELECT u.head || '}', (SELECT count(*) FROM token t WHERE t.user_id = u.id) FROM user u"
+                    " WHERE u.org_id = ? AND u.deleted = 0 ORDER BY u.handle",
+                    (org_id,),
+                )
+            ]
         return {
             "org": _object(row[1]), "members": members, "workspaces": workspaces, "connections": connections,
-            "entries": entries,
+            "entries": entries, "accounts": accounts,
         }  # fmt: skip
 
 

@@ -194,7 +194,10 @@ JOIN user c ON c.id = m.created_by JOIN user u ON u.id = m.updated_by;
 
 CREATE VIEW user_org_row AS
 SELECT m.seq AS k, m.user_id, m.status,
-    m.head || ',"status":"' || CASE m.status WHEN 'accepted' THEN 'accepted' ELSE 'pending' END
+    CASE instr(m.head, '"last_activity_at"') WHEN 0 THEN m.head  -- the contract's UserOrg has no such field
+        ELSE substr(json_remove(m.head || '}', '$.last_activity_at'), 1,
+                    length(json_remove(m.head || '}', '$.last_activity_at')) - 1) END
+        || ',"status":"' || CASE m.status WHEN 'accepted' THEN 'accepted' ELSE 'pending' END
         || '","org":' || o.j || ',"created_by":' || c.head || '},"updated_by":' || u.head || '}}' AS j
 FROM member m JOIN org_row o ON o.id = m.org_id
 JOIN user c ON c.id = m.created_by JOIN user u ON u.id = m.updated_by;

@@ -181,3 +181,30 @@ def test_no_more_raw_pages_are_held_than_requests_run_side_by_side(estate):
     assert len(live.orgs) == ORGS
     assert 0 < Body.most <= 4
     assert Body.living == 0
+
+
+def test_an_org_that_manages_service_accounts_costs_one_list_more(tmp_path):
+    world = generate(orgs=3, members=20, workspaces=1, grants=5)
+    path = tmp_path / "pipes.db"
+    for org in world["orgs"].values():
+        org["service_accounts"] = {}
+    world["orgs"][next(iter(world["orgs"]))]["service_accounts"] = {"sa-1": {"title": "CI"}, "sa-2": {"title": "Two"}}
+    with Store(path) as store:
+        seed(store, world)
+        token = store.default_token()
+    first = next(iter(world["orgs"]))
+    text = manifest(world).decode()
+    with_accounts = text.replace(
+        f"  {first}:\n", f"  {first}:\n    service_accounts: {{ci: {{title: CI}}, two: {{title: Two}}}}\n"
+    )
+    counts = []
+    for one in (text, with_accounts):
+        seen = []
+        settings = Settings("http://sandbox.invalid/api/v0", token, path)
+        observers = Observers(request=lambda _m, target, _s, _t, seen=seen: seen.append(target))
+        with Client(settings, read_only=True, observers=observers) as client:
+            desired = load_texts({"orgs.yaml": one.encode()}, today=DAY)
+            plan = make_plan(desired, snapshot(client, desired, {}))
+        assert (plan.changes, plan.refusals, plan.errors) == ((), (), ())
+        counts.append(len(seen))
+    assert counts[1] == counts[0] + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import KINDS, children_of, grant, member, named_below, org
+from reconciler.kinds import KINDS, children_of, grant, member, named_below, org, service_account
 from reconciler.kinds.kind import Place
 from reconciler.model.address import join
 from reconciler.pipes.errors import PartialReadError
@@ -30,8 +30,8 @@ def needs(kind: Kind, node: Node, live: Resource) -> bool:
     if _needed_for_references(kind, node):
         return True
     below = [child.children for inner in named_below(node.kind) for child in node.children.get(inner.name, {}).values()]
-    if kind is member.KIND:  # grants are given to members
-        return any(grant.KIND.name in children for children in below)
+    if kind is member.KIND:  # grants are given to members, and a service account may be an owner
+        return service_account.NAME in node.children or any(grant.KIND.name in children for children in below)
     return any(
         _needed_to_tell_apart(kind, KINDS[name], listed) for children in below for name, listed in children.items()
     )
