@@ -351,7 +351,7 @@ def _unless_stale(
         # what an allowance was given for is not part of the plan any more: compare without it
         fresh = make_plan(found.desired, live, lock, (), saved.shard)
     fresh = manifests.judged(fresh, found.desired, live, lock)
-    away = elsewhere(saved, pipes) or by_another(saved, live.actor.handle) or of_others(saved, fresh)
+    away = elsewhere(saved, pipes) or of_others(saved, fresh)
     if away is not None:  # whatever differs there says nothing about the plan
         return replace(fresh, refusals=(away,))
     differences = tuple(stale(saved, fresh, LastChange(saved, reader).described))
