@@ -288,6 +288,7 @@ def _terminable() -> Iterator[Callable[[], None]]:
         if received and received[0] == signal.SIGINT:
             raise KeyboardInterrupt
         if received:
+            click.echo("Interrupted.", err=True)
             sys.exit(128 + received[0])
 
     def note(number: int, _: Any) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
+    from reconciler.cli.progress import Progress
     from reconciler.drift.audit_search import Search
     from reconciler.model.desired import Desired
     from reconciler.model.drift import Difference, Drift
@@ -81,8 +82,7 @@ def command(
         live = read(client, whole(to_read) if unmanaged else to_read, found)
         finding = find(found.desired, live, found.lock, applied=before)
         if not fix_up:
-            for search in finding.searches:
-                _search(client, search)
+            _search_all(client, finding.searches)
         tokens, closed = account_tokens(client, live) if not fix_up else ([], [])
         token_end.warn(client, live.actor.handle, expiring)
     drift = finding.with_doers()
@@ -177,8 +177,7 @@ def with_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapsho
     from reconciler.drift.compare import find
 
     finding = find(desired, live, lock).renames()
-    for search in finding.searches:
-        _search(client, search)
+    _search_all(client, finding.searches)
     said = {d.address: _doer(d) for d in finding.with_doers().differences if d.what == "renamed" and d.reason is None}
     return replace(
         plan,
@@ -198,14 +197,18 @@ def _doer(difference: Difference) -> str:
     return f"{'' if by.certain else 'probably '}changed by {by.actor}{origin}{at}"
 
 
-def _search(client: Client, search: Search) -> None:
-    """Read the org's audit log, then those of service accounts of which it does not tell enough."""
-    _search_in(client, search)
-    for account in () if search.done else search.accounts:
-        _search_in(client, search, account)
+def _search_all(client: Client, searches: Sequence[Search]) -> None:
+    """Read the org's audit log of each search, then those of service accounts of which it does not tell enough."""
+    from reconciler.cli.progress import Progress
+
+    with Progress("Reading audit logs") as progress:
+        for search in searches:
+            _search(client, search, progress)
+            for account in () if search.done else search.accounts:
+                _search(client, search, progress, account)
 
 
-def _search_in(client: Client, search: Search, account: str = "") -> None:
+def _search(client: Client, search: Search, progress: Progress, account: str = "") -> None:
     """Read an org's audit log, newest first, until it is known who made each difference.
 
     A log that cannot be read is not an error: `search.ended` says why.
@@ -217,6 +220,7 @@ def _search_in(client: Client, search: Search, account: str = "") -> None:
     try:
         for entry in islice(audit.entries(client, search.handle, account), FAR):
             seen += 1
+            progress.counted(search.address)
             search.read(entry)
             if search.done:
                 return

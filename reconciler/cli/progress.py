@@ -37,9 +37,17 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def reading(self, kind: str, done: int, total: int, address: str) -> None:
-        """`done` of `total` lists have been read; `address` is the latest."""
-        self._show(done, total, address or kind)
+    def reading(self, kind: str, done: int, total: int, address: str) -> None:  # noqa: ARG002
+        """`done` lists have been read; `address` is the latest. How many there will be is known at the end only, so the
+        bar has no end that could move away.
+        """
+        self._done = max(self._done, done)
+        self._show(self._done, None, address or kind)
+
+    def counted(self, current: str) -> None:
+        """One more of something has been read, such as an entry of an audit log."""
+        self._done += 1
+        self._show(self._done, self._total, current)
 
     def ended(self, outcome: Outcome) -> None:
         """One step of an apply has ended."""
@@ -62,16 +70,17 @@ class Progress:
 
         if self._bar is None or self._task is None:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+            from rich.progress import BarColumn, Progress, TextColumn
 
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                MofNCompleteColumn(),
+                TextColumn("{task.fields[count]}", markup=False),
                 TextColumn("{task.fields[current]}", markup=False),
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._task = self._bar.add_task(self._what, total=total, current="")
+            self._task = self._bar.add_task(self._what, total=total, current="", count="")
             self._bar.start()
-        self._bar.update(self._task, completed=done, total=total, current=escape(current))
+        count = f"{done}/{total}" if total else str(done)
+        self._bar.update(self._task, completed=done, total=total, current=escape(current), count=count)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Then = Callable[[Any], None]  # takes the work's result, or the PipesError that it raised
 
 
+WAKE = 0.2  # seconds after which a waiting thread looks whether it was interrupted
+
+
 class Workers:
     """`count` threads. Leaving the context drops what was not begun, and what nobody has taken."""
 
@@ -57,7 +60,9 @@ class Workers:
             self.submit(_nothing, _ignored)
             self._taking.release()
             try:
-                self._settled.wait()
+                # a signal that comes in the instant before a wait begins does not end it, so no wait is long
+                while not self._settled.wait(WAKE):
+                    pass
             except BaseException as error:
                 self._failed = error
                 raise
