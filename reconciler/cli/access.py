@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Snapshot
     from reconciler.model.made import Made
+    from reconciler.model.policy import Verdict
     from reconciler.pipes.client import Client
 
 FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.access.FORMATS, without importing it
@@ -59,6 +60,9 @@ FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.acces
     metavar="REV|DAY",
     help="The manifests of a git revision, or as they were written on a day (YYYY-MM-DD) and counted then.",
 )
+@click.option(
+    "--policies", "judged", is_flag=True, help="Judge the policies of the manifests; exits 1 if one is broken."
+)
 @options.day_option
 @options.pipes_options
 @click.option(
@@ -76,6 +80,7 @@ def command(
     orgs: tuple[str, ...],
     live: bool,
     moment: str | None,
+    judged: bool,
     day: datetime | None,
     pipes: options.PipesOptions,
     fmt: str,
@@ -92,35 +97,47 @@ def command(
 
     if live and moment is not None:
         raise UsageError("--live reads Pipes as it is now, so it cannot be combined with --at")
+    if judged and moment is not None:
+        raise UsageError("--policies judges the access of today, so it cannot be combined with --at")
     when = day.date() if day else clock.today()
+    verdict = None
     if moment is not None:
         found, head = _at(paths, moment, day.date() if day else None), made.now(paths)
     else:
-        found, head = _live(paths, orgs, when, pipes) if live else (_written(paths, when), made.now(paths))
+        found, head, verdict = (
+            _live(paths, orgs, when, pipes, judged=judged) if live else _written(paths, when, judged=judged)
+        )
     _known(found, people, workspaces, orgs, connections)
     chosen = narrowed(found, people=people, objects=workspaces, orgs=orgs, connections=connections)
-    _write(chosen, fmt, out, no_color, pipes.verbose, head)
-    return 0
+    _write(chosen, fmt, out, no_color, pipes.verbose, head, verdict)
+    return 1 if verdict is not None and verdict.errors else 0
 
 
-def _write(access: Access, fmt: str, out: Path | None, no_color: bool, verbose: bool, head: Made) -> None:
+def _write(
+    access: Access, fmt: str, out: Path | None, no_color: bool, verbose: bool, head: Made, verdict: Verdict | None
+) -> None:
     import sys
 
     from reconciler.report.access import render
 
     color = out is None and not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
-    text = render(access, fmt, color=color, verbose=verbose, made=head)
+    text = render(access, fmt, color=color, verbose=verbose, made=head, verdict=verdict)
     if out is not None:
         output_files.write_file(out, text)
     else:
         click.echo(text, nl=False, color=color)
 
 
-def _written(paths: Sequence[Path], day: date) -> Access:
+def _written(paths: Sequence[Path], day: date, *, judged: bool) -> tuple[Access, Made, Verdict | None]:
     from reconciler.access.maps import of_desired
 
     found = manifests.load(paths, day)
-    return of_desired(found.desired, found.lock)
+    verdict = None
+    if judged:
+        from reconciler.policy import judge
+
+        verdict = judge.of_desired(found.desired, found.lock)
+    return of_desired(found.desired, found.lock), made.now(paths), verdict
 
 
 def _at(paths: Sequence[Path], moment: str, day: date | None) -> Access:
@@ -185,7 +202,9 @@ def _near(name: str, there: Iterable[str]) -> str:
 # --- live -------------------------------------------------------------------------------------------------------------
 
 
-def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.PipesOptions) -> tuple[Access, Made]:
+def _live(
+    paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.PipesOptions, *, judged: bool
+) -> tuple[Access, Made, Verdict | None]:
     from reconciler.access.maps import of_live
     from reconciler.pipes.reading.tokens import account_tokens
     from reconciler.pipes.settings import has_token
@@ -228,7 +247,14 @@ def _live(paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.
             *(f"{found.actor.handle} cannot see the org {name} in Pipes" for name in missing),
         ),
     )
-    return whole, made.now(paths, host=settings.pipes, user=found.actor.handle)
+    verdict = None
+    if judged:
+        if desired is None:
+            raise UsageError("--policies judges by the policies of the manifests, and there are none here")
+        from reconciler.policy import judge
+
+        verdict = judge.of_live(found, desired, lock)
+    return whole, made.now(paths, host=settings.pipes, user=found.actor.handle), verdict
 
 
 def _owned(client: Client, notes: list[str]) -> list[str]:

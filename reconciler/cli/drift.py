@@ -86,6 +86,10 @@ def command(
         tokens, closed = account_tokens(client, live) if not fix_up else ([], [])
         token_end.warn(client, live.actor.handle, expiring)
     drift = finding.with_doers()
+    if found.desired.policies and not fix_up:
+        from reconciler.policy.drifted import broken
+
+        drift = replace(drift, violations=broken(found.desired, live, found.lock, drift.differences))
     drift = replace(
         drift,
         tokens=tuple(tokens) or None,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Refusal, Source
     from reconciler.model.expiring import Expiring
     from reconciler.model.plan import Change, Plan
+    from reconciler.model.policy import BrokenOutside
 
 OUTSIDE, NOT_APPLIED = "outside", "not-applied"
 
@@ -110,6 +111,7 @@ class Drift(msgspec.Struct, frozen=True):
     expiring: tuple[Expiring, ...] = ()  # entries that end soon
     unmanaged: tuple[Unmanaged, ...] | None = None  # None where nobody asked for it
     tokens: tuple[AccountToken, ...] | None = None  # of the service accounts; None where no org manages any
+    violations: tuple[BrokenOutside, ...] = ()  # policies that break in Pipes and not in the manifests
 
     @property
     def outside(self) -> tuple[Difference, ...]:

@@ -167,6 +167,13 @@ def pattern_of(text: str) -> re.Pattern[str]:
     return re.compile("[^/]*".join(re.escape(part) for part in text.split("*")))
 
 
+class BrokenOutside(msgspec.Struct, frozen=True):
+    """A policy that breaks in Pipes and not in the manifests."""
+
+    violation: Violation
+    by: tuple[str, ...] = ()  # who made it so, as far as the audit log says
+
+
 class RuleChange(msgspec.Struct, frozen=True):
     """What a pull request changes in the rules themselves."""
 

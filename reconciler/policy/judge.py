@@ -19,15 +19,15 @@ from reconciler.model.policy import (
     pattern_of,
 )
 from reconciler.policy import facts
+from reconciler.policy import world as worlds
 from reconciler.policy.facts import is_owner
-from reconciler.policy.world import of_manifests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from reconciler.model.access import Reach
     from reconciler.model.desired import Desired
-    from reconciler.model.live import Lock
+    from reconciler.model.live import Lock, Snapshot
     from reconciler.model.policy import Policy, Side
     from reconciler.policy.world import World
 
@@ -36,8 +36,13 @@ if TYPE_CHECKING:
 
 def of_desired(desired: Desired, lock: Lock | None, *, soon: int = 0) -> Verdict:
     """What the policies of the manifests say of the access that the manifests ask for."""
-    world = of_manifests(desired, lock, desired.policies.values())
+    world = worlds.of_manifests(desired, lock, desired.policies.values())
     return judge(desired.policies, desired.waivers, world, soon=soon)
+
+
+def of_live(live: Snapshot, desired: Desired, lock: Lock | None) -> Verdict:
+    """What the policies of the manifests say of the access that Pipes gives."""
+    return judge(desired.policies, desired.waivers, worlds.of_live(live, desired, lock))
 
 
 def judge(policies: Mapping[str, Policy], waivers: Collection[Waiver], world: World, *, soon: int = 0) -> Verdict:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.access import Access, AccountToken, Reach, Route
     from reconciler.model.made import Made
+    from reconciler.model.policy import Verdict
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
 FORMAT_VERSION = "1.0"
@@ -49,6 +50,7 @@ def render(
     color: bool = False,
     verbose: bool = False,
     made: Made | None = None,
+    verdict: Verdict | None = None,
 ) -> str:
     """`access` in one of FORMATS, headed by where it comes from, except in CSV.
 
@@ -57,12 +59,25 @@ def render(
     if format == "json":
         from reconciler.plan.document import made_document, write
 
-        return write({**document(access), **({} if made is None else {"made": made_document(made)})})
+        judged = {}
+        if verdict is not None:
+            from reconciler.report import policies
+
+            found = policies.document(verdict)
+            judged = {"policies": found["policies"], "violations": found["violations"], "waived": found["waived"]}
+        return write({**document(access), **judged, **({} if made is None else {"made": made_document(made)})})
     if format == "csv":
         return table(access)
     from reconciler.report.sheet_formats import draw
 
-    return draw(headed(to_sheet(access, matrix=format == "html"), made), format, color=color, verbose=verbose)
+    sheet = to_sheet(access, matrix=format == "html")
+    if verdict is not None:
+        from msgspec.structs import replace
+
+        from reconciler.report import policies
+
+        sheet = replace(sheet, sections=(*policies.verdict_sections(verdict), *sheet.sections))
+    return draw(headed(sheet, made), format, color=color, verbose=verbose)
 
 
 def to_sheet(access: Access, *, matrix: bool = False) -> Sheet:

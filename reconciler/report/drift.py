@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import folder_permission, permission
 from reconciler.model import address as addresses
-from reconciler.report import access, expiring, merged
+from reconciler.report import access, expiring, merged, policies
 from reconciler.report.sheet import FOLDED, KEPT, Brief, Item, Name, Section, Sheet
 from reconciler.report.wording import count, sentence, show
 
@@ -36,6 +36,7 @@ def to_sheet(drift: Drift) -> Sheet:
         unknown = "; ".join(f"changed by: {why}, for {count(number, 'difference')}" for why, number in often.items())
         items = tuple(_difference(d, said=d.by is None and d.why_unknown in often) for d in drift.outside)
         sections.append(Section(title, items, weight=KEPT, tone="alarm", about=(unknown,) if unknown else ()))
+    sections += policies.outside_sections(drift.violations)
     if drift.not_applied:
         about = ("Written in the manifests since ", Name(drift.applied or ""), ", but not yet in Pipes.")
         sections.append(Section("Not applied yet", tuple(_to_do(d) for d in drift.not_applied), about=about))
@@ -58,6 +59,7 @@ def to_sheet(drift: Drift) -> Sheet:
             "not_compared": str(len(drift.refusals) + len(drift.forbidden)),
             "expiring": str(len(drift.expiring)),
             "unmanaged": str(len(drift.unmanaged or ())),
+            "violations": str(len(drift.violations)),
         },
     )
 
@@ -314,6 +316,7 @@ def document(drift: Drift) -> dict[str, Any]:
         if drift.unmanaged is None
         else [{"type": u.kind, "address": u.address, **u.attrs} for u in drift.unmanaged],
         "tokens": access.tokens_document(drift.tokens),
+        "violations": [{**policies.violation(one.violation), "by": list(one.by)} for one in drift.violations],
         "notes": list(drift.notes),
     }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from reconciler.model.diagnostic import Diagnostic
 from reconciler.model.policy import ERROR
 from reconciler.report.sheet import KEPT, SHOWN, Brief, Item, Name, Section
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reconciler.model.diagnostic import Source
-    from reconciler.model.policy import RuleChange, Verdict, Violation, ViolationChanges, Waiver
+    from reconciler.model.policy import BrokenOutside, RuleChange, Verdict, Violation, ViolationChanges, Waiver
 
 
 def diagnostics(verdict: Verdict) -> tuple[Diagnostic, ...]:
@@ -105,6 +107,24 @@ def _rule(found: RuleChange) -> Item:
     level = "warning" if found.loosens else "notice"
     why = ("; ".join(found.details),) if found.details else ()
     return Item(words, "!" if found.loosens else "~", why, found.source, level=level)
+
+
+def verdict_sections(verdict: Verdict) -> Iterator[Section]:
+    """Who breaks which policy, for a report of access."""
+    if verdict.violations:
+        yield Section("Policy violations", tuple(map(_broken, verdict.violations)), weight=KEPT, tone="alarm")
+    elif verdict.policies:
+        yield Section("Policy violations", (Item(("none",)),), weight=KEPT)
+
+
+def outside_sections(found: Sequence[BrokenOutside]) -> Iterator[Section]:
+    """Policies that break in Pipes and not in the manifests, with who made it so."""
+    if found:
+        items = tuple(
+            replace(_broken(one.violation), below=((f"changed by: {', '.join(one.by)}",),) if one.by else ())
+            for one in found
+        )
+        yield Section("Policies broken outside", items, weight=KEPT, tone="alarm")
 
 
 def violation_sections(found: ViolationChanges | None) -> Iterator[Section]:
