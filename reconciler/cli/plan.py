@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler import clock
-from reconciler.cli import REFUSED, made, manifests, options, output_files, plan_status, token_end
+from reconciler.cli import REFUSED, made, manifests, names, options, output_files, plan_status, token_end
+from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,16 +26,37 @@ if TYPE_CHECKING:
 @options.paths_argument
 @click.option(
     "-o",
+    "--save",
     "save",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Save the plan, so that `apply FILE` does exactly this.",
+    help="Save the plan, so that `apply FILE` does exactly this. (--out FILE is for the report.)",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.option(
     "--since",
     metavar="BASE",
     help="Separate what the manifests changed since the git revision (or folder) BASE from earlier drift.",
+)
+@click.option("--summary", is_flag=True, help="Show only a line for each organization.")
+@click.option(
+    "--by", type=click.Choice(["person"]), help="Show a line for each person, with all that changes for them."
+)
+@click.option(
+    "--person",
+    "people",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=names.people,
+    help="Show only what changes for NAME.",
+)
+@click.option(
+    "--workspace",
+    "workspaces",
+    multiple=True,
+    metavar="ORG/WORKSPACE",
+    shell_complete=names.workspaces,
+    help="Show only what changes in this workspace.",
 )
 @options.org_option
 @options.shard_option
@@ -47,6 +70,10 @@ def command(
     save: Path | None,
     detailed_exitcode: bool,
     since: str | None,
+    summary: bool,
+    by: str | None,
+    people: tuple[str, ...],
+    workspaces: tuple[str, ...],
     orgs: tuple[str, ...],
     shard: tuple[int, int] | None,
     allow: tuple[str, ...],
@@ -57,8 +84,10 @@ def command(
 ) -> int:
     """Read the organizations from Pipes and show what the manifests at PATH would change. Changes nothing.
 
-    Exits 3 if a safeguard refuses the plan, and 2 if there are changes and you pass --detailed-exitcode.
+    Exits 3 if a safeguard refuses the plan, and 2 if there are changes and you pass --detailed-exitcode. --summary, --by,
+    --person and --workspace narrow what is shown, not what is planned: the exit status is that of the whole plan.
     """
+    _check_view(save, since, output, summary=summary, by=by, narrowed=bool(people or workspaces))
     from msgspec.structs import replace
 
     from reconciler.cli.drift import with_who_renamed
@@ -113,7 +142,9 @@ def command(
             document = json.loads(text)
             text = write({**document, "mark": plan_mark(document["digest"], found.key)})
         output_files.write_file(save, text)
-    if since is None:
+    if summary or by or people or workspaces:
+        _show(result, output, summary=summary, by=by, people=people, workspaces=workspaces, verbose=pipes.verbose)
+    elif since is None:
         output.write(result, verbose=pipes.verbose, made=head)
     else:
         output.write(_separated(result, since, base, problem, live, found), verbose=pipes.verbose, made=head)
@@ -125,6 +156,53 @@ def command(
         )
         click.echo(f"Saved the plan as {save}. {what}", err=True)
     return plan_status(result, detailed=detailed_exitcode)
+
+
+def _check_view(
+    save: Path | None, since: str | None, output: options.Output, *, summary: bool, by: str | None, narrowed: bool
+) -> None:
+    """Raise UsageError for views that do not go together: what is saved or read by machines is always the whole plan."""
+    if not (summary or by or narrowed):
+        return
+    option = "--summary" if summary else "--by" if by else "--person or --workspace"
+    if save is not None:
+        raise UsageError(
+            f"{option} narrows what is shown, and a saved plan is always whole: leave out -o, and use `show`"
+        )
+    if since is not None:
+        raise UsageError(f"{option} does not go with --since")
+    if summary and by:
+        raise UsageError("--summary and --by are two views: choose one")
+    allowed = ("text",) if summary or by else ("text", "markdown", "html")
+    if output.format not in allowed:
+        raise UsageError(f"{option} goes with --format {' or '.join(allowed)}: other formats hold the whole plan")
+
+
+def _show(
+    plan: Plan,
+    output: options.Output,
+    *,
+    summary: bool,
+    by: str | None,
+    people: tuple[str, ...],
+    workspaces: tuple[str, ...],
+    verbose: bool,
+) -> None:
+    """Show the plan as the options ask for it."""
+    from reconciler.report import plan_views
+
+    if people or workspaces:
+        plan = plan_views.narrowed(plan, people, workspaces)
+    if not summary and not by:
+        output.write(plan, verbose=verbose, made=plan.made)
+        return
+    view = plan_views.summary if summary else plan_views.by_person
+    color = output.out is None and output.color and sys.stdout.isatty()
+    text = view(plan, color=color, made=plan.made)
+    if output.out is not None:
+        output_files.write_file(output.out, text, keep=True)
+    else:
+        click.echo(text, nl=False, color=color)
 
 
 def _base(since: str | None, paths: Sequence[Path], found: manifests.Manifests) -> tuple[Desired | None, str]:

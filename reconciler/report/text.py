@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from reconciler.model.expiring import until
 from reconciler.model.result import Result
-from reconciler.report import Validation, heading, merged, wording
+from reconciler.report import Validation, compact, heading, merged, wording
 from reconciler.report.escaping import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from reconciler.model.diagnostic import Diagnostic, Refusal
     from reconciler.model.made import Made
@@ -89,11 +90,15 @@ def _plan(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
         )
         yield f"Compared {wording.count(len(plan.orgs), 'organization')} with the manifests, for {plan.day.isoformat()}:  {key}"
         yield ""
+    waiting = () if verbose else compact.invited(plan.impact)
     for section in wording.by_org(plan.changes):
-        yield from _section(section, paint, verbose=verbose)
+        if verbose or len(plan.changes) < compact.LARGE:
+            yield from _section(section, paint, verbose=verbose, waiting=waiting)
+        else:
+            yield from _compact(section, paint, waiting)
     if verbose and plan.steps:
         yield from _steps(plan, paint)
-    yield from _impact(plan, paint)
+    yield from _impact(plan, paint, verbose=verbose)
     if plan.dns:
         yield paint("bold", "DNS names that change:")
         for name in plan.dns:
@@ -130,17 +135,61 @@ def _plan(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
         yield paint("alarm" if line.startswith(("Refused", "Failed")) else "bold", escape(line))
 
 
-def _section(section: wording.OrgChanges, paint: Paint, *, verbose: bool) -> Iterator[str]:
+def _compact(section: wording.OrgChanges, paint: Paint, waiting: Collection[tuple[str, str]]) -> Iterator[str]:
+    """One org of a large plan: changes that differ in nothing but the name are together."""
     yield paint("bold", escape(section.address))
     for group in section.groups:
         if group.title is not None:
             yield f"  {escape(group.title)}: {wording.tally(group.changes)}"
-        yield from _changes(group.changes, paint, verbose=verbose)
+        single: list[Change] = []
+        for found in compact.alike(group.changes):
+            if len(found) == 1:
+                single += found
+                continue
+            yield from _changes(single, paint, verbose=False, waiting=waiting)
+            single = []
+            yield from _alike(found, paint, waiting)
+        yield from _changes(single, paint, verbose=False, waiting=waiting)
     yield ""
 
 
-def _changes(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Iterator[str]:
+def _alike(found: Sequence[Change], paint: Paint, waiting: Collection[tuple[str, str]]) -> Iterator[str]:
+    first = found[0]
+    what = escape(", ".join(map(str, wording.attributes(first))))
+    if len(what) > WIDEST:
+        what = "alike"
+    symbol = paint(BY_ACTION[first.action], wording.SYMBOLS[first.action])
+    many = f"{len(found)} {first.kind.replace('_', ' ')}s"
+    reasons = [wording.REASONS.get(first.reason, first.reason) if first.reason else "", compact.places(found)]
+    reasons += [f"via {first.via}"] if first.via else []
+    reasons += [until(first.expires, first.then)] if first.expires else []
+    pending = [name for name, change in zip(compact.names(found), found, strict=True) if compact.waits(change, waiting)]
+    why = escape(", ".join(filter(None, reasons)))
+    yield f"    {symbol} {many}  {what}" + (f"  {paint('dim', '# ' + why)}" if why else "")
+    yield from compact.wrapped(map(escape, compact.names(found)), " " * 8)
+    if pending:
+        yield from compact.wrapped(
+            ["once the invitation is accepted: " + escape(pending[0]), *map(escape, pending[1:])], " " * 8
+        )
+
+
+def _section(
+    section: wording.OrgChanges, paint: Paint, *, verbose: bool, waiting: Collection[tuple[str, str]] = ()
+) -> Iterator[str]:
+    yield paint("bold", escape(section.address))
+    for group in section.groups:
+        if group.title is not None:
+            yield f"  {escape(group.title)}: {wording.tally(group.changes)}"
+        yield from _changes(group.changes, paint, verbose=verbose, waiting=waiting)
+    yield ""
+
+
+def _changes(
+    changes: Sequence[Change], paint: Paint, *, verbose: bool, waiting: Collection[tuple[str, str]] = ()
+) -> Iterator[str]:
     """One line for each change, in columns. Attributes that do not fit are on the lines below it."""
+    if not changes:
+        return
     titles = [escape(wording.title(change)) for change in changes]
     shown = [[escape(str(attribute)) for attribute in wording.attributes(change)] for change in changes]
     joined = [", ".join(attributes) for attributes in shown]
@@ -152,6 +201,8 @@ def _changes(changes: Sequence[Change], paint: Paint, *, verbose: bool) -> Itera
     narrow = max(map(len, inline))
     for change, title, attributes, one in zip(changes, titles, shown, inline, strict=True):
         reason = escape(wording.why(change))
+        if compact.waits(change, waiting):
+            reason += f"{', ' if reason else ''}once the invitation is accepted"
         cells = f"{title:{wide}}  {one:{narrow}}" if narrow else f"{title:{wide}}"
         line = f"    {paint(BY_ACTION[change.action], wording.SYMBOLS[change.action])} {cells}"
         yield f"{line}  {paint('dim', '# ' + reason)}" if reason else line.rstrip()
@@ -176,11 +227,13 @@ def _steps(plan: Plan, paint: Paint) -> Iterator[str]:
     yield ""
 
 
-def _impact(plan: Plan, paint: Paint) -> Iterator[str]:
-    if not plan.impact:
+def _impact(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    shown = plan.impact if verbose else compact.unsaid(plan.impact, plan.changes)
+    if not shown:
         return
-    found = wording.impact(plan.impact)
-    yield paint("bold", "Who gains or loses access:")
+    found = wording.impact(shown)
+    beyond = "" if len(shown) == len(plan.impact) else ", beyond the lines above"
+    yield paint("bold", f"Who gains or loses access{beyond}:")
     if found.owners:
         yield paint("bold", "  Owners")
         yield from _effects(found.owners, paint)

@@ -87,7 +87,7 @@ def test_every_change_is_there_however_many_there_are():
 
 
 def test_owners_stand_before_everyone_else_in_the_impact():
-    report = text(sample.CHANGED)
+    report = render(sample.CHANGED, "text", verbose=True)
     impact = report[report.index("Who gains") :]
     assert impact.index("frank loses owner of acme (") < impact.index("carol gains")
 
