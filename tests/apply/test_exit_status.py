@@ -33,12 +33,12 @@ class Liar:
         self.mutex = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        if environ["REQUEST_METHOD"] in ("PATCH", "DELETE"):
+        if environ["REQUEST_METHOD"] != "GET":
             with self.mutex:
                 self.count += 1
                 lies = self.count in self.lies
             if lies:
-                start_response("200 OK", [("Content-Type", "application/json")])
+                start_response("201 Created" if environ["REQUEST_METHOD"] == "POST" else "200 OK", [("Content-Type", "application/json")])
                 return [b"{}"]
         return self.app(environ, start_response)
 
