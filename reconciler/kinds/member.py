@@ -17,6 +17,7 @@ OWNER = "owner"
 ACCEPTED = "accepted"
 INVITED = "invited"
 SERVICE_ACCOUNT = "service_account"  # contract: User.type
+FIRST_ROLE = "member"  # of a service account that is created
 
 ATTRIBUTES = (
     Attribute("role", on_create=True, on_update=True, rank=("member", OWNER)),
@@ -85,6 +86,8 @@ def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request
     """
     body = KIND.body(attrs, create=True)
     if place.late is not None:
+        if attrs.get("role") == FIRST_ROLE:
+            return ()
         return (Request("PATCH", object_path(place, LATE_ID), body, None, place.late),)
     if place.custom_tenant:
         return (Request("POST", f"/org/{place.org}/member", {"handle": handle, **body}),)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from reconciler.safeguards.worksheet import OrgSheet, Who
 
 ROLE = member.KIND.attribute("role")
-FIRST_ROLE = "member"  # of a service account that is created
 
 
 def compare(sheet: OrgSheet, place: Place, live_members: Mapping[str, Resource], inputs: Inputs) -> None:
@@ -176,9 +175,8 @@ def _service(sheet: OrgSheet, place: Place, node: Node, who: Who) -> None:
         return
     address = addresses.join(sheet.address, "member", node.name)
     attrs = {**node.attrs, "status": member.ACCEPTED}
-    if node.attrs["role"] != FIRST_ROLE:
-        target = Target(member.KIND, address, sheet.address, replace(place, late=who.account))
-        sheet.drafts.append(drafts.create(target, node, who.key, person=who.key, needs=(who.account,)))
+    target = Target(member.KIND, address, sheet.address, replace(place, late=who.account))
+    sheet.drafts.append(drafts.create(target, node, who.key, person=who.key, needs=(who.account,)))
     sheet.members[who.key] = Membership(node.name, address, None, attrs, node.via, entry=node, robot=True)
 
 

@@ -257,7 +257,9 @@ def _refuse_doubtful_invitations(people: People, scene: Scene, desired: Desired,
     suspects = [
         row
         for row in scene.members.values()
-        if row.id not in explained and (row.attrs.get("status") == member.INVITED or row.attrs.get("by") == scene.actor)
+        if row.id not in explained
+        and not member.is_service_account(row.attrs)  # nobody is invited as one
+        and (row.attrs.get("status") == member.INVITED or row.attrs.get("by") == scene.actor)
     ]
     if not suspects:
         return
