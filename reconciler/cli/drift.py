@@ -202,7 +202,7 @@ def _doer(difference: Difference) -> str:
 
 
 def _search_all(client: Client, searches: Sequence[Search]) -> None:
-    """Read the org's audit log of each search, then those of service accounts of which it does not tell enough."""
+    """Read the org's audit log of each search, then those of service accounts whose changes it does not explain."""
     from reconciler.cli.progress import Progress
 
     with Progress("Reading audit logs") as progress:
