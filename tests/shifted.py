@@ -118,7 +118,7 @@ def main() -> int:
             files = sorted({name.partition("::")[0] for name in names})
             environ[days.ONLY] = str(file.resolve())
         status = subprocess.run(
-            [sys.executable, "-m", "pytest", "-n", "auto", "-rs", "-p", "no:cacheprovider", *files],
+            [sys.executable, "-m", "pytest", "-n", "auto", "-rfs", "-p", "no:cacheprovider", *files],
             env={**environ, **moved(moment)},
             cwd=ROOT,
             check=False,
