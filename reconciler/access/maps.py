@@ -101,7 +101,17 @@ def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
             unknown.append(place)
     found_routes, unrouted = routes.of_desired(desired)
     access = _sorted("manifests", desired.day, reaches, objects, unknown)
-    return replace(access, routes=found_routes, unrouted=unrouted, notes=tuple(_ignored(desired)))
+    return replace(
+        access, routes=found_routes, unrouted=unrouted, notes=tuple(_ignored(desired)), teams=_teams(desired, lock)
+    )
+
+
+def _teams(desired: Desired, lock: Lock | None) -> dict[str, tuple[str, ...]]:
+    """Who is in each team, by the names that the reaches have."""
+    names = Names(desired, lock)
+    return {
+        team: tuple(sorted({names.name(names.key(one)) for one in people})) for team, people in desired.teams.items()
+    }
 
 
 def _ignored(desired: Desired) -> Iterator[str]:
@@ -191,7 +201,8 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
     access = _sorted("live", day, reaches, objects, unknown)
     if desired is not None:
         notes += [note for note in _ignored(desired) if note.partition(":")[0] in live.orgs]
-    return replace(access, notes=tuple(notes), routes=found, unrouted=unrouted)
+    teams = _teams(desired, lock) if desired is not None else {}
+    return replace(access, notes=tuple(notes), routes=found, unrouted=unrouted, teams=teams)
 
 
 def keys_of_accounts(org: Resource, desired: Desired | None, lock: Lock | None) -> dict[str, str]:

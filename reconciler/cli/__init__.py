@@ -47,7 +47,7 @@ COMMANDS = {
     "move": "Print a patch that moves a person between teams.",
     "offboard": "Print a patch that removes a person everywhere.",
     "lock": "Rebuild the lock file from Pipes.",
-    "schema": "Print the JSON Schema of manifests or plans.",
+    "schema": "Print the JSON Schema of manifests, plans or access.",
     "explain": "Explain a safeguard, an exit status, or a key of a manifest.",
     "completion": "Print the script for completion in bash, zsh or fish.",
     "sandbox": "A local Turbot Pipes for rehearsals and tests.",

@@ -7,25 +7,25 @@ import click
 from reconciler.model.errors import UsageError
 
 
-@click.command(short_help="Print the JSON Schema of manifests or plans.")
-@click.argument("name", type=click.Choice(["manifest", "plan"]), default="manifest")
+@click.command(short_help="Print the JSON Schema of manifests, plans or access.")
+@click.argument("name", type=click.Choice(["manifest", "plan", "access"]), default="manifest")
 @click.option(
     "--write",
     is_flag=True,
     help="Write the schema of manifests to schemas/manifest.schema.json, where the headers of manifests look for it.",
 )
 def command(name: str, write: bool) -> None:
-    """Print the JSON Schema of manifests (for completion in an editor) or of `plan --format json`.
+    """Print the JSON Schema of manifests (for completion in an editor), or of the JSON of `plan` or `access`.
 
     With --write, put it where `init` and `import` expect it. Run it again after an upgrade.
     """
     if write:
         if name != "manifest":
-            raise UsageError("--write is for the schema of manifests: no manifest names that of plans")
+            raise UsageError("--write is for the schema of manifests: no manifest names another")
         from reconciler.cli.writing import write_schema
 
         write_schema(replace=True)
         return
     from reconciler.manifest import schema_text
 
-    click.echo(schema_text("plan" if name == "plan" else "manifest"), nl=False)
+    click.echo(schema_text(name), nl=False)

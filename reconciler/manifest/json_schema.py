@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.kinds import grant
 from reconciler.model.errors import UsageError
 
-NAMES = ("manifest", "plan")
+NAMES = ("manifest", "plan", "access")
 Parts = tuple[dict[str, Any], ...]
 KeyPath = tuple[str | int, ...]
 
@@ -22,9 +22,9 @@ _flat: dict[int, Parts] = {}
 
 
 def schema_text(name: str) -> str:
-    """The JSON text of the schema `manifest` or `plan`. Raises UsageError for another name."""
+    """The JSON text of one of the schemas in NAMES. Raises UsageError for another name."""
     if name not in NAMES:
-        raise UsageError(f"there is no schema `{name}`; the schemas are {' and '.join(NAMES)}")
+        raise UsageError(f"there is no schema `{name}`; the schemas are {', '.join(NAMES)}")
     package = Path(__file__).resolve().parents[1]
     # A wheel carries the schemas inside the package; a checkout keeps them beside it.
     for folder in (package / "schemas", package.parent / "schemas"):

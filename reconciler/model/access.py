@@ -9,6 +9,7 @@ import msgspec
 from reconciler.model.expiring import until
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from reconciler.model.diagnostic import Source
@@ -93,3 +94,4 @@ class Access(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...] = ()  # the connections that are reached through workspaces
     unrouted: tuple[str, ...] = ()  # connections whose workspaces are unknown
     tokens: tuple[AccountToken, ...] | None = None  # of the service accounts; None where nobody asked for them
+    teams: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # of the manifests, flattened

@@ -255,6 +255,7 @@ def document(access: Access) -> dict[str, Any]:
         "day": access.day.isoformat(),
         "objects": list(access.objects),
         "open": list(access.open),
+        "teams": {team: list(people) for team, people in sorted(access.teams.items())},
         "access": [
             {
                 "person": reach.person,

@@ -79,7 +79,7 @@ def test_a_jobs_summary_and_outputs():
     assert outputs(sample.FULL) == {
         "summary": "Drift: 21 differences from outside, 4 differences not applied yet. "
         "Not compared: org.gamma, org.beta. The other results are complete.",
-        "errors": "0", "warnings": "0", "drift": "21", "not_applied": "4", "not_compared": "2", "expiring": "3",
+        "errors": "0", "warnings": "0", "drift": "21", "not_applied": "4", "not_compared": "2", "expiring": "3", "violations": "0",
         "unmanaged": "2",
     }  # fmt: skip
     assert "mallory" in summary(sample.FULL)
