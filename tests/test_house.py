@@ -349,6 +349,7 @@ def test_every_command_module_is_listed():
         "terraform",
         "token_end",
         "writing",
+        "stale_plan",
     }
     modules = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - helpers
     assert modules == {cli.module_of(name).rpartition(".")[2] for name in cli.COMMANDS}

@@ -106,6 +106,7 @@ def command(
     from reconciler.apply.secrets import judge, prepare
     from reconciler.cli.drift import with_who_renamed
     from reconciler.cli.progress import Progress
+    from reconciler.cli.stale_plan import unless_stale
     from reconciler.plan import make_plan
 
     paths_given = paths
@@ -141,7 +142,7 @@ def command(
             drafted = manifests.judged(make_plan(found.desired, live, lock, allowances), found.desired, live, lock)
             plan = with_who_renamed(drafted, reader, found.desired, live, lock)
         else:
-            plan = replace(_unless_stale(saved, found, live, lock, reader, settings.pipes), host=settings.pipes)
+            plan = replace(unless_stale(saved, found, live, lock, reader, settings.pipes), host=settings.pipes)
         head = made.now(paths, host=settings.pipes, user=live.actor.handle)
         plan = replace(manifests.unless_forged(plan, found, live), made=head)
         if saved is not None and found.key and saved.allowed:
@@ -334,31 +335,6 @@ def _read(found: manifests.Manifests, lock: Lock, reader: Client) -> Snapshot:
 
     with Progress("Reading") as progress:
         return snapshot(reader, found.desired, lock, progress=progress.reading)
-
-
-def _unless_stale(
-    saved: Plan, found: manifests.Manifests, live: Snapshot, lock: Lock, reader: Client, pipes: str
-) -> Plan:
-    """The saved plan, made again from what is live now, and refused as `stale-plan` where that is not the same."""
-    from msgspec.structs import replace
-
-    from reconciler.apply.last_change import LastChange
-    from reconciler.plan import make_plan
-    from reconciler.plan.stale import by_another, elsewhere, of_others, stale
-
-    try:
-        fresh = make_plan(found.desired, live, lock, saved.allowed, saved.shard)
-    except UsageError:
-        # what an allowance was given for is not part of the plan any more: compare without it
-        fresh = make_plan(found.desired, live, lock, (), saved.shard)
-    fresh = manifests.judged(fresh, found.desired, live, lock)
-    away = elsewhere(saved, pipes) or of_others(saved, fresh)
-    if away is not None:  # whatever differs there says nothing about the plan
-        return replace(fresh, refusals=(away,))
-    differences = tuple(stale(saved, fresh, LastChange(saved, reader).described))
-    # one user's token may plan and another one's apply, as in CI: only what they would do differently is refused
-    another = by_another(saved, live.actor.handle) if differences else None
-    return replace(fresh, refusals=(*fresh.refusals, *((another,) if another else ()), *differences))
 
 
 def _after_earlier(journal: Journal, found: manifests.Manifests, reader: Client) -> Lock:
