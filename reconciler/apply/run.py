@@ -120,10 +120,11 @@ def run_plan(
     new_lock = remembered(desired, live, new_lock, only={o for o in _org_names(plan) if o not in touched})
     if options.complete and len(desired.orgs) == len(plan.orgs):
         new_lock = {a: entry for a, entry in new_lock.items() if addresses.org_of(a) in desired.orgs}
+    left_alone = ", ".join(f"org.{name}" for name in sorted(blocked))
     result = Result(
         plan,
         tuple(found.outcomes),
-        tuple(found.notes),
+        (*found.notes, *([f"refused, so nothing was applied to: {left_alone}"] if left_alone else [])),
         interrupted=options.stop.is_set() and any(o.status in ("skipped", "unconfirmed") for o in found.outcomes),
         remaining=tuple(found.remaining),
     )

@@ -178,7 +178,7 @@ def command(
         ):
             unless_ended()
             applied = run_plan(plan, found.desired, live, lock, client, journal, run_options)
-        result, kept = _keep_lock(_with_refused(applied.result), applied.lock, found)
+        result, kept = _keep_lock(applied.result, applied.lock, found)
         if kept:
             result = _end(journal, result)
         status = apply_status(result, held_back, received)
@@ -186,17 +186,6 @@ def command(
             return status
         is_headed = output.format == "text" and output.out is None and saved is None  # by the plan above it
         return _report(result, output, status, None if is_headed else head)
-
-
-def _with_refused(result: Result) -> Result:
-    """The result of --keep-going, which says which orgs it left alone."""
-    from msgspec.structs import replace
-
-    refused = sorted({refusal.address.partition("/")[0] for refusal in result.plan.refusals})
-    if not refused:
-        return result
-
-    return replace(result, notes=(*result.notes, f"refused, so nothing was applied to: {', '.join(refused)}"))
 
 
 def _refused(plan: Plan, output: options.Output) -> None:

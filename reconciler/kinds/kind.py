@@ -228,7 +228,7 @@ class Kind(msgspec.Struct, frozen=True):
     def shown(self, attrs: Mapping[str, Any]) -> dict[str, Any]:
         """What a plan shows of `attrs`: declared, not hidden, not empty."""
         return {
-            a.name: secret.described(attrs[a.name]) if a.secret else attrs[a.name]
+            a.name: secret.described(attrs[a.name]) if a.secret else secret.unless_token(attrs[a.name])
             for a in self.attributes
             if not a.hidden and a.name in attrs and not same_value(attrs[a.name], None)
         }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 SENSITIVE = "(sensitive)"
+LONGEST_WORD = 8  # of a role or a state; no token is as short
 # the field of a request's body in which references are filled in, and no other
 FIELD = "config"
 
@@ -120,16 +121,24 @@ def _is_secret_name(name: str) -> bool:
 
 def is_secret_text(text: str) -> bool:
     """Whether a text is, or holds, what may be a secret, whatever it is called."""
+    return is_token_text(text) or any(
+        sign and value and not text.startswith("${", end) and _is_secret_name(name)
+        for name, sign, value, end in ((m[1], m[2], m[3], m.end()) for m in _ASSIGNED.finditer(text))
+    )
+
+
+def is_token_text(text: str) -> bool:
+    """The same, but only where the secret itself has a known form, and not by the name before it: `password: …`."""
     if text.startswith(SENSITIVE) or AWS_KEY.search(text) or _ISSUED.search(text) or _AUTHORIZATION.search(text):
         return True
     if any(map(_has_a_password, text.split())):
         return True
-    if any(_is_userinfo(found[1]) for found in _BASIC.finditer(text)):
-        return True
-    return any(
-        sign and value and not text.startswith("${", end) and _is_secret_name(name)
-        for name, sign, value, end in ((m[1], m[2], m[3], m.end()) for m in _ASSIGNED.finditer(text))
-    )
+    return any(_is_userinfo(found[1]) for found in _BASIC.finditer(text))
+
+
+def unless_token(value: Any) -> Any:
+    """A value of an attribute that should hold none, as reports may show it."""
+    return SENSITIVE if isinstance(value, str) and len(value) > LONGEST_WORD and is_token_text(value) else value
 
 
 def is_random(text: str) -> bool:

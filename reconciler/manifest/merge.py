@@ -12,7 +12,7 @@ from unicodedata import normalize
 import msgspec
 
 from reconciler.kinds import KINDS, SECTIONS, children_of, grant, secret
-from reconciler.manifest import json_schema
+from reconciler.manifest import free_text, json_schema
 from reconciler.manifest.document import MAX_PROBLEMS, Map, Seq, shown
 from reconciler.manifest.spelling import Speller
 from reconciler.model.desired import Ignored, Node, Person
@@ -100,6 +100,7 @@ def merge(documents: dict[str, Document], report: Reporter, gaps: Gaps) -> Writt
         root = document.root
         if root is None:
             continue
+        free_text.check(document, root, report)
         _host(document, root, written, report)
         _rules(document, root.get("safeguards"), written, report)
         _invitations(document, root.get("invitations"), written, report)

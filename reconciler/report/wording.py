@@ -14,7 +14,7 @@ from unicodedata import normalize
 
 import msgspec
 
-from reconciler.kinds import KINDS, logo
+from reconciler.kinds import KINDS, logo, secret
 from reconciler.model import address as addresses
 from reconciler.model.expiring import until
 from reconciler.model.request import LATE_ID
@@ -156,6 +156,8 @@ def _look(text: str) -> str:
 def show(value: Any) -> str:
     """A value as a manifest would write it: without quotes when that is safe, else quoted."""
     if isinstance(value, str):
+        if secret.is_token_text(value) and not value.startswith(secret.SENSITIVE):
+            return secret.SENSITIVE
         if BARE.match(value) and value.lower() not in NOT_STRINGS:
             return value
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
