@@ -29,6 +29,8 @@ from reconciler.cli import (
     prompt,
     token_end,
 )
+from reconciler.cli import due as ended_entries
+from reconciler.cli.kept import end_journal, keep_lock
 from reconciler.cli.streams import output_lost
 from reconciler.model.errors import UsageError
 
@@ -74,6 +76,11 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Where to keep the journal; .reconciler beside the manifests by default.",
 )
+@click.option(
+    "--due",
+    is_flag=True,
+    help="Only what entries that have ended ask for, without asking; no request if none has.",
+)
 @options.org_option
 @options.allow_option
 @options.token_expiring_option
@@ -87,6 +94,7 @@ def command(
     fail_fast: bool,
     settle: float,
     journal_folder: Path | None,
+    due: bool,
     orgs: tuple[str, ...],
     allow: tuple[str, ...],
     expiring: int,
@@ -115,8 +123,18 @@ def command(
         raise UsageError(
             f"{'--allow' if allow else '--org'} does not go with a saved plan: what it may do is in the plan"
         )
+    if saved is not None and due:
+        raise UsageError("--due makes a plan of its own, so it does not go with a saved plan")
     allowances = options.allowances(allow)
-    found = manifests.load(paths, clock.today(), orgs, output)
+    if due and not ended_entries.may_be_due(paths):
+        click.echo(ended_entries.NOTHING)
+        return DONE
+    found = whole = manifests.load(paths, clock.today(), orgs, output)
+    if due:
+        found = ended_entries.narrowed(found)
+        if not found.desired.orgs:
+            click.echo(ended_entries.NOTHING)
+            return DONE
     if saved is not None:
         found = _as_saved(saved, found)
     settings = pipes.settings()
@@ -143,6 +161,9 @@ def command(
             plan = with_who_renamed(drafted, reader, found.desired, live, lock)
         else:
             plan = replace(unless_stale(saved, found, live, lock, reader, settings.pipes), host=settings.pipes)
+        if due:
+            found, plan = ended_entries.separated(whole, found, plan, live, lock)
+            ended_entries.tell_others(whole, found, plan, live, lock)
         head = made.now(paths, host=settings.pipes, user=live.actor.handle)
         plan = replace(manifests.unless_forged(plan, found, live), made=head)
         if saved is not None and found.key and saved.allowed:
@@ -158,7 +179,7 @@ def command(
             _refused(plan, output)
             return held_back
         prepare(following, plan)
-        if plan.steps and saved is None and not auto_approve:
+        if plan.steps and saved is None and not (auto_approve or due):
             _ask(plan, head)
         progress = Progress("Applying", len(plan.steps))
         run_options = Options(
@@ -178,9 +199,9 @@ def command(
         ):
             unless_ended()
             applied = run_plan(plan, found.desired, live, lock, client, journal, run_options)
-        result, kept = _keep_lock(applied.result, applied.lock, found)
+        result, kept = keep_lock(applied.result, applied.lock, found)
         if kept:
-            result = _end(journal, result)
+            result = end_journal(journal, result)
         status = apply_status(result, held_back, received)
         if not plan.steps and output.format == "text":
             return status
@@ -391,44 +412,6 @@ def question(plan: Plan, head: Made) -> str:
     named = [*(orgs[:-1] if len(orgs) <= 3 else orgs[:2])]
     where = f"{', '.join(named)} and {last}" if named else last
     return f"Apply {what} to {escape(where)} on {escape(head.host)} as {escape(head.user)}?"
-
-
-def _keep_lock(result: Result, lock: Lock, found: manifests.Manifests) -> tuple[Result, bool]:
-    """Write the lock file where it differs; that it could not be kept is reported, and does not fail the apply."""
-    from msgspec.structs import replace
-
-    from reconciler.lockfile import file as lockfile
-    from reconciler.lockfile import seal
-
-    if lock == found.lock:
-        return result, True
-    try:
-        lockfile.write(found.lock_path, lock, seal.seal(lock, found.key))
-    except OSError as error:
-        note = (
-            f"the lock file {found.lock_path} was not kept ({error.strerror}): until it is, renames outside and people "
-            "invited by email are not recognised"
-        )
-        return replace(result, notes=(*result.notes, note)), False
-    if found.sealed and not found.key:
-        note = (
-            f"{found.lock_path} was sealed, and this run has no key: what was written has no seal, and a run with the key "
-            "refuses it until `reconciler lock --seal`"
-        )
-        return replace(result, notes=(*result.notes, note)), True
-    return result, True
-
-
-def _end(journal: Journal, result: Result) -> Result:
-    """Close the journal's record of this apply; that it cannot be written is reported, and undoes nothing that was done."""
-    from msgspec.structs import replace
-
-    try:
-        journal.end()
-    except OSError as error:
-        note = f"the journal {journal.path} cannot be written ({error.strerror}); the next apply looks at the last steps again"
-        return replace(result, notes=(*result.notes, note))
-    return result
 
 
 def apply_status(result: Result, held_back: int, received: list[int]) -> int:

@@ -30,6 +30,7 @@ PERMISSIONS = {
         "apply": {"actions": "read", "contents": "read"},
         "keep-lock": {"actions": "read", "contents": "write", "pull-requests": "write"},
     },
+    "reconciler-due.yml": {"due": {"contents": "read"}},
     "reconciler-drift.yml": {
         "look": {"actions": "read", "contents": "read"},
         "issue": {"actions": "read", "issues": "write"},
@@ -94,7 +95,7 @@ def test_a_job_with_a_pipes_token_has_an_environment_and_may_write_nothing_on_gi
     assert held
     for name in held:
         job = document(path)["jobs"][name]
-        assert job["environment"] in ("pipes-read", "pipes")
+        assert job["environment"] in ("pipes-read", "pipes", "pipes-due")
         assert "write" not in job["permissions"].values()
 
 
@@ -107,14 +108,20 @@ def test_a_token_goes_to_the_action_and_nowhere_else(path):
             assert given == {"token"}
 
 
-def test_the_writing_token_is_in_the_environment_with_reviewers_only():
+def test_the_writing_token_is_in_the_environment_with_reviewers_or_does_only_what_is_due():
     users = [
         (path.name, name, document(path)["jobs"][name]["environment"])
         for path in COPIED
         for name, step in steps(path)
         if "PIPES_WRITE_TOKEN" in json.dumps(step)
     ]
-    assert users == [("reconciler-apply.yml", "apply", "pipes")]
+    assert users == [("reconciler-apply.yml", "apply", "pipes"), ("reconciler-due.yml", "due", "pipes-due")]
+    (due,) = (
+        step["with"]
+        for _, step in steps(TEMPLATES / "reconciler-due.yml")
+        if "with" in step and "token" in step["with"]
+    )
+    assert (due["command"], due["args"]) == ("apply", "--due")
 
 
 def test_nothing_of_a_pull_request_is_checked_out():

@@ -73,6 +73,7 @@ def _identify(
     named = dict.fromkeys(sheet.want.children.get("member", ()))
     for space in listing[1:]:
         named.update(dict.fromkeys(space.children.get("grant", ())))
+        named.update(dict.fromkeys((space.expired or {}).get("grant", ())))
     named.update(dict.fromkeys((sheet.want.expired or {}).get("member", {})))
     wanted = {
         node.name

@@ -1,0 +1,74 @@
+"""`apply --due`: what the ends of entries ask for, apart from everything else that the manifests say."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from reconciler.cli.manifests import Manifests
+    from reconciler.model.live import Lock, Snapshot
+    from reconciler.model.plan import Plan
+
+NOTHING = "Nothing is due."
+_EXPIRES = re.compile(rb"expires[\"']?[ \t]*:[ \t]*[\"']?([0-9]{4}-[0-9]{2}-[0-9]{2})")
+
+
+def may_be_due(paths: Sequence[Path]) -> bool:
+    """Whether any entry may have ended, by a look at the text. A manifest that hides an end from that look counts as one."""
+    from reconciler.manifest.files import read_all
+
+    texts, problems = read_all(paths)
+    today = clock.today().isoformat().encode()
+    if problems:
+        return True  # reading them whole says what is wrong
+    return any(_may_be_due(data, today) for data in texts.values())
+
+
+def _may_be_due(data: bytes, today: bytes) -> bool:
+    days = _EXPIRES.findall(data)
+    # every mention is a day that can be compared, or the file is read whole; an escape could spell the key otherwise
+    return b"\\" in data or len(days) != data.count(b"expires") or any(day <= today for day in days)
+
+
+def narrowed(found: Manifests, without: frozenset[str] = frozenset()) -> Manifests:
+    """The manifests with nothing but what is due; no orgs where nothing is."""
+    from reconciler.plan.due import due_only
+
+    return dataclasses.replace(found, desired=due_only(found.desired, without), narrowed=True)
+
+
+def separated(whole: Manifests, found: Manifests, plan: Plan, live: Snapshot, lock: Lock) -> tuple[Manifests, Plan]:
+    """What is due and its plan, without what the place of an ended entry would take beyond that."""
+    from reconciler.cli.manifests import judged
+    from reconciler.plan import make_plan
+    from reconciler.plan.due import not_due
+
+    beyond = not_due(plan.changes)
+    if not beyond:
+        return found, plan
+    found = narrowed(whole, frozenset(beyond))
+    return found, judged(make_plan(found.desired, live, lock), found.desired, live, lock)
+
+
+def tell_others(whole: Manifests, found: Manifests, plan: Plan, live: Snapshot, lock: Lock) -> None:
+    """Say how many other changes of the same lists are left for an ordinary apply."""
+    from reconciler.plan import make_plan
+    from reconciler.plan.due import sections_only
+    from reconciler.report.wording import count
+
+    due = {change.address for change in plan.changes}
+    all_of_it = make_plan(sections_only(whole.desired, found.desired), live, lock)
+    others = sum(change.address not in due for change in all_of_it.changes)
+    if others:
+        click.echo(
+            f"Note: {count(others, 'other change')} in the lists that were read: left for an ordinary apply", err=True
+        )

@@ -1,0 +1,171 @@
+"""`apply --due`: what ended entries ask for, and nothing else, with as few requests as that takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e.conftest import bare, bench
+from e2e.test_killed import deadly
+
+__all__ = ["bare", "bench"]
+
+WORLD = """
+users: {bob: {}, carol: {}, dave: {}, erin: {}, mallory: {}, new: {}}
+orgs:
+  acme:
+    display_name: Old
+    members: {alice: owner, bob: owner, carol: member, dave: member, erin: member, mallory: owner}
+    workspaces: {prod: {members: {carol: operator, dave: owner, mallory: reader}}, lab: {members: {erin: reader}}}
+"""
+MANIFEST = """
+people: {gone: {email: gone@example.com}}
+teams: {sre: [dave]}
+orgs:
+  acme:
+    display_name: New
+    members:
+      alice: owner
+      bob: {role: owner, expires: 2026-11-01, then: member}
+      carol: {role: member, expires: 2026-11-24}
+      dave: member
+      erin: {role: member, expires: 2026-11-25}
+      new: member
+    workspaces:
+      prod:
+        members:
+          carol: operator
+          dave: {role: owner, expires: 2026-11-20}
+          team/sre: reader
+      lab: {members: {erin: operator}}
+      coming: {}
+"""
+
+
+@pytest.fixture
+def here(bench):
+    bench.pipes(WORLD)
+    bench.manifest(MANIFEST)
+    return bench
+
+
+def people(bench, path="/org/acme/member", scope="org"):
+    return {row["user_handle"]: row["role"] for row in bench.client().all(path) if row["scope"] == scope}
+
+
+def due(bench, *args):
+    return bench.run("apply", "--due", *bench.local, *args)
+
+
+def test_only_what_has_ended_is_taken_and_the_rest_is_counted(here):
+    ran = due(here)
+    assert ran.status == 0, ran.out + ran.err
+    assert people(here) == {"alice": "owner", "bob": "member", "dave": "member", "erin": "member", "mallory": "owner"}
+    assert people(here, "/org/acme/workspace/prod/member", "workspace") == {"dave": "reader", "mallory": "reader"}
+    assert people(here, "/org/acme/workspace/lab/member", "workspace") == {"erin": "reader"}
+    assert here.client().ok("GET", "/org/acme")["display_name"] == "Old"
+    assert "other changes in the lists that were read: left for an ordinary apply" in ran.err
+    before = here.database()
+    assert due(here).status == 0
+    assert here.database() == before
+
+
+def test_nothing_is_sent_and_no_token_is_needed_where_nothing_has_ended(here, monkeypatch):
+    text = (
+        MANIFEST.replace("2026-11-01", "2027-11-01")
+        .replace("2026-11-24", "2026-11-25")
+        .replace("2026-11-20", "2026-12-20")
+    )
+    here.manifest(text)
+    monkeypatch.delenv("PIPES_TOKEN")
+    with here.served() as seen:
+        ran = here.run("apply", "--due", "--host", here.host)
+    assert (ran.status, ran.out, list(seen)) == (0, "Nothing is due.\n", [])
+
+
+@pytest.mark.parametrize("key", ["expires", '"expires"', "'expires'", '"expire\\x73"'])
+@pytest.mark.parametrize("day", ["2026-11-24", '"2026-11-24"', "'2026-11-24'"])
+def test_an_end_is_seen_however_it_is_written(here, key, day):
+    here.manifest(
+        f"orgs: {{acme: {{members: {{alice: owner, carol: {{role: member,\n  {key}  :  {day}}}}}, unlisted: keep}}}}\n"
+    )
+    assert due(here).status == 0
+    assert "carol" not in people(here)
+
+
+def test_what_a_team_gives_beyond_an_ended_entry_is_left_for_an_ordinary_apply(here):
+    here.manifest(
+        MANIFEST.replace("dave: {role: owner,", "dave: {role: reader,").replace("team/sre: reader", "team/sre: owner")
+    )
+    here.client().ok("PATCH", "/org/acme/workspace/prod/member/dave", {"role": "reader"})
+    assert due(here).status == 0
+    assert people(here, "/org/acme/workspace/prod/member", "workspace")["dave"] == "reader"
+
+
+def test_somebody_who_is_not_there_is_not_let_in_by_an_end(here):
+    here.manifest(MANIFEST.replace("new: member", "new: {role: owner, expires: 2026-11-01, then: member}"))
+    assert due(here).status == 0
+    assert "new" not in people(here)
+
+
+def test_the_safeguards_hold(here):
+    text = MANIFEST.replace(
+        "alice: owner", "alice: {role: owner, expires: 2026-11-01, then: member}\n      mallory: owner"
+    )
+    here.manifest(text)
+    before = here.database()
+    ran = due(here)
+    assert (ran.status, "self-removal" in ran.out + ran.err) == (3, True), ran.out + ran.err
+    assert here.database() == before
+
+
+@pytest.mark.parametrize(
+    ("args", "said"), [(("saved.json",), "--due makes a plan of its own"), (("nowhere.yaml",), "there is no such file")]
+)
+def test_what_does_not_go_with_it_is_an_error(here, args, said):
+    assert here.plan(
+        "-o", "saved.json", "--allow", "mass-removal", "--allow", "owner-removal=org.acme/member.mallory"
+    ).status in (0, 3)
+    ran = due(here, *args)
+    assert (ran.status, said in ran.err) == (1, True), ran.err
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("after", [False, True])
+def test_wherever_it_is_killed_the_next_one_ends_the_same(here, at, after):
+    with deadly(here, at, after=after) as (killer, host):
+        process = here.start("apply", "--due", "--host", host)
+        killer.pid = process.pid
+        process.communicate(timeout=120)
+    assert due(here).status == 0
+    assert people(here) == {"alice": "owner", "bob": "member", "dave": "member", "erin": "member", "mallory": "owner"}
+    assert people(here, "/org/acme/workspace/prod/member", "workspace") == {"dave": "reader", "mallory": "reader"}
+
+
+@pytest.mark.parametrize("where", ["org", "workspace"])
+def test_one_entry_in_a_hundred_organizations_takes_at_most_nine_requests_beside_lists_of_workspaces(bench, where):
+    names = [f"org-{n:03}" for n in range(100)]
+    org = {"members": {"alice": "owner", "bob": "member"}, "workspaces": {"prod": {"members": {"bob": "reader"}}}}
+    if where == "org":
+        org["workspaces"] = {}
+    bench.pipes({"users": {"bob": {}}, "orgs": dict.fromkeys(names, org)})
+    lines = ["version: 1", "orgs:"]
+    for n, name in enumerate(names):
+        end = "2026-11-01" if n == 50 else "2027-01-01"
+        ends = f"{{role: ROLE, expires: {end}}}"
+        member, granted = (
+            (ends.replace("ROLE", "member"), "{}")
+            if where == "org"
+            else ("member", f"{{bob: {ends.replace('ROLE', 'reader')}}}")
+        )
+        lines += [
+            f"  {name}: {{members: {{alice: owner, bob: {member}}}, workspaces: {{prod: {{members: {granted}}}}}}}"
+        ]
+    bench.manifest("\n".join(lines) + "\n")
+    with bench.served() as seen:
+        ran = bench.run("apply", "--due", "--host", bench.host)
+    assert ran.status == 0, ran.out + ran.err
+    path = "/org/org-050/member/bob" if where == "org" else "/org/org-050/workspace/prod/member/bob"
+    assert [(method, path) for method, path, _ in seen if method != "GET"] == [("DELETE", path)]
+    lists = [path for _, path, _ in seen if path.endswith(("/workspace", "/workspace/prod/member"))]
+    assert len(seen) - len(lists) <= 9
+    assert len(lists) <= (0 if where == "org" else 4)
