@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 PAST, FUTURE = "2026-11-01", "2027-06-30"
 ACTOR = "p0"
+ROBOT = "sa-"  # how the handles of service accounts begin
 
 
 class Pipes:
@@ -154,6 +155,7 @@ class Expected:
     members: dict[str, dict[str, str]] = field(default_factory=dict)  # org -> person -> role, where authoritative
     grants: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)  # org, workspace -> person -> role
     workspaces: dict[str, set[str]] = field(default_factory=dict)  # org -> workspaces that must be there
+    robots: dict[str, list[str]] = field(default_factory=dict)  # org -> the service accounts that stay
     gone: set[str] = field(default_factory=set)  # orgs and org/workspace that must not be there
 
 
@@ -209,11 +211,19 @@ def scenes(draw, max_people: int = 30) -> Scene:
         if fate != "created":
             live_name = f"{name}-before" if fate == "renamed" else name
             world["orgs"][live_name] = draw(live_orgs(people, custom))
+            if not custom:  # no line lists them, so they stay as they are, and keep no org
+                roles = draw(st.lists(st.sampled_from(ORG_ROLES), max_size=2))
+                world["orgs"][live_name]["service_accounts"] = {
+                    f"{ROBOT}{name}-{number}": {"title": f"Robot {number}", "role": role}
+                    for number, role in enumerate(roles)
+                }
         if fate == "absent":
             document["orgs"][name] = {"absent": True}
             expected.gone.add(name)
             continue
         live = None if fate == "created" else world["orgs"][live_name]
+        if live is not None:
+            expected.robots[name] = list(live.get("service_accounts", ()))
         document["orgs"][name] = draw(wanted_orgs(name, people, flat, live, expected, custom))
         if fate == "renamed":
             document["orgs"][name]["renamed_from"] = live_name
@@ -359,6 +369,9 @@ def check(pipes: Pipes, expected: Expected, lock) -> None:
         orgs = {row["org"]["handle"] for page in client.pages("/actor/org") for row in page}
         for org, wanted in expected.members.items():
             rows = [row for page in client.pages(f"/org/{org}/member") for row in page if row["scope"] == "org"]
+            robots = [row["user_handle"] for row in rows if row["user_handle"].startswith(ROBOT)]
+            assert robots == expected.robots.get(org, [])
+            rows = [row for row in rows if row["user_handle"] not in robots]
             assert {row["user_handle"]: row["role"] for row in rows} == named(org, wanted, lock)
         for org, spaces in expected.workspaces.items():
             live = {row["handle"] for page in client.pages(f"/org/{org}/workspace") for row in page}

@@ -222,11 +222,14 @@ class Store:
         return str(row[0])
 
     def accepted_owners(self, org_handle: str) -> int:
-        """How many owners of an org, by its own member list (scope `org`), have accepted. 0 for an unknown org."""
+        """How many people own an org, by its own member list (scope `org`), and have accepted. 0 for an unknown org.
+
+        Service accounts are nobody's.
+        """
         with self.read() as db:
             row = db.execute(
-                "SELECT count(*) FROM member m JOIN org o ON o.id = m.org_id"
-                " WHERE o.handle = ? AND m.role = 'owner' AND m.status = 'accepted'",
+                "SELECT count(*) FROM member m JOIN org o ON o.id = m.org_id JOIN user u ON u.id = m.user_id"
+                " WHERE o.handle = ? AND m.role = 'owner' AND m.status = 'accepted' AND u.service = 0",
                 (org_handle,),
             ).fetchone()
         return int(row[0])

@@ -38,7 +38,10 @@ class Liar:
                 self.count += 1
                 lies = self.count in self.lies
             if lies:
-                start_response("201 Created" if environ["REQUEST_METHOD"] == "POST" else "200 OK", [("Content-Type", "application/json")])
+                start_response(
+                    "201 Created" if environ["REQUEST_METHOD"] == "POST" else "200 OK",
+                    [("Content-Type", "application/json")],
+                )
                 return [b"{}"]
         return self.app(environ, start_response)
 

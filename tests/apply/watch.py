@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """Counts the accepted owners of every org after every request of ours; an `observer` of the sandbox."""
+    """Counts the people who own every org after every request of ours; an `observer` of the sandbox."""
 
     def __init__(self, scene: Scene) -> None:
         self.floor = scene.floor

@@ -53,13 +53,13 @@ ROWS = {
         "owner-floor", "org.acme",
         TENANT + "orgs: {acme: {members: {bob: owner, carol: {role: owner, status: invited}}}}",
         "orgs: {acme: {members: {bob: {absent: true}, carol: owner}}}",
-        ("no accepted owners are left", "the floor is 1", "invited owners do not count"),
+        ("no person would own acme", "the floor is 1", "invited owners and robots do not count"),
     ),
     "the last owner steps down": Row(
         "owner-floor", "org.acme",
         TENANT + "orgs: {acme: {members: {bob: owner, carol: {role: owner, status: invited}}}}",
         "orgs: {acme: {members: {bob: member, carol: owner}}}",
-        ("no accepted owners are left", "the floor is 1"),
+        ("no person would own acme", "the floor is 1"),
     ),
     "fewer owners than the manifest's floor": Row(
         "owner-floor", "org.acme", ACME,
