@@ -6,7 +6,7 @@ DEMO := .demo
 BENCH := .bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test days lint format accept docs bench fuzz clean
+.PHONY: help demo test test-lowest days lint format accept docs bench fuzz clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,5 +54,15 @@ bench: $(VENV)/installed $(BENCH)/tried ## All benchmarks side by side, with oct
 fuzz: $(VENV)/installed ## Mutate what the command reads for a minute; SECONDS=600 for longer, SEED=N for other cases
 	$(BIN)/python tests/hostile/fuzz.py $(or $(SECONDS),60) $(or $(SEED),0)
 
+# every dependency at the lower bound that pyproject.toml names; those of the dependencies are the newest that fit
+.lowest/installed: pyproject.toml
+	$(PYTHON) -m venv .lowest
+	.lowest/bin/python -c 'import re, tomllib; from pathlib import Path; project = tomllib.loads(Path("pyproject.toml").read_text())["project"]; extras = project["optional-dependencies"]; print("\n".join(sorted({re.sub(r"\s*;.*", "", one).replace(">=", "==") for one in project["dependencies"] + extras["sandbox"] + extras["html"]})))' > .lowest/constraints.txt
+	.lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint .lowest/constraints.txt --editable '.[test]'
+	@touch $@
+
+test-lowest: .lowest/installed ## The whole suite with every dependency at its lower bound
+	.lowest/bin/python -m pytest -n auto
+
 clean: ## Remove what the targets created
-	rm -rf $(VENV) $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.now dist build
+	rm -rf $(VENV) .lowest $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.now dist build

@@ -192,13 +192,25 @@ def _refuse_single_dashes(args: Sequence[str], command: click.Command, ctx: clic
         raise click.UsageError(f"`-{found[1]}`: an option with a long name starts with two dashes{hint}", ctx)
 
 
+def _version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Print the version, with the commit that it was built from where that is known, and exit."""
+    if asked and not context.resilient_parsing:
+        from reconciler.cli.made import commit, version
+
+        built = commit()
+        click.echo(f"reconciler {version()}" + (f" ({built[:12]})" if built else ""))
+        context.exit()
+
+
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, or in sync; 1 error; 2 changes or drift; 3 refused by a safeguard; "
     "4 Pipes unreachable or not authorised; 5 applied in part.",
 )
-@click.version_option(package_name="reconciler", message="%(prog)s %(version)s")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version, and exit."
+)
 def program() -> None:
     """GitOps for Turbot Pipes organizations.
 

@@ -19,8 +19,8 @@ def now(paths: Sequence[Path] = (), *, host: str = "", user: str = "") -> Made:
     """The head of a report that is made now from the manifests at `paths`; `host` and `user` where Pipes was asked."""
     from reconciler.model.made import Made
 
-    commit, dirty = revision(paths)
-    return Made(_moment(), f"reconciler {version()}", host, user, commit, dirty)
+    head, dirty = revision(paths)
+    return Made(_moment(), f"reconciler {version()}", host, user, head, dirty)
 
 
 def version() -> str:
@@ -32,6 +32,23 @@ def version() -> str:
         return installed("reconciler")
     except PackageNotFoundError:
         return "unknown"
+
+
+def commit() -> str:
+    """The git commit of this tool: noted when it was built, or by pip where it was installed from git (PEP 610)."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from pathlib import Path
+
+    noted = Path(__file__).parent.parent / "COMMIT"
+    if noted.exists():
+        return noted.read_text(encoding="ascii").strip()
+    try:
+        origin = json.loads(distribution("reconciler").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        return ""
+    found = origin.get("vcs_info", {}).get("commit_id", "")
+    return found if isinstance(found, str) else ""
 
 
 def revision(paths: Sequence[Path] = ()) -> tuple[str, bool]:
@@ -48,14 +65,14 @@ def revision(paths: Sequence[Path] = ()) -> tuple[str, bool]:
         head = run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     except UsageError:  # no git
         return "", False
-    commit = head.stdout.decode("ascii", "replace").strip()
-    if head.returncode != 0 or not commit:
+    found = head.stdout.decode("ascii", "replace").strip()
+    if head.returncode != 0 or not found:
         return "", False
     status = run("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all").stdout.strip()
     chosen = [str(path) for path in paths] or list(default_paths())
     if not status and chosen:
         status = run("ls-files", "--others", "--exclude-standard", "--", *chosen).stdout.strip()
-    return commit, bool(status)
+    return found, bool(status)
 
 
 def _moment() -> str:

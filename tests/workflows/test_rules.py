@@ -25,6 +25,13 @@ each_copied = pytest.mark.parametrize("path", COPIED, ids=lambda path: path.name
 # what each job may do beyond nothing: whoever adds to it changes this table, and docs/threat-model.md
 PERMISSIONS = {
     "ci.yml": {"test": {"contents": "read"}, "ci": {}},
+    "release.yml": {
+        "build": {"contents": "read"},
+        "test": {"contents": "read"},
+        "suite": {},
+        "publish": {"attestations": "write", "contents": "write", "id-token": "write"},
+        "image": {"contents": "read", "packages": "write"},
+    },
     "reconciler-apply.yml": {
         "plan": {"contents": "read"},
         "apply": {"actions": "read", "contents": "read"},

@@ -1,0 +1,21 @@
+# The command in an image of its own: no shell is needed, and it does not run as root. It is built from the wheel that a
+# release has tested, which lies in dist/:  docker build --tag reconciler .
+#
+#   docker run --rm -v "$PWD:/work" -e PIPES_TOKEN reconciler plan
+#
+# `apply` writes the lock file and its journal into /work: run it with `--user "$(id -u):$(id -g)"`.
+FROM python:3.12-slim-bookworm@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254 AS build
+COPY dist/*.whl /tmp/
+RUN python -m venv /opt/reconciler \
+    && /opt/reconciler/bin/pip install --no-cache-dir --disable-pip-version-check /tmp/*.whl \
+    && /opt/reconciler/bin/pip uninstall --yes pip
+
+FROM python:3.12-slim-bookworm@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254
+# `review` and `--applied` read git's objects
+RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin reconciler
+COPY --from=build /opt/reconciler /opt/reconciler
+ENV PYTHONDONTWRITEBYTECODE=1
+USER 10001
+WORKDIR /work
+ENTRYPOINT ["/opt/reconciler/bin/reconciler"]
