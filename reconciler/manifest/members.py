@@ -148,7 +148,7 @@ def check_owners(
 ) -> None:
     """Refuse an org that no person would own. A robot cannot log in to repair that."""
     if gaps.org(org.name) or org.keeps_unlisted:
-        return  # with `unlisted: keep`, who owns it may stand in no line
+        return  # with `unlisted: keep`, its owner may be on no line
     names = [n.name for n in org.children["member"].values() if not n.absent and n.attrs["role"] == "owner"]
     robots = [name for name in names if is_robot(name, people)]
     owners = len(names) - len(robots)

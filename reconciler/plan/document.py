@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 FORMAT_VERSION = "1.0"
-NOT_DIGESTED = ("digest", "mark", "made")  # what is said about the plan, and not by it
+NOT_DIGESTED = ("digest", "mark", "made")  # about the plan, and not part of it
 
 # Terraform has no word for a rename; its own moves are updates that carry a previous_address.
 ACTIONS = {"create": ["create"], "update": ["update"], "rename": ["update"], "delete": ["delete"]}

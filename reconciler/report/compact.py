@@ -66,7 +66,7 @@ def wrapped(words: Iterable[str], indent: str) -> Iterator[str]:
 
 
 def unsaid(effects: Sequence[Effect], changes: Iterable[Change]) -> tuple[Effect, ...]:
-    """The effects that no change says: those of a membership or grant stand in its own line. Ownership always stays."""
+    """The effects that no change shows: those of a membership or grant are on its own line. Ownership always stays."""
     said = {}
     for change in changes:
         parts = addresses.parts_of(change.address)
