@@ -65,6 +65,9 @@ def api(args, state):
             fail("HTTP 403: not yours")
         found.update(payload)
         return found
+    if method == "GET" and re.fullmatch(r"pulls/\d+/reviews", where):
+        needs("pull-requests", "read")
+        return state.get("reviews", [])
     if method == "GET" and where == "issues":
         needs("issues", "read")
         return [

@@ -38,6 +38,7 @@ PERMISSIONS = {
         "keep-lock": {"actions": "read", "contents": "write", "pull-requests": "write"},
     },
     "reconciler-due.yml": {"due": {"contents": "read"}},
+    "reconciler-approvals.yml": {"approvals": {"contents": "read", "pull-requests": "read"}},
     "reconciler-drift.yml": {
         "look": {"actions": "read", "contents": "read"},
         "issue": {"actions": "read", "issues": "write"},
@@ -99,7 +100,7 @@ def test_no_checkout_leaves_credentials_behind_and_no_job_runs_for_ever(path):
 @each_copied
 def test_a_job_with_a_pipes_token_has_an_environment_and_may_write_nothing_on_github(path):
     held = {name for name, step in steps(path) if "secrets." in json.dumps(step)}
-    assert held
+    assert bool(held) == (path.name != "reconciler-approvals.yml")
     for name in held:
         job = document(path)["jobs"][name]
         assert job["environment"] in ("pipes-read", "pipes", "pipes-due")
@@ -131,11 +132,14 @@ def test_the_writing_token_is_in_the_environment_with_reviewers_or_does_only_wha
     assert (due["command"], due["args"]) == ("apply", "--due")
 
 
-def test_nothing_of_a_pull_request_is_checked_out():
-    path = TEMPLATES / "reconciler-pull-request.yml"
+@pytest.mark.parametrize("name", ["reconciler-pull-request.yml", "reconciler-approvals.yml"])
+def test_nothing_of_a_pull_request_is_checked_out(name):
+    path = TEMPLATES / name
     for _, step in steps(path):
         if step.get("uses", "").startswith("actions/checkout@"):
-            assert step["with"].keys() == {"fetch-depth", "persist-credentials"}
+            # of a review, the default would be the merge of the pull request
+            main = {"ref": "main"} if name == "reconciler-approvals.yml" else {}
+            assert step["with"] == {**main, "fetch-depth": 0, "persist-credentials": False}
     scripts = [step["run"] for _, step in steps(path) if "run" in step]
     assert [
         text for text in scripts if re.search(r"git (checkout|switch|restore|worktree|archive|pull|merge)\b(?!-)", text)
@@ -143,10 +147,14 @@ def test_nothing_of_a_pull_request_is_checked_out():
 
 
 def test_both_jobs_of_a_pull_request_merge_it_in_the_same_way():
-    path = TEMPLATES / "reconciler-pull-request.yml"
-    merging = [{**step} for _, step in steps(path) if step.get("id") == "merge"]
-    assert len(merging) == 2
-    assert merging[0] == merging[1]
+    merging = [
+        step
+        for name in ("reconciler-pull-request.yml", "reconciler-approvals.yml")
+        for _, step in steps(TEMPLATES / name)
+        if step.get("id") == "merge"
+    ]
+    assert len(merging) == 3
+    assert merging[0] == merging[1] == merging[2]
 
 
 @each
@@ -196,7 +204,8 @@ def test_scripts_are_bash_that_parses(path):
 def test_one_finding_is_passed_over_and_says_why():
     ignored = {path.name: re.findall(r"zizmor: ignore\[([\w-]+)\] (.+)", path.read_text()) for path in EVERYTHING}
     assert {name: found for name, found in ignored.items() if found} == {
-        "reconciler-pull-request.yml": [("dangerous-triggers", "nothing of the pull request is checked out or run")]
+        name: [("dangerous-triggers", "nothing of the pull request is checked out or run")]
+        for name in ("reconciler-approvals.yml", "reconciler-pull-request.yml")
     }
 
 

@@ -39,8 +39,8 @@ if [ -n "$INPUT_REVISION" ]; then
     cd "$work/tree/$prefix"
 fi
 
-if [ "$INPUT_COMMAND" = review ]; then
-    # its own arguments are revisions
+if [ "$INPUT_COMMAND" = review ] || [ "$INPUT_COMMAND" = approvals ]; then
+    # their own arguments are revisions
     paths=("${paths[@]/#/--path=}")
 else
     paths=(-- "${paths[@]}")
