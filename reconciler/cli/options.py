@@ -224,6 +224,25 @@ def _folder_in_repository() -> str:
     return ""
 
 
+def dotenv_option(command: Command) -> Command:
+    return click.option(
+        "--dotenv",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write the step outputs to FILE as RECONCILER_NAME=VALUE, for GitLab's reports:dotenv.",
+    )(command)
+
+
+def write_dotenv(path: Path | None, subject: Subject) -> None:
+    """Write the outputs of `subject`, such as RECONCILER_RISK, one a line."""
+    if path is not None:
+        from reconciler.cli.output_files import write_file
+        from reconciler.report import outputs
+
+        found = outputs(subject).items()
+        write_file(path, "".join(f"RECONCILER_{name.upper()}={value}\n" for name, value in found), keep=True)
+
+
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a command that prints a result, passed on as one `output: Output`."""
     import functools

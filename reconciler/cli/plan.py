@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 @options.allow_option
 @options.day_option
 @options.token_expiring_option
+@options.dotenv_option
 @options.pipes_options
 @options.output_options
 def command(
@@ -79,6 +80,7 @@ def command(
     allow: tuple[str, ...],
     day: datetime | None,
     expiring: int,
+    dotenv: Path | None,
     pipes: options.PipesOptions,
     output: options.Output,
 ) -> int:
@@ -148,6 +150,7 @@ def command(
         output.write(result, verbose=pipes.verbose, made=head)
     else:
         output.write(_separated(result, since, base, problem, live, found), verbose=pipes.verbose, made=head)
+    options.write_dotenv(dotenv, result)
     if save is not None and output.format == "text":
         what = (
             "It is refused, so you can show it but not apply it."

@@ -39,6 +39,7 @@ WORKING = "the working tree"
 @click.option("-v", "--verbose", is_flag=True, help="All details.")
 @options.expiring_option
 @options.day_option
+@options.dotenv_option
 @options.output_options
 def command(
     base: str,
@@ -49,6 +50,7 @@ def command(
     verbose: bool,
     expiring: int,
     day: datetime | None,
+    dotenv: Path | None,
     output: options.Output,
 ) -> int:
     """Show what HEAD changes over BASE: who gains and who loses which access, and what it states.
@@ -66,6 +68,7 @@ def command(
         shown = base
     result = compare(base, shown, head, paths, when, expiring).review
     output.write(result, verbose=verbose, made=made.now(paths))
+    options.write_dotenv(dotenv, result)
     if result.errors or result.inherited or result.identity_errors:
         return ERROR
     return CHANGES if detailed_exitcode and not result.is_empty else DONE

@@ -128,3 +128,5 @@ def test_the_risk_of_a_plan_is_in_its_first_line_its_json_and_its_outputs(acme, 
     monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
     acme.plan("--format", "github")
     assert f"risk={risk}\n" in outputs.read_text()
+    acme.plan("--dotenv", "plan.env")
+    assert f"RECONCILER_RISK={risk}\n" in (acme.folder / "plan.env").read_text()
