@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.access import folders as through
+from reconciler.access import folders
 from reconciler.kinds import (
     attachment,
     children_of,
@@ -34,7 +34,7 @@ OWN = workspace_connection.KIND.name
 # --- access -----------------------------------------------------------------------------------------------------------
 
 
-def of_desired(desired: Desired) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+def routes_wanted(desired: Desired) -> tuple[tuple[Route, ...], tuple[str, ...]]:
     """The routes that manifests want, and the connections of which they do not say where they are."""
     routes: list[Route] = []
     unknown: list[str] = []
@@ -44,11 +44,13 @@ def of_desired(desired: Desired) -> tuple[tuple[Route, ...], tuple[str, ...]]:
                 continue
             name = f"{above.name}/{node.name}"
             spaces = node.children.get(ATTACHMENT)
-            found, whole = through.of_node(above, node)
+            found, whole = folders.of_node(above, node)
             if spaces is None or not whole:
                 unknown.append(name)
             routes += [Route(name, f"{above.name}/{space}", one.source) for space, one in (spaces or {}).items()]
-            routes += through.routes(above.name, name, {s: way for s, way in found.items() if s not in (spaces or {})})
+            routes += folders.routes_by_folders(
+                above.name, name, {s: way for s, way in found.items() if s not in (spaces or {})}
+            )
         for space in above.children.get(WORKSPACE, {}).values():
             gone = above.absent or space.absent
             place = f"{above.name}/{space.name}"
@@ -60,7 +62,7 @@ def of_desired(desired: Desired) -> tuple[tuple[Route, ...], tuple[str, ...]]:
     return tuple(sorted(routes, key=_order)), tuple(sorted(unknown))
 
 
-def of_live(live: Snapshot) -> tuple[tuple[Route, ...], tuple[str, ...]]:
+def routes_live(live: Snapshot) -> tuple[tuple[Route, ...], tuple[str, ...]]:
     """The routes that Pipes has, and the connections of which it was not read where they are."""
     routes: list[Route] = []
     unknown: list[str] = []
@@ -68,13 +70,13 @@ def of_live(live: Snapshot) -> tuple[tuple[Route, ...], tuple[str, ...]]:
         handles = {space.id: space.handle for space in above.of(WORKSPACE).values()}
         for one in above.of(CONNECTION).values():
             name = f"{above.handle}/{one.handle}"
-            found, whole = through.of_live(above, one)
+            found, whole = folders.of_live(above, one)
             if not one.was_read(ATTACHMENT) or not whole:
                 unknown.append(name)
             attached = [handles.get(row.id, row.id) for row in one.of(ATTACHMENT).values()]
             routes += [Route(name, f"{above.handle}/{space}") for space in attached]
             ways = {space: (folder, None) for space, folder in found.items() if space not in attached}
-            routes += through.routes(above.handle, name, ways)
+            routes += folders.routes_by_folders(above.handle, name, ways)
         for space in above.of(WORKSPACE).values():
             place = f"{above.handle}/{space.handle}"
             routes += [Route(f"{place}/{one.handle}", place) for one in space.of(OWN).values()]
@@ -92,8 +94,8 @@ def stated(desired: Desired) -> bool:
     """Whether manifests say anything of connections."""
     return any(
         CONNECTION in above.children
-        or through.FOLDER in above.children
-        or any({OWN, through.OWN} & space.children.keys() for space in above.children.get(WORKSPACE, {}).values())
+        or folders.FOLDER in above.children
+        or any({OWN, folders.OWN} & space.children.keys() for space in above.children.get(WORKSPACE, {}).values())
         for above in desired.orgs.values()
     )
 
@@ -102,7 +104,7 @@ def pairs(name: str, above: Node, before: Node | None) -> Iterator[tuple[str, No
     """The address and node of each connection of HEAD's org `name` and its workspaces, with what BASE has for it."""
     here = join(None, org.KIND.name, name)
     yield from _pairs(here, CONNECTION, above, before)
-    for address, space, earlier in through.spaces_of(here, above, before):
+    for address, space, earlier in folders.spaces_of(here, above, before):
         yield from _pairs(address, OWN, space, earlier)
 
 
@@ -117,7 +119,7 @@ def forgotten(name: str, above: Node, before: Node | None) -> Iterator[Statement
     """Connections of BASE that HEAD says nothing of any more: nothing happens to them."""
     here = join(None, org.KIND.name, name)
     yield from _forgotten(here, CONNECTION, above, before)
-    for address, space, earlier in through.spaces_of(here, above, before):
+    for address, space, earlier in folders.spaces_of(here, above, before):
         yield from _forgotten(address, OWN, space, earlier)
 
 
@@ -158,7 +160,7 @@ def statements(
     if node.kind == OWN and before is None:
         place = f"{name}/{split(address)[1][1]}"
         yield Statement("attached", address, after=place, names=people(new, place), source=node.source)
-    yield from through.everywhere(name, address, node, before)
+    yield from folders.everywhere(name, address, node, before)
     wanted, earlier = node.children.get(ATTACHMENT), _before(ATTACHMENT, before, spaces)
     if wanted is None:
         return  # left alone
@@ -200,7 +202,7 @@ def changes(address: str, node: Node, before: Node | None, spaces: Mapping[str, 
     """The changes of where a connection may be used and is attached; `spaces` as in `statements`."""
     if node.absent:
         return
-    yield from through.change_everywhere(permission.KIND.name, address, node, before)
+    yield from folders.change_everywhere(permission.KIND.name, address, node, before)
     for kind in children_of(CONNECTION):
         if kind is permission.KIND and node.everywhere:
             continue  # permissions for single workspaces are left alone

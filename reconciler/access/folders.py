@@ -83,7 +83,7 @@ def of_live(above: Resource, one: Resource) -> tuple[dict[str, str], bool]:
     return found, whole
 
 
-def routes(name: str, connection_: str, found: Mapping[str, tuple[str, Source | None]]) -> list[Route]:
+def routes_by_folders(name: str, connection_: str, found: Mapping[str, tuple[str, Source | None]]) -> list[Route]:
     """The routes of a connection of the org `name` that folders give."""
     return [Route(connection_, f"{name}/{space}", source, folder) for space, (folder, source) in found.items()]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from reconciler.access import connections as routes
+from reconciler.access.connections import routes_live, routes_wanted
 from reconciler.kinds import grant, member, service_account
 from reconciler.model import address as addresses
 from reconciler.model.access import DIRECT, OWNS, Access, Reach
@@ -99,7 +99,7 @@ def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
         reaches += found
         if not whole:
             unknown.append(place)
-    found_routes, unrouted = routes.of_desired(desired)
+    found_routes, unrouted = routes_wanted(desired)
     access = _sorted("manifests", desired.day, reaches, objects, unknown)
     return replace(
         access, routes=found_routes, unrouted=unrouted, notes=tuple(_ignored(desired)), teams=_teams(desired, lock)
@@ -197,7 +197,7 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
                 unknown.append(place)
             reaches += implicit(owners, place)
             reaches += [reach for reach in rows(space, GRANT, place, names, keys) if reach.key not in owning]
-    found, unrouted = routes.of_live(live)
+    found, unrouted = routes_live(live)
     access = _sorted("live", day, reaches, objects, unknown)
     if desired is not None:
         notes += [note for note in _ignored(desired) if note.partition(":")[0] in live.orgs]

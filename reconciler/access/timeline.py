@@ -67,13 +67,13 @@ def _ends(desired: Desired, day: date) -> set[date]:
     """The days after that of the manifests, and up to `day`, on which entries end."""
     found: set[date] = set()
 
-    def look(node: Node, kind: str) -> None:
+    def add_ends(node: Node, kind: str) -> None:
         for one in node.children.get(kind, {}).values():
             if one.expires is not None and desired.day < one.expires <= day:
                 found.add(one.expires)
 
     for org in desired.orgs.values():
-        look(org, member.KIND.name)
+        add_ends(org, member.KIND.name)
         for space in org.children.get(workspace.KIND.name, {}).values():
-            look(space, grant.KIND.name)
+            add_ends(space, grant.KIND.name)
     return found

@@ -47,7 +47,7 @@ def take_over(path: Path, asked: Sequence[str], owner: str | None, existing: Exi
         draft.orgs[org.handle] = found
         draft.fitting(org.handle, found)
         draft.notes += notes_in(found)
-        _remember(org, lock, name_of, connected)
+        _add_to_lock(org, lock, name_of, connected)
     draft.notes += [
         f"left out: {what}" + (f" ({times})" if times > 1 else "") for what, times in sorted(state.left.items())
     ]
@@ -199,7 +199,7 @@ def _names(draft: Draft, org: Org, orgs: Collection[Org]) -> Callable[[Person], 
     return name_of
 
 
-def _remember(org: Org, lock: Lock, name_of: Callable[[Person], str], connected: Mapping[str, str]) -> None:
+def _add_to_lock(org: Org, lock: Lock, name_of: Callable[[Person], str], connected: Mapping[str, str]) -> None:
     """Put the ids of a state into the lock file. Raises RefusedError where it knows another object of that address."""
     from reconciler.model.live import LockEntry
 

@@ -58,7 +58,7 @@ class OrgWriter:
         self.live = live
         self.notes: list[str] = []
         self._name_of = name_of
-        self._unshown = hidden_secrets
+        self._hidden_secrets = hidden_secrets
         self._folder = folder
         self._keys = keys or {}
         self._trees: dict[str, tuple[set[str], list[str]]] = {}  # by the id of what they are in
@@ -135,7 +135,7 @@ class OrgWriter:
             found = {name: said for name, said in found.items() if kind.defaults(have.handle).get(name) != said}
         for name in [a.name for a in kind.attributes if a.secret]:
             found.pop(name, None)
-            config = self._unshown.config(address, have, names, have.attrs.get(name), self._folder)
+            config = self._hidden_secrets.config(address, have, names, have.attrs.get(name), self._folder)
             if isinstance(config, str):
                 self.notes.append(config)
             elif config is not None:

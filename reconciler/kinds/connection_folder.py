@@ -130,7 +130,7 @@ def _call_the_rest(
     for one in sorted(rest, key=lambda one: one.id):
         path = "-".join(map(_key, _path(one, live)))
         choices = [former.get(one.id), short[one.id] if times[short[one.id]] == 1 else None, path]
-        found = next((name for name in choices if name and name not in taken and plain(name)), one.id)
+        found = next((name for name in choices if name and name not in taken and is_key(name)), one.id)
         names[one.id] = found
         taken.add(found)
 
@@ -141,7 +141,7 @@ def _key(title: str) -> str:
 
 
 # a key of a manifest: what an address can hold
-plain = re.compile(r"[a-z0-9][a-z0-9_-]{0,38}").fullmatch
+is_key = re.compile(r"[a-z0-9][a-z0-9_-]{0,38}").fullmatch
 
 
 def _path(folder: Resource, live: Mapping[str, Resource]) -> list[str]:

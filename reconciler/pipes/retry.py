@@ -53,10 +53,10 @@ def retry_after(header: str | None, now: float) -> float | None:
     return max(0.0, moment.timestamp() - now)
 
 
-def backoff(attempt: int, told: float | None) -> float:
-    """Seconds before the attempt after `attempt` (from 1): exponential with jitter, and never less than `told`."""
+def backoff(attempt: int, asked: float | None) -> float:
+    """Seconds before the attempt after `attempt` (from 1): exponential with jitter, and never less than `asked`."""
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-    return wait if told is None else told + wait * 0.1
+    return wait if asked is None else asked + wait * 0.1
 
 
 def run(
@@ -103,7 +103,7 @@ def run(
         return isinstance(error, NotSentError) and error.repeatable
 
     def wait(state: RetryCallState) -> float:
-        return backoff(state.attempt_number, _told(state))
+        return backoff(state.attempt_number, _asked(state))
 
     def stop(state: RetryCallState) -> bool:
         waiting = _status(state) == TOO_MANY
@@ -124,7 +124,7 @@ def _ending(state: RetryCallState) -> Any:
     return state.outcome.exception() or state.outcome.result()
 
 
-def _told(state: RetryCallState) -> float | None:
+def _asked(state: RetryCallState) -> float | None:
     return getattr(_ending(state), "retry_after", None)
 
 
@@ -174,13 +174,13 @@ class Gate:
             self._sleep(start - now)
         return start
 
-    def refused(self, sent: float, told: float | None) -> None:
-        """A 429 came for a request that was sent at `sent`, with `told` seconds to wait."""
-        if told is not None and told > PATIENCE_WHEN_TOLD:
+    def refused(self, sent: float, asked: float | None) -> None:
+        """A 429 came for a request that was sent at `sent`, with `asked` seconds to wait."""
+        if asked is not None and asked > PATIENCE_WHEN_TOLD:
             return  # nobody waits that long: the others get the same answer, and give up as well
         with self._lock:
             now = self._clock()
-            self._opens = max(self._opens, now + (FIRST_WAIT if told is None else told))
+            self._opens = max(self._opens, now + (FIRST_WAIT if asked is None else asked))
             # what was in flight already when the others were slowed down says nothing about the new pace
             if sent >= self._slowed:
                 self._slowed = now

@@ -59,7 +59,7 @@ class World(msgspec.Struct):
 def of_manifests(desired: Desired, lock: Lock | None, policies: Collection[Policy]) -> World:
     """What the manifests ask for on their day, as far as the policies are about it."""
     world = named(desired, lock)
-    found, unrouted = connections_of.of_desired(desired)
+    found, unrouted = connections_of.routes_wanted(desired)
     routed(world, found, unrouted)
     for place, reaches, whole in by_place(desired, lock, _wanted(world, policies)):
         world.places[place] = reaches

@@ -38,7 +38,7 @@ def judged(plan: Plan, desired: Desired, live: Snapshot, lock: Lock | None) -> P
     old = judge(desired.policies, desired.waivers, _world(before, desired, live, lock, lines))
     new = judge(desired.policies, desired.waivers, _world(after, desired, live, lock, lines, planned=True))
     worse, _, standing = compared(old.violations, new.violations)
-    notes = (*(_sentence(one) for one in worse if one.level != ERROR), *_told(standing))
+    notes = (*(_sentence(one) for one in worse if one.level != ERROR), *_notes_on_standing(standing))
     return replace(
         plan,
         refusals=(*plan.refusals, *(_refusal(one) for one in worse if one.level == ERROR)),
@@ -51,7 +51,7 @@ def _sentence(found: Violation) -> str:
     return f"policy {found.policy}: {found.fact}"
 
 
-def _told(standing: tuple[Violation, ...]) -> Iterator[str]:
+def _notes_on_standing(standing: tuple[Violation, ...]) -> Iterator[str]:
     yield from (f"{_sentence(one)}. It is so in Pipes already" for one in standing[:TOLD])
     if len(standing) > TOLD:
         yield f"{len(standing) - TOLD:,} more violations of policies are in Pipes already: `reconciler access --live --policies`"
@@ -180,10 +180,10 @@ def _world(
 def _routes(world: World, desired: Desired, live: Snapshot, *, planned: bool) -> None:
     """How connections are reached: in the manifests' own way once the plan is applied, where they say it all."""
     names = _renamed(desired, live)
-    found, unrouted = connections_of.of_live(live)
+    found, unrouted = connections_of.routes_live(live)
     routes = [replace(one, workspace=names.get(one.workspace, one.workspace)) for one in found]
     if planned:
-        wanted, unknown = connections_of.of_desired(desired)
+        wanted, unknown = connections_of.routes_wanted(desired)
         whole = {one.connection for one in wanted} - set(unknown)
         routes = [one for one in routes if one.connection not in whole] + [
             one for one in wanted if one.connection in whole or one not in routes

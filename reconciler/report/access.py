@@ -6,7 +6,7 @@ import csv
 from typing import TYPE_CHECKING, Any
 
 from reconciler.report import headed, wording
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 from reconciler.report.json_document import _source
 from reconciler.report.sheet import KEPT, SHOWN, Item, Name, Section, Sheet, Table, Words
 
@@ -299,7 +299,7 @@ class Lines(list[str]):
 
 def escape(raw: str) -> str:
     """`raw` on one line, and never a formula in a spreadsheet (OWASP, "CSV Injection")."""
-    shown = visible(raw)
+    shown = show_hidden(raw)
     return f"'{shown}" if shown.lstrip().startswith(("=", "+", "-", "@", "\\t", "\\r")) else shown
 
 

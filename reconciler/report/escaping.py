@@ -25,7 +25,7 @@ SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 RUNNER_COMMAND = re.compile(r"##(?=\w*\[)")
 
 
-def visible(text: str) -> str:
+def show_hidden(text: str) -> str:
     r"""`text` on one line, with `\x1b` for an escape, `\u202e` for a right-to-left override, and so on."""
     if text.isascii() and text.isprintable():
         return RUNNER_COMMAND.sub(r"#\\x23", text) if "##" in text else text

@@ -15,7 +15,7 @@ from reconciler.model.expiring import until
 from reconciler.model.result import Result
 from reconciler.plan.risk import of_plan
 from reconciler.report import Validation, heading, markdown, wording
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +34,7 @@ LEVELS = {"error": "error", "warning": "warning"}
 def escape(raw: str) -> str:
     """`raw` as the message of a command: on one line, percent signs as `%25`."""
     # `visible` has replaced line breaks by \n, so no %0A is needed.
-    return visible(raw).replace("%", "%25")
+    return show_hidden(raw).replace("%", "%25")
 
 
 def escape_property(raw: str) -> str:
@@ -115,7 +115,7 @@ def outputs(subject: Plan | Result | Validation) -> dict[str, str]:
     """
     if isinstance(subject, Validation):
         return {
-            "summary": visible(wording.validation_summary(subject)),
+            "summary": show_hidden(wording.validation_summary(subject)),
             "errors": str(len(subject.errors)),
             "warnings": str(len(subject.warnings)),
             "files": str(subject.files),
@@ -124,19 +124,19 @@ def outputs(subject: Plan | Result | Validation) -> dict[str, str]:
     if isinstance(subject, Result):
         return {
             **outputs(subject.plan),
-            "summary": visible(wording.result_summary(subject)),
+            "summary": show_hidden(wording.result_summary(subject)),
             **{status: str(number) for status, number in subject.counts.items()},
         }
     return {
-        "summary": visible(" ".join(wording.summary(subject))),
+        "summary": show_hidden(" ".join(wording.summary(subject))),
         "risk": of_plan(subject),
         "changes": str(len(subject.changes)),
         **{action: str(number) for action, number in subject.counts.items()},
         "refusals": str(len(subject.refusals)),
-        "codes": visible(",".join(dict.fromkeys(refusal.code for refusal in subject.refusals))),
+        "codes": show_hidden(",".join(dict.fromkeys(refusal.code for refusal in subject.refusals))),
         "errors": str(len(subject.errors)),
         "warnings": str(len(subject.warnings)),
-        "confirm_delete": visible(",".join(subject.confirm_delete)),
+        "confirm_delete": show_hidden(",".join(subject.confirm_delete)),
     }
 
 

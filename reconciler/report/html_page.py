@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model.errors import UsageError
 from reconciler.model.result import Result
 from reconciler.report import Validation, heading, merged, text, wording
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -27,7 +27,7 @@ OUTCOMES = {"done": "create", "already": "", "unconfirmed": "update", "failed": 
 
 def escape(raw: Any) -> Any:
     """The value of a template expression, before Jinja2 turns `<`, `&` and quotes into references."""
-    return visible(raw) if type(raw) is str else raw
+    return show_hidden(raw) if type(raw) is str else raw
 
 
 def render(subject: Plan | Result | Validation, made: Made | None = None) -> str:

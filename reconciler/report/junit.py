@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.result import Result
 from reconciler.report import Validation, text, wording
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def escape(raw: str) -> str:
     """`raw` with the characters that XML 1.0 forbids replaced by visible escapes; ElementTree escapes the markup."""
-    return visible(raw)
+    return show_hidden(raw)
 
 
 def render(subject: Plan | Result | Validation, made: Made | None = None) -> str:

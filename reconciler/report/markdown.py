@@ -1,4 +1,4 @@
-"""Markdown for one pull-request comment: the important parts visible, the details folded, never longer than the limit.
+"""Markdown for one pull-request comment: the important parts show_hidden, the details folded, never longer than the limit.
 
 GitHub accepts 65,536 characters in a comment. A longer report loses detail first, and says so; owners, removals,
 refusals and errors stay. Details are in fenced blocks, where nothing is markup. Names are code spans, which GitHub's
@@ -14,7 +14,7 @@ import msgspec
 
 from reconciler.model.result import Result
 from reconciler.report import Validation, heading, merged, text, wording
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,14 +49,14 @@ def escape(raw: str, longest: int = LONGEST) -> str:
 
 def inline(raw: str, longest: int = LONGEST) -> str:
     """The same for text that is not at the beginning; the spaces around it stay."""
-    parts = FILTERED.split(_clip(visible(raw), longest))
+    parts = FILTERED.split(_clip(show_hidden(raw), longest))
     # split() with one group gives text and matches in turn.
     return "".join(_span(part) if index % 2 else MARKUP.sub(r"\\\1", part) for index, part in enumerate(parts))
 
 
 def code(raw: str, longest: int = LONGEST) -> str:
     """`raw` as a code span: for names, addresses and values. Not for table cells, which `|` would still divide."""
-    return _span(_clip(visible(raw), longest))
+    return _span(_clip(show_hidden(raw), longest))
 
 
 def fenced(lines: Iterable[str]) -> list[str]:
@@ -148,11 +148,11 @@ def _drop_details(parts: _Parts) -> None:
 def _stop(parts: _Parts) -> str:
     """As many whole lines as fit, and how many do not, said at the top and at the end."""
 
-    def told(number: int) -> str:
+    def how_many_more(number: int) -> str:
         return f"**{wording.count(number, 'more line')} did not fit. {ELSEWHERE}**"
 
     def whole(kept: list[str]) -> str:
-        missing = told(sum(1 for line in lines[len(kept) :] if line))
+        missing = how_many_more(sum(1 for line in lines[len(kept) :] if line))
         return "\n".join([*parts.head, *parts.notice(missing), *kept, "", missing]) + "\n"
 
     lines = [*parts.must, *parts.rest]
@@ -372,4 +372,4 @@ def _folded(name: str, summary: str, lines: Iterable[str]) -> tuple[str, list[st
 def _html(raw: str) -> str:
     import html
 
-    return html.escape(_clip(visible(raw), SHORTEST))
+    return html.escape(_clip(show_hidden(raw), SHORTEST))

@@ -41,7 +41,7 @@ def to_sheet(since: Since) -> Sheet:
     return Sheet(
         name="plan",
         title="Plan",
-        summary=(*wording.summary(plan), *_told(since, numbers)),
+        summary=(*wording.summary(plan), *_facts(since, numbers)),
         sections=tuple(_sections(since)),
         facts=(
             f"Compared {wording.count(len(plan.orgs), 'organization')} with the manifests and ",
@@ -59,7 +59,7 @@ def to_sheet(since: Since) -> Sheet:
     )
 
 
-def _told(since: Since, numbers: dict[str, int]) -> Iterator[str]:
+def _facts(since: Since, numbers: dict[str, int]) -> Iterator[str]:
     if since.marks:
         found = ", ".join(f"{number} {mark}" for mark, number in numbers.items() if number)
         yield f"Since {since.base}: {found}."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.expiring import until
 from reconciler.model.result import Result
 from reconciler.report import Validation, compact, heading, merged, wording
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -38,14 +38,14 @@ COMMAND = re.compile(r"^(\s*)::")
 
 def escape(text: str) -> str:
     r"""`text` on one line, safe for a terminal and a CI log. Hidden characters are shown as `\x1b` or `\u202e`."""
-    return COMMAND.sub(r"\1\\::", visible(text))
+    return COMMAND.sub(r"\1\\::", show_hidden(text))
 
 
 def render(
     subject: Plan | Result | Validation, *, color: bool = False, verbose: bool = False, made: Made | None = None
 ) -> str:
     """The whole report. A result shows only its outcomes, because the plan was shown before."""
-    paint = _colored if color else _plain
+    paint = _colored if color else _unpainted
     if isinstance(subject, Validation):
         lines = list(_validation(subject, paint))
     elif isinstance(subject, Result):
@@ -59,21 +59,21 @@ def render(
 
 def render_diagnostics(diagnostics: Sequence[Diagnostic], *, color: bool = False) -> str:
     """Each diagnostic with its position, its manifest line and a caret; empty when there are none."""
-    paint = _colored if color else _plain
+    paint = _colored if color else _unpainted
     return "".join(line + "\n" for diagnostic in diagnostics for line in _diagnostic(diagnostic, paint))
 
 
 def render_refusals(refusals: Sequence[Refusal]) -> str:
     """Each refusal with its address, the fact and how to fix it, as in a plan."""
-    return "".join(line + "\n" for refusal in refusals for line in _refusal((refusal,), _plain))
+    return "".join(line + "\n" for refusal in refusals for line in _refusal((refusal,), _unpainted))
 
 
 def section(found: wording.OrgChanges) -> Iterator[str]:
     """The lines of one org, escaped and without colour, for formats that embed text."""
-    yield from (line for line in _section(found, _plain, verbose=False) if line)
+    yield from (line for line in _section(found, _unpainted, verbose=False) if line)
 
 
-def _plain(_style: str, text: str) -> str:
+def _unpainted(_style: str, text: str) -> str:
     return text
 
 
@@ -293,9 +293,9 @@ def _excerpt(found: Diagnostic, hint: str, paint: Paint) -> Iterator[str]:
     start = max(at - EXCERPT // 2, 0) if len(text) > EXCERPT else 0
     end = min(start + EXCERPT, len(text))
     before, after = "..." if start else "", "..." if end < len(text) else ""
-    indent = len(before + visible(text[start:at]))
-    marked = max(len(visible(text[at : min(at + max(found.length, 1), end)])), 1)
-    yield f"{paint('dim', f'{found.source.line:>5} |')} {before}{visible(text[start:end])}{after}".rstrip()
+    indent = len(before + show_hidden(text[start:at]))
+    marked = max(len(show_hidden(text[at : min(at + max(found.length, 1), end)])), 1)
+    yield f"{paint('dim', f'{found.source.line:>5} |')} {before}{show_hidden(text[start:end])}{after}".rstrip()
     yield f"{paint('dim', '      |')} {' ' * indent}{paint('alarm', '^' * marked)}{' ' + hint if hint else ''}"
 
 

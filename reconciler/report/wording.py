@@ -144,12 +144,12 @@ def attributes(change: Change) -> tuple[Attribute, ...]:
 
 def _both_shown(before: Any, after: Any) -> tuple[str, str]:
     """Two values of an update; texts that look the same are written with escapes, so that one sees what differs."""
-    if isinstance(before, str) and isinstance(after, str) and _look(before) == _look(after):
+    if isinstance(before, str) and isinstance(after, str) and _as_it_appears(before) == _as_it_appears(after):
         return json.dumps(before), json.dumps(after)
     return "(not set)" if _empty(before) else show(before), "(cleared)" if _empty(after) else show(after)
 
 
-def _look(text: str) -> str:
+def _as_it_appears(text: str) -> str:
     return " ".join(normalize("NFKC", text).split())
 
 

@@ -13,7 +13,7 @@ from reconciler.cli import access as command
 from reconciler.model.access import Access, Reach
 from reconciler.model.diagnostic import Source
 from reconciler.report import access as report
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 from report import worlds
 from review import sheets
 from review.sheets import assert_golden
@@ -286,13 +286,13 @@ def test_hostile_names_are_harmless_in_every_format(raw):
     sheets.of_json(report.render(hostile(raw), "json"))
     rows = list(csv.reader(io.StringIO(report.render(hostile(raw), "csv"))))
     assert [len(row) for row in rows] == [len(report.COLUMNS)] * 3
-    assert all(visible(cell) == cell for row in rows for cell in row)
+    assert all(show_hidden(cell) == cell for row in rows for cell in row)
 
 
 @pytest.mark.parametrize("raw", ["=1+1", "+1", "-1", "@SUM(A1)", "  =1", "\t=1", "\r=1"])
 def test_no_cell_is_a_formula_to_a_spreadsheet(raw):
     row = list(csv.reader(io.StringIO(report.render(hostile(raw), "csv"))))[1]
-    assert row[0] == "'" + visible(raw)
+    assert row[0] == "'" + show_hidden(raw)
 
 
 def crowd(people, spaces):

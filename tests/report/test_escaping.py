@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from reconciler.report.escaping import UNSEEN, visible
+from reconciler.report.escaping import UNSEEN, show_hidden
 
 # Format characters of category Cf that have a shape of their own: Arabic number signs, Kaithi and Egyptian ones.
 SEEN_CF = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13440)}
@@ -21,4 +21,4 @@ def test_every_control_format_separator_and_half_character_is_unseen():
 
 @pytest.mark.parametrize("text", ["Zoë", "東京", "🙂", "a b", "é\u0301", "\xa0", "\u0627\u0644", "Ωμέγα"])
 def test_what_has_a_shape_stays(text):
-    assert visible(text) == text
+    assert show_hidden(text) == text

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from reconciler.model.diagnostic import Source
 from reconciler.report import Validation, github, render, wording
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 from report import sample, worlds
 from report.golden import assert_golden
 from report.test_text import DECEIVING, DIAGNOSTIC
@@ -67,9 +67,9 @@ def test_hostile_text_comes_back_as_one_message_or_property(raw):
     )
     *_, (level, properties, message) = commands(render(plan, "github"))
     assert level == "notice"
-    assert properties["file"] == visible(raw)
-    assert properties["title"] == visible(f"delete org.acme/member.{raw}")
-    assert message.startswith(visible(f"- org.acme/member.{raw}"))
+    assert properties["file"] == show_hidden(raw)
+    assert properties["title"] == show_hidden(f"delete org.acme/member.{raw}")
+    assert message.startswith(show_hidden(f"- org.acme/member.{raw}"))
 
 
 def assert_ours(report):

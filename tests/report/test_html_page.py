@@ -10,7 +10,7 @@ from browser import assert_fits, needs_browser
 from reconciler.model.errors import UsageError
 from reconciler.model.plan import Effect
 from reconciler.report import Validation, html_page, render
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 from report import sample, worlds
 from report.golden import assert_golden
 from report.test_text import DIAGNOSTIC
@@ -65,7 +65,7 @@ def assert_ours(subject):
     found = Page(render(subject, "html"))
     assert found.style == html_page.STYLE
     for line in found.text.split("\n"):
-        assert visible(line) == line
+        assert show_hidden(line) == line
     return found
 
 
@@ -105,7 +105,7 @@ def test_no_manifest_brings_elements_of_its_own(diagnostics):
 
 @pytest.mark.parametrize("raw", worlds.HOSTILE)
 def test_hostile_text_is_read_as_it_was_written(raw):
-    assert visible(f"<{raw}>") in assert_ours(sample.empty_plan(notes=(f"<{raw}>",))).text
+    assert show_hidden(f"<{raw}>") in assert_ours(sample.empty_plan(notes=(f"<{raw}>",))).text
 
 
 def test_the_same_plan_gives_the_same_page():

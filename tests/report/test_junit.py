@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from reconciler.report import Validation, render
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 from report import sample, worlds
 from report.golden import assert_golden
 from report.test_text import DIAGNOSTIC
@@ -66,7 +66,7 @@ def assert_ours(subject):
     for element in root.iter():
         assert element.tag in ELEMENTS
         for value in (*element.attrib.values(), element.text or "", element.tail or ""):
-            assert visible(value.replace("\n", "")) == value.replace("\n", "")
+            assert show_hidden(value.replace("\n", "")) == value.replace("\n", "")
     for suite in (root, root[0]):
         cases = list(root.iter("testcase"))
         assert suite.get("tests") == str(len(cases))
@@ -92,4 +92,4 @@ def test_no_manifest_breaks_the_xml(diagnostics):
 @pytest.mark.parametrize("raw", [raw for raw in worlds.HOSTILE if raw])
 def test_hostile_text_comes_back_as_text(raw):
     plan = sample.empty_plan(orgs=(f"org.{raw}",))
-    assert visible(f"org.{raw}") in ends(plan)
+    assert show_hidden(f"org.{raw}") in ends(plan)

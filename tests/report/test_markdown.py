@@ -92,13 +92,13 @@ def plain(markdown):
 
 @pytest.mark.parametrize("raw", [text for text in worlds.HOSTILE if text.strip()])
 def test_hostile_text_is_read_as_it_was_written(raw):
-    from reconciler.report.escaping import visible
+    from reconciler.report.escaping import show_hidden
 
     for prefix in ("", "x "):
         found = prefix + escape(raw)
         assert_ours(found)
-        assert plain(found) == prefix + visible(raw).strip()
-    assert plain("x " + code(raw)) == "x " + visible(raw)
+        assert plain(found) == prefix + show_hidden(raw).strip()
+    assert plain("x " + code(raw)) == "x " + show_hidden(raw)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from built import built
 from reconciler.model.diagnostic import Diagnostic, Source
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Brief, Item, Name, Section, Sheet, Table
 from reconciler.report.sheet_formats import draw, github, html_page
 from report import test_github, test_html_page, test_junit, test_markdown, test_text, worlds
@@ -131,7 +131,7 @@ def of_html(drawn):
     found = test_html_page.Page(drawn)
     assert found.style == html_page.STYLE + html_page.MORE
     for line in found.text.split("\n"):
-        assert visible(line) == line
+        assert show_hidden(line) == line
     return found
 
 
@@ -144,7 +144,7 @@ def of_junit(drawn):
     for element in root.iter():
         assert element.tag in test_junit.ELEMENTS
         for value in (*element.attrib.values(), element.text or "", element.tail or ""):
-            assert visible(value.replace("\n", "")) == value.replace("\n", "")
+            assert show_hidden(value.replace("\n", "")) == value.replace("\n", "")
     assert root.get("tests") == str(len(list(root.iter("testcase"))))
 
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from browser import assert_fits, needs_browser
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 from reconciler.report.markdown import LIMIT
 from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Brief, Item, Name, Section, Sheet, Table, listed
 from reconciler.report.sheet_formats import draw, github
@@ -52,9 +52,9 @@ def test_hostile_text_is_harmless_in_every_string_of_a_sheet(raw):
     sheet = Sheet("review", raw, (raw,), made, (raw,), (problem,), ((raw, name),), True, {"x": raw})
     sheets.assert_ours(sheet)
     page = sheets.of_html(draw(sheet, "html"))
-    assert visible(raw) in page.text
+    assert show_hidden(raw) in page.text
     xs = draw(structs.replace(sheet, sections=(Section("t", (Item((Name(f"<{raw}>"),)),)),)), "text")
-    assert visible(f"<{raw}>") in xs
+    assert show_hidden(f"<{raw}>") in xs
 
 
 def test_names_side_by_side_stay_two_names():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.access import connections as routes
+from reconciler.access import connections
 from reconciler.access.identities import identity_changes
 from reconciler.access.maps import Names, of_desired
 from reconciler.access.review.access_changes import access_changes, reading_order
@@ -53,7 +53,7 @@ def make_review(
     """
     # A pull request could otherwise rewrite who an invited person is, and hide behind it.
     sides = paired(Sides(base, head, Names(base, base_lock), Names(head, base_lock)))
-    if routes.stated(base) or routes.stated(head):
+    if connections.stated(base) or connections.stated(head):
         sides.old, sides.new = with_names_of_head(of_desired(base, base_lock), sides), of_desired(head, base_lock)
     access, rerouted = access_changes(sides, base_lock)
     known = {(found.summary, found.source.file if found.source else "") for found in base.warnings}

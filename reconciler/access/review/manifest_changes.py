@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reconciler.access import connections as routes
-from reconciler.access import folders as through
+from reconciler.access import connections, folders
 from reconciler.access.maps import GRANT, MEMBER, WORKSPACE
 from reconciler.access.review.sides import name_in_base, workspaces_in_head
 from reconciler.model.address import join
@@ -33,23 +32,23 @@ def manifest_changes(sides: Sides) -> Iterator[Change]:
             at = join(address, WORKSPACE, inner)
             yield from _of_node(WORKSPACE, at, space, earlier, address)
             yield from _of_people(at, GRANT, space, earlier, sides)
-        for at, node, earlier in through.pairs(name, org, before):
+        for at, node, earlier in folders.pairs(name, org, before):
             same = earlier if earlier is None else msgspec.structs.replace(earlier, name=node.name)
             yield from _of_node(node.kind, at, node, same, at.rpartition("/")[0])
-            yield from through.changes(at, node, earlier, workspaces_in_head(sides, name))
-        for at, node, earlier in routes.pairs(name, org, before):
+            yield from folders.changes(at, node, earlier, workspaces_in_head(sides, name))
+        for at, node, earlier in connections.pairs(name, org, before):
             yield from _of_node(node.kind, at, node, earlier, at.rpartition("/")[0])
-            yield from routes.changes(at, node, earlier, workspaces_in_head(sides, name))
+            yield from connections.changes(at, node, earlier, workspaces_in_head(sides, name))
 
 
 def _of_node(kind: str, address: str, node: Node, before: Node | None, parent: str | None) -> Iterator[Change]:
     have = dict(before.attrs) if before is not None and not before.absent else {}
     if node.absent:
         if before is None or not before.absent:
-            yield Change("delete", kind, address, routes.shown(have), None, (), node.source, "absent", stated=True)
+            yield Change("delete", kind, address, connections.shown(have), None, (), node.source, "absent", stated=True)
         return
     if before is None or before.absent:
-        yield Change("create", kind, address, None, routes.shown(node.attrs), (), node.source)
+        yield Change("create", kind, address, None, connections.shown(node.attrs), (), node.source)
         return
     if before.name != node.name:
         old = join(parent, kind, before.name)
@@ -61,7 +60,9 @@ def _of_node(kind: str, address: str, node: Node, before: Node | None, parent: s
     if differing or dropped:
         shown = {name: have.get(name) for name in differing}
         source = (node.sources or {}).get(next(iter(differing), ""), node.source)
-        yield Change("update", kind, address, routes.shown(shown), routes.shown(differing), (), source, details=dropped)
+        yield Change(
+            "update", kind, address, connections.shown(shown), connections.shown(differing), (), source, details=dropped
+        )
 
 
 def _of_people(parent: str, kind: str, node: Node, before: Node | None, sides: Sides) -> Iterator[Change]:

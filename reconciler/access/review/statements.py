@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.access import connections as routes
-from reconciler.access import folders as through
+from reconciler.access import connections, folders
 from reconciler.access.maps import GRANT, MEMBER, WORKSPACE
 from reconciler.access.review import unlisted
 from reconciler.access.review.endings import ending
@@ -38,24 +37,24 @@ def statements(sides: Sides, base_lock: Lock, head_lock: Lock, later: Mapping[da
     for name, org in sides.head.orgs.items():
         before = sides.base_org(name)
         yield from _of_org(name, org, before)
-        for address, one, earlier in routes.pairs(name, org, before):
+        for address, one, earlier in connections.pairs(name, org, before):
             spaces_of = workspaces_in_head(sides, name)
-            yield from routes.statements(name, address, one, earlier, spaces_of, sides.old, sides.new)
-            yield from through.moved(
-                address, (org, before), one, earlier, spaces_of, sides.old, sides.new, routes.people
+            yield from connections.statements(name, address, one, earlier, spaces_of, sides.old, sides.new)
+            yield from folders.moved(
+                address, (org, before), one, earlier, spaces_of, sides.old, sides.new, connections.people
             )
-        yield from through.statements(
-            name, org, before, workspaces_in_head(sides, name), sides.old, sides.new, routes.people
+        yield from folders.statements(
+            name, org, before, workspaces_in_head(sides, name), sides.old, sides.new, connections.people
         )
-        yield from routes.forgotten(name, org, before)
+        yield from connections.forgotten(name, org, before)
         spaces = before.children.get(WORKSPACE, {}) if before is not None else {}
         for inner, space in org.children.get(WORKSPACE, {}).items():
             old = name_in_base(inner, space, spaces)
             yield from _of_workspace(name, inner, space, spaces.get(old) if old is not None else None)
             if space.absent and old is not None and before is not None and not spaces[old].absent:
                 where = f"{name}/{inner}"
-                names = routes.people(sides.old, where)
-                for address in routes.lost_with(name, org, before, inner, old):
+                names = connections.people(sides.old, where)
+                for address in connections.lost_with(name, org, before, inner, old):
                     yield Statement("detached", address, where, names=names, source=space.source)
     yield from _no_longer_written(sides)
     yield from ending(sides, later)
@@ -107,7 +106,7 @@ def _of_workspace(org: str, name: str, space: Node, before: Node | None) -> Iter
     address = join(join(None, "org", org), WORKSPACE, name)
     if space.absent:
         if before is None or not before.absent:
-            own = before.children.get(routes.OWN, {}) if before is not None else {}
+            own = before.children.get(connections.OWN, {}) if before is not None else {}
             names = tuple(sorted(handle for handle, node in own.items() if not node.absent))
             yield Statement("absent", address, names=names, reason=space.reason, source=space.source)
         return

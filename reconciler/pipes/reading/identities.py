@@ -62,7 +62,7 @@ def look_up(run: Run, handle: str) -> None:
         return
     run.identities[handle] = None
 
-    def look() -> Identity | None:
+    def read_identity() -> Identity | None:
         try:
             row = run.client.get_json(f"/identity/{handle}", _IdentityRow)
         except StatusError as error:
@@ -77,7 +77,7 @@ def look_up(run: Run, handle: str) -> None:
         run.identities[handle] = found
         report_progress(run, "identity", handle)
 
-    submit(run, look, take)
+    submit(run, read_identity, take)
 
 
 def read_identities(run: Run, handles: dict[str, None]) -> None:

@@ -95,7 +95,7 @@ def account_tokens(client: Client, live: Snapshot) -> tuple[list[AccountToken], 
     found: dict[str, list[AccountToken]] = {}
     closed: list[str] = []
 
-    def look(path: str) -> list[_Token]:
+    def read_tokens(path: str) -> list[_Token]:
         return [row for page in client.pages(f"{path}/token", row_type=_Token, unique=False) for row in page]
 
     def take(address: str, rows: list[_Token] | PipesError) -> None:
@@ -116,7 +116,7 @@ def account_tokens(client: Client, live: Snapshot) -> tuple[list[AccountToken], 
             for account in above.of(service_account.NAME).values():
                 address = join(join(None, "org", org_handle), service_account.NAME, account.handle)
                 path = service_account.object_path(Place(org=org_handle), account.id)
-                workers.submit(partial(look, path), partial(take, address))
+                workers.submit(partial(read_tokens, path), partial(take, address))
         workers.run()
     return [one for address in sorted(found) for one in found[address]], sorted(closed)
 

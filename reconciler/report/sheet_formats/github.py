@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 from reconciler.report.github import _command, _diagnostic, capped, within_summary
 from reconciler.report.sheet import flat, line
 from reconciler.report.sheet_formats import markdown
@@ -44,8 +44,8 @@ def summary(sheet: Sheet) -> str:
 def outputs(sheet: Sheet) -> dict[str, str]:
     """The outputs of the step by name, each on one line, for the file named by `$GITHUB_OUTPUT`."""
     return {
-        "summary": visible(" ".join(sheet.summary)),
+        "summary": show_hidden(" ".join(sheet.summary)),
         "errors": str(len(sheet.errors)),
         "warnings": str(len(sheet.warnings)),
-        **{name: visible(value) for name, value in sheet.outputs.items()},
+        **{name: show_hidden(value) for name, value in sheet.outputs.items()},
     }

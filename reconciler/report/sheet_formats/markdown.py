@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from reconciler.report import text
-from reconciler.report.escaping import visible
+from reconciler.report.escaping import show_hidden
 from reconciler.report.markdown import (
     LIMIT,
     LONGEST,
@@ -184,15 +184,15 @@ def _joined(pieces: Sequence[str]) -> str:
 
 
 def _details(section: Section) -> tuple[str, list[str]]:
-    lines = [visible(flat(section.about))] if section.about else []
+    lines = [show_hidden(flat(section.about))] if section.about else []
     for item in section.items:
         where = f"  # {place(item.source)}" if item.source else ""
         symbol = FENCED.get(item.symbol, item.symbol) or " "
-        lines.append(f"{symbol} {visible(line(item) + where)}")
-        lines += [f"      {visible(flat(words))}" for words in item.below]
+        lines.append(f"{symbol} {show_hidden(line(item) + where)}")
+        lines += [f"      {show_hidden(flat(words))}" for words in item.below]
     if section.table is not None:
-        lines += [visible("  ".join(section.table.head))]
-        lines += [visible("  ".join(flat(cell) for cell in row)) for row in section.table.rows]
+        lines += [show_hidden("  ".join(section.table.head))]
+        lines += [show_hidden("  ".join(flat(cell) for cell in row)) for row in section.table.rows]
     number = len(section.items) + (len(section.table.rows) if section.table else 0)
     summary = f"<code>{_html(section.title)}</code>: {count(number, 'line')}"
     block = [f"<details><summary>{summary}</summary>", "", *fenced(lines), "", "</details>"]

@@ -18,12 +18,12 @@ def split(config: dict[str, Any], connection_id: str) -> tuple[dict[str, Any], s
     Whatever has a name that looks secret is one, at any depth, with all that is in it.
     """
     digests: dict[str, str] = {}
-    return _visible(config, "", connection_id, digests), msgspec.json.encode(digests).decode()
+    return _without_secrets(config, "", connection_id, digests), msgspec.json.encode(digests).decode()
 
 
-def _visible(value: Any, place: str, salt: str, digests: dict[str, str]) -> Any:
+def _without_secrets(value: Any, place: str, salt: str, digests: dict[str, str]) -> Any:
     if isinstance(value, list):
-        return [_visible(item, f"{place}{index}.", salt, digests) for index, item in enumerate(value)]
+        return [_without_secrets(item, f"{place}{index}.", salt, digests) for index, item in enumerate(value)]
     if not isinstance(value, dict):
         return value
     kept = {}
@@ -33,5 +33,5 @@ def _visible(value: Any, place: str, salt: str, digests: dict[str, str]) -> Any:
         if _SECRET.search(key):
             digests[place + key] = secret_digest(salt, item)
         else:
-            kept[key] = _visible(item, f"{place}{key}.", salt, digests)
+            kept[key] = _without_secrets(item, f"{place}{key}.", salt, digests)
     return kept

@@ -57,7 +57,7 @@ def _title(call: Call, where: tuple[Org, str | None, str | None], own: tuple[str
     return title
 
 
-def _visible(call: Call, org: Org, workspace_id: str | None) -> connections.Connection:
+def _folder_of_the_path(call: Call, org: Org, workspace_id: str | None) -> connections.Connection:
     """The folder of the path. In a workspace, one of the org is found too where it is permitted, attached or not."""
     if workspace_id is None:
         return connections.folder(call, org)
@@ -94,7 +94,7 @@ def _register(many: str, prefix: str, noun: str, placed: Placed) -> None:
 
     @operation("GET", one, f"{prefix}_get")
     def get(call: Call) -> Reply:
-        return 200, connections.row(call, _visible(call, *placed(call, "reader")).id)
+        return 200, connections.row(call, _folder_of_the_path(call, *placed(call, "reader")).id)
 
     @operation("PATCH", one, f"{prefix}_update", body=bodies.UPDATE_CONNECTION_FOLDER)
     def update(call: Call) -> Reply:
