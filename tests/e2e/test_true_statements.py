@@ -155,7 +155,7 @@ def test_a_grant_that_is_itself_stated_absent_shows_its_own_line(here):
     here.manifest(acme(MEMBERS, "    workspaces:\n", "      prod: {members: {bob: {absent: true}}}\n"))
     (found,) = here.run("drift", *here.local, "--format", "json").json["differences"]
     assert (found["source"]["line"], found["note"]) == (6, "")
-    assert "bob loses reader on acme/prod (stated absent)" in here.plan().out
+    assert "bob loses reader on acme/prod (stated absent)" in here.plan("-v").out
 
 
 # --- a workspace that goes --------------------------------------------------------------------------------------------
