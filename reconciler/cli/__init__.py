@@ -188,7 +188,7 @@ def _refuse_single_dashes(args: Sequence[str], command: click.Command, ctx: clic
         near = [word] if word in options else get_close_matches(word, [o for o in options if o[:2] == "--"], n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         if "-o" in options and found[1][0] == "o":
-            hint = "; to save a plan, write `-o FILE`, and to write the report to a file, `--out FILE`"
+            hint = "; to save a plan, write `-o FILE` or `--save FILE`, and to write the report to a file, `--out FILE`"
         raise click.UsageError(f"`-{found[1]}`: an option with a long name starts with two dashes{hint}", ctx)
 
 

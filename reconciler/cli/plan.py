@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "save",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Save the plan, so that `apply FILE` does exactly this. (--out FILE is for the report.)",
+    help="Save the plan, so that `apply FILE` does exactly this. The report goes to --out FILE.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.report import headed, wording
 from reconciler.report.escaping import show_hidden
 from reconciler.report.json_document import _source
-from reconciler.report.sheet import KEPT, SHOWN, Item, Name, Section, Sheet, Table, Words
+from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Cell, Item, Matrix, Name, Section, Sheet, Table, Words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -70,7 +70,7 @@ def render(
         return table(access)
     from reconciler.report.sheet_formats import draw
 
-    sheet = to_sheet(access, matrix=format == "html")
+    sheet = to_sheet(access, matrix=format == "html", short=format == "text")
     if verdict is not None:
         from msgspec.structs import replace
 
@@ -80,19 +80,40 @@ def render(
     return draw(headed(sheet, made), format, color=color, verbose=verbose)
 
 
-def to_sheet(access: Access, *, matrix: bool = False) -> Sheet:
-    """The report for people; with `matrix`, a table of people and workspaces for each org."""
+def to_sheet(access: Access, *, matrix: bool = False, short: bool = False) -> Sheet:
+    """The report for people; with `matrix`, a table of people and workspaces for each org.
+
+    With `short`, a list too long to be read comes after such a table, folded.
+    """
     return Sheet(
         "access",
         "Access",
         (summary(access),),
-        tuple(_matrices(access) if matrix else _list(access)),
+        tuple(
+            _matrices(access) if matrix else [*(_overview(access) if short else ()), *_list(access, whole=not short)]
+        ),
         (
             "From the manifests" if access.source == "manifests" else "From Pipes",
             f", as of {access.day.isoformat()}",
         ),
         notes=tuple((note,) for note in access.notes),
+        tiles=_tiles(access),
     )
+
+
+def _tiles(access: Access) -> tuple[tuple[str, str, bool], ...]:
+    people = {reach.key for reach in access.reaches if not reach.robot}
+    owners = {reach.key for reach in access.reaches if "/" not in reach.object and reach.role == "owner"}
+    robots = {reach.key for reach in access.reaches if reach.robot}
+    orgs = sum(1 for place in access.objects if "/" not in place)
+    found = [
+        (str(len(people)), "person" if len(people) == 1 else "people", False),
+        (str(len(owners)), "owner" if len(owners) == 1 else "owners", False),
+        *([(str(len(robots)), "robot" if len(robots) == 1 else "robots", False)] if robots else []),
+        (str(orgs), "organization" if orgs == 1 else "organizations", False),
+        (str(len(access.objects) - orgs), "workspace" if len(access.objects) - orgs == 1 else "workspaces", False),
+    ]
+    return tuple(found)
 
 
 def summary(access: Access) -> str:
@@ -107,7 +128,17 @@ def summary(access: Access) -> str:
     )
 
 
-def _list(access: Access) -> Iterator[Section]:
+LONG = 40  # entries from which a list is hard to read
+
+
+def _overview(access: Access) -> Iterator[Section]:
+    """The matrices of orgs with workspaces; a handful of entries is read more easily as a list."""
+    for section in _matrices(access):
+        if section.matrix is not None and len(section.matrix.places) > 1:
+            yield section
+
+
+def _list(access: Access, *, whole: bool = True) -> Iterator[Section]:
     seen = {reach.object for reach in access.reaches if reach.last_activity_at}
     for title, robot in (("Who has access to what", False), ("What robots have access to", True)):
         rows = tuple(
@@ -120,7 +151,8 @@ def _list(access: Access) -> Iterator[Section]:
         )  # fmt: skip
         head = ("Who", "What", "Role", "Why", *(("Last active",) if seen else ()))
         if rows:
-            yield Section(title, table=Table(head, rows), weight=KEPT)
+            folded = not whole and len(rows) > LONG
+            yield Section("Reasons" if folded else title, table=Table(head, rows), weight=FOLDED if folded else KEPT)
     yield from tokens(access.tokens)
     yield from _connections(access)
     yield from _open(access)
@@ -227,13 +259,13 @@ def _matrices(access: Access) -> Iterator[Section]:
     for org in orgs:
         places = [place for place in access.objects if place == org or place.startswith(f"{org}/")]
         rows = tuple(
-            ((Name(f"{who} (robot)" if _is_robot(found) else who),), *(_cell(found.get(place)) for place in places))
+            (f"{who} (robot)" if _is_robot(found) else who, tuple(_cell(found.get(place)) for place in places))
             for (who, _), found in sorted(cells.get(org, {}).items(), key=lambda one: _is_robot(one[1]))
         )
-        head = ("Who", *(place.partition("/")[2] or "the org" for place in places))
+        names = tuple(place.partition("/")[2] or "the org" for place in places)
         open_ = any(place in access.open for place in places)
         about: Words = (OPEN,) if open_ else ()
-        yield Section(org, table=Table(head, rows) if rows else None, weight=KEPT, about=about)
+        yield Section(org, matrix=Matrix(names, rows) if rows else None, weight=KEPT, about=about)
     yield from tokens(access.tokens)
     yield from _connections(access)
 
@@ -242,8 +274,8 @@ def _is_robot(found: dict[str, Reach]) -> bool:
     return any(reach.robot for reach in found.values())
 
 
-def _cell(reach: Reach | None) -> Words:
-    return () if reach is None else (Name(reach.role), f" {_why(reach)}")
+def _cell(reach: Reach | None) -> Cell | None:
+    return None if reach is None else Cell(reach.role, _why(reach), bool(reach.pending))
 
 
 def document(access: Access) -> dict[str, Any]:

@@ -62,15 +62,31 @@ class Table(msgspec.Struct, frozen=True):
     rows: tuple[tuple[Words, ...], ...]
 
 
-class Section(msgspec.Struct, frozen=True):
-    """A list or a table with a title. `about` is a line of prose below the title; `tone` is `alarm`, `care` or none."""
+class Cell(msgspec.Struct, frozen=True):
+    """What one person may do in one place."""
 
-    title: str
-    items: tuple[Item, ...] = ()
-    table: Table | None = None
-    weight: str = SHOWN
-    about: Words = ()
-    tone: str = ""
+    role: str
+    why: str
+    pending: bool = False  # an invitation that is not accepted yet
+
+
+class Matrix(msgspec.Struct, frozen=True):
+    """People and the places that they reach: a row for each person, with as many cells as there are places."""
+
+    places: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A list, a table or a matrix with a title."""
+
+    title: str  # without a colon at its end
+    items: tuple[Item, ...] = ()  # one line each
+    table: Table | None = None  # where lines have columns
+    matrix: Matrix | None = None  # people and places; not in JUnit and Markdown, which get the list
+    weight: str = SHOWN  # KEPT, SHOWN or FOLDED
+    about: Words = ()  # a line of prose below the title
+    tone: str = ""  # `alarm`, `care` or none
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -84,6 +100,7 @@ class Sheet(msgspec.Struct, frozen=True):
     facts: Words = ()  # what was compared, and for which day
     problems: tuple[Diagnostic, ...] = ()  # errors and warnings, shown with their manifest lines
     notes: tuple[Words, ...] = ()  # one line each
+    tiles: tuple[tuple[str, str, bool], ...] = ()  # a number, what it counts, and whether it is bad news
 
     # What follows from it
     bad: bool = False  # whether the summary is shown as an alarm
@@ -99,6 +116,14 @@ class Sheet(msgspec.Struct, frozen=True):
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
         return tuple(found for found in self.problems if found.severity != "error")
+
+
+LETTERS = {"owner": "O", "member": "M", "operator": "P", "reader": "R"}  # `P` as in oPerator: `O` is taken
+
+
+def letter(role: str) -> str:
+    """One letter for a role; `?` for one that nobody here knows."""
+    return LETTERS.get(role, "?")
 
 
 def flat(words: Iterable[str]) -> str:

@@ -313,5 +313,5 @@ def test_the_matrix_fits_the_window(width, tmp_path):
 
 def test_the_matrix_has_a_row_a_person_and_a_column_a_workspace():
     (section,) = report.to_sheet(crowd(3, 2), matrix=True).sections
-    assert section.table.head == ("Who", "the org", "workspace-00", "workspace-01")
-    assert [row[0] for row in section.table.rows] == [("somebody-00",), ("somebody-01",), ("somebody-02",)]
+    assert section.matrix.places == ("the org", "workspace-00", "workspace-01")
+    assert [who for who, _ in section.matrix.rows] == ["somebody-00", "somebody-01", "somebody-02"]

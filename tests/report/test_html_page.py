@@ -18,10 +18,13 @@ from report.test_text import DIAGNOSTIC
 TAGS = {
     "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "h1", "h2", "h3", "h4", "p", "div", "span",
     "strong", "code", "bdi", "pre", "ul", "li", "dl", "dt", "dd", "del", "ins", "table", "thead", "tbody", "tr", "th", "td",
-    "details", "summary",
+    "details", "summary", "form", "label", "input", "nav", "a", "abbr", "script",
 }  # fmt: skip
-ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "class", "title", "data-label", "open"}
-EMPTY = {"meta"}
+ATTRIBUTES = {
+    "lang", "charset", "http-equiv", "content", "name", "class", "title", "data-label", "open", "hidden", "id", "href", "type",
+    "autocomplete", "role", "scope", "tabindex", "aria-label", "data-find", "data-part",
+}  # fmt: skip
+EMPTY = {"meta", "input"}
 
 
 class Page(HTMLParser):
@@ -29,7 +32,7 @@ class Page(HTMLParser):
 
     def __init__(self, source):
         super().__init__()
-        self.open, self.text, self.style = [], "", ""
+        self.open, self.text, self.style, self.script = [], "", "", ""
         self.feed(source)
         self.close()
         assert self.open == []
@@ -38,6 +41,7 @@ class Page(HTMLParser):
         assert tag in TAGS, tag
         for name, value in attrs:
             assert name in ATTRIBUTES, name
+            assert name != "href" or re.fullmatch("#part-[0-9]+", value), value
             assert name != "class" or re.fullmatch("[a-z ]*", value), value
         if tag not in EMPTY:
             self.open.append(tag)
@@ -57,13 +61,15 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if "style" in self.open:
             self.style += data
+        elif "script" in self.open:
+            self.script += data
         else:
             self.text += data
 
 
 def assert_ours(subject):
     found = Page(render(subject, "html"))
-    assert found.style == html_page.STYLE
+    assert (found.style, found.script) == (html_page.STYLE, "")
     for line in found.text.split("\n"):
         assert show_hidden(line) == line
     return found

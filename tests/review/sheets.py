@@ -130,6 +130,7 @@ def of_inline(token):
 def of_html(drawn):
     found = test_html_page.Page(drawn)
     assert found.style == html_page.STYLE + html_page.MORE
+    assert found.script in ("", html_page.SCRIPT)
     for line in found.text.split("\n"):
         assert show_hidden(line) == line
     return found

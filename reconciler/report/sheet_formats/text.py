@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.report.sheet import FOLDED, MANIFEST_CHANGES, flat, line
+from reconciler.report.compact import wrapped
+from reconciler.report.sheet import FOLDED, MANIFEST_CHANGES, flat, letter, line
 from reconciler.report.text import CODES, WIDEST, escape, render_diagnostics
 from reconciler.report.wording import place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reconciler.report.sheet import Item, Section, Sheet, Table
+    from reconciler.report.sheet import Cell, Item, Matrix, Section, Sheet, Table
 
     Paint = Callable[[str, str], str]
 
 BY_SYMBOL = {"+": "green", "-": "red", "~": "yellow", ">": "cyan", "!": "alarm"}
+WIDE = 90  # characters that the names of the places may take
+LEGEND = "O owner, M member, P operator, R reader; a small letter: invited, not accepted yet"
 BY_TONE = {"alarm": "alarm", "care": "yellow"}
 
 
@@ -71,6 +74,8 @@ def _section(section: Section, paint: Paint) -> Iterator[str]:
         yield f"  {escape(flat(section.about))}"
     for item in section.items:
         yield from _item(item, paint)
+    if section.matrix is not None:
+        yield from _matrix(section.matrix, paint)
     if section.table is not None:
         yield from _table(section.table, paint)
     yield ""
@@ -81,6 +86,28 @@ def _item(item: Item, paint: Paint) -> Iterator[str]:
     where = f"  {paint('dim', '# ' + escape(place(item.source)))}" if item.source else ""
     yield f"  {symbol}{escape(line(item))}{where}"
     yield from (f"      {escape(flat(words))}" for words in item.below)
+
+
+def _matrix(matrix: Matrix, paint: Paint) -> Iterator[str]:
+    """A letter for each role. Places are columns by name, or by number where the names are too wide."""
+    places = [escape(place) for place in matrix.places]
+    numbered = sum(len(place) + 1 for place in places) > WIDE
+    heads = [str(number) for number in range(1, len(places) + 1)] if numbered else places
+    who = [escape(name) for name, _ in matrix.rows]
+    first = min(WIDEST, max(map(len, who)))
+    if numbered:
+        yield from wrapped((f"{number} {place}" for number, place in enumerate(places, 1)), "  ")
+    yield f"  {paint('dim', (' ' * first + ' ' + ' '.join(heads)).rstrip())}"
+    for name, (_, cells) in zip(who, matrix.rows, strict=True):
+        row = " ".join(f"{_letter(cell):{len(head)}}" for head, cell in zip(heads, cells, strict=True))
+        yield f"  {name:{first}} {row}".rstrip()
+    yield f"  {paint('dim', LEGEND)}"
+
+
+def _letter(cell: Cell | None) -> str:
+    if cell is None:
+        return "."
+    return letter(cell.role).lower() if cell.pending else letter(cell.role)
 
 
 def _table(table: Table, paint: Paint) -> Iterator[str]:
