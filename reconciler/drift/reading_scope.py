@@ -1,10 +1,13 @@
-"""Which lists to read from Pipes. The results are only for reading, never for planning."""
+"""Which lists `drift` and `plan --since` have to read from Pipes.
+
+What is read follows from the manifests: a list is read if its section is there. So each function here makes up manifests
+with more sections. They only decide what is read: planning from them would remove people.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
 from reconciler.kinds import children_of, named_below
@@ -19,12 +22,13 @@ def whole(desired: Desired) -> Desired:
 
 
 def _whole(node: Node) -> Node:
+    """`node` with an empty section for each kind of child that it lacks, at every depth."""
     if node.absent:
         return node
     children: dict[str, dict[str, Node]] = {kind.name: {} for kind in children_of(node.kind)} | node.children
     for kind in named_below(node.kind):
         children[kind.name] = {name: _whole(child) for name, child in children[kind.name].items()}
-    return msgspec.structs.replace(node, children=children)
+    return replace(node, children=children)
 
 
 def both(one: Desired, other: Desired) -> Desired:
@@ -39,6 +43,7 @@ def both(one: Desired, other: Desired) -> Desired:
 
 
 def _both(one: Node, other: Node) -> Node:
+    """Both nodes as one: what either names, with `one`'s attributes. It is absent only if both are."""
     children = {
         kind: {
             name: _both(a, b)
@@ -50,7 +55,7 @@ def _both(one: Node, other: Node) -> Node:
     }
     if one.absent or other.absent:  # to delete an object, the plan must know everything in it
         children = {kind.name: {} for kind in children_of(one.kind) if kind.read_for_impact} | children
-    return msgspec.structs.replace(
+    return replace(
         one,
         attrs={**other.attrs, **one.attrs},
         absent=one.absent and other.absent,

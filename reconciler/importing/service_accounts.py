@@ -1,4 +1,8 @@
-"""How an import writes service accounts: each under a key, and as `service/KEY` among members."""
+"""How an import writes service accounts.
+
+An account is listed below `service_accounts:` under a key, for which an import takes the handle that Pipes chose. Members and
+grants name it as `service/KEY`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,11 @@ KIND = service_account.KIND
 
 
 def described(account: Resource, org: Resource) -> dict[str, Any]:
-    """What a manifest says of one of the org's own accounts. The handle stands there where the title does not tell it apart."""
+    """The manifest's entry for one of the org's own accounts.
+
+    A key finds its account by title. So the handle is written as well where two accounts have the title, or where a
+    manifest cannot have it.
+    """
     title, description = str(account.attrs[service_account.TITLE]), account.attrs["description"]
     same = [one for one in org.of(KIND.name).values() if one.attrs[service_account.TITLE] == title]
     (part,) = json_schema.at(("orgs", org.handle, KIND.section, account.handle, service_account.TITLE))
@@ -29,7 +37,7 @@ def described(account: Resource, org: Resource) -> dict[str, Any]:
 
 
 def name_of(row: Resource, org: Resource) -> str:
-    """The name of a service account's row among members: by the account's key, or where the tenant has it by its handle."""
+    """How members name the service account of a row: `service/` and its key; the handle, if the account is the tenant's."""
     key = next((one.handle for one in org.of(KIND.name).values() if one.id == row.id), row.handle)
     return SERVICE + key
 

@@ -1,4 +1,7 @@
-"""What the lock file is to know after a reading: the id behind every address that the manifests and live share."""
+"""The lock file's entries after Pipes was read: the id behind each address that the manifests name and that is live.
+
+`remembered` is for `apply` and `import`, `refreshed` for the command `lock`.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,11 @@ def remembered(desired: Desired, live: Snapshot, lock: Lock, *, only: Collection
 
 
 def _of_org(sheet: OrgSheet, desired: Desired, live: Snapshot, lock: Lock, known: Lock) -> Lock:
+    """The entries of one org after a reading. `known` is the lock file under the names that the manifests use today.
+
+    All entries stay if the org is doubtful or could not be read. Else: itself, its people, what has a handle of its own,
+    and what is wanted and known without being live. Whatever a refusal is about keeps its entry.
+    """
     before = {a: e for a, e in lock.items() if addresses.covers(sheet.address, a)}
     doubtful = {refusal.address for refusal in sheet.refusals}
     if sheet.address in doubtful or (sheet.have is None and (not sheet.want.absent or sheet.name in live.forbidden)):
@@ -131,7 +139,7 @@ def _wanted(want: Node) -> Iterator[str]:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One address that `lock` says something about: what it is live, and why."""
+    """An address that the command `lock` reports, with its id, and why the entry is removed."""
 
     address: str
     id: str

@@ -24,7 +24,7 @@ MAX_DEPTH = 32  # a manifest needs 7
 MAX_SCALAR = 65_536  # characters
 MAX_ALIASED = 100_000  # nodes that all aliases of a file may add
 _TOO_DEEP = f"this is nested more than {MAX_DEPTH} levels deep"
-_DROP = object()
+_DROP = object()  # in place of a key that is an error: its value is read and dropped
 _CONFLICT = re.compile(rb"^<{7}(?: |\r?$)", re.MULTILINE)  # where git marks that it could not merge
 _BAD_CHARACTER = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 # libyaml's own words, and what usually lies behind them.
@@ -126,7 +126,13 @@ def _syntax(document: Document, error: yaml.MarkedYAMLError) -> None:
 
 
 def _build(document: Document) -> None:
-    """Turn the events into `document.root`. It is one loop because every row of every manifest goes through it."""
+    """Turn the events into `document.root`. It is one loop because every row of every manifest goes through it.
+
+    `holder` is the mapping or list that is being filled, with `key` as the key whose value comes next (None: a key comes
+    next); `stack` has those around it. `specials` are the paths of plain scalars that YAML might read as something other
+    than text, such as `no` or `123`: an alias adds the specials of what it repeats, from `first` to `last`. What follows a
+    key that is an error goes under `_DROP`, and is lost.
+    """
     loader = yaml.CBaseLoader(document.data)
     next_event = loader.get_event
     problem = document.problem

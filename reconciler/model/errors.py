@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class ReconcilerError(Exception):
-    """Anything that we say no to; its text is one clear line."""
+    """Base of every error that a user can cause or meet; its text is one line for them."""
 
 
 class UsageError(ReconcilerError):
-    """The command line or a setting asks for what cannot be (exit status 1)."""
+    """The command line or a setting asks for something impossible (exit status 1)."""
 
 
 class ManifestError(ReconcilerError):
-    """The manifests cannot be used; carries every problem that was found, not the first (exit status 1)."""
+    """The manifests cannot be used (exit status 1). `diagnostics` has every problem that was found, with its place."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic], *, files: int = 0) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -40,4 +40,4 @@ class PipesError(ReconcilerError):
 
 
 class ReadOnlyError(ReconcilerError):
-    """Something tried to write through a transport that only reads: a bug of ours, stopped before it left."""
+    """A write reached a transport that only reads, and was stopped before it was sent. This is a bug in reconciler."""
