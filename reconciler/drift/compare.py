@@ -235,7 +235,8 @@ class _View:
 
     def _account(self, address: str) -> str | None:
         """The address of the service account whose membership or grant is at `address`; None for a person's."""
-        (_, org_name), *_, (_, name) = addresses.split(address)
+        parts = addresses.split(address)
+        org_name, name = parts[0][1], parts[-1][1]
         if not name.startswith(addresses.SERVICE):
             return None
         return addresses.join(
