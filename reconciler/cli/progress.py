@@ -25,6 +25,7 @@ class Progress:
         self._what = what
         self._total = total
         self._done = 0
+        self._ended: list[Outcome] = []  # steps that no line has named yet
         self._terminal = sys.stderr.isatty()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
@@ -52,6 +53,8 @@ class Progress:
     def ended(self, outcome: Outcome) -> None:
         """One step of an apply has ended."""
         self._done += 1
+        if not self._terminal:
+            self._ended.append(outcome)
         self._show(self._done, self._total, outcome.address)
 
     def _show(self, done: int, total: int | None, current: str) -> None:
@@ -64,6 +67,15 @@ class Progress:
             self._said = now
             of = f" of {total}" if total else ""
             click.echo(f"{self._what}: {done}{of}, {current}", err=True)
+            self._say_steps()
+
+    def _say_steps(self) -> None:
+        """Name the steps that have ended since the last line, so that the log of a job that is killed shows what it did."""
+        from reconciler.report.text import escape
+
+        for outcome in self._ended:
+            click.echo(f"  {outcome.status} {outcome.number}: {outcome.action} {escape(outcome.address)}", err=True)
+        self._ended.clear()
 
     def _draw(self, done: int, total: int | None, current: str) -> None:
         from reconciler.report.text import escape

@@ -20,6 +20,7 @@ from reconciler.kinds import (
     named_below,
     org,
     permission,
+    secret,
     service_account,
     workspace,
 )
@@ -187,13 +188,29 @@ class OrgWriter:
         found[grant.KIND.section] = self._people(granted)
 
     def _people(self, rows: Mapping[str, Resource]) -> dict[str, Any]:
-        return dict(sorted((self.name_of(row), row.attrs.get("role", "")) for row in rows.values()))
+        return dict(sorted((self.name_of(row), _role_of(row)) for row in rows.values()))
 
     def name_of(self, row: Resource) -> str:
         """The name of a row's account in `members`."""
         if member.is_service_account(row.attrs):
             return service_accounts.name_of(row, self.live)
         return self._name_of(row)
+
+
+class Remarked(str):
+    """A value, and what a comment behind it says."""
+
+    __slots__ = ("remark",)
+
+    remark: str
+
+
+def _role_of(row: Resource) -> str:
+    """The role, with the display name as a comment where Pipes has one: handles often do not tell who somebody is."""
+    found = Remarked(row.attrs.get("role", ""))
+    shown = "".join(c for c in str(row.attrs.get("display_name") or "") if c.isprintable()).strip()[:60]
+    found.remark = "" if secret.AWS_KEY.search(shown) else shown  # a manifest with such a text is refused
+    return found
 
 
 def _in_order(address: str, found: dict[str, Any]) -> dict[str, Any]:
@@ -282,6 +299,9 @@ def _entry(begun: str, value: Any, indent: int, *, people: bool = False) -> Iter
         yield from (f"  {line}" for line in _block(value, indent + 2, people=people))
         return
     line = f"{begun} {_flow(value)}"
+    if isinstance(value, Remarked) and value.remark:
+        yield f"{line}  # {value.remark}"
+        return
     if isinstance(value, list | tuple) and value and indent + len(line) > WIDTH:
         yield begun
         for item in value:

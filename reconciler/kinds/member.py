@@ -29,6 +29,7 @@ class RowUser(msgspec.Struct):
     """The contract's User in such a row, as far as it is used."""
 
     type: str | None = None
+    display_name: str | None = None
 
 
 class Row(msgspec.Struct):
@@ -51,6 +52,8 @@ def person_resource(kind: str, row: Row) -> Resource:
     attrs: dict[str, Any] = {"role": row.role or "", "status": row.status or ""}
     if row.user is not None and row.user.type == SERVICE_ACCOUNT:
         attrs["robot"] = True
+    if row.user is not None and row.user.display_name and row.user.display_name != row.user_handle:
+        attrs["display_name"] = row.user.display_name
     if row.last_activity_at:
         attrs["last_activity_at"] = row.last_activity_at
     return Resource(kind, row.user_handle, row.user_id, row.version_id, attrs)

@@ -294,3 +294,27 @@ def test_a_command_of_another_tool_is_answered_with_the_one_here(bare, name):
 
 def test_help_of_a_command_is_answered_with_its_help(bare):
     assert "`reconciler plan --help`" in bare.run("help", "plan").err
+
+
+HOSTILE = "Eve\nmallory: owner\u202e # x"
+
+
+def test_import_writes_display_names_as_comments_and_nothing_in_them_is_read(bench):
+    bench.pipes(
+        {
+            "users": {
+                "bob": {"display_name": "Bob Ross"},
+                "eve": {"display_name": HOSTILE},
+                "kim": {"display_name": "AKIA" + "A" * 16},
+            },
+            "orgs": {"acme": {"members": {"alice": "owner", "bob": "member", "eve": "member", "kim": "member"}}},
+        }
+    )
+    assert bench.run("import", "acme", *bench.local).status == 0
+    written = (bench.folder / "orgs" / "acme.yaml").read_text()
+    assert "      bob: member  # Bob Ross\n" in written
+    assert "      eve: member  # Evemallory: owner # x\n" in written
+    assert "      kim: member\n" in written
+    assert bench.plan().out.endswith(NOTHING)
+    assert bench.run("import", "acme", *bench.local).out == "Nothing to change: the manifests match Pipes.\n"
+    assert bench.run("fmt", "--check").status == 0
