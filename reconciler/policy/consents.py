@@ -33,7 +33,7 @@ RULES, DEFAULT, LOSING, OWNER = "rules", "default", "losing", f"role/{member.OWN
 WORDS = (RULES, DEFAULT, LOSING, OWNER)
 # statements of a review that no change of an object and no change of access says as well
 OF_PLACES = frozenset({"managed", "unmanaged", "left-alone", "usable", "unusable"})
-OF_RULES = frozenset({"safeguard", "resend"})
+OF_RULES = frozenset({"safeguard", "resend", "host", "ignore", "ignore-ends", "kept", "not-kept", "robot", "no-robot"})
 CHANGED = {
     "added": "is new",
     "removed": "is removed",
@@ -172,8 +172,14 @@ def _needs(
     for change in review.changes:
         if change.kind not in PEOPLE:
             yield from _of_object(change, judged)
+    changed = {change.address for change in review.changes}
     for statement in review.statements:
         yield from _of_statement(statement, judged)
+        kind = addresses.split(statement.address)[-1][0] if statement.kind == "absent" else member.KIND.name
+        if kind not in PEOPLE and statement.address not in changed:
+            place = _place(statement.address, "")
+            for one in judged.keys(place):
+                yield Need(one, place, f"delete {statement.address}", (), statement.source)
     for rule in review.rules:
         gains = (*rule.names, *((rule.who,) if rule.who is not None else ()))
         fact = f"{rule.name if rule.kind == 'team' else f'{rule.kind} {rule.name}'} {CHANGED[rule.change]}"

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.kinds import member
-from reconciler.plan.risk import ATTRIBUTES, DESTROYS, GRANTS, LOSSES, NONE, OWNERS, RULES, highest, of_change, of_roles
+from reconciler.model import address as addresses
+from reconciler.plan.risk import (
+    ATTRIBUTES,
+    DESTROYS,
+    GRANTS,
+    LOSSES,
+    NONE,
+    OWNERS,
+    PEOPLE,
+    RULES,
+    highest,
+    of_change,
+    of_roles,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +29,8 @@ if TYPE_CHECKING:
 STATEMENTS = {
     "absent": ATTRIBUTES,  # of a person; that of an object is a change of its own
     "rename": DESTROYS, "tokens": DESTROYS, "managed": LOSSES, "unmanaged": GRANTS, "left-alone": ATTRIBUTES,
-    "expires": ATTRIBUTES, "expired": ATTRIBUTES, "safeguard": RULES, "resend": GRANTS, "reinvite": GRANTS, "lock": ATTRIBUTES,
+    "expires": ATTRIBUTES, "expired": ATTRIBUTES, "safeguard": RULES, "host": RULES, "ignore": RULES,
+    "ignore-ends": RULES, "kept": RULES, "not-kept": RULES, "robot": RULES, "no-robot": RULES, "resend": GRANTS, "reinvite": GRANTS, "lock": ATTRIBUTES,
     "reads": OWNERS, "rotate": OWNERS, "attached": OWNERS, "detached": LOSSES, "opened": OWNERS, "closed": LOSSES, "everywhere": OWNERS, "not-everywhere": LOSSES,
     "usable": OWNERS, "unusable": LOSSES,
 }  # fmt: skip
@@ -40,8 +54,11 @@ def _of_review(review: Review, *, rules: bool) -> Iterator[str]:
     for found in review.rerouted:
         yield _of_end(found)
     for one in review.statements:
-        # statements of a kind that nobody has judged yet count as dangerous
-        yield STATEMENTS.get(one.kind, DESTROYS)
+        if one.kind == "absent" and addresses.split(one.address)[-1][0] not in PEOPLE:
+            yield DESTROYS
+        else:
+            # a kind that nobody has judged yet counts as dangerous
+            yield STATEMENTS.get(one.kind, DESTROYS)
 
 
 def _of_end(found: AccessChange) -> str:
