@@ -6,7 +6,7 @@ DEMO := .demo
 BENCH := .bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest days lint format accept docs bench fuzz clean
+.PHONY: help demo test test-lowest days lint format accept pictures docs bench fuzz clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ format: $(VENV)/installed ## Format the code
 
 accept: $(VENV)/installed ## Rewrite what the tests expect; read the diff before you commit it
 	RECONCILER_ACCEPT=1 $(BIN)/python -m pytest -n auto tests/plan tests/report tests/test_docs.py
+
+pictures: $(VENV)/installed ## Draw the picture of the README again
+	$(BIN)/python docs/pictures/make.py
 
 docs: $(VENV)/installed ## Rewrite outputs and generated parts in README and docs
 	RECONCILER_ACCEPT=1 $(BIN)/python -m pytest tests/test_docs.py
