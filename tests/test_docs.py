@@ -319,7 +319,7 @@ def lock_table() -> str:
     return "\n".join(["| field | entries of | what it is |", "|-|-|-|", *rows]) + "\n"
 
 
-SHARED = 4  # an option that as many commands have, with the same help, is described once for all of them
+SHARED = 2  # an option that as many commands have, with the same help, is described once for all of them
 
 
 @cache
