@@ -347,6 +347,7 @@ def test_every_command_module_is_listed():
         "output_files",
         "progress",
         "prompt",
+        "signals",
         "streams",
         "terraform",
         "token_end",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import _thread
 import dataclasses
-import os
 import re
-import signal
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,11 +28,12 @@ from reconciler.cli import (
 )
 from reconciler.cli import due as ended_entries
 from reconciler.cli.kept import end_journal, keep_lock
+from reconciler.cli.signals import orderly_stop, terminable
 from reconciler.cli.streams import output_lost
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
     from reconciler.apply.journal import Journal
     from reconciler.model.live import Lock, Snapshot
@@ -147,7 +145,7 @@ def command(
         return REFUSED
     stop = Event()
     with (
-        _terminable() as unless_ended,
+        terminable() as unless_ended,
         _journal(journal_folder or found.lock_path.parent / FOLDER, found.key) as journal,
         pipes.client(settings, read_only=True) as reader,
     ):
@@ -194,7 +192,7 @@ def command(
         )
         with (
             pipes.client(settings, read_only=False, secrets=following) as client,
-            _signals(stop, client) as received,
+            orderly_stop(stop, client) as received,
             progress,
         ):
             unless_ended()
@@ -284,59 +282,6 @@ def _journal(folder: Path, key: str) -> Journal:
         raise UsageError(
             f"the journal cannot be kept in {folder} ({error.strerror}); name another place with --journal FOLDER"
         ) from None
-
-
-@contextmanager
-def _terminable() -> Iterator[Callable[[], None]]:
-    """Leave in good order on a SIGTERM too, while nothing is being applied: the journal's lock is given back.
-
-    Gives a function that leaves now, where a signal should have ended it and did not: Python drops what is raised in a
-    callback of its own, as in the middle of an import.
-    """
-    received: list[int] = []
-
-    def leave() -> None:
-        if received and received[0] == signal.SIGINT:
-            raise KeyboardInterrupt
-        if received:
-            click.echo("Interrupted.", err=True)
-            sys.exit(128 + received[0])
-
-    def note(number: int, _: Any) -> None:
-        received.append(number)
-        leave()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield leave
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _signals(stop: Event, client: Client) -> Iterator[list[int]]:
-    """Turn a first Ctrl-C or SIGTERM into an orderly stop; a second one ends the process at once."""
-    received: list[int] = []
-
-    def end() -> None:
-        stop.set()
-        client.stop()
-
-    def note(number: int, _: Any) -> None:
-        if received:
-            os._exit(128 + number)
-        received.append(number)
-        # in a thread, without a lock of Python's: the main thread may hold the very lock that an Event needs
-        _thread.start_new_thread(end, ())
-        os.write(2, b"\nStopping: requests in flight are finished, no more are started. Once more to stop at once.\n")
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _read(found: manifests.Manifests, lock: Lock, reader: Client) -> Snapshot:

@@ -1,0 +1,71 @@
+"""What Ctrl-C and SIGTERM do to an apply: end it while nothing is being written, else let it finish what it has begun."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from threading import Event
+
+    from reconciler.pipes.client import Client
+
+
+@contextmanager
+def terminable() -> Iterator[Callable[[], None]]:
+    """Leave in good order on a SIGTERM too, while nothing is being applied: the journal's lock is given back.
+
+    Gives a function that leaves now, where a signal should have ended it and did not: Python drops what is raised in a
+    callback of its own, as in the middle of an import.
+    """
+    received: list[int] = []
+
+    def leave() -> None:
+        if received and received[0] == signal.SIGINT:
+            raise KeyboardInterrupt
+        if received:
+            click.echo("Interrupted.", err=True)
+            sys.exit(128 + received[0])
+
+    def note(number: int, _: Any) -> None:
+        received.append(number)
+        leave()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield leave
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def orderly_stop(stop: Event, client: Client) -> Iterator[list[int]]:
+    """Turn a first Ctrl-C or SIGTERM into an orderly stop; a second one ends the process at once."""
+    received: list[int] = []
+
+    def end() -> None:
+        stop.set()
+        client.stop()
+
+    def note(number: int, _: Any) -> None:
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        # in a thread, without a lock of Python's: the main thread may hold the very lock that an Event needs
+        _thread.start_new_thread(end, ())
+        os.write(2, b"\nStopping: requests in flight are finished, no more are started. Once more to stop at once.\n")
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
