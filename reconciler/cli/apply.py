@@ -105,6 +105,12 @@ def command(
     Nothing is written while a safeguard refuses any org of the plan (but see --keep-going). After an interruption,
     running apply again finishes what was left.
     """
+    paths_given = paths
+    saved, paths = saved_plan(paths)
+    if due and saved is None and not allow and not ended_entries.may_be_due(paths):
+        click.echo(ended_entries.NOTHING)  # before anything that takes time to import
+        return DONE
+
     from msgspec.structs import replace
 
     from reconciler.apply.journal import FOLDER
@@ -115,8 +121,6 @@ def command(
     from reconciler.cli.stale_plan import unless_stale
     from reconciler.plan import make_plan
 
-    paths_given = paths
-    saved, paths = saved_plan(paths)
     if saved is not None and (allow or orgs):
         raise UsageError(
             f"{'--allow' if allow else '--org'} does not go with a saved plan: what it may do is in the plan"
@@ -124,9 +128,6 @@ def command(
     if saved is not None and due:
         raise UsageError("--due makes a plan of its own, so it does not go with a saved plan")
     allowances = options.allowances(allow)
-    if due and not ended_entries.may_be_due(paths):
-        click.echo(ended_entries.NOTHING)
-        return DONE
     found = whole = manifests.load(paths, clock.today(), orgs, output)
     if due:
         found = ended_entries.narrowed(found)
