@@ -227,7 +227,7 @@ def rows(parent: Resource, kind: str, place: str, names: Names | None, keys: Map
         robot = member.is_service_account(row.attrs) or (names is not None and names.is_robot(name))
         yield Reach(
             name, handle, place, str(row.attrs.get("role", "")), why, (), pending,
-            robot=robot, last_activity_at=row.attrs.get("last_activity_at"),
+            robot=robot, last_activity_at=row.attrs.get("last_activity_at"), since=row.attrs.get("since"),
         )  # fmt: skip
 
 

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.access.FORMATS, without importing it
 
 
+def _inactive(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    from reconciler.cli.editing import days_of
+
+    return None if value is None else days_of(value)
+
+
 @click.command(short_help="Show who has access to what, and why.")
 @options.paths_argument
 @click.option(
@@ -63,6 +69,12 @@ FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.acces
 @click.option(
     "--policies", "judged", is_flag=True, help="Judge the policies of the manifests; exits 1 if one is broken."
 )
+@click.option(
+    "--inactive",
+    callback=_inactive,
+    metavar="DAYS",
+    help="With --live: only people who were not active for this time, such as 90d, and are in for as long.",
+)
 @options.day_option
 @options.pipes_options
 @click.option(
@@ -80,6 +92,7 @@ def command(
     orgs: tuple[str, ...],
     live: bool,
     moment: str | None,
+    inactive: int | None,
     judged: bool,
     day: datetime | None,
     pipes: options.PipesOptions,
@@ -97,6 +110,8 @@ def command(
 
     if live and moment is not None:
         raise UsageError("--live reads Pipes as it is now, so it cannot be combined with --at")
+    if inactive is not None and not live:
+        raise UsageError("--inactive needs --live: only Pipes knows when somebody was active")
     if judged and moment is not None:
         raise UsageError("--policies judges the access of today, so it cannot be combined with --at")
     when = day.date() if day else clock.today()
@@ -109,6 +124,10 @@ def command(
         )
     _known(found, people, workspaces, orgs, connections)
     chosen = narrowed(found, people=people, objects=workspaces, orgs=orgs, connections=connections)
+    if inactive is not None:
+        from reconciler.access.activity import inactive as not_active
+
+        chosen = not_active(chosen, inactive)
     _write(chosen, fmt, out, no_color, pipes.verbose, head, verdict)
     return 1 if verdict is not None and verdict.errors else 0
 

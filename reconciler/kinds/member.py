@@ -56,6 +56,8 @@ def person_resource(kind: str, row: Row) -> Resource:
         attrs["display_name"] = row.user.display_name
     if row.last_activity_at:
         attrs["last_activity_at"] = row.last_activity_at
+    if row.created_at:
+        attrs["since"] = row.created_at
     return Resource(kind, row.user_handle, row.user_id, row.version_id, attrs)
 
 

@@ -37,6 +37,7 @@ class Reach(msgspec.Struct, frozen=True, gc=False):
     because: str | None = None  # the entry's own `reason:`
     robot: bool = False  # no person's account
     last_activity_at: str | None = None  # as Pipes says it; None where it does not, or for manifests
+    since: str | None = None  # when the membership or the grant was made, the same way
 
     @property
     def until(self) -> str:

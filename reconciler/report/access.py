@@ -302,6 +302,7 @@ def document(access: Access) -> dict[str, Any]:
                 "source": _source(reach.source),
                 "robot": reach.robot,
                 "last_activity_at": reach.last_activity_at,
+                "since": reach.since,
             }
             for reach in access.reaches
         ],
