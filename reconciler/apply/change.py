@@ -35,7 +35,7 @@ def modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, p
             return
         raise StepFailed("it is not there any more; plan again")
     answer = None
-    # whether live has the secrets is not told: they are sent, and once more where the answer was lost
+    # Pipes does not show whether it has the secrets: they are sent, and again where the answer was lost
     blind = any(a.secret and a.name in body for a in kind.attributes)
     for attempt in range(1, TRIES + 1):
         if is_as_wanted(kind, now, body):

@@ -52,7 +52,7 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: Pr
         if answer is not None and not is_unclear(answer) and answer.status not in (400, *CONFLICT):
             raise refused_by_pipes(answer)
         pause(run, attempt, answer)
-        # it may be there: by this very request whose answer was lost, or by somebody else
+        # it may exist: made by this request, whose answer was lost, or by somebody else
         found = (
             _invited_meanwhile(run, place, before, str(body["role"]))
             if by_email
@@ -78,7 +78,7 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: Pr
 
 
 def _made(run: Run, step: Step, kind: Kind, request: Request, progress: Progress) -> Resource | None:
-    """What a create that was sent has made, if it has. Several that it could be are not told apart."""
+    """The object that a create has made, if any. Among several candidates, none is guessed."""
     body = request.body or {}
     handle = str(body["handle"]) if kind.names_people else addresses.split(step.address)[-1][1]
     found = reading.find_created(run.client, kind, Place.of(step.address), handle, request)

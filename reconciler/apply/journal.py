@@ -151,7 +151,7 @@ class Journal:
         self._append({"end": True}, wait=True)
 
     def close(self) -> None:
-        """Close the file, and let other applies have the folder."""
+        """Close the file, and release the folder for other applies."""
         with self._turn:
             self._closing = True
             self._turn.notify_all()

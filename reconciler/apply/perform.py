@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def perform(run: Run, step: Step) -> Outcome:
-    """Do one step and say what became of it. Raises nothing but what is a bug of ours."""
+    """Do one step and say what became of it. Raises only for a bug in reconciler."""
     progress = Progress()
     try:
         for request in step.requests:

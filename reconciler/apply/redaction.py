@@ -30,7 +30,7 @@ class Spellings:
 
     def replaced(self, content: bytes, by: bytes) -> bytes:
         """`content` with `by` in place of the value."""
-        # what is plain is spelled the same everywhere: without it there is nothing to look for
+        # plain characters are spelled the same everywhere: if they are missing, so is the value
         if self._run in content:
             content = self._pattern.sub(lambda _: by, content)
         if self._base64_run in content:

@@ -45,9 +45,9 @@ class Options(msgspec.Struct, frozen=True):
     keep_going: bool = False  # apply the other orgs although one is refused
     complete: bool = True  # the manifests are whole: what the lock file knows beyond them has left
 
-    # What it hears and uses
+    # What it is given
     stop: Event = msgspec.field(default_factory=Event)  # set when the user ends the apply
-    ended: Callable[[Outcome], None] = lambda _: None  # hears each outcome
+    ended: Callable[[Outcome], None] = lambda _: None  # is called with each outcome
     clock: Callable[[], float] = time.monotonic  # measures `settle`
     secrets: secrets.Secrets | None = None  # resolves references to secrets
 
@@ -65,7 +65,7 @@ def run_plan(
     """Perform `plan`, which was made from `desired`, `live` and `lock` just now.
 
     The caller has made sure that nothing is refused; steps of refused orgs are left out where it goes on
-    all the same (`keep_going`). What fails is in the result; raises only what is a bug of ours.
+    all the same (`keep_going`). What fails is in the result; raises only for a bug in reconciler.
     """
     floors = {}
     for org in plan.orgs:

@@ -225,7 +225,7 @@ def _compare(
 
 
 def sent(desired: Desired, lock: Lock, secrets: Secrets, done: Iterable[str]) -> Lock:
-    """The lock file's content with what the configurations at the addresses `done`, which were sent, were made of."""
+    """The lock file's content after the configurations at the addresses `done` were sent."""
     told = set(done)
     fresh = dict(lock)
     for address, entry, node in _referring(desired, lock):

@@ -82,7 +82,7 @@ def _with_literals(node: Any, path: KeyPath) -> Iterator[tuple[int, int]]:
 
 
 def _meaning(data: dict[str, Any]) -> dict[str, Any]:
-    """The same data as far as it means something: the order of a team's people does not."""
+    """The data without what has no meaning, such as the order of a team's people."""
     teams = {
         team: sorted(team_of)
         if isinstance(team_of, list)

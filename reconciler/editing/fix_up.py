@@ -1,6 +1,6 @@
 """Fix-up patches: what would make drift official, as an edit in place of only the lines that it concerns.
 
-Whoever asks for a patch says how it is proven; what cannot be proven is left out and said.
+The caller says how an edit is checked; one that fails the check is left out and reported.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class _Editor:
         node = self._node(difference.address)
         role = scalar(difference.live)
         rank = KINDS[difference.kind].attribute("role")
-        # who has fallen to what `then` names, or below it, has no elevation left that could end
+        # somebody at or below the role in `then` has no elevation left that could end
         settles = node.then is not None and not weaker(rank, difference.live, node.then)
         if node.via is not None:
             then = f", then: {scalar(node.then)}" if node.then is not None else ""

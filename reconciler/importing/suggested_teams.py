@@ -1,4 +1,4 @@
-"""Teams for an org that is written for the first time: where the same people recur, as a person would have put it."""
+"""Teams for an org that is written for the first time: where the same people recur, as a person would write them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _recurring(whole: Mapping[tuple[Place, str], People]) -> list[People]:
 
 
 def _recurs(people: People, places: list[tuple[Place, str]], whole: Mapping[tuple[Place, str], People]) -> bool:
-    """In two places just these people, or in two workspaces among others: that all are members of the org says nothing."""
+    """Whether exactly these people are in two places, or all of them in two workspaces. Being members together does not count."""
     exact = sum(whole[key] == people for key in places)
     return exact > 1 or (exact == 1 and sum(place[1] is not None for place, _ in places) > 1)
 

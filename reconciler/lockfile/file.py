@@ -158,7 +158,7 @@ def salvage(path: Path, data: bytes) -> Salvaged:
     rest = _without_bases(text)
     candidates: dict[str, list[LockEntry]] = {}
     decoder = json.JSONDecoder()
-    patience = 10 * len(rest) + 100_000  # characters that may be read in vain
+    patience = 10 * len(rest) + 100_000  # characters that may be scanned without finding an entry
     left: list[str] = []
     end = 0
     for start in _ADDRESS.finditer(rest):
@@ -168,7 +168,7 @@ def salvage(path: Path, data: bytes) -> Salvaged:
             address = json.loads(start[1])
             fields, after = decoder.raw_decode(rest, start.end())
         except (ValueError, RecursionError) as error:
-            # braces that never close would have each one read to the end of the file
+            # otherwise, braces that never close would each be read to the end of the file
             patience -= getattr(error, "pos", start.end() + 1_000) - start.end()
             if patience < 0:
                 break

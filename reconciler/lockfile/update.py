@@ -277,7 +277,7 @@ def _holder(address: str, org: Resource | None, lock: Lock) -> Resource | None:
 
 
 class Undecided(msgspec.Struct, frozen=True):
-    """An address for which a broken lock file holds several ids, and live does not say which of them it is."""
+    """An address for which a broken lock file holds several ids, where live does not show the right one."""
 
     address: str
     ids: tuple[tuple[str, str], ...]  # each with what it is live as; nothing where it is not

@@ -24,7 +24,7 @@ OVERLOADED = frozenset({500, 502, 503, 504})
 TOO_MANY = 429
 
 ATTEMPTS = 6
-PATIENCE = 120.0  # seconds from the first attempt within which a failure is repeated
+PATIENCE = 120.0  # a failed request is repeated for this long after its first attempt, in seconds
 # a request to wait is not a failure: limits are often a minute long, and ten workers share one
 ATTEMPTS_WHEN_TOLD = 30
 PATIENCE_WHEN_TOLD = 300.0
@@ -43,7 +43,7 @@ def retry_after(header: str | None, now: float) -> float | None:
         return None
     text = header.strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])  # more digits than this are beyond any patience, and may be beyond a float
+        return float(text[:9])  # a number with more digits is longer than anybody waits, and may not fit a float
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
@@ -68,7 +68,7 @@ def run(
 ) -> T:
     """Run `attempt` until it succeeds or the policy gives up; then its last answer is returned, or its error raised."""
     started = clock()
-    # nearly always this is all; a policy costs more than everything else that we do for a page of 30 rows
+    # nearly always this is enough; a policy object costs more than all other work for a page of 30 rows
     ended: T | None = None
     failed: PipesError | None = None
     try:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.model.request import Request
     from reconciler.safeguards.worksheet import Draft, OrgSheet
 
-SHORT = 3  # items of a list that are seen at a glance
+SHORT = 3  # a longer list is explained in words
 
 RENAME, RAISE, MOVE, LOWER, REMOVE, LATE, OWN = range(7)
 
@@ -87,7 +87,7 @@ def _pieces(draft: Draft, actor: Actor) -> Iterable[_Piece]:
 
 
 def _turn(piece: _Piece) -> tuple[int, int, bool]:
-    """What is in something goes before it, whether it lies below it or refers to it."""
+    """The order of removals: content before its container, whether it is below it or refers to it."""
     depth, removed = addresses.depth(piece.draft.address), piece.phase == REMOVE
     return piece.phase, -depth if removed else depth, removed and piece.draft.kind.name in REFERRED
 

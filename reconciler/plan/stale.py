@@ -61,14 +61,14 @@ def stale(saved: Plan, fresh: Plan, last_change: Callable[[str], str] = lambda _
             changed.add(address)
             yield refusal(address.removesuffix("/members"), _words(address, saved, fresh) + last_change(address))
     if changed or was != now:
-        return  # what follows from them needs no words of its own
+        return  # their consequences are not reported separately
     before = {change.address: change for change in saved.changes}
     after = {change.address: change for change in fresh.changes}
     for address in sorted(before.keys() | after.keys()):
         if before.get(address) != after.get(address):
             yield refusal(address, _difference(address, saved, fresh) + last_change(address))
     if before != after:
-        return  # what follows from them needs no words of its own
+        return  # their consequences are not reported separately
     where = saved.orgs[0] if saved.orgs else "plan"
     if saved.steps != fresh.steps or saved.changes != fresh.changes:
         yield refusal(where, "the order in which it would be applied differs now")

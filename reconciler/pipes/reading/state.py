@@ -37,7 +37,7 @@ class Run(msgspec.Struct):
 
     # What is asked for
     client: Client  # sends the requests
-    lock: Lock  # a copy, to which entries are added while orgs are recognised by their id
+    lock: Lock  # a copy that gains entries while orgs are recognised by their id
     desired: Desired  # what the manifests want
     wanted: dict[str, Node]  # the orgs to read, by the name that the manifest gives them
     by_old_handle: dict[str, list[Node]]  # by `renamed_from`
@@ -45,7 +45,7 @@ class Run(msgspec.Struct):
 
     # How it is read
     workers: Workers  # run the requests side by side
-    progress: Progress | None  # hears of each list
+    progress: Progress | None  # is called for each list
     begun: int = 0  # lists and look-ups
     ended: int = 0  # those that are done
     asked: set[str] = msgspec.field(default_factory=set)  # handles and ids of orgs that were looked up one by one
@@ -86,7 +86,7 @@ def live_org_of(run: Run, node: Node) -> LiveOrg | None:
 
 
 def fail(entry: LiveOrg, error: PipesError) -> None:
-    """Note that an org cannot be read. Raises the error where it means that nothing can be read at all."""
+    """Note that an org cannot be read. Raises the error if it means that nothing can be read."""
     if isinstance(error, NotAuthorisedError | NotSentError):
         raise error
     if entry.failed is None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RESEMBLANCE = 0.75
 # characters of a name that says enough to be found again in a longer one
 SHORTEST = 4
-# pairs of names below one parent that are compared: 400 new names beside 400 old ones, and no more than takes a second
+# pairs of names that are compared below one parent: 400 new ones with 400 old ones take about a second
 COMPARISONS = 200_000
 
 
@@ -263,7 +263,7 @@ def left_behind(new: str, siblings: Siblings, lock: Lock) -> str | None:
     """
     found = siblings.dropped(lock) or siblings.alike(new)
     if found is None and not lock:
-        # nothing is known of any name: a name that was made longer, or shorter, is the likeliest of all renames
+        # without known former names, a lengthened or shortened name is the likeliest rename
         found = siblings.lengthened(new)
     return found
 

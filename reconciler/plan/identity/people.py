@@ -173,7 +173,7 @@ def _by_email(
 
 
 def _key(scene: Scene, person: Person) -> str:
-    """What to call somebody who is invited by email until Pipes gives the handle: their name, or the address where a
+    """The name of somebody who is invited by email, until Pipes gives the handle: their name, or the address where a
     live row has that name as its handle.
     """
     return person.name if person.name not in scene.members else person.email or person.name
