@@ -151,9 +151,14 @@ class Section:
         yield after, after, text
 
 
+def text_of(item: yaml.Node) -> str:
+    """What tells an item of a list from the others: a text's value, else where it is."""
+    return str(item.value) if isinstance(item, yaml.ScalarNode) else f"@{item.start_mark.index}"
+
+
 @dataclass(slots=True)
 class Items:
-    """One list of texts in a file, and the edits to make in it."""
+    """One list in a file, and the edits to make in it. A mapping in it can be removed, by its `text_of`."""
 
     # Where it is
     file: File  # the text
@@ -168,7 +173,7 @@ class Items:
 
     @property
     def values(self) -> list[str]:
-        return [item.value for item in self.node.value]
+        return [text_of(item) for item in self.node.value]
 
     @property
     def touched(self) -> bool:
@@ -183,14 +188,14 @@ class Items:
         if value not in self.values:
             raise CannotEditError(f"`{value}` is not where it was read")
         for item in self.node.value:
-            if item.value == value and item.start_mark.index < self.colon:
+            if text_of(item) == value and item.start_mark.index < self.colon:
                 raise self.file.aliased(self.node, item)
         self.removed.add(value)
 
     def edits(self) -> Iterator[tuple[int, int, str]]:
         """(start, end, text) in characters of the file."""
         found = self.node.value
-        kept = [n for n, item in enumerate(found) if item.value not in self.removed]
+        kept = [n for n, item in enumerate(found) if text_of(item) not in self.removed]
         coming = [self._like(value) for value in self.inserted]
         if not self.node.flow_style:
             yield from self._in_block(bool(kept), coming)
@@ -205,7 +210,7 @@ class Items:
                 yield at, at, text
             return
         for n, item in enumerate(found[: kept[-1]]):
-            if item.value in self.removed:
+            if text_of(item) in self.removed:
                 yield item.start_mark.index, found[n + 1].start_mark.index, ""
         last = _end(found[kept[-1]])
         if text:
@@ -225,7 +230,7 @@ class Items:
     def _in_block(self, some_stay: bool, coming: list[str]) -> Iterator[tuple[int, int, str]]:
         file, found = self.file, self.node.value
         for item in found:
-            if item.value in self.removed:
+            if text_of(item) in self.removed:
                 yield file.begin(file.source.top(item.start_mark.line)), file.begin(last_line(item) + 1), ""
         if not coming:
             if not some_stay:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from reconciler.editing.edit import ABSENT, Edit
-from reconciler.editing.in_place import CannotEditError, File, scalar
+from reconciler.editing.in_place import CannotEditError, File, scalar, text_of
 from reconciler.editing.nodes import is_absent, keys_at, node_at, pairs_of, role_in
 from reconciler.editing.people import Somebody, entries_of_people
 from reconciler.kinds import KINDS, children_of, member, org, service_account
@@ -109,6 +109,7 @@ class _Editor:
         for file in self.files.values():
             for team in keys_at(file.root, "teams"):
                 self._team(file, team)
+            self._waivers(file)
         for name, node in self.desired.orgs.items():
             if not node.absent:
                 self._org(name, node)
@@ -120,6 +121,14 @@ class _Editor:
             self.made.notes.append(
                 f"{name} stays in `people:`, since `{name}: {ABSENT}` needs it; take both out once that is applied"
             )
+
+    def _waivers(self, file: File) -> None:
+        """Take out the exceptions that were made for them."""
+        node = node_at(file.root, ("waivers",))
+        for item in node.value if isinstance(node, yaml.SequenceNode) else ():
+            who = node_at(item, ("who",))
+            if who is not None and who.value in self.somebody:
+                file.items(("waivers",)).remove(text_of(item))
 
     def _team(self, file: File, team: str) -> None:
         path: tuple[str, ...] = ("teams", team)
