@@ -107,9 +107,10 @@ def _rows(desired: Desired, live: Snapshot, lock: Lock | None) -> Rows:
     found: Rows = {}
 
     def add(parent: Resource, kind: str, place: str, keys: Mapping[str, str]) -> None:
-        there = (*parent.inherited_of(kind).values(), *parent.of(kind).values())
-        ids = {row.handle: row.id for row in there}
-        found[place] = {ids[one.key]: one for one in rows(parent, kind, place, world.names, keys)}
+        # a workspace's list shows the owners of the org, too: they come with their membership, and go with it
+        above = [row for row in parent.inherited_of(kind).values() if kind != GRANT or row.attrs.get("scope") != "org"]
+        ids = {row.handle: row.id for row in (*above, *parent.of(kind).values())}
+        found[place] = {ids[one.key]: one for one in rows(parent, kind, place, world.names, keys) if one.key in ids}
 
     for org in live.orgs.values():
         keys = keys_of_accounts(org, desired, lock)
