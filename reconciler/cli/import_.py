@@ -343,11 +343,14 @@ class _Merge:
             file = (node.sources or {}).get(kind.name, node.source).file
             writer = self._scribe(live, Path(file).parent, {live.id: node.children.get("connection_folder", {})})
             here = f"org.{live.handle}"
+            fresh = {}
             for handle in [one for one in writer.writable(kind, live, here) if one not in covered]:
-                data = writer.named(kind, handle)
+                fresh[handle] = data = writer.named(kind, handle)
                 self.draft.fitting(name, {kind.section: {handle: data}})
                 writer.notes += notes_in({handle: data})
-                self.draft.insert(file, ("orgs", name, kind.section), handle, data)
+            if fresh:
+                self.draft.insert(file, ("orgs", name, kind.section), fresh)
+            for handle in fresh:
                 if kind.name == "service_account":
                     self._add_roles(node, name, f"service/{handle}", live.of(kind.name)[handle].id, live)
             self.draft.notes += writer.notes
@@ -372,7 +375,7 @@ class _Merge:
             row = next((row for row in have.of(kind).values() if row.id == account), None)
             if kind in want.children and row is not None:
                 file = (want.sources or {}).get(kind, want.source).file
-                self.draft.insert(file, (*path, "members"), entry, row.attrs["role"])
+                self.draft.insert(file, (*path, "members"), {entry: row.attrs["role"]})
 
     def _add_below(self, kind: Kind, name: str, above: Node, live: Resource) -> None:
         """The same for what is below an object of the org that the manifests have."""
@@ -389,11 +392,13 @@ class _Merge:
         writer = self._scribe(live, Path(file).parent, keys)
         covered = {*wanted, *(one.renamed_from for one in wanted.values())}
         here = f"org.{live.handle}/{above.kind}.{above.name}"
+        fresh = {}
         for handle in [one for one in writer.writable(kind, have, here) if one not in covered]:
-            data = writer.inner(kind, handle, have)
+            fresh[handle] = data = writer.inner(kind, handle, have)
             self.draft.fitting(name, {section: {above.name: {kind.section: {handle: data}}}})
             writer.notes += notes_in({handle: data})
-            self.draft.insert(file, ("orgs", name, section, above.name, kind.section), handle, data)
+        if fresh:
+            self.draft.insert(file, ("orgs", name, section, above.name, kind.section), fresh)
         self.draft.notes += writer.notes
 
     def _add(self, live: Resource) -> None:

@@ -155,8 +155,7 @@ class Draft:
         from reconciler.importing import write
 
         if file in self.texts:
-            for name, data in found.items():
-                self.insert(file, (section,), name, data)
+            self.insert(file, (section,), found)
         elif Path(file).exists():
             raise LeftAloneError(f"{file} exists, but is not read as a manifest")
         else:
@@ -175,15 +174,16 @@ class Draft:
         self.needs_schema = True
         return Path(os.path.relpath(SCHEMA, file.parent)).as_posix()
 
-    def insert(self, file: str, path: tuple[str, ...], name: str, data: Any) -> None:
-        """Add an entry to a text. Raises LeftAloneError if that cannot be done in place."""
+    def insert(self, file: str, path: tuple[str, ...], entries: Mapping[str, Any]) -> None:
+        """Add entries to a text, in one pass however many. Raises LeftAloneError if that cannot be done in place."""
         from reconciler.editing.in_place import CannotEditError
         from reconciler.importing import write
 
         try:
-            self.texts[file] = write.insert(self.texts[file], path, name, data)
+            self.texts[file] = write.insert(self.texts[file], path, entries)
         except CannotEditError as error:
-            raise LeftAloneError(f"{file}: {'.'.join((*path, name))} cannot be added: {error}") from None
+            first = next(iter(entries))
+            raise LeftAloneError(f"{file}: {'.'.join((*path, first))} cannot be added: {error}") from None
 
     def names(self, org: str) -> Callable[[Resource], str]:
         """What the manifests call a person: found by handle, or by the id that the invitation was answered with."""

@@ -241,8 +241,8 @@ def document(sections: Mapping[str, Mapping[str, Any]], schema: str) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def insert(data: bytes, path: tuple[str, ...], name: str, value: Any) -> bytes:
-    """A manifest with `name: value` as the last entry of the mapping at `path`, which is made where it is missing.
+def insert(data: bytes, path: tuple[str, ...], entries: Mapping[str, Any]) -> bytes:
+    """A manifest with `entries` as the last ones of the mapping at `path`, which is made where it is missing.
 
     Raises CannotEditError where no edit in place does that.
     """
@@ -252,11 +252,12 @@ def insert(data: bytes, path: tuple[str, ...], name: str, value: Any) -> bytes:
     except CannotEditError:
         if not path:
             raise
-        return insert(data, path[:-1], path[-1], {name: value})
+        return insert(data, path[:-1], {path[-1]: dict(entries)})
     if not section.node.flow_style:
-        return _below(file, section, name, value)
+        return _below(file, section, entries)
     quoted = bool(section.node.value) and section.node.value[0][0].style == '"'
-    section.insert(name, _json(value) if quoted else _flow(value))
+    for name, value in entries.items():
+        section.insert(name, _json(value) if quoted else _flow(value))
     return file.result()
 
 
@@ -266,13 +267,14 @@ def _json(value: Any) -> str:
     return "".join(c if c.isprintable() or ord(c) > 0xFFFF else f"\\u{ord(c):04x}" for c in text)
 
 
-def _below(file: File, section: Section, name: str, value: Any) -> bytes:
-    if name in section.keys:
-        raise CannotEditError(f"`{name}` is written there already")
+def _below(file: File, section: Section, entries: Mapping[str, Any]) -> bytes:
+    for name in entries:
+        if name in section.keys:
+            raise CannotEditError(f"`{name}` is written there already")
     first, (key, last) = section.node.value[0][0], section.node.value[-1]
     after = file.begin(last_line(last, key) + 1)
     indent = " " * first.start_mark.column
-    lines = _block({name: value}, len(indent), people=section.path == ("people",))
+    lines = _block(entries, len(indent), people=section.path == ("people",))
     text = "".join(f"{indent}{line}{file.newline}" for line in lines)
     if not section.path:  # an empty line separates the parts of a file
         text = file.newline + text

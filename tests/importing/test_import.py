@@ -9,6 +9,8 @@ import pytest
 from drift.deeds import ONE_TIME
 from drift.scene import BLOCK, LAYOUTS, WORLD
 from e2e.bench import LOCK
+from reconciler.editing.in_place import File
+from reconciler.importing import write
 
 ACME = """
 users: {"no": {}, "123": {}, "1e3": {}, "y": {}}
@@ -365,3 +367,27 @@ def test_an_org_with_an_odd_name_is_added_to_a_manifest_that_is_written_as_json(
     imported(bench, "beta", "--out", path.name)
     assert json.loads(path.read_bytes())["orgs"]["beta"]["display_name"] == ODD
     in_sync(bench)
+
+
+@pytest.mark.parametrize("layout", ["block", "flow"])
+def test_many_new_workspaces_are_added_to_a_manifest_in_one_pass_and_stay_formatted(bench, monkeypatch, layout):
+    """`config` before `folder`, and everything else in the order of the schema, as fmt has it."""
+
+    spaces = {f"w{n:02}": {} for n in range(30)}
+    cloud = {
+        "connection_folders": {"cloud": {}},
+        "connections": {"aws": {"plugin": "aws", "folder": "cloud", "config": {"region": "eu"}}},
+    }
+    bench.pipes({"orgs": {"acme": {"members": {"alice": "owner"}, "workspaces": spaces, **cloud}}})
+    kept = " {w00: {}}" if layout == "flow" else "\n      w00: {}"
+    bench.manifest(f"version: 1\n\norgs:\n  acme:\n    members:\n      alice: owner\n    workspaces:{kept}\n")
+    read = []
+    monkeypatch.setattr(write, "File", lambda text: read.append(text) or File(text))
+    assert bench.run("import", "acme", *bench.local, "--out", "orgs.yaml").status == 0
+    assert len(read) < 10
+    text = (bench.folder / "orgs.yaml").read_text()
+    assert all(f"{name}:" in text for name in spaces)
+    assert text.index("config:") < text.index("folder: cloud")
+    assert bench.plan("--detailed-exitcode").status == 0
+    if layout == "block":
+        assert bench.run("fmt", "--diff", "--check").out == ""
