@@ -185,7 +185,7 @@ def _waiver(waiver: Waiver, policies: Mapping[str, Policy], known: _Known, repor
             hint="name one person and one place",
         )
         return
-    if waiver.who is not None and waiver.who not in known.people:
+    if waiver.who is not None and waiver.who not in known.people and not known.leaves_alone(waiver.place):
         near = report.speller.nearest(waiver.who, known.people)
         hint = f"did you mean `{near}`?" if near else "a waiver names somebody whom the manifests list"
         report.error(f"no manifest lists `{waiver.who}`", waiver.source, hint=hint)
@@ -219,6 +219,11 @@ class _Known:
         self.connections = tuple(_connections(written.orgs))
         self._written = written
         self._people: set[str] | None = None
+
+    def leaves_alone(self, place: str | None) -> bool:
+        """Whether the manifests do not list everyone in a place, so that its people may have no line."""
+        org = self._written.orgs.get((place or "").partition("/")[0])
+        return org is not None and (member.KIND.name not in org.children or org.keeps_unlisted)
 
     @property
     def people(self) -> set[str]:

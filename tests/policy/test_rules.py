@@ -299,3 +299,31 @@ def test_hostile_messages_are_harmless_in_every_format(bare, text, form):
     if form == "markdown":
         shown = PARSER.render(ran.out)
         assert [raw for raw in ("<b>x", 'href="javascript') if raw in shown] == []
+
+
+ROBOTS = """\
+people: {deploybot: {handle: deploy-bot, robot: true}}
+policies:
+  no-robot-owns: {in: "*", role: owner, robots: never}
+  few: {in: "*", role: owner, people: {max: 1}}
+  prod: {in: "*/prod", only: [service/ci, owners]}
+"""
+
+
+def test_robots_are_refused_where_a_rule_says_so_and_never_counted(bare):
+    members = "members: {alice: owner, vera: member, service/ci: owner, deploybot: owner}"
+    bare.manifest(ROBOTS + acme(members, prod="{vera: reader}", more=", service_accounts: {ci: {title: CI}}"))
+    ran = bare.run("validate", "--format", "json")
+    assert found(ran) == {
+        ("robots", "acme", "service/ci"),
+        ("robots", "acme", "deploybot"),
+        ("only", "acme/prod", "vera"),
+    }
+
+
+def test_a_waiver_may_name_somebody_whom_no_line_lists_only_where_the_manifests_do_not_list_everyone(bare):
+    rules = "policies: {only: {in: acme, only: alice}}\nwaivers: [{policy: only, who: gina, in: acme, until: 2026-12-15, reason: x}]\n"
+    bare.manifest(rules + "orgs: {acme: {}}\n")
+    assert bare.run("validate").status == 0
+    bare.manifest(rules + "orgs: {acme: {members: {alice: owner}}}\n")
+    assert "no manifest lists `gina`" in bare.run("validate").err
