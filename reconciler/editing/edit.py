@@ -171,8 +171,13 @@ class Editor:
                 file.section(place.path).replace(name, text)
             else:
                 file.section(place.path).remove(name)
-        if not self.lines(place):
+        if self.lines(place):
+            return
+        if place.kind.name in place.node.children:
             self.section(place).insert(self.name, text)
+        else:
+            above = self.files[place.node.source.file].section(place.path[:-1])
+            above.insert(place.kind.section, f"{{{scalar(self.name)}: {text}}}")
 
     def remove(self, place: Place) -> None:
         """Take their own line out of a place."""

@@ -41,7 +41,7 @@ def give(
     made.already = _already(editor, place, role, expires)
     if made.already:
         return made
-    if place.kind.name not in place.node.children:
+    if place.kind.name not in place.node.children and not place.node.keeps_unlisted:
         made.refusals.append(not_managed(place))
         return made
     if expires is None and reason is None and (team := _team(editor, place, role, made)) is not None:

@@ -107,7 +107,7 @@ def tree(
     )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @pytest.mark.parametrize("own", [False, True], ids=["org", "workspace"])
 @given(st.data(), FAULTS)
 def test_folders_come_to_be_where_they_are_wanted_whatever_answer_is_lost(own, data, faults):

@@ -172,6 +172,14 @@ def test_a_first_entry_is_refused_where_it_would_remove_everybody_else(here):
     assert "run `reconciler import acme`" in ran.err
 
 
+def test_a_first_entry_is_written_where_unlisted_people_are_kept(here):
+    here.manifest((here.folder / "orgs.yaml").read_text().replace("wild: {}", "wild: {unlisted: keep}"))
+    assert here.run("fmt").status == 0
+    ran, access = edited(here, "grant", "bob", "reader", "acme/wild")
+    assert "bob: reader" in added(ran)
+    assert ("bob", "acme/wild", "reader") in access
+
+
 def test_the_last_owner_is_not_lowered(here):
     for name in ("hal", "grace"):
         edited(here, "grant", name, "member", "acme")
