@@ -48,7 +48,7 @@ def review(bench, base, head):
     ],
 )  # fmt: skip
 def test_a_summary_is_a_sentence_where_members_are_merely_not_managed_on_one_side(bench, base, head, summary):
-    assert review(bench, base, head).strip().splitlines()[-1] == summary
+    assert review(bench, base, head).strip().splitlines()[-1].startswith(summary)
 
 
 def test_nobody_leaves_an_org_whose_members_are_merely_no_longer_managed(bench):
@@ -143,7 +143,8 @@ def test_a_grant_that_falls_with_its_member_shows_the_line_of_the_member(here, e
     assert (
         f"grant.carol  role: operator  # {'absent: true' if 'absent' in entry else 'expired'}, orgs.yaml:{line}" in plan
     )
-    assert "carol loses operator on acme/dev (no longer in acme)" in plan
+    lost = {one["object"]: one["why"] for one in here.planned().json["impact"] if one["person"] == "carol"}
+    assert lost["acme/dev"] == "no longer in acme"
     found = here.run("drift", *here.local, "--format", "json").json["differences"]
     assert {one["source"]["line"] for one in found} == {line}
     assert "The grant goes with the membership in acme." in here.run("drift", *here.local).out.replace(
