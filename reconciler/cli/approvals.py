@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import manifests, options
+from reconciler.cli import made, manifests, options
 from reconciler.model.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -73,10 +73,12 @@ def command(
     if review.base_errors:
         raise ManifestError(review.base_errors)
     if review.errors or review.inherited or review.identity_errors:
-        output.write(review)
+        output.write(review, made=made.now(paths))
         return ERROR
     if not found.base.approvals:
-        output.write(Consents(review.base, review.head, author, (), (), review.risk, applies=False))
+        output.write(
+            Consents(review.base, review.head, author, (), (), review.risk, applies=False), made=made.now(paths)
+        )
         return DONE
     from reconciler.policy import consents
 
@@ -84,7 +86,7 @@ def command(
         review, found.base, found.head, found.base_lock,
         author=author, approved_by=approved_by, forge=forge if forge is not None else _forge(), later=_later(found),
     )  # fmt: skip
-    output.write(result)
+    output.write(result, made=made.now(paths))
     return REFUSED if result.missing else DONE
 
 
