@@ -48,6 +48,8 @@ def render(subject: Plan | Result | Validation, made: Made | None = None) -> str
     return template.render(
         title=title,
         summary=lines,
+        tiles=_tiles(subject),
+        large=LARGE,
         made=heading.line(made) if made is not None else "",
         bad=bad,
         style=Markup(STYLE),  # noqa: S704  (ours, and a style element takes no references)
@@ -62,6 +64,21 @@ def render(subject: Plan | Result | Validation, made: Made | None = None) -> str
         gains=GAINS,
         outcomes=OUTCOMES,
     )
+
+
+LARGE = 50  # changes from which an org is folded, where there are several
+
+
+def _tiles(subject: Plan | Result | Validation) -> list[tuple[int, str, bool]]:
+    """The numbers that matter most: how many, of what, and whether it is bad news."""
+    if isinstance(subject, Validation):
+        return [(len(subject.errors), "errors", True), (len(subject.warnings), "warnings", False)]
+    if isinstance(subject, Result):
+        return [(number, status, status in ("failed", "unconfirmed")) for status, number in subject.counts.items()]
+    owners = [wording.direction(effect) for effect in subject.impact if wording.is_ownership(effect)]
+    found = [(number, f"to {action}", False) for action, number in subject.counts.items()]
+    found += [(owners.count("gain"), "owners gained", False), (owners.count("lose"), "owners lost", True)]
+    return [*found, (len(subject.refusals), "refusals", True)]
 
 
 class _Lines(str):
@@ -112,6 +129,10 @@ code, pre, .change { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas,
 pre { margin: .5rem 0 0; white-space: pre-wrap; }
 .summary { font-size: 1.1rem; font-weight: 600; }
 .bad { color: var(--delete); }
+.tiles { display: flex; flex-wrap: wrap; gap: .6rem; margin: .75rem 0; padding: 0; list-style: none; }
+.tiles li { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .4rem .9rem; }
+.tiles strong { display: block; font-size: 1.5rem; line-height: 1.2; } .tiles .bad strong { color: var(--delete); }
+nav a { color: var(--rename); }
 .faint, .why { color: var(--faint); }
 .box { background: var(--card); border: 1px solid var(--line); border-left-width: .3rem; border-radius: .4rem; padding: .6rem .9rem; margin: .6rem 0; }
 .alarm { background: var(--alarm); border-left-color: var(--delete); }
@@ -193,6 +214,9 @@ TEMPLATE = """
 {% for line in summary %}
 <p class="summary{{ " bad" if bad and not line.startswith("Plan: ") }}">{{ line }}</p>
 {% endfor %}
+{% if tiles and (plan is none or plan.changes or plan.refusals) %}
+<ul class="tiles">{% for number, what, bad in tiles %}<li{% if bad and number %} class="bad"{% endif %}><strong>{{ number }}</strong>{{ what }}</li>{% endfor %}</ul>
+{% endif %}
 {% if plan %}
 <p class="faint">{{ wording.count(plan.orgs|length, "organization") }} compared with the manifests, for {{ plan.day.isoformat() }}</p>
 {% endif %}
@@ -255,8 +279,11 @@ TEMPLATE = """
 {% endif %}
 {% if sections %}
 <h2>Changes</h2>
+{% if sections|length > 1 %}
+<nav class="faint">{% for section in sections %}<a href="#part-{{ loop.index }}">{{ name(section.address) }}</a>{{ ", " if not loop.last }}{% endfor %}</nav>
+{% endif %}
 {% for section in sections %}
-<details open>
+<details id="part-{{ loop.index }}"{% if sections|length == 1 or section.size < large %} open{% endif %}>
 <summary><strong>{{ name(section.address) }}</strong></summary>
 {% for group in section.groups %}
 {% if group.title %}

@@ -48,8 +48,21 @@ def to_sheet(review: Review) -> Sheet:
         tuple((note,) for note in _notes(review)),
         bad=bool(review.errors or review.inherited or review.identity_errors),
         outputs=outputs(review),
+        tiles=() if review.is_empty else _tiles(review),
         verdict=review.violations.verdict if review.violations is not None else None,
     )
+
+
+def _tiles(review: Review) -> tuple[tuple[str, str, bool], ...]:
+    found = outputs(review)
+    shown = (
+        ("owners_gained", "owners gained", False),
+        ("owners_lost", "owners lost", True),
+        ("people_gaining", "gain access", False),
+        ("people_losing", "lose access", False),
+        ("people_changing", "change role", False),
+    )
+    return tuple((found[name], what, bad) for name, what, bad in shown)
 
 
 def outputs(review: Review) -> dict[str, str]:

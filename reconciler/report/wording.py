@@ -76,6 +76,11 @@ class OrgChanges(msgspec.Struct, frozen=True):
     address: str
     groups: tuple[Group, ...]
 
+    @property
+    def size(self) -> int:
+        """How many changes there are."""
+        return sum(len(group.changes) for group in self.groups)
+
 
 class Impact(msgspec.Struct, frozen=True):
     """Who gains and who loses access. Owners of orgs are separate because every report shows them first."""

@@ -100,13 +100,9 @@ addEventListener("beforeprint", () => document.querySelectorAll("[data-part] > d
 """
 
 MATRIX = """
-.tiles { display: flex; flex-wrap: wrap; gap: .6rem; margin: .75rem 0; padding: 0; list-style: none; }
-.tiles li { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .4rem .9rem; }
-.tiles strong { display: block; font-size: 1.5rem; line-height: 1.2; } .tiles .bad strong { color: var(--delete); }
 #filter { font: inherit; width: min(100%, 26rem); padding: .35rem .6rem; color: inherit; background: var(--page); border: 1px solid var(--faint); border-radius: .4rem; }
 #filter-form { margin: 1rem 0; } #found { color: var(--faint); margin-left: .6rem; }
 .legend { color: var(--faint); font-size: .9rem; } .legend > span { display: inline-block; white-space: nowrap; margin: 0 .8rem .2rem 0; }
-nav a { color: var(--rename); }
 .role { display: inline-block; min-width: 1.5em; text-align: center; border: 1px solid currentColor; border-radius: .3em; font-weight: 700; text-decoration: none; }
 .role.owner { color: var(--delete); } .role.operator { color: var(--update); } .role.reader { color: var(--rename); } .role.member { color: var(--create); }
 .role.pending { border-style: dashed; font-style: italic; }

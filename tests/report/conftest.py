@@ -1,0 +1,3 @@
+from e2e.conftest import bare, bench
+
+__all__ = ["bare", "bench"]
