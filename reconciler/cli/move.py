@@ -17,7 +17,7 @@ def command(person: str, leave: str | None, join: str | None, files: editing.Fil
     """Print a patch to the manifests at PATH that takes PERSON out of one team and puts them into another; with --from or
     --to alone, only one of the two.
 
-    Whoever stops to own an organization by that gets a line that says so. Apply the patch with `git apply`. Needs neither
+    Whoever stops owning an organization by that gets a line that says so. Apply the patch with `git apply`. Needs neither
     network nor token.
 
     Exits 0 without a patch if PERSON has moved already, and 3 if nobody else would own an organization.

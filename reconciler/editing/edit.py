@@ -252,7 +252,7 @@ class Editor:
         return None if made.refusals else after
 
     def _floor(self, after: Desired | None) -> Iterator[Refusal]:
-        """Refuse where they stop to own an org that needs them; without `after`, where it would need them if they did."""
+        """Refuse where they stop owning an org that needs them; without `after`, where it would need them if they did."""
         for name, node in self.desired.orgs.items():
             had = _owners(self.desired, node)
             has = _owners(after, after.orgs[name]) if after is not None else sorted({*had} - self.somebody.names)

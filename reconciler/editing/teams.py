@@ -48,7 +48,7 @@ def move(
         return made
     for place, text in _stated(editor, after):
         editor.write(place, text)
-        made.notes.append(f"{editor.name} stops to own {place.name}, which is stated there")
+        made.notes.append(f"{editor.name} stops owning {place.name}, which is stated there")
     editor.settled(made)
     return made
 
@@ -58,7 +58,7 @@ def _is_on(editor: Editor, team: str) -> bool:
 
 
 def _stated(editor: Editor, after: Desired) -> Iterator[tuple[Place, str]]:
-    """What has to be written where they stop to own an organization: nobody loses that without a line that says so."""
+    """What has to be written where they stop owning an organization: nobody loses that without a line that says so."""
     for name, node in editor.desired.orgs.items():
         place = Place(name, node, node, member.KIND)
         had = place.has(editor.somebody)

@@ -245,7 +245,7 @@ def test_a_move_states_where_somebody_stops_to_own(here):
     ran, access = edited(here, "move", "hal", "--from", "heads", "--to", "team/platform")
     assert added(ran) == ["heads: []", "platform: [alice, bob, hal]  # ours", "hal: member"]
     assert ("hal", "acme", "member") in access
-    assert "hal stops to own acme, which is stated there" in ran.err
+    assert "hal stops owning acme, which is stated there" in ran.err
     ran, _ = edited(here, "move", "hal", "--from", "heads", "--to", "platform")
     assert "Nothing to do: hal is in team/platform already" in ran.err
 
