@@ -53,6 +53,7 @@ $(BENCH)/tried:
 bench: $(VENV)/installed $(BENCH)/tried ## All benchmarks side by side, with octoDNS and Terraform if available; ten minutes
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/parts.py
+	$(BIN)/python benchmarks/growth.py
 
 fuzz: $(VENV)/installed ## Mutate what the command reads for a minute; SECONDS=600 for longer, SEED=N for other cases
 	$(BIN)/python tests/hostile/fuzz.py $(or $(SECONDS),60) $(or $(SEED),0)

@@ -20,6 +20,9 @@ from reconciler.pipes.client import Client
 from reconciler.pipes.reading import snapshot
 from reconciler.pipes.settings import resolve
 
+# what a plan asks beside the snapshot, such as when the token ends: it goes on without
+NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
 
 def recorded(folder: Path) -> dict[bytes, bytes]:
     """Request target -> the whole answer, for every GET of a plan."""
@@ -73,7 +76,7 @@ class Answers(asyncio.Protocol):
             target = self._got.split(b" ", 2)[1]
             self._got = b""
             loop = asyncio.get_running_loop()
-            loop.call_later(self._latency, partial(self._transport.write, self._known[target]))
+            loop.call_later(self._latency, partial(self._transport.write, self._known.get(target, NOTHING)))
 
 
 async def serve(known: dict[bytes, bytes], latency: float) -> None:

@@ -34,15 +34,15 @@ LATENCY = 50  # ms
 WITHOUT_TRANSPORT = """
 import atexit, sys, time
 from reconciler.cli import main
-from reconciler.pipes.client import Client
-spent, exchange = [0.0], Client._exchange
+from reconciler.pipes.connection import Connection
+spent, exchange = [0.0], Connection._send
 def timed(*args):
     begun = time.thread_time()
     try:
         return exchange(*args)
     finally:
         spent.append(time.thread_time() - begun)
-Client._exchange = timed
+Connection._send = timed
 atexit.register(lambda: print(f"without transport: {time.process_time() - sum(spent):.3f}", file=sys.stderr))
 main()
 """
