@@ -87,14 +87,14 @@ def test_a_signal_before_anything_was_written_leaves_everything_as_it_was(acme, 
 
 # Python drops what a callback of the collector raises, as it does in the middle of an import
 DROPPED = """
-import gc, os, signal, sys, threading
+import gc, signal, sys, threading
 from reconciler import cli
 
 def once(phase, info):
     ready = signal.getsignal(NUMBER) not in (signal.default_int_handler, signal.SIG_DFL)
     if ready and threading.current_thread() is threading.main_thread():
         gc.callbacks.remove(once)
-        os.kill(os.getpid(), NUMBER)
+        signal.raise_signal(NUMBER)  # to this thread, so that it is handled here
 
 sys.unraisablehook = lambda _: print("dropped")
 gc.callbacks.append(once)
