@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.access.review import make_review, nothing
+from reconciler.access.review import Side, make_review, nothing
 from reconciler.kinds import grant, member, workspace
 from reconciler.model.history import Event
 
@@ -58,7 +58,7 @@ class Timeline:
     def _changes(
         self, before: Desired, after: Desired, commit: Commit, day: date, lock: Lock, *, ended: bool
     ) -> Iterator[Event]:
-        review = make_review(before, after, base_label="", head_label="", base_lock=lock, head_lock=lock)
+        review = make_review(Side(before, lock), Side(after, lock))
         for change in review.access:
             yield Event(day, commit, change, ended)
 

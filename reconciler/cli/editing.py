@@ -74,13 +74,13 @@ class Files:
     def _tell(self, made: Edit, who: str) -> None:
         from reconciler import manifest
         from reconciler.access.maps import narrowed, of_desired
-        from reconciler.access.review import make_review
+        from reconciler.access.review import Side, make_review
         from reconciler.report.access import render
         from reconciler.report.review import lines_of_access
 
         before, lock = self.found.desired, self.found.lock
         after = manifest.load_texts({**self.texts, **made.texts}, today=before.day) if made.texts else before
-        review = make_review(before, after, base_label="", head_label="", base_lock=lock, head_lock=lock)
+        review = make_review(Side(before, lock), Side(after, lock))
         for line in lines_of_access(review):
             click.echo(line, err=True)
         people = {person.name: person.email for person in after.people.values()}

@@ -88,9 +88,11 @@ class Compared:
 
 def compare(base: str, shown: str, head: str | None, paths: Sequence[Path], day: date, soon: int) -> Compared:
     """Compare two revisions or folders. With errors in HEAD, only the review's errors are there."""
+    from msgspec.structs import replace
+
     from reconciler import manifest
     from reconciler.access.expiring import ending, expiring
-    from reconciler.access.review import endings, make_review, nothing
+    from reconciler.access.review import Side, endings, make_review, nothing
     from reconciler.history import revision
     from reconciler.model.review import Review
 
@@ -130,18 +132,13 @@ def compare(base: str, shown: str, head: str | None, paths: Sequence[Path], day:
         notes.append(
             f"entries end on {len(ends)} days; what remains after the first {manifests.ENDINGS} of them was looked at"
         )
-    review = make_review(
-        earlier,
-        after,
-        base_label=shown,
-        head_label=label,
-        base_lock=base_lock,
-        head_lock=head_lock,
-        later=later,
+    review = make_review(Side(earlier, base_lock, shown), Side(after, head_lock, label), later)
+    review = replace(
+        review,
+        base_errors=tuple(base_errors),
+        notes=(*notes, *review.notes),
         expiring=expiring(after, soon, near_later),
-        base_errors=base_errors,
-        notes=notes,
-        one_person=_one_person(after, base_lock, head_lock),
+        one_person=tuple(_one_person(after, base_lock, head_lock)),
     )
     judged = _judged(review, earlier, after, base_lock, soon)
 

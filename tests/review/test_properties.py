@@ -6,7 +6,7 @@ import hypothesis
 import yaml
 from hypothesis import strategies as st
 
-from reconciler.access.review import make_review
+from reconciler.access.review import Side, make_review
 from reconciler.manifest import load_texts
 from reconciler.model.errors import ManifestError
 from reconciler.report.review import document
@@ -194,7 +194,7 @@ def loaded(doc):
 @hypothesis.given(pull_requests())
 def test_the_access_that_a_review_shows_is_the_difference_of_two_maps(pull):
     base, head = pull
-    review = make_review(loaded(base), loaded(head), base_label="a", head_label="b")
+    review = make_review(Side(loaded(base)), Side(loaded(head)))
     shown = {
         (one["handle"], one["object"]): ((one["before"] or {}).get("role"), (one["after"] or {}).get("role"))
         for one in document(review)["access"]
@@ -208,5 +208,5 @@ def test_the_access_that_a_review_shows_is_the_difference_of_two_maps(pull):
 @hypothesis.settings(deadline=None, max_examples=50, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 @hypothesis.given(worlds())
 def test_the_same_manifests_change_nothing_whatever_they_say(doc):
-    review = make_review(loaded(doc), loaded(doc), base_label="a", head_label="b")
+    review = make_review(Side(loaded(doc)), Side(loaded(doc)))
     assert review.is_empty

@@ -1,6 +1,6 @@
 """Desired x Desired -> Review: what HEAD changes over BASE, above all in who reaches what. Pure.
 
-In: both manifests, and BASE's lock file. Out: a Review.
+In: both sides, each with its manifests and its lock file. Out: a Review.
 Open `sides.py` first: it finds what belongs together. Every other file makes one part of the Review.
 """
 
@@ -14,53 +14,39 @@ from reconciler.access.maps import Names, of_desired
 from reconciler.access.review.access_changes import access_changes, reading_order
 from reconciler.access.review.endings import endings, unusable_later
 from reconciler.access.review.manifest_changes import manifest_changes
-from reconciler.access.review.sides import Sides, paired, with_names_of_head
+from reconciler.access.review.sides import Side, Sides, paired, with_names_of_head
 from reconciler.access.review.statements import statements
 from reconciler.model.desired import Desired, Rules
 from reconciler.model.review import Review, TeamChange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from reconciler.access.expiring import Later
-    from reconciler.model.diagnostic import Diagnostic
-    from reconciler.model.expiring import Expiring
     from reconciler.model.live import Lock
     from reconciler.model.review import AccessChange
 
-__all__ = ["access_on", "endings", "make_review", "nothing"]
+__all__ = ["Side", "access_on", "endings", "make_review", "nothing"]
 
 
-def make_review(
-    base: Desired,
-    head: Desired,
-    *,
-    base_label: str,
-    head_label: str,
-    base_lock: Lock | None = None,
-    head_lock: Lock | None = None,
-    later: Mapping[date, Later] | None = None,
-    expiring: tuple[Expiring, ...] = (),
-    base_errors: Sequence[Diagnostic] = (),
-    notes: Sequence[str] = (),
-    one_person: Sequence[Diagnostic] = (),
-) -> Review:
-    """What changes from `base` to `head` on their day.
+def make_review(base_side: Side, head_side: Side, later: Mapping[date, Later] | None = None) -> Review:
+    """What changes from BASE to HEAD on their day.
 
-    People are told apart with `base_lock`, never with the pull request's own; `later` holds HEAD on days on which an
-    entry ends (see `endings`), so that what remains can be said. `one_person` are names of one account in HEAD.
+    People are told apart with BASE's lock file, never with the pull request's own; `later` holds HEAD on days on which
+    an entry ends (see `endings`), so that what remains can be said.
     """
+    base, head = base_side.manifests, head_side.manifests
     # A pull request could otherwise rewrite who an invited person is, and hide behind it.
+    base_lock, head_lock = base_side.lock, head_side.lock
     sides = paired(Sides(base, head, Names(base, base_lock), Names(head, base_lock)))
     if connections.stated(base) or connections.stated(head):
         sides.old, sides.new = with_names_of_head(of_desired(base, base_lock), sides), of_desired(head, base_lock)
     access, rerouted = access_changes(sides, base_lock)
     known = {(found.summary, found.source.file if found.source else "") for found in base.warnings}
-    notes = [*notes, *unusable_later(later or {})]
     return Review(
-        base_label,
-        head_label,
+        base_side.label,
+        head_side.label,
         head.day,
         tuple(sorted(access, key=reading_order)),
         tuple(sorted(rerouted, key=reading_order)),
@@ -68,11 +54,8 @@ def make_review(
         tuple(_team_changes(base, head)),
         tuple(manifest_changes(sides)),
         warnings=tuple(w for w in head.warnings if (w.summary, w.source.file if w.source else "") not in known),
-        base_errors=tuple(base_errors),
-        notes=tuple(notes),
-        expiring=expiring,
+        notes=tuple(unusable_later(later or {})),
         identities=tuple(identity_changes(base, head, base_lock or {}, head_lock or {})),
-        one_person=tuple(one_person),
     )
 
 

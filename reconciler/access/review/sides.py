@@ -18,8 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from reconciler.model.desired import Desired, Node
+    from reconciler.model.live import Lock
 
 NOBODY = Access("manifests", date.min, (), ())
+
+
+class Side(msgspec.Struct, frozen=True):
+    """What one side of a review has: BASE, or HEAD."""
+
+    manifests: Desired
+    lock: Lock | None = None  # who is who by this side's lock file
+    label: str = ""  # what the review calls it
 
 
 class Sides(msgspec.Struct):
