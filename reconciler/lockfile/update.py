@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Desired, Node, Person
     from reconciler.model.diagnostic import Refusal
     from reconciler.model.live import Resource, Snapshot
-    from reconciler.safeguards.worksheet import OrgSheet, Who
+    from reconciler.safeguards.worksheet import OrgWorksheet, Who
 
 # refusals that leave open who or what an address means; the others are about applying
 DOUBTS = frozenset(("rename", "who-is-this", "empty-read", "handle-taken", "looks-like-rename"))
@@ -36,32 +36,34 @@ def remembered(desired: Desired, live: Snapshot, lock: Lock, *, only: Collection
     """
     kept = {address: entry for address, entry in lock.items() if addresses.org_of(address) not in only}
     known = identity.known(identity.carried(lock, desired, live))
-    for sheet in diff.sheets(desired, live, known):
-        if sheet.name in only:
-            kept.update(_of_org(sheet, desired, live, lock, known.entries))
+    for worksheet in diff.worksheets(desired, live, known):
+        if worksheet.name in only:
+            kept.update(_of_org(worksheet, desired, live, lock, known.entries))
     return kept
 
 
-def _of_org(sheet: OrgSheet, desired: Desired, live: Snapshot, lock: Lock, known: Lock) -> Lock:
+def _of_org(worksheet: OrgWorksheet, desired: Desired, live: Snapshot, lock: Lock, known: Lock) -> Lock:
     """The entries of one org after a reading. `known` is the lock file under the names that the manifests use today.
 
     All entries stay if the org is doubtful or could not be read. Else: itself, its people, what has a handle of its own,
     and what is wanted and known without being live. Whatever a refusal is about keeps its entry.
     """
-    before = {a: e for a, e in lock.items() if addresses.covers(sheet.address, a)}
-    doubtful = {refusal.address for refusal in sheet.refusals}
-    if sheet.address in doubtful or (sheet.have is None and (not sheet.want.absent or sheet.name in live.forbidden)):
+    before = {a: e for a, e in lock.items() if addresses.covers(worksheet.address, a)}
+    doubtful = {refusal.address for refusal in worksheet.refusals}
+    if worksheet.address in doubtful or (
+        worksheet.have is None and (not worksheet.want.absent or worksheet.name in live.forbidden)
+    ):
         return before
-    if sheet.have is None:
+    if worksheet.have is None:
         return {}
-    if sheet.want.absent:
+    if worksheet.want.absent:
         return before
-    found = {sheet.address: entry_of(known, sheet.address, sheet.have.id)}
-    wanted = set(_wanted(sheet.want))
-    for name, who in sheet.people.items():
+    found = {worksheet.address: entry_of(known, worksheet.address, worksheet.have.id)}
+    wanted = set(_wanted(worksheet.want))
+    for name, who in worksheet.people.items():
         if name.startswith(addresses.SERVICE):
             continue  # the account's own entry has its id
-        address = addresses.join(sheet.address, member.KIND.name, name)
+        address = addresses.join(worksheet.address, member.KIND.name, name)
         if who.have is not None:
             by_email = desired.handle(name) is None
             found[address] = (
@@ -71,10 +73,10 @@ def _of_org(sheet: OrgSheet, desired: Desired, live: Snapshot, lock: Lock, known
             )
         elif address in wanted and address in known:
             found[address] = known[address]
-    found.update({address: entry_of(known, address, have.id) for address, have in sheet.named.items()})
+    found.update({address: entry_of(known, address, have.id) for address, have in worksheet.named.items()})
     found.update({a: known[a] for a in wanted if a not in found and a in known and not _is_person(a)})
     found.update({a: lock[a] for a in doubtful if a in lock})
-    waiting = (addresses.join(sheet.address, member.KIND.name, name) for name in sheet.waiting)
+    waiting = (addresses.join(worksheet.address, member.KIND.name, name) for name in worksheet.waiting)
     found.update({a: known[a] for a in waiting if a in known})
     return found
 
@@ -177,12 +179,12 @@ def refreshed(desired: Desired, live: Snapshot, lock: Lock) -> Refreshed:
     """
     known = identity.known(identity.carried(lock, desired, live))
     found: Lock = {}
-    sheets = diff.sheets(desired, live, known)
-    for sheet in sheets:
-        found.update(_of_org(sheet, desired, live, lock, known.entries))
+    worksheets = diff.worksheets(desired, live, known)
+    for worksheet in worksheets:
+        found.update(_of_org(worksheet, desired, live, lock, known.entries))
     live_ids = {entry.id for entry in found.values()}
     orgs = _by_id([*live.others.values(), *live.orgs.values()])
-    parents = {sheet.address: sheet.have for sheet in sheets}
+    parents = {worksheet.address: worksheet.have for worksheet in worksheets}
     removed = []
     for address, entry in sorted(lock.items()):
         if address in found:
@@ -192,13 +194,13 @@ def refreshed(desired: Desired, live: Snapshot, lock: Lock) -> Refreshed:
             removed.append(Entry(address, entry.id, why))
         else:
             found[address] = entry
-    doubts = [r for sheet in sheets for r in sheet.refusals if r.code in DOUBTS]
+    doubts = [r for worksheet in worksheets for r in worksheet.refusals if r.code in DOUBTS]
     doubted = {doubt.address for doubt in doubts}
     unknown = [
         address
-        for sheet in sheets
-        if sheet.have is not None and sheet.address not in doubted
-        for address in sorted(set(_wanted(sheet.want)) - set(found) - doubted)
+        for worksheet in worksheets
+        if worksheet.have is not None and worksheet.address not in doubted
+        for address in sorted(set(_wanted(worksheet.want)) - set(found) - doubted)
         if _is_person(address) and desired.handle(addresses.split(address)[-1][1]) is None
     ]
     return Refreshed(lock, found, tuple(removed), tuple(doubts), tuple(unknown))

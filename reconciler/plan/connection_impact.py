@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from reconciler.kinds import attachment, connection, member, workspace, workspace_connection
 from reconciler.model import address as addresses
 from reconciler.model.plan import Effect
-from reconciler.safeguards.worksheet import GrantSheet
+from reconciler.safeguards.worksheet import GrantWorksheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from reconciler.safeguards.worksheet import Draft, Membership, OrgSheet
+    from reconciler.safeguards.worksheet import Draft, Membership, OrgWorksheet
 
 REACHED = "reached"
 ATTACHMENT, CONNECTION, WORKSPACE = attachment.KIND.name, connection.KIND.name, workspace.KIND.name
@@ -24,35 +24,35 @@ OWN = workspace_connection.KIND.name
 DELETED = "the connection is deleted"
 
 
-def effects(sheet: OrgSheet) -> Iterator[Effect]:
+def effects(worksheet: OrgWorksheet) -> Iterator[Effect]:
     """One for each person and connection where the first way to it comes, or the last one goes. What is unknown is
-    noted in the sheet.
+    noted in the worksheet.
     """
-    if sheet.deleted:
+    if worksheet.deleted:
         return
-    spaces = _spaces(sheet)
+    spaces = _spaces(worksheet)
     untold: dict[str, None] = {}
     closed: dict[str, None] = {}
-    people = sorted(sheet.members.items(), key=lambda item: item[1].label)
-    for address, before, after in [*_routes(sheet, spaces), *_own(sheet, spaces)]:
+    people = sorted(worksheet.members.items(), key=lambda item: item[1].label)
+    for address, before, after in [*_routes(worksheet, spaces), *_own(worksheet, spaces)]:
         *above, (_, name) = addresses.split(address)
         place = "/".join(one for _, one in above)
-        unread = [_place(sheet, spaces[at]) for at in sorted(before ^ after) if not _is_told(sheet, spaces[at])]
+        unread = [_place(worksheet, spaces[at]) for at in sorted(before ^ after) if not _is_told(worksheet, spaces[at])]
         if unread:
             untold[f"{place}/{name}"] = None
             closed.update(dict.fromkeys(unread))
-        unsure = [_place(sheet, spaces[at]) for at in sorted(before & after) if spaces[at].after is None]
+        unsure = [_place(worksheet, spaces[at]) for at in sorted(before & after) if spaces[at].after is None]
         for key, person in people:
             had = [at for at in sorted(before) if _reached_before(spaces[at], key, person)]
             has = [at for at in sorted(after) if _reaches_after(spaces[at], key, person)]
             if bool(had) == bool(has):
                 continue
             why = (
-                f"through {', '.join(_place(sheet, spaces[at]) for at in has)}"
+                f"through {', '.join(_place(worksheet, spaces[at]) for at in has)}"
                 if has
-                else ", ".join(dict.fromkeys(_lost(sheet, address, spaces[at], at in after) for at in had))
+                else ", ".join(dict.fromkeys(_lost(worksheet, address, spaces[at], at in after) for at in had))
             )
-            elsewhere = ["other workspaces"] if had and not _attachments_known(sheet, address) else []
+            elsewhere = ["other workspaces"] if had and not _attachments_known(worksheet, address) else []
             if unsure or elsewhere:
                 why += f"; whether through {', '.join([*unsure, *elsewhere])} as well was not read"
             yield Effect(
@@ -60,37 +60,37 @@ def effects(sheet: OrgSheet) -> Iterator[Effect]:
                 person.after is not None and person.after.get("status") == member.INVITED, robot=person.robot,
             )  # fmt: skip
     if untold:
-        sheet.notes.append(
+        worksheet.notes.append(
             f"not everybody who gains or loses {', '.join(untold)} is listed: the people of {', '.join(sorted(closed))} were not "
             "read, since the manifests leave them alone"
         )
 
 
-def _attachments_known(sheet: OrgSheet, address: str) -> bool:
+def _attachments_known(worksheet: OrgWorksheet, address: str) -> bool:
     """Whether it was read where a connection is attached. One of a workspace's own is there and nowhere else."""
-    have = sheet.named.get(address)
+    have = worksheet.named.get(address)
     return addresses.split(address)[-1][0] != CONNECTION or (have.was_read(ATTACHMENT) if have is not None else False)
 
 
-def _spaces(sheet: OrgSheet) -> dict[str, GrantSheet]:
+def _spaces(worksheet: OrgWorksheet) -> dict[str, GrantWorksheet]:
     """The workspaces by id, those that will be created by name."""
-    ids = {one.handle: one.id for one in (sheet.have.of(WORKSPACE).values() if sheet.have is not None else ())}
+    ids = {one.handle: one.id for one in (worksheet.have.of(WORKSPACE).values() if worksheet.have is not None else ())}
     found = {
         ids.get(space.name_before, space.name_before) if space.name_before is not None else str(space.name_after): space
-        for space in sheet.workspaces
+        for space in worksheet.workspaces
     }
     for handle, identifier in ids.items():
-        found.setdefault(identifier, GrantSheet(handle, handle))
+        found.setdefault(identifier, GrantWorksheet(handle, handle))
     return found
 
 
-def _routes(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple[str, set[str], set[str]]]:
+def _routes(worksheet: OrgWorksheet, spaces: Mapping[str, GrantWorksheet]) -> Iterator[tuple[str, set[str], set[str]]]:
     """The address of each connection whose ways change, with the workspaces that it is in before and after."""
     ids = {space.name_after: identifier for identifier, space in spaces.items() if space.name_after is not None}
     coming: dict[str, set[str]] = {}
     going: dict[str, set[str]] = {}
     deleted = set()
-    for draft in sheet.drafts:
+    for draft in worksheet.drafts:
         if draft.kind.name == ATTACHMENT and draft.action in ("create", "delete"):
             found, at = coming, ids.get(draft.handle)
             if draft.have is not None:
@@ -99,9 +99,9 @@ def _routes(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple
                 found.setdefault(draft.parent or "", set()).add(at)
         elif draft.kind.name == CONNECTION and draft.action == "delete":
             deleted.add(draft.address)
-    kept = {address: have for address, have in sheet.named.items() if addresses.split(address)[-1][0] == CONNECTION}
-    lost = _lost_with_workspaces(sheet)
-    gone = {draft.have.id for draft in sheet.drafts if _deletes_workspace(draft) and draft.have is not None}
+    kept = {address: have for address, have in worksheet.named.items() if addresses.split(address)[-1][0] == CONNECTION}
+    lost = _lost_with_workspaces(worksheet)
+    gone = {draft.have.id for draft in worksheet.drafts if _deletes_workspace(draft) and draft.have is not None}
     for address in sorted({*coming, *going, *kept, *lost}):
         have = kept.get(address)
         before = {row.id for row in have.of(ATTACHMENT).values()} if have is not None else set()
@@ -109,7 +109,7 @@ def _routes(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple
         after = (
             set()
             if address in deleted
-            else before - going.get(address, set()) - sheet.detached.get(address, set()) - gone
+            else before - going.get(address, set()) - worksheet.detached.get(address, set()) - gone
             | coming.get(address, set())
         )
         if before != after:
@@ -120,25 +120,25 @@ def _deletes_workspace(draft: Draft) -> bool:
     return draft.kind.name == WORKSPACE and draft.action == "delete"
 
 
-def _lost_with_workspaces(sheet: OrgSheet) -> dict[str, set[str]]:
+def _lost_with_workspaces(worksheet: OrgWorksheet) -> dict[str, set[str]]:
     """The connections of the org that are attached to workspaces that are deleted, by address, with the workspaces' ids:
     a workspace's own list shows them, whether or not the manifests manage the connection.
     """
-    names = {one.id: address for address, one in sheet.named.items()}
+    names = {one.id: address for address, one in worksheet.named.items()}
     found: dict[str, set[str]] = {}
-    for draft in sheet.drafts:
+    for draft in worksheet.drafts:
         if _deletes_workspace(draft) and draft.have is not None:
             for one in draft.have.inherited_of(OWN).values():
                 if one.handle != one.id:  # a folder has no handle
-                    address = names.get(one.id) or addresses.join(sheet.address, CONNECTION, one.handle)
+                    address = names.get(one.id) or addresses.join(worksheet.address, CONNECTION, one.handle)
                     found.setdefault(address, set()).add(draft.have.id)
     return found
 
 
-def _own(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple[str, set[str], set[str]]]:
+def _own(worksheet: OrgWorksheet, spaces: Mapping[str, GrantWorksheet]) -> Iterator[tuple[str, set[str], set[str]]]:
     """The same for connections that belong to one workspace: whoever is in it reaches them, and nobody else."""
-    addressed = {addresses.join(sheet.address, WORKSPACE, str(one.name_after)): at for at, one in spaces.items()}
-    for draft in sheet.drafts:
+    addressed = {addresses.join(worksheet.address, WORKSPACE, str(one.name_after)): at for at, one in spaces.items()}
+    for draft in worksheet.drafts:
         at = addressed.get(draft.parent or "")
         if draft.kind.name == OWN and draft.action in ("create", "delete") and at is not None:
             yield (draft.address, set(), {at}) if draft.action == "create" else (draft.address, {at}, set())
@@ -147,29 +147,29 @@ def _own(sheet: OrgSheet, spaces: Mapping[str, GrantSheet]) -> Iterator[tuple[st
                 yield addresses.join(draft.address, OWN, handle), {draft.have.id}, set()
 
 
-def _is_told(sheet: OrgSheet, space: GrantSheet) -> bool:
-    return sheet.lists_read and space.before is not None and space.after is not None
+def _is_told(worksheet: OrgWorksheet, space: GrantWorksheet) -> bool:
+    return worksheet.lists_read and space.before is not None and space.after is not None
 
 
-def _reached_before(space: GrantSheet, key: str, person: Membership) -> bool:
+def _reached_before(space: GrantWorksheet, key: str, person: Membership) -> bool:
     if space.name_before is None or person.before is None:
         return False
     return member.is_owner(person.before) or key in (space.before or {})
 
 
-def _reaches_after(space: GrantSheet, key: str, person: Membership) -> bool:
+def _reaches_after(space: GrantWorksheet, key: str, person: Membership) -> bool:
     if space.name_after is None or person.after is None:
         return False
     return member.is_owner(person.after) or key in (space.after or {})
 
 
-def _place(sheet: OrgSheet, space: GrantSheet) -> str:
-    return f"{sheet.name}/{space.name_after or space.name_before}"
+def _place(worksheet: OrgWorksheet, space: GrantWorksheet) -> str:
+    return f"{worksheet.name}/{space.name_after or space.name_before}"
 
 
-def _lost(sheet: OrgSheet, address: str, space: GrantSheet, stays: bool) -> str:
-    if any(draft.address == address and draft.action == "delete" for draft in sheet.drafts):
+def _lost(worksheet: OrgWorksheet, address: str, space: GrantWorksheet, stays: bool) -> str:
+    if any(draft.address == address and draft.action == "delete" for draft in worksheet.drafts):
         return DELETED
     if space.name_after is None:
-        return f"{_place(sheet, space)} is deleted"
-    return f"no longer in {_place(sheet, space)}" if stays else f"detached from {_place(sheet, space)}"
+        return f"{_place(worksheet, space)} is deleted"
+    return f"no longer in {_place(worksheet, space)}" if stays else f"detached from {_place(worksheet, space)}"

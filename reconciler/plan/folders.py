@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Node
     from reconciler.model.live import Resource
     from reconciler.plan.identity import Match
-    from reconciler.safeguards.worksheet import Draft, OrgSheet
+    from reconciler.safeguards.worksheet import Draft, OrgWorksheet
 
 KIND = connection_folder.KIND
 PERMISSION = folder_permission.KIND.name
@@ -67,7 +67,7 @@ def path_of(there: Mapping[str, Resource], name: str | None) -> list[str]:
 class _Tree(msgspec.Struct, frozen=True):
     """The folders of an org, or of one of its workspaces, on the org's worksheet."""
 
-    sheet: OrgSheet
+    worksheet: OrgWorksheet
     kind: Kind
     address: Address  # of the org or workspace
     want: Node  # the same in the manifest
@@ -83,36 +83,36 @@ class _Tree(msgspec.Struct, frozen=True):
         return addresses.join(self.address, self.kind.name, name)
 
     def drafts(self) -> list[int]:
-        """Where the sheet has drafts of these folders."""
-        return [n for n, d in enumerate(self.sheet.drafts) if d.kind is self.kind and d.parent == self.address]
+        """Where the worksheet has drafts of these folders."""
+        return [n for n, d in enumerate(self.worksheet.drafts) if d.kind is self.kind and d.parent == self.address]
 
     def error(self, draft: Draft, summary: str, hint: str) -> None:
         """Note an error about the line of a draft."""
         source = draft.want.source if draft.want is not None else self.want.source
-        self.sheet.errors.append(Diagnostic("error", summary, source, hint))
+        self.worksheet.errors.append(Diagnostic("error", summary, source, hint))
 
 
-def _trees(sheet: OrgSheet) -> Iterator[_Tree]:
-    yield _Tree(sheet, KIND, sheet.address, sheet.want, sheet.have)
-    for name, want in sheet.want.children.get(workspace.KIND.name, {}).items():
-        address = addresses.join(sheet.address, workspace.KIND.name, name)
-        yield _Tree(sheet, workspace_connection_folder.KIND, address, want, sheet.named.get(address))
+def _trees(worksheet: OrgWorksheet) -> Iterator[_Tree]:
+    yield _Tree(worksheet, KIND, worksheet.address, worksheet.want, worksheet.have)
+    for name, want in worksheet.want.children.get(workspace.KIND.name, {}).items():
+        address = addresses.join(worksheet.address, workspace.KIND.name, name)
+        yield _Tree(worksheet, workspace_connection_folder.KIND, address, want, worksheet.named.get(address))
 
 
-def judge(sheet: OrgSheet) -> None:
+def judge(worksheet: OrgWorksheet) -> None:
     """Note what speaks against the drafts of one org that have to do with folders, what they wait for, and what is won or
     lost by a move.
     """
-    for tree in _trees(sheet):
+    for tree in _trees(worksheet):
         _give_up_titles_first(tree)
-        drafts = {draft.address: draft for draft in (sheet.drafts[n] for n in tree.drafts())}
+        drafts = {draft.address: draft for draft in (worksheet.drafts[n] for n in tree.drafts())}
         _not_known(tree)
         for draft in drafts.values():
             if draft.action == "delete":
                 _emptied(tree, draft)
             elif not _ambiguous(tree, draft):
                 _title_is_free(tree, draft, drafts)
-        for draft in sheet.drafts:
+        for draft in worksheet.drafts:
             if draft.parent == tree.address and draft.action == "update" and "folder" in draft.attrs:
                 # what it comes into may still be inside of it, by a folder further up that is yet to move
                 draft.needs = (*draft.needs, *sorted(_above(tree, draft.attrs["folder"])))
@@ -122,7 +122,7 @@ def judge(sheet: OrgSheet) -> None:
 
 def _give_up_titles_first(tree: _Tree) -> None:
     """Put the changes of a title before what takes the old one; those in a circle stay where they are."""
-    drafts = tree.sheet.drafts
+    drafts = tree.worksheet.drafts
     places = [n for n in tree.drafts() if _is_early(drafts[n])]
     waiting = [drafts[n] for n in places]
     ordered: list[Draft] = []
@@ -142,12 +142,12 @@ def _give_up_titles_first(tree: _Tree) -> None:
 
 def _not_known(tree: _Tree) -> None:
     """Say that nothing is deleted for a key alone if its folder is unknown, where one is called so."""
-    known = tree.sheet.ids
+    known = tree.worksheet.ids
     managed = set(known.values())
     for key, want in tree.want.children.get(tree.kind.name, {}).items():
         alike = [one for one in tree.live.values() if one.attrs.get("title") == key and one.id not in managed]
         if want.absent and not want.attrs and tree.join(key) not in known and alike:
-            tree.sheet.warnings.append(
+            tree.worksheet.warnings.append(
                 Diagnostic(
                     "warning",
                     f"nothing is deleted for {key}: the lock file does not know which folder that key meant",
@@ -171,7 +171,7 @@ def _in_the_way(tree: _Tree, draft: Draft) -> list[Resource]:
 
 def _emptied(tree: _Tree, draft: Draft) -> None:
     """Refuse to delete a folder with something in it that neither goes nor leaves; the rest goes before it."""
-    sheet, have = tree.sheet, tree.have
+    worksheet, have = tree.worksheet, tree.have
     assert have is not None
     leaving, staying = [], []
     for kind in children_of(have.kind):
@@ -182,7 +182,7 @@ def _emptied(tree: _Tree, draft: Draft) -> None:
         for name, one in have.of(kind.name).items():
             if one.attrs.get("folder") != draft.handle:
                 continue
-            own = [d for d in sheet.drafts if d.have is not None and d.have.id == one.id]
+            own = [d for d in worksheet.drafts if d.have is not None and d.have.id == one.id]
             own = [d for d in own if d.action == "delete" or "folder" in d.attrs]
             leaving += [d.address for d in own]
             if not own:
@@ -200,7 +200,7 @@ def _ambiguous(tree: _Tree, draft: Draft) -> bool:
     """Whether several live folders may be the wanted one: it is unclear which of them is meant, or whether none is."""
     if draft.action != "create":
         return False
-    managed = set(tree.sheet.ids.values())
+    managed = set(tree.worksheet.ids.values())
     fitting = sorted(one.id for one in _same_place(draft.attrs, tree.live) if one.id not in managed)
     if not fitting:
         return False
@@ -247,10 +247,10 @@ def _title_is_free(tree: _Tree, draft: Draft, drafts: Mapping[str, Draft]) -> No
 def _moved(tree: _Tree, draft: Draft) -> None:
     """Say which workspaces may no longer use what is moved, and let everything be there first that lets others use it."""
     assert draft.have is not None
-    sheet, live, target = tree.sheet, tree.live, draft.attrs["folder"]
+    worksheet, live, target = tree.worksheet, tree.live, draft.attrs["folder"]
     gained = [
         d.address
-        for d in sheet.drafts
+        for d in worksheet.drafts
         if d.action == "create"
         and (
             (d.kind.name == permission.KIND.name and d.parent == draft.address)
@@ -261,18 +261,23 @@ def _moved(tree: _Tree, draft: Draft) -> None:
     assert draft.want is not None
     old, name = draft.have.attrs.get("folder"), draft.want.name
     own = PERMISSION if draft.kind is KIND else permission.KIND.name
-    after = _permitted(sheet, live, target) | {addresses.split(address)[-1][1] for address in gained}
-    after |= {_workspace(sheet, row) for row in _rows(sheet, draft.have, own)}
+    after = _permitted(worksheet, live, target) | {addresses.split(address)[-1][1] for address in gained}
+    after |= {_workspace(worksheet, row) for row in _rows(worksheet, draft.have, own)}
     if permission.EVERYWHERE in after:  # what comes into the folder may be used in all of them
         after |= (
-            {_workspace(sheet, row) for row in sheet.have.of(workspace.KIND.name).values()} if sheet.have else set()
+            {_workspace(worksheet, row) for row in worksheet.have.of(workspace.KIND.name).values()}
+            if worksheet.have
+            else set()
         )
     what = f"the folder {name}, with all that is in it," if draft.kind is KIND else name
-    sheet.detached[draft.address] = {
-        row.id for one in path_of(live, old) for row in _rows(sheet, live[one]) if _workspace(sheet, row) not in after
+    worksheet.detached[draft.address] = {
+        row.id
+        for one in path_of(live, old)
+        for row in _rows(worksheet, live[one])
+        if _workspace(worksheet, row) not in after
     }
-    for lost in sorted(_permitted(sheet, live, old) - after):
-        sheet.warnings.append(
+    for lost in sorted(_permitted(worksheet, live, old) - after):
+        worksheet.warnings.append(
             Diagnostic(
                 "warning",
                 f"{lost} may use {what} through the folder {old} only: once that is moved it may not, and loses it where it is attached",
@@ -295,23 +300,23 @@ def _above(tree: _Tree, name: str | None) -> set[str]:
     return found
 
 
-def _permitted(sheet: OrgSheet, live: Mapping[str, Resource], name: str | None) -> set[str]:
+def _permitted(worksheet: OrgWorksheet, live: Mapping[str, Resource], name: str | None) -> set[str]:
     """The workspaces that may use whatever is in a folder now, by it and by those above it."""
-    return {_workspace(sheet, row) for one in path_of(live, name) for row in _rows(sheet, live[one])}
+    return {_workspace(worksheet, row) for one in path_of(live, name) for row in _rows(worksheet, live[one])}
 
 
-def _rows(sheet: OrgSheet, one: Resource, kind: str = PERMISSION) -> Iterator[Resource]:
+def _rows(worksheet: OrgWorksheet, one: Resource, kind: str = PERMISSION) -> Iterator[Resource]:
     """The permissions of something live, or in place of one for the whole organization all workspaces there are."""
     there = one.of(kind)
-    if permission.EVERYWHERE in there and sheet.have is not None:
-        yield from sheet.have.of(workspace.KIND.name).values()
+    if permission.EVERYWHERE in there and worksheet.have is not None:
+        yield from worksheet.have.of(workspace.KIND.name).values()
     else:
         yield from there.values()
 
 
-def _workspace(sheet: OrgSheet, row: Resource) -> str:
+def _workspace(worksheet: OrgWorksheet, row: Resource) -> str:
     """The handle that the workspace of a permission is to have."""
-    found = {identifier: addresses.split(address)[-1][1] for address, identifier in sheet.ids.items()}
+    found = {identifier: addresses.split(address)[-1][1] for address, identifier in worksheet.ids.items()}
     return found.get(row.id, row.handle)
 
 

@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from datetime import date
 
     from reconciler.model.desired import Node
-    from reconciler.safeguards.worksheet import GrantSheet, Membership, OrgSheet
+    from reconciler.safeguards.worksheet import GrantWorksheet, Membership, OrgWorksheet
 
 UNREAD = "; with every grant in workspaces that are not managed"
 OWNS = "implicit as owner"
 CREATED = "as its creator"
 
 
-def effects(sheet: OrgSheet) -> Iterator[Effect]:
+def effects(worksheet: OrgWorksheet) -> Iterator[Effect]:
     """The differences in access that the plan makes in one org: owners first, then people by name, then workspaces."""
-    ordered = sorted(sheet.members.items(), key=lambda item: (not _touches_owner(item[1]), item[1].label))
+    ordered = sorted(worksheet.members.items(), key=lambda item: (not _touches_owner(item[1]), item[1].label))
     for _, person in ordered:
         # who creates an org is an owner of it from the first step on, and was nothing in it before
-        before, after = _role(person.before) if sheet.have is not None else None, _role(person.after)
+        before, after = _role(person.before) if worksheet.have is not None else None, _role(person.after)
         if before != after:
             why = (
                 person.lost
@@ -34,21 +34,21 @@ def effects(sheet: OrgSheet) -> Iterator[Effect]:
                 if person.before is not None and before is None
                 else person.via or "direct"
             )
-            if after is None and _some_unread(sheet):
+            if after is None and _some_unread(worksheet):
                 why += UNREAD
             ends = _ends(person.entry) if after is not None else (None, None)
-            yield Effect(person.label, sheet.name, before, after, why, _invited(person), *ends, person.robot)
-    for space in sorted(sheet.workspaces, key=lambda s: s.name_after or s.name_before or ""):
-        yield from _in_workspace(sheet, space, ordered)
+            yield Effect(person.label, worksheet.name, before, after, why, _invited(person), *ends, person.robot)
+    for space in sorted(worksheet.workspaces, key=lambda s: s.name_after or s.name_before or ""):
+        yield from _in_workspace(worksheet, space, ordered)
 
 
-def _some_unread(sheet: OrgSheet) -> bool:
+def _some_unread(worksheet: OrgWorksheet) -> bool:
     """Whether the org has workspaces, or may have, whose grants the plan had no need to read."""
-    if sheet.have is None or sheet.deleted:
+    if worksheet.have is None or worksheet.deleted:
         return False
-    if not sheet.have.was_read("workspace"):
+    if not worksheet.have.was_read("workspace"):
         return True
-    return any(space.before is None and space.name_after is not None for space in sheet.workspaces)
+    return any(space.before is None and space.name_after is not None for space in worksheet.workspaces)
 
 
 def _role(attrs: dict[str, object] | None) -> str | None:
@@ -63,8 +63,10 @@ def _touches_owner(person: Membership) -> bool:
     return _role(person.before) != _role(person.after) and member.OWNER in (_role(person.before), _role(person.after))
 
 
-def _in_workspace(sheet: OrgSheet, space: GrantSheet, ordered: list[tuple[str, Membership]]) -> Iterator[Effect]:
-    place = f"{sheet.name}/{space.name_after or space.name_before}"
+def _in_workspace(
+    worksheet: OrgWorksheet, space: GrantWorksheet, ordered: list[tuple[str, Membership]]
+) -> Iterator[Effect]:
+    place = f"{worksheet.name}/{space.name_after or space.name_before}"
     for key, person in ordered:
         owned = person.before is not None and member.is_owner(person.before) and space.name_before is not None
         owns = person.after is not None and member.is_owner(person.after) and space.name_after is not None
@@ -77,7 +79,7 @@ def _in_workspace(sheet: OrgSheet, space: GrantSheet, ordered: list[tuple[str, M
         if has is None or (owned and not owns):
             why = "no longer an owner" if owned and space.name_after else space.lost.get(key, person.lost)
             if space.name_after is None:
-                why = "the org is deleted" if sheet.deleted else "the workspace is deleted"
+                why = "the org is deleted" if worksheet.deleted else "the workspace is deleted"
         else:
             why = OWNS if owns else _via(space.entries.get(key)) or "direct"
         ends: tuple[date | None, str | None] = (None, None)
@@ -95,33 +97,33 @@ def _ends(entry: Node | None) -> tuple[date | None, str | None]:
     return (None, None) if entry is None else (entry.expires, entry.then)
 
 
-def dns(sheet: OrgSheet) -> Iterator[DnsChange]:
+def dns(worksheet: OrgWorksheet) -> Iterator[DnsChange]:
     """DNS names that change or go. A workspace's is made of both handles (API page, "Renaming")."""
-    old_org = sheet.have.handle if sheet.have is not None else sheet.name
-    for space in sheet.workspaces:
+    old_org = worksheet.have.handle if worksheet.have is not None else worksheet.name
+    for space in worksheet.workspaces:
         host, old = space.host, space.name_before
         if not host or old is None:
             continue
-        name = f"{sheet.name}/{space.name_after or old}"
-        if space.name_after is None or sheet.deleted:
+        name = f"{worksheet.name}/{space.name_after or old}"
+        if space.name_after is None or worksheet.deleted:
             yield DnsChange(name, host, None)
-        elif (old_org, old) != (sheet.name, space.name_after):
-            yield DnsChange(name, host, renamed_host(host, (old_org, old), (sheet.name, space.name_after)))
+        elif (old_org, old) != (worksheet.name, space.name_after):
+            yield DnsChange(name, host, renamed_host(host, (old_org, old), (worksheet.name, space.name_after)))
 
 
-def dns_warnings(sheet: OrgSheet, changes: Iterable[DnsChange]) -> Iterator[Diagnostic]:
+def dns_warnings(worksheet: OrgWorksheet, changes: Iterable[DnsChange]) -> Iterator[Diagnostic]:
     """One for each name that people connect to and that becomes another: a disabled workspace answers nobody."""
-    hosts = {w.attrs.get("host"): w for w in (sheet.have.of("workspace").values() if sheet.have else ())}
+    hosts = {w.attrs.get("host"): w for w in (worksheet.have.of("workspace").values() if worksheet.have else ())}
     for change in changes:
         space = hosts.get(change.before)
         if change.after is None or (space is not None and space.attrs.get("desired_state") == "disabled"):
             continue
-        want = sheet.want.children.get("workspace", {}).get(change.workspace.partition("/")[2])
+        want = worksheet.want.children.get("workspace", {}).get(change.workspace.partition("/")[2])
         yield Diagnostic(
             "warning",
             f"whoever connects to {change.before} finds nobody there after this rename: {change.workspace} will be "
             f"{change.after}",
-            want.source if want is not None and want.renamed_from else sheet.want.source,
+            want.source if want is not None and want.renamed_from else worksheet.want.source,
             "tell its users, and change connection strings, right after the apply",
         )
 

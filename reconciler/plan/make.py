@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from reconciler.model.plan import Change, DnsChange, Effect, MessageCounts, Plan, Shard, Step
-from reconciler.plan import connection_impact as reach
-from reconciler.plan import diff, identity, impact, order
+from reconciler.plan import connection_impact, diff, identity, impact, order
 from reconciler.safeguards import allow as allowances
 from reconciler.safeguards.safeguard import Case
 from reconciler.safeguards.table import SAFEGUARDS
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Desired
     from reconciler.model.diagnostic import Diagnostic, Refusal
     from reconciler.model.live import Lock, Resource, Snapshot
-    from reconciler.safeguards.worksheet import OrgSheet
+    from reconciler.safeguards.worksheet import OrgWorksheet
 
 
 def make_plan(
@@ -46,29 +45,29 @@ def make_plan(
     unmanaged: list[str] = []
     reads: dict[str, str] = {}
     known = identity.known(identity.carried(lock or {}, desired, live))
-    sheets = diff.sheets(desired, live, known)
-    for sheet in sheets:
-        own_changes, own_steps = order.arrange(sheet, live.actor, len(steps) + 1)
-        case = Case(sheet, own_steps, desired, live)
-        refusals.extend(sheet.refusals)
+    worksheets = diff.worksheets(desired, live, known)
+    for worksheet in worksheets:
+        own_changes, own_steps = order.arrange(worksheet, live.actor, len(steps) + 1)
+        case = Case(worksheet, own_steps, desired, live)
+        refusals.extend(worksheet.refusals)
         for safeguard in SAFEGUARDS.values():
             if safeguard.check is not None:
                 refusals.extend(safeguard.check(case))
         if own_changes:
-            effects.extend(impact.effects(sheet))
-            effects.extend(reach.effects(sheet))
-            moved = tuple(impact.dns(sheet))
+            effects.extend(impact.effects(worksheet))
+            effects.extend(connection_impact.effects(worksheet))
+            moved = tuple(impact.dns(worksheet))
             dns.extend(moved)
-            sheet.warnings[:0] = impact.dns_warnings(sheet, moved)
-            reads.update(_reads(sheet, own_changes))
+            worksheet.warnings[:0] = impact.dns_warnings(worksheet, moved)
+            reads.update(_reads(worksheet, own_changes))
         changes.extend(own_changes)
         steps.extend(own_steps)
-        errors.extend(sheet.errors)
-        warnings.extend(sheet.warnings)
-        notes.extend(sheet.notes)
-        unmanaged.extend(sheet.unmanaged)
+        errors.extend(worksheet.errors)
+        warnings.extend(worksheet.warnings)
+        notes.extend(worksheet.notes)
+        unmanaged.extend(worksheet.unmanaged)
     touched = {change.address for change in changes}
-    orgs = {sheet.address for sheet in sheets if sheet.drafts or sheet.refusals}
+    orgs = {worksheet.address for worksheet in worksheets if worksheet.drafts or worksheet.refusals}
     allowed = allowances.resolve(allow, orgs, touched, refusals)
     standing = tuple(r for r in refusals if not allowances.lifts(allowed, r))
     return Plan(
@@ -83,28 +82,30 @@ def make_plan(
         warnings=tuple(warnings),
         notes=tuple(notes),
         unmanaged=tuple(unmanaged),
-        orgs=tuple(sheet.address for sheet in sheets),
+        orgs=tuple(worksheet.address for worksheet in worksheets),
         day=desired.day,
         files=desired.files,
         paths=desired.paths,
         reads=reads,
-        confirm_delete=tuple(sheet.have.handle for sheet in sheets if sheet.deleted and sheet.have is not None),
-        shard=None if shard is None else replace(shard, actor=live.actor.id, messages=_message_counts(sheets)),
+        confirm_delete=tuple(
+            worksheet.have.handle for worksheet in worksheets if worksheet.deleted and worksheet.have is not None
+        ),
+        shard=None if shard is None else replace(shard, actor=live.actor.id, messages=_message_counts(worksheets)),
     )
 
 
-def _message_counts(sheets: Sequence[OrgSheet]) -> dict[str, MessageCounts]:
-    counts = {s.address: MessageCounts(len(s.errors), len(s.warnings), len(s.notes)) for s in sheets}
+def _message_counts(worksheets: Sequence[OrgWorksheet]) -> dict[str, MessageCounts]:
+    counts = {s.address: MessageCounts(len(s.errors), len(s.warnings), len(s.notes)) for s in worksheets}
     return {address: count for address, count in counts.items() if count != MessageCounts()}
 
 
-def _reads(sheet: OrgSheet, changes: list[Change]) -> dict[str, str]:
+def _reads(worksheet: OrgWorksheet, changes: list[Change]) -> dict[str, str]:
     """What the plan rests on: id and version of every object that it touches, and the org's whole member list."""
     found = {change.address: f"{change.id}@{change.version}" for change in changes if change.id is not None}
-    if sheet.have is not None:
-        found.setdefault(sheet.address, sheet.have.id)
-        if sheet.have.was_read("member"):
-            found[f"{sheet.address}/members"] = _fingerprint(sheet.have)
+    if worksheet.have is not None:
+        found.setdefault(worksheet.address, worksheet.have.id)
+        if worksheet.have.was_read("member"):
+            found[f"{worksheet.address}/members"] = _fingerprint(worksheet.have)
     return found
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Node
     from reconciler.model.live import Actor
     from reconciler.model.request import Request
-    from reconciler.safeguards.worksheet import Draft, OrgSheet
+    from reconciler.safeguards.worksheet import Draft, OrgWorksheet
 
 SHORT = 3  # a longer list is explained in words
 
@@ -92,14 +92,14 @@ def _turn(piece: _Piece) -> tuple[int, int, bool]:
     return piece.phase, -depth if removed else depth, removed and piece.draft.kind.name in REFERRED
 
 
-def arrange(sheet: OrgSheet, actor: Actor, first: int) -> tuple[list[Change], list[Step]]:
+def arrange(worksheet: OrgWorksheet, actor: Actor, first: int) -> tuple[list[Change], list[Step]]:
     """Turn an org's drafts into changes and numbered steps, counting from `first`. `actor` is the token's user."""
-    pieces = [piece for draft in sheet.drafts for piece in _pieces(draft, actor)]
+    pieces = [piece for draft in worksheet.drafts for piece in _pieces(draft, actor)]
     pieces.sort(key=_turn)
     for number, piece in enumerate(pieces, first):
         piece.number = number
     _needs(pieces)
-    _count_owners(sheet, pieces)
+    _count_owners(worksheet, pieces)
     steps = [
         Step(
             p.number,
@@ -170,10 +170,10 @@ def _loses_owner(draft: Draft) -> bool:
     return draft.have is not None and member.is_owner(draft.have.attrs) and loses(draft)
 
 
-def _count_owners(sheet: OrgSheet, pieces: list[_Piece]) -> None:
+def _count_owners(worksheet: OrgWorksheet, pieces: list[_Piece]) -> None:
     """Note how many accepted owners are left after each step that takes one. Only people count, whoever goes."""
-    owners = {key for key, one in sheet.members.items() if one.keeps_the_org_before}
-    rows = list(sheet.have.of(member.KIND.name).values()) if sheet.have is not None else []
+    owners = {key for key, one in worksheet.members.items() if one.keeps_the_org_before}
+    rows = list(worksheet.have.of(member.KIND.name).values()) if worksheet.have is not None else []
     for piece in pieces:
         draft = piece.draft
         if draft.kind is service_account.KIND and draft.action == "delete" and draft.have is not None:
@@ -182,9 +182,9 @@ def _count_owners(sheet: OrgSheet, pieces: list[_Piece]) -> None:
                 piece.owners = len(owners)
         if draft.kind is not member.KIND or draft.person is None:
             continue
-        if sheet.members[draft.person].keeps_the_org_after:
+        if worksheet.members[draft.person].keeps_the_org_after:
             owners.add(draft.person)
-        elif (before := sheet.members[draft.person].before) is not None and member.is_accepted_owner(before):
+        elif (before := worksheet.members[draft.person].before) is not None and member.is_accepted_owner(before):
             owners.discard(draft.person)
             piece.owners = len(owners)
 

@@ -32,10 +32,10 @@ def check(case: Case) -> Iterator[Refusal]:
 
     Stated losses do not count.
     """
-    members = case.sheet.members
+    members = case.worksheet.members
     losers = {
         draft.person
-        for draft in case.sheet.drafts
+        for draft in case.worksheet.drafts
         if loses(draft)
         and not draft.stated
         and (draft.kind is not member.KIND or draft.action == "delete" or member.is_owner(live_attributes(draft)))
@@ -57,12 +57,12 @@ def _too_many(case: Case, names: list[str], there: int, noun: str) -> Iterator[R
     limit = f"{rules.max_removals_count} {noun}" if over else f"{percent} % of its {there} {noun}"
     yield Refusal(
         "mass-removal",
-        case.sheet.address,
-        f"{count} of {there} {noun} of {case.sheet.name} would lose something, and the limit is {limit}: "
+        case.worksheet.address,
+        f"{count} of {there} {noun} of {case.worksheet.name} would lose something, and the limit is {limit}: "
         + ", ".join(names[:NAMED])
         + (f" and {len(names) - NAMED} more" if len(names) > NAMED else ""),
         "check whether a line or a team was lost; state removals with `absent: true`, or raise safeguards.max_removals",
-        case.sheet.want.source,
+        case.worksheet.want.source,
     )
 
 

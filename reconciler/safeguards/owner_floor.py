@@ -57,12 +57,12 @@ def check(case: Case) -> Iterator[Refusal]:
     step, left = next((pair for pair in found if pair[1] < 1), found[0])
     yield Refusal(
         "owner-floor",
-        case.sheet.address,
-        f"{_owners(left, case.sheet.name)} after {step.action} {step.address}; the floor is {floor}, and invited owners "
+        case.worksheet.address,
+        f"{_owners(left, case.worksheet.name)} after {step.action} {step.address}; the floor is {floor}, and invited owners "
         "and robots do not count",
         "let another person accept as an owner first, then apply the removal"
         + (", or lower safeguards.min_owners" if left > 0 else ""),
-        case.sheet.want.source,
+        case.worksheet.want.source,
         liftable=left >= 1,
     )
 

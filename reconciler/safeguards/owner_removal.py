@@ -23,7 +23,7 @@ whose day has come state it too.
 
 def check(case: Case) -> Iterator[Refusal]:
     """Refuse the removal of an owner that no line of the manifest states."""
-    for draft in case.sheet.drafts:
+    for draft in case.worksheet.drafts:
         if (
             draft.kind is member.KIND
             and draft.action == "delete"
@@ -34,9 +34,9 @@ def check(case: Case) -> Iterator[Refusal]:
             yield Refusal(
                 "owner-removal",
                 draft.address,
-                f"{name} owns {case.sheet.name} but is no longer listed; leaving out a line does not remove an owner",
+                f"{name} owns {case.worksheet.name} but is no longer listed; leaving out a line does not remove an owner",
                 f"write `{name}: {{absent: true}}` under the org's members, or list {name} again",
-                case.sheet.want.source,
+                case.worksheet.want.source,
             )
 
 

@@ -24,18 +24,18 @@ own answer (402) is reported.
 
 def check(case: Case) -> Iterator[Refusal]:
     """Refuse more workspaces than the org's constraint allows. Creates come before deletes, so the peak counts."""
-    limit = case.live.workspace_limits.get(case.sheet.have.handle if case.sheet.have else case.sheet.name)
-    created = sum(d.kind is workspace.KIND and d.action == "create" for d in case.sheet.drafts)
-    have = len(case.sheet.have.of("workspace")) if case.sheet.have else 0
+    limit = case.live.workspace_limits.get(case.worksheet.have.handle if case.worksheet.have else case.worksheet.name)
+    created = sum(d.kind is workspace.KIND and d.action == "create" for d in case.worksheet.drafts)
+    have = len(case.worksheet.have.of("workspace")) if case.worksheet.have else 0
     if limit is None or not created or have + created <= limit:
         return
     yield Refusal(
         "quota",
-        case.sheet.address,
-        f"{case.sheet.name} has {have} workspaces, and creating {created} before any is deleted makes {have + created}; "
+        case.worksheet.address,
+        f"{case.worksheet.name} has {have} workspaces, and creating {created} before any is deleted makes {have + created}; "
         f"the limit is {limit}",
         "delete workspaces in an apply of their own first, or have the limit raised",
-        case.sheet.want.source,
+        case.worksheet.want.source,
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Refusal
     from reconciler.model.live import Snapshot
     from reconciler.model.plan import Step
-    from reconciler.safeguards.worksheet import Draft, OrgSheet
+    from reconciler.safeguards.worksheet import Draft, OrgWorksheet
 
 _MARK = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
 
@@ -22,7 +22,7 @@ _MARK = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
 class Case(msgspec.Struct, frozen=True):
     """What a safeguard judges: one org's worksheet and steps. `desired` and `live` are whole."""
 
-    sheet: OrgSheet
+    worksheet: OrgWorksheet
     steps: Sequence[Step]
     desired: Desired
     live: Snapshot

@@ -27,7 +27,7 @@ def check(case: Case) -> Iterator[Refusal]:
 
     Tokens "must be issued after" the moment (contract: UpdateOrgRequest), so one of that very second may end as well.
     """
-    for draft in case.sheet.drafts:
+    for draft in case.worksheet.drafts:
         moment = draft.attrs.get("token_min_issued_at")
         if not moment:
             continue
@@ -39,7 +39,7 @@ def check(case: Case) -> Iterator[Refusal]:
             "self-lockout",
             draft.address,
             f"the token in use {when}, and tokens that were not issued after {moment} would stop working for "
-            f"{case.sheet.name}",
+            f"{case.worksheet.name}",
             "plan with a token that was issued later, or choose an earlier moment",
             (draft.want.sources or {}).get("token_min_issued_at", draft.want.source) if draft.want else None,
         )

@@ -24,10 +24,10 @@ PAGE = """\
 def check(case: Case) -> Iterator[Refusal]:
     """Refuse to take the token's own user's ownership or membership."""
     actor = case.live.actor
-    for draft in case.sheet.drafts:
+    for draft in case.worksheet.drafts:
         if draft.kind is member.KIND and draft.have is not None and draft.have.id == actor.id and loses(draft):
             what = "membership" if draft.action == "delete" else "ownership"
-            fact = f"the token in use belongs to {actor.handle}, who would lose the {what} of {case.sheet.name}"
+            fact = f"the token in use belongs to {actor.handle}, who would lose the {what} of {case.worksheet.name}"
         elif (
             draft.kind is service_account.KIND
             and draft.action == "delete"
@@ -42,7 +42,7 @@ def check(case: Case) -> Iterator[Refusal]:
             draft.address,
             fact,
             "apply with another owner's token, or keep the entry",
-            draft.want.source if draft.want else case.sheet.want.source,
+            draft.want.source if draft.want else case.worksheet.want.source,
         )
 
 

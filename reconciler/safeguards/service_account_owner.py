@@ -11,7 +11,7 @@ from reconciler.safeguards.safeguard import Case, Safeguard
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.safeguards.worksheet import Draft, OrgSheet
+    from reconciler.safeguards.worksheet import Draft, OrgWorksheet
 
 PAGE = """\
 **Refuses** to change or remove a service account that owns the organization, if the token in use is a service account's: its title,
@@ -28,30 +28,30 @@ def check(case: Case) -> Iterator[Refusal]:
     actor = case.live.actor
     if not actor.robot:
         return
-    for draft in case.sheet.drafts:
-        if draft.have is None or not _changes_an_owner(case.sheet, draft, actor.id):
+    for draft in case.worksheet.drafts:
+        if draft.have is None or not _changes_an_owner(case.worksheet, draft, actor.id):
             continue
         name = draft.want.name if draft.want is not None else draft.handle
         yield Refusal(
             "service-account-owner",
             draft.address,
-            f"{name} is a service account that owns {case.sheet.name}, and so Pipes does not let another service account "
+            f"{name} is a service account that owns {case.worksheet.name}, and so Pipes does not let another service account "
             f"such as {actor.handle} change it"
             if draft.have.id != actor.id
-            else f"{name} owns {case.sheet.name}, and Pipes does not let it change itself with its own token",
+            else f"{name} owns {case.worksheet.name}, and Pipes does not let it change itself with its own token",
             "apply with the token of a person who owns the organization",
-            draft.want.source if draft.want is not None else case.sheet.want.source,
+            draft.want.source if draft.want is not None else case.worksheet.want.source,
             liftable=False,
         )
 
 
-def _changes_an_owner(sheet: OrgSheet, draft: Draft, actor: str) -> bool:
+def _changes_an_owner(worksheet: OrgWorksheet, draft: Draft, actor: str) -> bool:
     """Whether a draft is about a service account that owns the org as live has it."""
     assert draft.have is not None
     if draft.kind is service_account.KIND:
         return any(
             row.id == draft.have.id and member.is_owner(row.attrs)
-            for row in (sheet.have.of(member.KIND.name).values() if sheet.have is not None else ())
+            for row in (worksheet.have.of(member.KIND.name).values() if worksheet.have is not None else ())
         )
     return (
         draft.kind is member.KIND

@@ -26,7 +26,7 @@ are added by handle, it also refuses a person for whom only an email is known.
 
 def check(case: Case) -> Iterator[Refusal]:
     """Refuse to add a handle that nobody has, or that is an org's."""
-    for draft in case.sheet.drafts:
+    for draft in case.worksheet.drafts:
         if draft.kind is not member.KIND or draft.action != "create" or draft.handle not in case.live.identities:
             continue
         identity = case.live.identities[draft.handle]

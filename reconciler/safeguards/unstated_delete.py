@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def refusals(case: Case, code: str, kind: Kind, along: str = "") -> Iterator[Refusal]:
     """A refusal for each object of `kind` that would be deleted without a statement; `along` names what goes with it."""
-    for draft in case.sheet.drafts:
+    for draft in case.worksheet.drafts:
         if draft.kind is kind and draft.action == "delete" and not draft.stated:
             yield Refusal(
                 code,
                 draft.address,
                 f"the {kind.noun} {draft.handle}{along} would be deleted, but no line of the manifest states it",
                 f"state it with `{draft.handle}: {{absent: true}}`, or keep it",
-                case.sheet.want.source,
+                case.worksheet.want.source,
                 liftable=False,
             )

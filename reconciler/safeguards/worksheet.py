@@ -55,7 +55,7 @@ class Draft(msgspec.Struct):
 
     # What it is connected with
     previous_address: str | None = None  # before a rename
-    person: str | None = None  # who it is about, for kinds that name people: a key of OrgSheet.members
+    person: str | None = None  # who it is about, for kinds that name people: a key of OrgWorksheet.members
     needs: tuple[str, ...] = ()  # addresses whose own steps, if there are any, must have succeeded before
 
 
@@ -86,8 +86,8 @@ class Membership(msgspec.Struct, gc=False):
         return not self.robot and self.after is not None and member.is_accepted_owner(self.after)
 
 
-class GrantSheet(msgspec.Struct):
-    """The grants of one workspace before and after. A person's key is that of `OrgSheet.members`."""
+class GrantWorksheet(msgspec.Struct):
+    """The grants of one workspace before and after. A person's key is that of `OrgWorksheet.members`."""
 
     name_before: str | None  # the workspace's handle; None before it is created
     name_after: str | None  # None once it is deleted
@@ -100,7 +100,7 @@ class GrantSheet(msgspec.Struct):
     )  # the manifest's entry of each person, where it has one
 
 
-class OrgSheet(msgspec.Struct):
+class OrgWorksheet(msgspec.Struct):
     """Everything that planning one org found."""
 
     # The org
@@ -125,7 +125,7 @@ class OrgSheet(msgspec.Struct):
         default_factory=set
     )  # ids of people whom a refusal is about: nothing of theirs is planned
     waiting: set[str] = msgspec.field(default_factory=set)  # names for which nothing is planned before a future day
-    workspaces: list[GrantSheet] = msgspec.field(default_factory=list)  # their grants before and after
+    workspaces: list[GrantWorksheet] = msgspec.field(default_factory=list)  # their grants before and after
     strangers: dict[str, list[tuple[str, Node]]] = msgspec.field(
         default_factory=dict
     )  # names with grants that will not be

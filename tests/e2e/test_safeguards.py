@@ -22,7 +22,7 @@ from reconciler.model.live import SENT, UNTOLD, Actor, LockEntry, Resource, Snap
 from reconciler.plan.document import dumps, loads
 from reconciler.safeguards.safeguard import Case
 from reconciler.safeguards.table import SAFEGUARDS
-from reconciler.safeguards.worksheet import Draft, OrgSheet
+from reconciler.safeguards.worksheet import Draft, OrgWorksheet
 
 LIFTED = {code: safeguard.lifted_by_allow for code, safeguard in SAFEGUARDS.items()}
 CHECKS = [safeguard.check for safeguard in SAFEGUARDS.values() if safeguard.check is not None]
@@ -523,10 +523,10 @@ def deletions(kind, *, stated):
     place = Place(org="acme", org_child="prod")
     address = f"org.acme/{kind.name}.prod"
     draft = Draft("delete", kind, address, "org.acme", place, "prod", {}, have, stated=stated)
-    sheet = OrgSheet("acme", "org.acme", None, want, drafts=[draft])
+    worksheet = OrgWorksheet("acme", "org.acme", None, want, drafts=[draft])
     desired = Desired({"acme": want}, {}, Rules(), None)
     live = Snapshot(Actor("u_1", "alice", "t_1"), {})
-    return [r for s in CHECKS for r in s(Case(sheet, (), desired, live))]
+    return [r for s in CHECKS for r in s(Case(worksheet, (), desired, live))]
 
 
 # --- org-delete -------------------------------------------------------------------------------------------------------

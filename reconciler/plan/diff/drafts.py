@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Desired, Node
     from reconciler.model.live import Resource, Snapshot
     from reconciler.plan.identity import Known, Siblings
-    from reconciler.safeguards.worksheet import OrgSheet
+    from reconciler.safeguards.worksheet import OrgWorksheet
 
 # why an impact says that somebody loses something, by the reason of the change
 # the beginning of a note that depends on which secrets a run was given, and on nothing that was reviewed
@@ -56,7 +56,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def create(target: Target, want: Node, handle: str, *, person: str | None = None, needs: tuple[str, ...] = ()) -> Draft:
-    """The draft that creates `want` under `handle`. `person` is a key of the sheet's members."""
+    """The draft that creates `want` under `handle`. `person` is a key of the worksheet's members."""
     return Draft(
         "create", target.kind, target.address, target.parent, target.place, handle, dict(want.attrs),
         want=want, person=person, needs=needs,
@@ -79,16 +79,18 @@ def delete(target: Target, have: Resource, want: Node | None, reason: str, *, pe
     )  # fmt: skip
 
 
-def update(sheet: OrgSheet, target: Target, have: Resource, want: Node, person: str | None = None) -> Draft | None:
+def update(
+    worksheet: OrgWorksheet, target: Target, have: Resource, want: Node, person: str | None = None
+) -> Draft | None:
     """Add the draft that brings live to what is wanted, if there is a difference that can be sent; give it back."""
     kind = target.kind
     attrs = kind.differences(have.attrs, want.attrs)
     if want.unknown is not None:
-        sheet.notes.append(f"{target.address}: {SECRETS_UNKNOWN}: {want.unknown}")
+        worksheet.notes.append(f"{target.address}: {SECRETS_UNKNOWN}: {want.unknown}")
     if want.rewrite is not None and secret.FIELD in want.attrs:
         attrs[secret.FIELD] = want.attrs[secret.FIELD]
     for name in [name for name in attrs if not (kind.attribute(name).on_update or kind.attribute(name).own_request)]:
-        sheet.errors.append(
+        worksheet.errors.append(
             Diagnostic(
                 "error",
                 f"{name} of the {kind.noun} {want.name} is {have.attrs.get(name)}, and cannot be changed to {attrs.pop(name)}",
@@ -98,7 +100,7 @@ def update(sheet: OrgSheet, target: Target, have: Resource, want: Node, person: 
         )
     if attrs.get(secret.FIELD) and not secret.references(attrs[secret.FIELD]):
         warn(
-            sheet,
+            worksheet,
             want,
             f"config of {want.name} is replaced as a whole: secrets that Pipes has and this config does not refer to are lost",
             "write them as ${env:NAME} or ${file:PATH} under `config:`",
@@ -109,13 +111,13 @@ def update(sheet: OrgSheet, target: Target, have: Resource, want: Node, person: 
         "update", kind, target.address, target.parent, target.place, have.handle, attrs,
         have, want, person=person, needs=folders.referred(kind, target.place, attrs),
     )  # fmt: skip
-    sheet.drafts.append(draft)
+    worksheet.drafts.append(draft)
     return draft
 
 
-def warn(sheet: OrgSheet, node: Node, summary: str, hint: str | None = None) -> None:
+def warn(worksheet: OrgWorksheet, node: Node, summary: str, hint: str | None = None) -> None:
     """Add a warning about the manifest's line of `node`."""
-    sheet.warnings.append(Diagnostic("warning", summary, node.source, hint))
+    worksheet.warnings.append(Diagnostic("warning", summary, node.source, hint))
 
 
 def labelled(name: str, handle: str, *, robot: bool = False) -> str:

@@ -15,7 +15,7 @@ from reconciler.plan import identity
 from reconciler.plan.diff import drafts, services
 from reconciler.plan.diff.drafts import LOST, LOST_ACCOUNT, WEAKER_ROLE, Inputs, Target, warn
 from reconciler.plan.diff.members import is_ignored
-from reconciler.safeguards.worksheet import GrantSheet
+from reconciler.safeguards.worksheet import GrantWorksheet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Node
     from reconciler.model.live import Resource
     from reconciler.plan.identity import Match
-    from reconciler.safeguards.worksheet import Membership, OrgSheet, Who
+    from reconciler.safeguards.worksheet import Membership, OrgWorksheet, Who
 
 STRANGERS = 5  # people without a membership who have an error each; more of them share one
 NAMED = 10  # names to a message
@@ -34,11 +34,11 @@ NAMED = 10  # names to a message
 class _Workspace(msgspec.Struct):
     """One workspace whose grants are compared."""
 
-    sheet: OrgSheet  # its org's worksheet
+    worksheet: OrgWorksheet  # its org's worksheet
     want: Node  # the manifest's node
     address: Address  # of the workspace
     place: Place  # the handles for its requests
-    grants: GrantSheet  # before and after
+    grants: GrantWorksheet  # before and after
     live: Mapping[str, Resource]  # its rows that can be changed, by handle
     kept: set[str] = msgspec.field(default_factory=set)  # handles that an entry of the section accounts for
 
@@ -47,12 +47,12 @@ class _Workspace(msgspec.Struct):
         return Target(grant.KIND, addresses.join(self.address, "grant", name), self.address, place or self.place)
 
 
-def compare(sheet: OrgSheet, place: Place, address: Address, match: Match, inputs: Inputs) -> None:
-    """Plan the grants of one workspace, and leave in the sheet who has which before and after."""
+def compare(worksheet: OrgWorksheet, place: Place, address: Address, match: Match, inputs: Inputs) -> None:
+    """Plan the grants of one workspace, and leave in the worksheet who has which before and after."""
     want, have = match.want, match.have
-    replaced = {who.replaces.handle: who.key for who in sheet.people.values() if who.replaces is not None}
+    replaced = {who.replaces.handle: who.key for who in worksheet.people.values() if who.replaces is not None}
     before = identity.under_new_keys(roles(have), replaced)
-    grants = GrantSheet(
+    grants = GrantWorksheet(
         have.handle if have else None,
         want.name,
         before,
@@ -60,18 +60,18 @@ def compare(sheet: OrgSheet, place: Place, address: Address, match: Match, input
         lost=dict.fromkeys(replaced.values(), "it goes with the cancelled invitation"),
         host=have.attrs.get("host") if have else None,
     )
-    sheet.workspaces.append(grants)
+    worksheet.workspaces.append(grants)
     section = want.children.get("grant")
     if section is None:
         return
     grants.after = dict(grants.after or {})
-    workspace = _Workspace(sheet, want, address, place, grants, have.of("grant") if have else {}, set(replaced))
+    workspace = _Workspace(worksheet, want, address, place, grants, have.of("grant") if have else {}, set(replaced))
     # whom the org's own section lists so, it reports
     not_people = services.refuse_handles(
-        sheet, {n: one for n, one in section.items() if n not in sheet.want.children.get("member", {})}
+        worksheet, {n: one for n, one in section.items() if n not in worksheet.want.children.get("member", {})}
     )
     for name, node in section.items():
-        who = sheet.people.get(name)
+        who = worksheet.people.get(name)
         if who is not None and name in not_people:
             workspace.kept.add(who.key)
         elif who is not None:
@@ -79,11 +79,11 @@ def compare(sheet: OrgSheet, place: Place, address: Address, match: Match, input
     _remove_the_rest(workspace)
 
 
-def of_deleted(sheet: OrgSheet, have: Resource) -> None:
+def of_deleted(worksheet: OrgWorksheet, have: Resource) -> None:
     """Note who loses the grants of a workspace that is deleted."""
     before = roles(have)
     lost = dict.fromkeys(before or (), "the workspace is deleted")
-    sheet.workspaces.append(GrantSheet(have.handle, None, before, {}, lost=lost, host=have.attrs.get("host")))
+    worksheet.workspaces.append(GrantWorksheet(have.handle, None, before, {}, lost=lost, host=have.attrs.get("host")))
 
 
 def roles(have: Resource | None) -> dict[str, str] | None:
@@ -98,7 +98,7 @@ def roles(have: Resource | None) -> dict[str, str] | None:
 def _wanted(workspace: _Workspace, name: str, node: Node, who: Who, inputs: Inputs) -> None:
     """Plan one entry of the section."""
     row = workspace.live.get(who.key)
-    if row is not None and (row.id in workspace.sheet.leaving or is_ignored(workspace.sheet, row)):
+    if row is not None and (row.id in workspace.worksheet.leaving or is_ignored(workspace.worksheet, row)):
         workspace.kept.add(row.handle)
         return
     if node.absent:
@@ -107,15 +107,15 @@ def _wanted(workspace: _Workspace, name: str, node: Node, who: Who, inputs: Inpu
             _remove(workspace, name, row, node, "absent")
         return
     workspace.kept.add(who.key)
-    sheet = workspace.sheet
-    entry = sheet.members.get(who.key)
+    worksheet = workspace.worksheet
+    entry = worksheet.members.get(who.key)
     if _will_own(entry) or (who.inherited is not None and member.is_owner(who.inherited.attrs)):
         # `validate` warns where the owners are written down; a team may hold owners among others
-        if node.via is None and "member" not in sheet.want.children:
+        if node.via is None and "member" not in worksheet.want.children:
             warn(
-                sheet,
+                worksheet,
                 node,
-                f"{name} owns {sheet.name} and can use {workspace.want.name} anyway: this grant is not sent",
+                f"{name} owns {worksheet.name} and can use {workspace.want.name} anyway: this grant is not sent",
                 "drop the entry",
             )
     elif (entry is None or entry.after is None) and who.inherited is None:
@@ -132,42 +132,42 @@ def _will_own(entry: Membership | None) -> bool:
 
 def _not_a_member(workspace: _Workspace, name: str, node: Node, who: Who) -> None:
     """A grant falls with a membership whose time is up; for anybody else who is not in the org, it is an error."""
-    sheet = workspace.sheet
-    if name in (sheet.want.expired or {}).get("member", {}):
+    worksheet = workspace.worksheet
+    if name in (worksheet.want.expired or {}).get("member", {}):
         workspace.kept.discard(who.key)
-    elif sheet.lists_read:
-        sheet.strangers.setdefault(name, []).append((workspace.want.name, node))
+    elif worksheet.lists_read:
+        worksheet.strangers.setdefault(name, []).append((workspace.want.name, node))
 
 
-def report_strangers(sheet: OrgSheet) -> None:
+def report_strangers(worksheet: OrgWorksheet) -> None:
     """Add the errors about people who have grants but will not be members: one for each, or for many a single one."""
-    people = list(sheet.strangers.items())
+    people = list(worksheet.strangers.items())
     if not people:
         return
     if len(people) > STRANGERS:
         names = ", ".join(name for name, _ in people[:NAMED])
         names += f" and {len(people) - NAMED} more" if len(people) > NAMED else ""
-        sheet.errors.append(
+        worksheet.errors.append(
             Diagnostic(
                 "error",
-                f"{len(people)} people have grants but will not be members of {sheet.name}: {names}",
+                f"{len(people)} people have grants but will not be members of {worksheet.name}: {names}",
                 people[0][1][0][1].source,
                 "check whether the org's `members` lost lines or a team; add these people to them, or drop their grants",
             )
         )
         return
-    there = [one.address.rpartition("/member.")[2] for one in sheet.members.values() if one.after is not None]
+    there = [one.address.rpartition("/member.")[2] for one in worksheet.members.values() if one.after is not None]
     for name, grants in people:
         near = get_close_matches(name, there, n=1, cutoff=0.75)
         places = [place for place, _ in grants]
         shown = ", ".join(places[:NAMED]) + (f" and {len(places) - NAMED} more" if len(places) > NAMED else "")
         what = f"a grant on {shown}" if len(places) == 1 else f"grants on {shown}"
-        sheet.errors.append(
+        worksheet.errors.append(
             Diagnostic(
                 "error",
-                f"{name} has {what} but will not be a member of {sheet.name}",
+                f"{name} has {what} but will not be a member of {worksheet.name}",
                 grants[0][1].source,
-                f"did you mean {near[0]}, who is in {sheet.name}? Else add {name} to the org's members, or drop the grant"
+                f"did you mean {near[0]}, who is in {worksheet.name}? Else add {name} to the org's members, or drop the grant"
                 if near
                 else f"add {name} to the org's members, or drop the grant",
             )
@@ -184,13 +184,13 @@ def _give(workspace: _Workspace, name: str, node: Node, who: Who, entry: Members
     draft = drafts.create(workspace.target(name, place), node, handle, person=who.key)
     if who.is_new:
         draft.needs = (*draft.needs, who.account)
-    workspace.sheet.drafts.append(draft)
+    workspace.worksheet.drafts.append(draft)
 
 
 def _keep(workspace: _Workspace, name: str, node: Node, who: Who, row: Resource) -> None:
     """Plan a grant that is there and stays, perhaps with another role."""
     _note(workspace, node, who)
-    draft = drafts.update(workspace.sheet, workspace.target(name), row, node, person=who.key)
+    draft = drafts.update(workspace.worksheet, workspace.target(name), row, node, person=who.key)
     if draft is not None and name in (workspace.want.expired or {}).get("grant", {}):
         draft.reason, draft.stated = "expired", True
     if row.attrs.get("role") != node.attrs.get("role", ""):
@@ -209,30 +209,30 @@ def _remove_the_rest(workspace: _Workspace) -> None:
 
     Those of a service account that no line of the org names stay, and are reported.
     """
-    sheet = workspace.sheet
+    worksheet = workspace.worksheet
     expired = (workspace.want.expired or {}).get("grant", {})
-    ended = {sheet.people[name].key: node for name, node in expired.items() if name in sheet.people}
-    named = {who.key for who in sheet.people.values()}
+    ended = {worksheet.people[name].key: node for name, node in expired.items() if name in worksheet.people}
+    named = {who.key for who in worksheet.people.values()}
     for row in workspace.live.values():
-        entry = sheet.members.get(row.handle)
-        if row.id in sheet.leaving:
+        entry = worksheet.members.get(row.handle)
+        if row.id in worksheet.leaving:
             _note_the_loss(workspace, row.handle, LOST_ACCOUNT)
             continue
-        if row.handle in workspace.kept or row.id in sheet.spared or _will_own(entry) or is_ignored(sheet, row):
+        if row.handle in workspace.kept or row.id in worksheet.spared or _will_own(entry) or is_ignored(worksheet, row):
             continue
         stays = entry is None or entry.after is not None
         if workspace.want.keeps_unlisted and stays and row.handle not in ended:
             continue
         node = ended.get(row.handle)
         if node is None and member.is_service_account(row.attrs) and row.handle not in named:
-            sheet.unmanaged.append(addresses.join(workspace.address, "grant", _name(entry, row.handle)))
+            worksheet.unmanaged.append(addresses.join(workspace.address, "grant", _name(entry, row.handle)))
             continue
         # a grant falls with its member: the reason of the one is the reason of the other, and so is its line
         reason = "expired" if node else (entry.gone if entry is not None else None) or "unlisted"
         above = entry.entry if node is None and entry is not None and entry.gone is not None else None
         _remove(workspace, _name(entry, row.handle), row, node or above, reason)
         if above is not None:
-            workspace.grants.lost[row.handle] = f"no longer in {sheet.name}"
+            workspace.grants.lost[row.handle] = f"no longer in {worksheet.name}"
 
 
 def _name(entry: Membership | None, handle: str) -> str:
@@ -247,4 +247,4 @@ def _note_the_loss(workspace: _Workspace, key: str, why: str) -> None:
 
 def _remove(workspace: _Workspace, name: str, row: Resource, node: Node | None, reason: str) -> None:
     _note_the_loss(workspace, row.handle, LOST[reason])
-    workspace.sheet.drafts.append(drafts.delete(workspace.target(name), row, node, reason, person=row.handle))
+    workspace.worksheet.drafts.append(drafts.delete(workspace.target(name), row, node, reason, person=row.handle))

@@ -16,7 +16,7 @@ from reconciler.plan import folders, identity
 from reconciler.plan.diff import drafts, grants, lists
 from reconciler.plan.diff.drafts import Inputs, Target, warn
 from reconciler.safeguards import looks_like_rename, secret_loss
-from reconciler.safeguards.worksheet import GrantSheet
+from reconciler.safeguards.worksheet import GrantWorksheet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,36 +27,36 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Node
     from reconciler.model.live import LockEntry, Resource
     from reconciler.plan.identity import Match
-    from reconciler.safeguards.worksheet import Draft, OrgSheet
+    from reconciler.safeguards.worksheet import Draft, OrgWorksheet
 
 
-def compare(sheet: OrgSheet, kind: Kind, above: Address, place: Place, parent: Match, inputs: Inputs) -> None:
+def compare(worksheet: OrgWorksheet, kind: Kind, above: Address, place: Place, parent: Match, inputs: Inputs) -> None:
     """Plan the children of `kind` of the object at `above`, and what is below them. Unlisted ones are left alone."""
     wanted = parent.want.children[kind.name]
     live = parent.have.of(kind.name) if parent.have else {}
     matches, refusals = identity.match_named(kind, above, wanted, live, inputs.lock.entries)
-    sheet.refusals.extend(refusals)
+    worksheet.refusals.extend(refusals)
     for name, match in matches.items():
         if match.have is not None:
-            sheet.ids[addresses.join(above, kind.name, name)] = match.have.id
+            worksheet.ids[addresses.join(above, kind.name, name)] = match.have.id
     siblings = identity.Siblings(kind, above, wanted, live)
     for name, match in folders.in_order(kind, matches):
         address = addresses.join(above, kind.name, name)
         have = _without_secrets(kind, match.have, match.want, inputs.lock.entries.get(address))
         if have is not None:
-            sheet.named[address] = have
+            worksheet.named[address] = have
         target = Target(kind, address, above, _place_of(kind, place, name, address, have))
-        _check_whose_handle(sheet, target, parent, match)
+        _check_whose_handle(worksheet, target, parent, match)
         if match.want.absent:
             if have is not None:
-                sheet.drafts.append(drafts.delete(target, have, match.want, "absent"))
+                worksheet.drafts.append(drafts.delete(target, have, match.want, "absent"))
                 if kind is workspace.KIND:
-                    grants.of_deleted(sheet, have)
+                    grants.of_deleted(worksheet, have)
         else:
-            _wanted(sheet, target, have, match, inputs, siblings)
+            _wanted(worksheet, target, have, match, inputs, siblings)
     if siblings.exhausted:
-        sheet.refusals.append(looks_like_rename.too_many(kind, above, sheet.want.source))
-    _leave_alone(sheet, kind, above, matches, wanted, live, inputs)
+        worksheet.refusals.append(looks_like_rename.too_many(kind, above, worksheet.want.source))
+    _leave_alone(worksheet, kind, above, matches, wanted, live, inputs)
 
 
 def _place_of(kind: Kind, place: Place, name: str, address: Address, have: Resource | None) -> Place:
@@ -67,30 +67,35 @@ def _place_of(kind: Kind, place: Place, name: str, address: Address, have: Resou
 
 
 def _wanted(
-    sheet: OrgSheet, target: Target, have: Resource | None, match: Match, inputs: Inputs, siblings: identity.Siblings
+    worksheet: OrgWorksheet,
+    target: Target,
+    have: Resource | None,
+    match: Match,
+    inputs: Inputs,
+    siblings: identity.Siblings,
 ) -> None:
     """Plan an object that must be there, and what is below it."""
     kind, want = target.kind, match.want
     if have is None:
-        _create(sheet, target, want, inputs, siblings)
+        _create(worksheet, target, want, inputs, siblings)
     else:
-        _change(sheet, target, have, match, inputs)
+        _change(worksheet, target, have, match, inputs)
     if kind is workspace.KIND:
-        grants.compare(sheet, target.place, target.address, match, inputs)
-    lists.compare(sheet, target.place, target.address, match)
+        grants.compare(worksheet, target.place, target.address, match, inputs)
+    lists.compare(worksheet, target.place, target.address, match)
     for child in named_below(kind.name):
         if child.name in want.children:
             inside = replace(target.place, top_id=have.id if have is not None else "")
-            compare(sheet, child, target.address, inside, match, inputs)
+            compare(worksheet, child, target.address, inside, match, inputs)
 
 
-def _create(sheet: OrgSheet, target: Target, want: Node, inputs: Inputs, siblings: identity.Siblings) -> None:
+def _create(worksheet: OrgWorksheet, target: Target, want: Node, inputs: Inputs, siblings: identity.Siblings) -> None:
     kind = target.kind
     twin = identity.left_behind(want.name, siblings, inputs.lock.entries)
     if twin is not None:
-        sheet.refusals.append(looks_like_rename.refusal(kind, target.address, want, twin))
+        worksheet.refusals.append(looks_like_rename.refusal(kind, target.address, want, twin))
     for lacking in (a.name for a in kind.attributes if a.required and not want.attrs.get(a.name)):
-        sheet.errors.append(
+        worksheet.errors.append(
             Diagnostic(
                 "error",
                 f"the {kind.noun} {want.name} is not live, and has no {lacking} to be created with",
@@ -99,45 +104,45 @@ def _create(sheet: OrgSheet, target: Target, want: Node, inputs: Inputs, sibling
             )
         )
     if kind is workspace.KIND:
-        want = _as_it_can_be(sheet, None, want)
+        want = _as_it_can_be(worksheet, None, want)
     needs = folders.referred(kind, target.place, want.attrs)
-    sheet.drafts.append(drafts.create(target, want, want.name, needs=needs))
+    worksheet.drafts.append(drafts.create(target, want, want.name, needs=needs))
 
 
-def _change(sheet: OrgSheet, target: Target, have: Resource, match: Match, inputs: Inputs) -> None:
+def _change(worksheet: OrgWorksheet, target: Target, have: Resource, match: Match, inputs: Inputs) -> None:
     want = match.want
     if match.renamed:
         previous = addresses.join(target.parent, target.kind.name, have.handle)
-        sheet.drafts.append(drafts.rename(target, have, want, previous))
+        worksheet.drafts.append(drafts.rename(target, have, want, previous))
         # an update comes after the rename, so its requests name the object as it is called then
         have = msgspec.structs.replace(have, handle=want.name)
     if target.kind is workspace.KIND:
-        want = _as_it_can_be(sheet, have, want)
-    draft = drafts.update(sheet, target, have, want)
+        want = _as_it_can_be(worksheet, have, want)
+    draft = drafts.update(worksheet, target, have, want)
     if draft is not None and secret.FIELD in draft.attrs:
-        _check_secrets(sheet, draft, inputs.lock.entries.get(target.address), inputs.desired.day)
+        _check_secrets(worksheet, draft, inputs.lock.entries.get(target.address), inputs.desired.day)
 
 
-def _as_it_can_be(sheet: OrgSheet, have: Resource | None, want: Node) -> Node:
+def _as_it_can_be(worksheet: OrgWorksheet, have: Resource | None, want: Node) -> Node:
     """A wanted workspace without what Pipes cannot do, which is an error, and without waking one that is asleep."""
     live, attrs = have.attrs if have is not None else {}, dict(want.attrs)
     problem = workspace.volume_problem(live, attrs)
     if problem is not None:
         source = (want.sources or {}).get(workspace.VOLUME, want.source)
-        sheet.errors.append(
+        worksheet.errors.append(
             Diagnostic("error", f"workspace {want.name}: {problem}", source, "write what is live, or drop the line")
         )
         del attrs[workspace.VOLUME]
     if attrs.get("desired_state") == "enabled" and live.get("desired_state") != "enabled" and workspace.is_asleep(live):
-        sheet.notes.append(
-            f"{sheet.name}/{want.name} is asleep, because nobody used it: its desired_state is left alone until it wakes"
+        worksheet.notes.append(
+            f"{worksheet.name}/{want.name} is asleep, because nobody used it: its desired_state is left alone until it wakes"
         )
         del attrs["desired_state"]
     return msgspec.structs.replace(want, attrs=attrs) if attrs != want.attrs else want
 
 
 def _leave_alone(
-    sheet: OrgSheet,
+    worksheet: OrgWorksheet,
     kind: Kind,
     above: Address,
     matches: Mapping[str, Match],
@@ -154,12 +159,12 @@ def _leave_alone(
         if handle in managed:
             continue
         if have.id not in known:
-            sheet.unmanaged.append(addresses.join(above, kind.name, handle))
+            worksheet.unmanaged.append(addresses.join(above, kind.name, handle))
         if kind is workspace.KIND:
-            sheet.workspaces.append(GrantSheet(handle, handle, host=have.attrs.get("host")))
+            worksheet.workspaces.append(GrantWorksheet(handle, handle, host=have.attrs.get("host")))
 
 
-def _check_secrets(sheet: OrgSheet, draft: Draft, known: LockEntry | None, day: date) -> None:
+def _check_secrets(worksheet: OrgWorksheet, draft: Draft, known: LockEntry | None, day: date) -> None:
     """Refuse to replace an imported configuration until the manifest states that it has all secrets."""
     want = draft.want
     assert want is not None
@@ -167,7 +172,7 @@ def _check_secrets(sheet: OrgSheet, draft: Draft, known: LockEntry | None, day: 
     if known is None or known.id != draft.have.id or known.more.get(SENT) != UNTOLD:
         return
     if want.rotate is None or want.rotate > day:
-        sheet.refusals.append(secret_loss.refusal(draft.address, want, day))
+        worksheet.refusals.append(secret_loss.refusal(draft.address, want, day))
 
 
 def _without_secrets(kind: Kind, have: Resource | None, want: Node, known: LockEntry | None) -> Resource | None:
@@ -183,25 +188,25 @@ def _without_secrets(kind: Kind, have: Resource | None, want: Node, known: LockE
     return msgspec.structs.replace(have, attrs=attrs)
 
 
-def _check_whose_handle(sheet: OrgSheet, target: Target, parent: Match, match: Match) -> None:
+def _check_whose_handle(worksheet: OrgWorksheet, target: Target, parent: Match, match: Match) -> None:
     """Refuse a handle by which a request may mean one of the org's objects instead: which one is never guessed."""
     other = target.kind.must_differ_from
     if other is None:
         return
-    want, name, org, workspace_name = match.want, match.want.name, sheet.name, parent.want.name
+    want, name, org, workspace_name = match.want, match.want.name, worksheet.name, parent.want.name
     attached = name in (parent.have.inherited_of(target.kind.name) if parent.have is not None else {})
     if want.absent and match.have is None:
         if attached:
             warn(
-                sheet,
+                worksheet,
                 want,
                 f"{name} in {workspace_name} is the {other} of {org}, which is attached there: `absent: true` is about "
                 "the workspace's own, and does nothing",
                 f"take {workspace_name} off the `workspaces` of that {other}",
             )
         return
-    beside = sheet.want.children.get(other, {}).get(name)
-    live = sheet.have is not None and name in sheet.have.of(other)
+    beside = worksheet.want.children.get(other, {}).get(name)
+    live = worksheet.have is not None and name in worksheet.have.of(other)
     wanted = beside is not None and not beside.absent
     new = match.have is None or match.renamed
     joins = beside is not None and any(
@@ -213,7 +218,7 @@ def _check_whose_handle(sheet: OrgSheet, target: Target, parent: Match, match: M
         return
     what = f"{org} itself {'has' if live or attached else 'will have'} the {other} {name}"
     where = f", which {'is' if attached else 'will be'} attached to {workspace_name}" if attached or joins else ""
-    sheet.refusals.append(
+    worksheet.refusals.append(
         Refusal(
             "handle-taken",
             target.address,

@@ -17,7 +17,7 @@ from reconciler.plan import folders, identity
 from reconciler.plan.diff import drafts, grants, members, named, services
 from reconciler.plan.diff.drafts import Inputs, Target, labelled
 from reconciler.safeguards import empty_read, handle_taken, looks_like_rename
-from reconciler.safeguards.worksheet import GrantSheet, Membership, OrgSheet
+from reconciler.safeguards.worksheet import GrantWorksheet, Membership, OrgWorksheet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.model.live import Snapshot
 
 
-def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSheet]:
+def worksheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgWorksheet]:
     """Compare every managed org with live, in the order of their names."""
     wanted = dict(sorted(desired.orgs.items()))
     siblings = {**desired.elsewhere, **wanted}
@@ -46,55 +46,57 @@ def sheets(desired: Desired, live: Snapshot, lock: identity.Known) -> list[OrgSh
     for name, want in wanted.items():
         address = addresses.join(None, "org", name)
         match = matches.get(name)
-        sheet = OrgSheet(name, address, match.have if match else None, want)
-        sheet.refusals = [refusal for refusal in refusals if refusal.address == address]
+        worksheet = OrgWorksheet(name, address, match.have if match else None, want)
+        worksheet.refusals = [refusal for refusal in refusals if refusal.address == address]
         blocked = unreadable.get(name) or (unreadable.get(want.renamed_from) if want.renamed_from else None)
         if blocked is not None:
-            sheet.refusals.append(empty_read.refusal(address, blocked, want.source))
+            worksheet.refusals.append(empty_read.refusal(address, blocked, want.source))
         elif (identifier := _hidden_id(address, match, inputs)) is not None:
-            sheet.refusals = [_closed(sheet, identifier, live.actor.handle)]
+            worksheet.refusals = [_closed(worksheet, identifier, live.actor.handle)]
         elif match is not None:
-            _compare(sheet, match, inputs)
-        found.append(sheet)
+            _compare(worksheet, match, inputs)
+        found.append(worksheet)
     identity.warn_of_two_names(found, desired)
     return found
 
 
-def _compare(sheet: OrgSheet, match: identity.Match, inputs: Inputs) -> None:
+def _compare(worksheet: OrgWorksheet, match: identity.Match, inputs: Inputs) -> None:
     """Compare one org. Its worksheet takes everything that is found."""
     want, have, live = match.want, match.have, inputs.live
     if have is not None and logo.MARK in want.attrs and not want.absent:
-        have = _with_logo(sheet, want, have, inputs.lock)
+        have = _with_logo(worksheet, want, have, inputs.lock)
     if want.absent:
         if have is not None:
-            _delete(sheet, have, inputs)
+            _delete(worksheet, have, inputs)
         return
     tenant = have.attrs.get("tenant_id") if have is not None else live.actor.tenant_id
     place = Place(
-        org=sheet.name,
+        org=worksheet.name,
         custom_tenant=tenant not in (None, org_kind.PRIMARY_TENANT),
         top_id=have.id if have is not None else "",
-        sibling_ids=sheet.ids,
+        sibling_ids=worksheet.ids,
     )
-    target = Target(org_kind.KIND, sheet.address, None, place)
+    target = Target(org_kind.KIND, worksheet.address, None, place)
     if have is None or match.renamed:
-        _check_handle_free(sheet, live)
-    live_members = _create(sheet, target, want, inputs) if have is None else _change(sheet, target, have, match, live)
-    _note_reset(sheet, live, inputs.desired)
-    services.compare(sheet, place, match, inputs)
-    members.compare(sheet, place, live_members, inputs)
+        _check_handle_free(worksheet, live)
+    live_members = (
+        _create(worksheet, target, want, inputs) if have is None else _change(worksheet, target, have, match, live)
+    )
+    _note_reset(worksheet, live, inputs.desired)
+    services.compare(worksheet, place, match, inputs)
+    members.compare(worksheet, place, live_members, inputs)
     for child in named_below(org_kind.KIND.name):
         if child.name in want.children and child is not service_account.KIND:
-            named.compare(sheet, child, sheet.address, place, match, inputs)
+            named.compare(worksheet, child, worksheet.address, place, match, inputs)
     if have is not None and workspace.KIND.name not in want.children:
         # they are read for what a rename of the org does to them, though no manifest lists them
-        sheet.workspaces += (
-            GrantSheet(one.handle, one.handle, host=one.attrs.get("host"))
+        worksheet.workspaces += (
+            GrantWorksheet(one.handle, one.handle, host=one.attrs.get("host"))
             for one in have.of(workspace.KIND.name).values()
         )
-    grants.report_strangers(sheet)
-    identity.leave_uncertain_alone(sheet, inputs.desired)
-    folders.judge(sheet)
+    grants.report_strangers(worksheet)
+    identity.leave_uncertain_alone(worksheet, inputs.desired)
+    folders.judge(worksheet)
 
 
 def _hidden_id(address: Address, match: identity.Match | None, inputs: Inputs) -> str | None:
@@ -104,65 +106,65 @@ def _hidden_id(address: Address, match: identity.Match | None, inputs: Inputs) -
     return entry.id if entry is not None and not found and entry.id in inputs.live.hidden else None
 
 
-def _create(sheet: OrgSheet, target: Target, want: Node, inputs: Inputs) -> Mapping[str, Resource]:
+def _create(worksheet: OrgWorksheet, target: Target, want: Node, inputs: Inputs) -> Mapping[str, Resource]:
     """Plan a new org; give back the members that it will have from the start."""
-    twin = identity.left_behind(sheet.name, inputs.siblings, inputs.lock.entries)
+    twin = identity.left_behind(worksheet.name, inputs.siblings, inputs.lock.entries)
     if twin is not None:
-        sheet.refusals.append(looks_like_rename.refusal(target.kind, sheet.address, want, twin))
+        worksheet.refusals.append(looks_like_rename.refusal(target.kind, worksheet.address, want, twin))
     elif inputs.siblings.exhausted:
-        sheet.refusals.append(looks_like_rename.too_many(target.kind, sheet.address, want.source))
-    sheet.drafts.append(drafts.create(target, want, sheet.name))
+        worksheet.refusals.append(looks_like_rename.too_many(target.kind, worksheet.address, want.source))
+    worksheet.drafts.append(drafts.create(target, want, worksheet.name))
     # org_create makes the token's own user an accepted owner
     actor = inputs.live.actor
     attrs = {"role": member.OWNER, "status": member.ACCEPTED, **({"robot": True} if actor.robot else {})}
     creator = Resource("member", actor.handle, actor.id, None, attrs)
-    sheet.lists_read = True
+    worksheet.lists_read = True
     return {creator.handle: creator}
 
 
 def _change(
-    sheet: OrgSheet, target: Target, have: Resource, match: identity.Match, live: Snapshot
+    worksheet: OrgWorksheet, target: Target, have: Resource, match: identity.Match, live: Snapshot
 ) -> Mapping[str, Resource]:
     """Plan what differs in an org that is there; give back its live members."""
     if match.renamed:
         previous = addresses.join(None, "org", have.handle)
-        sheet.drafts.append(drafts.rename(target, have, match.want, previous))
-    drafts.update(sheet, target, have, match.want)
+        worksheet.drafts.append(drafts.rename(target, have, match.want, previous))
+    drafts.update(worksheet, target, have, match.want)
     if not live.owned(have):
-        sheet.notes.append(
-            f"{live.actor.handle}, the user of this token, does not own {sheet.name}: workspaces that it has no grant in "
+        worksheet.notes.append(
+            f"{live.actor.handle}, the user of this token, does not own {worksheet.name}: workspaces that it has no grant in "
             "look missing, and Pipes will refuse to apply"
         )
-    sheet.lists_read = have.was_read("member")
+    worksheet.lists_read = have.was_read("member")
     return have.of("member")
 
 
-def _with_logo(sheet: OrgSheet, want: Node, have: Resource, lock: identity.Known) -> Resource:
+def _with_logo(worksheet: OrgWorksheet, want: Node, have: Resource, lock: identity.Known) -> Resource:
     """The live org with what is known of its logo: what the lock file says, or else no more than its URL."""
-    entry = lock.entries.get(sheet.address)
+    entry = lock.entries.get(worksheet.address)
     more = entry.more if entry is not None and entry.id == have.id else {}
     url = have.attrs.get(logo.URL)
     found = logo.known(more, url)
     wanted = want.attrs[logo.MARK]
     if found is None:
         what = "the picture that Pipes generates" if wanted is None else wanted
-        sheet.notes.append(
-            f"the logo of {sheet.name} was changed outside: its URL is not the one that Pipes gave for what was uploaded"
+        worksheet.notes.append(
+            f"the logo of {worksheet.name} was changed outside: its URL is not the one that Pipes gave for what was uploaded"
             if more.get(logo.URL)
-            else f"whether the logo of {sheet.name} is {what} already cannot be known: no upload of it is in the lock "
+            else f"whether the logo of {worksheet.name} is {what} already cannot be known: no upload of it is in the lock "
             "file; it is sent once, and known from then on"
         )
     if wanted is not None and not logo.same(found, wanted) and logo.split(wanted)[1] is None:
-        sheet.notes.append(
-            f"the logo of {sheet.name} is fetched from {wanted} when this is applied, whatever is there then: nobody has "
+        worksheet.notes.append(
+            f"the logo of {worksheet.name} is fetched from {wanted} when this is applied, whatever is there then: nobody has "
             f"reviewed the picture; {logo.PIN}… behind the URL pins it"
         )
     return msgspec.structs.replace(have, attrs={**have.attrs, logo.MARK: found or url or "unknown"})
 
 
-def _note_reset(sheet: OrgSheet, live: Snapshot, desired: Desired) -> None:
+def _note_reset(worksheet: OrgWorksheet, live: Snapshot, desired: Desired) -> None:
     """Say what a reset of authentication does to whom: no line of impact does, since nobody's role changes."""
-    moment = next((m for d in sheet.drafts if (m := d.attrs.get("token_min_issued_at"))), None)
+    moment = next((m for d in worksheet.drafts if (m := d.attrs.get("token_min_issued_at"))), None)
     if moment is None:
         return
     issued = live.actor.token_issued_at
@@ -174,50 +176,50 @@ def _note_reset(sheet: OrgSheet, live: Snapshot, desired: Desired) -> None:
         else "the one in use too"
     )
     note = (
-        f"resetting authentication of {sheet.name}: every temporary and user token that was not issued after {moment} "
+        f"resetting authentication of {worksheet.name}: every temporary and user token that was not issued after {moment} "
         f"stops working for it, whoever has it: people sign in again, scripts and CI need new tokens; {own}"
     )
     if moment[:10] > desired.day.isoformat():
         note += "; that moment is still to come, so nobody can use a token there before it"
-    sheet.notes.append(note)
+    worksheet.notes.append(note)
 
 
-def _closed(sheet: OrgSheet, identifier: str, actor: str) -> Refusal:
+def _closed(worksheet: OrgWorksheet, identifier: str, actor: str) -> Refusal:
     return Refusal(
         "rename",
-        sheet.address,
-        f"{sheet.name} was renamed outside: the org that the lock file knows by it ({identifier}) is there, and "
+        worksheet.address,
+        f"{worksheet.name} was renamed outside: the org that the lock file knows by it ({identifier}) is there, and "
         f"{actor}, the user of this token, may not read it",
-        f"have one of its owners let {actor} in and say its handle; if {sheet.name} should be another org, remove the entry "
-        f"{sheet.address} from the lock file",
-        sheet.want.source,
+        f"have one of its owners let {actor} in and say its handle; if {worksheet.name} should be another org, remove the entry "
+        f"{worksheet.address} from the lock file",
+        worksheet.want.source,
         liftable=False,
     )
 
 
-def _check_handle_free(sheet: OrgSheet, live: Snapshot) -> None:
-    holder = live.identities.get(sheet.name)
-    if holder is None and sheet.name not in live.forbidden:
+def _check_handle_free(worksheet: OrgWorksheet, live: Snapshot) -> None:
+    holder = live.identities.get(worksheet.name)
+    if holder is None and worksheet.name not in live.forbidden:
         return
     what = "an organization that this token cannot read" if holder is None or holder.type == "org" else "a user"
-    sheet.refusals.append(handle_taken.of_org(sheet.address, sheet.name, what, sheet.want.source))
+    worksheet.refusals.append(handle_taken.of_org(worksheet.address, worksheet.name, what, worksheet.want.source))
 
 
-def _delete(sheet: OrgSheet, have: Resource, inputs: Inputs) -> None:
+def _delete(worksheet: OrgWorksheet, have: Resource, inputs: Inputs) -> None:
     """Plan the deletion of an org, and note everyone who loses it."""
-    sheet.deleted = True
-    target = Target(org_kind.KIND, sheet.address, None, Place(org=have.handle))
-    sheet.drafts.append(drafts.delete(target, have, sheet.want, "absent"))
+    worksheet.deleted = True
+    target = Target(org_kind.KIND, worksheet.address, None, Place(org=have.handle))
+    worksheet.drafts.append(drafts.delete(target, have, worksheet.want, "absent"))
     for row in have.of("member").values():
-        known = inputs.lock.names_in_org.get(sheet.address, {}).get(row.id)
+        known = inputs.lock.names_in_org.get(worksheet.address, {}).get(row.id)
         name, robot = known or row.handle, inputs.is_robot(row, known)
-        sheet.members[row.handle] = Membership(
+        worksheet.members[row.handle] = Membership(
             labelled(name, row.handle, robot=robot),
-            addresses.join(sheet.address, "member", name),
+            addresses.join(worksheet.address, "member", name),
             row.attrs,
             None,
             lost="the org is deleted",
             robot=robot,
         )
     for space in have.of("workspace").values():
-        sheet.workspaces.append(GrantSheet(space.handle, None, host=space.attrs.get("host")))
+        worksheet.workspaces.append(GrantWorksheet(space.handle, None, host=space.attrs.get("host")))

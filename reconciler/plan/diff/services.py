@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from reconciler.model.live import Resource
     from reconciler.plan import identity
     from reconciler.plan.diff.drafts import Inputs
-    from reconciler.safeguards.worksheet import OrgSheet
+    from reconciler.safeguards.worksheet import OrgWorksheet
 
 KIND = service_account.KIND
 
 
-def compare(sheet: OrgSheet, place: Place, match: identity.Match, inputs: Inputs) -> None:
+def compare(worksheet: OrgWorksheet, place: Place, match: identity.Match, inputs: Inputs) -> None:
     """Plan the accounts themselves, before whatever names them: their roles and grants are members'."""
     wanted = match.want.children.get(KIND.name)
     if wanted is None:
         return
     if place.custom_tenant:
-        _of_the_tenant(sheet, wanted)
+        _of_the_tenant(worksheet, wanted)
         return
     live = match.have.of(KIND.name) if match.have is not None else {}
-    clear = {name: want for name, want in wanted.items() if not _in_doubt(sheet, name, want, live)}
+    clear = {name: want for name, want in wanted.items() if not _in_doubt(worksheet, name, want, live)}
     children = {**match.want.children, KIND.name: clear}
-    named.compare(sheet, KIND, sheet.address, place, replace(match, want=_with(match.want, children)), inputs)
-    sheet.leaving = {
-        draft.have.id for draft in sheet.drafts if draft.kind is KIND and draft.action == "delete" and draft.have
+    named.compare(worksheet, KIND, worksheet.address, place, replace(match, want=_with(match.want, children)), inputs)
+    worksheet.leaving = {
+        draft.have.id for draft in worksheet.drafts if draft.kind is KIND and draft.action == "delete" and draft.have
     }
 
 
@@ -47,7 +47,7 @@ def _with(node: Node, children: dict[str, dict[str, Node]]) -> Node:
     return msgspec.structs.replace(node, children=children)
 
 
-def _in_doubt(sheet: OrgSheet, name: str, want: Node, live: Mapping[str, Resource]) -> bool:
+def _in_doubt(worksheet: OrgWorksheet, name: str, want: Node, live: Mapping[str, Resource]) -> bool:
     """Whether it is unclear which account a key means. A second account is never made because of that."""
     if name in live:
         return False
@@ -55,9 +55,9 @@ def _in_doubt(sheet: OrgSheet, name: str, want: Node, live: Mapping[str, Resourc
     if handle:
         if not want.absent:
             _wrong(
-                sheet,
+                worksheet,
                 want,
-                f"no service account of {sheet.name} has the handle {handle}, which {name} names",
+                f"no service account of {worksheet.name} has the handle {handle}, which {name} names",
                 "correct the handle, or drop the line to create an account",
             )
         return True
@@ -65,10 +65,10 @@ def _in_doubt(sheet: OrgSheet, name: str, want: Node, live: Mapping[str, Resourc
     fitting = sorted(str(one.attrs[service_account.HANDLE]) for one in live.values() if one.attrs["title"] == title)
     if not fitting:
         return False
-    sheet.refusals.append(
+    worksheet.refusals.append(
         Refusal(
             "who-is-this",
-            addresses.join(sheet.address, KIND.name, name),
+            addresses.join(worksheet.address, KIND.name, name),
             f"{name} may be any of the service accounts with the title `{title}`: {', '.join(fitting)}",
             f"write the handle of the one that is meant under {name}, such as `handle: {fitting[0]}`",
             want.source,
@@ -78,69 +78,69 @@ def _in_doubt(sheet: OrgSheet, name: str, want: Node, live: Mapping[str, Resourc
     return True
 
 
-def _of_the_tenant(sheet: OrgSheet, wanted: Mapping[str, Node]) -> None:
+def _of_the_tenant(worksheet: OrgWorksheet, wanted: Mapping[str, Node]) -> None:
     """In a custom tenant, the tenant has the accounts: an org names them by handle, and can only let them in."""
     for name, want in wanted.items():
         if want.absent:
             problem, hint = (
-                f"{name} is a service account of the tenant of {sheet.name}, and cannot be deleted here",
+                f"{name} is a service account of the tenant of {worksheet.name}, and cannot be deleted here",
                 f"state that it leaves the organization: `{addresses.SERVICE}{name}: {{absent: true}}` under `members:`",
             )
         elif not want.attrs.get(service_account.HANDLE):
             problem, hint = (
-                f"{sheet.name} is in a custom tenant, whose service accounts the tenant makes: {name} has no handle",
+                f"{worksheet.name} is in a custom tenant, whose service accounts the tenant makes: {name} has no handle",
                 "write the handle of one of the tenant's as `handle:`",
             )
         elif "title" in want.attrs or "description" in want.attrs:
             problem, hint = (
-                f"title and description of {name} belong to the tenant of {sheet.name}, and cannot be set here",
+                f"title and description of {name} belong to the tenant of {worksheet.name}, and cannot be set here",
                 "keep `handle:` and `responsible:` alone",
             )
         else:
             continue
-        _wrong(sheet, want, problem, hint)
+        _wrong(worksheet, want, problem, hint)
 
 
-def _wrong(sheet: OrgSheet, node: Node, problem: str, hint: str) -> None:
-    sheet.errors.append(Diagnostic("error", problem, node.source, hint))
+def _wrong(worksheet: OrgWorksheet, node: Node, problem: str, hint: str) -> None:
+    worksheet.errors.append(Diagnostic("error", problem, node.source, hint))
 
 
-def identify(sheet: OrgSheet, place: Place, names: Iterable[str], live_members: Mapping[str, Resource]) -> None:
-    """Enter who each `service/NAME` is into `sheet.people`. One whose account is in doubt is left out, with all it has."""
-    accounts = sheet.want.children.get(KIND.name, {})
-    inherited = sheet.have.inherited_of(member.KIND.name) if sheet.have is not None else {}
+def identify(worksheet: OrgWorksheet, place: Place, names: Iterable[str], live_members: Mapping[str, Resource]) -> None:
+    """Enter who each `service/NAME` is into `worksheet.people`. One whose account is in doubt is left out, with all it has."""
+    accounts = worksheet.want.children.get(KIND.name, {})
+    inherited = worksheet.have.inherited_of(member.KIND.name) if worksheet.have is not None else {}
     by_id = {row.id: row for row in live_members.values()}
     for name in names:
         key = name.removeprefix(addresses.SERVICE)
         want = accounts.get(key)
         if want is None:
             continue
-        address = addresses.join(sheet.address, KIND.name, key)
-        account = sheet.named.get(address)
+        address = addresses.join(worksheet.address, KIND.name, key)
+        account = worksheet.named.get(address)
         if place.custom_tenant:
             handle = want.attrs.get(service_account.HANDLE)
             if handle:
-                sheet.people[name] = Who(name, handle, live_members.get(handle), inherited.get(handle))
+                worksheet.people[name] = Who(name, handle, live_members.get(handle), inherited.get(handle))
         elif account is not None:
             row = by_id.get(account.id)
             handle = str(account.attrs[service_account.HANDLE])
-            sheet.people[name] = Who(name, row.handle if row is not None else handle, row, account=account.id)
-        elif any(draft.address == address for draft in sheet.drafts):
-            sheet.people[name] = Who(name, name, None, account=address, is_new=True)
+            worksheet.people[name] = Who(name, row.handle if row is not None else handle, row, account=account.id)
+        elif any(draft.address == address for draft in worksheet.drafts):
+            worksheet.people[name] = Who(name, name, None, account=address, is_new=True)
         elif want.absent:
-            sheet.people[name] = Who(name, name, None)
+            worksheet.people[name] = Who(name, name, None)
 
 
-def refuse_handles(sheet: OrgSheet, section: Mapping[str, Node]) -> set[str]:
+def refuse_handles(worksheet: OrgWorksheet, section: Mapping[str, Node]) -> set[str]:
     """Report entries that name a service account as if it were a person; gives back their names, which plan nothing."""
     keys = {
         str(one.attrs[service_account.HANDLE]): address.rpartition(".")[2]
-        for address, one in sheet.named.items()
+        for address, one in worksheet.named.items()
         if one.kind == KIND.name
     }
     found = set()
     for name, node in section.items():
-        who = sheet.people.get(name)
+        who = worksheet.people.get(name)
         if who is None or name.startswith(addresses.SERVICE):
             continue
         row = who.have or who.inherited
@@ -149,7 +149,7 @@ def refuse_handles(sheet: OrgSheet, section: Mapping[str, Node]) -> set[str]:
         found.add(name)
         key = keys.get(row.handle)
         _wrong(
-            sheet,
+            worksheet,
             node,
             f"{row.handle} is a service account, and is listed here as if it were a person",
             f"write `{addresses.SERVICE}{key}`"

@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
     from reconciler.kinds.kind import Place
     from reconciler.model.desired import Desired, Node
-    from reconciler.safeguards.worksheet import OrgSheet, Who
+    from reconciler.safeguards.worksheet import OrgWorksheet, Who
 
 
-def invite_at_new_address(sheet: OrgSheet, place: Place, node: Node, who: Who, desired: Desired) -> Draft:
-    """The change that cancels a pending invitation and invites the new address; `sheet.members` is adjusted to it."""
+def invite_at_new_address(worksheet: OrgWorksheet, place: Place, node: Node, who: Who, desired: Desired) -> Draft:
+    """The change that cancels a pending invitation and invites the new address; `worksheet.members` is adjusted to it."""
     row = who.replaces
     assert row is not None
-    address = addresses.join(sheet.address, member.KIND.name, node.name)
-    sheet.members.pop(row.handle, None)
+    address = addresses.join(worksheet.address, member.KIND.name, node.name)
+    worksheet.members.pop(row.handle, None)
     after = {**node.attrs, "status": member.INVITED}
     robot = desired.is_robot(node.name)
     label = f"{node.name} (robot)" if robot else node.name
-    sheet.members[who.key] = Membership(label, address, row.attrs, after, node.via, entry=node, robot=robot)
+    worksheet.members[who.key] = Membership(label, address, row.attrs, after, node.via, entry=node, robot=robot)
     return Draft(
         "update",
         member.KIND,
         address,
-        sheet.address,
+        worksheet.address,
         replace(place, person=desired.person(node.name)),
         who.key,
         dict(node.attrs),
@@ -61,26 +61,26 @@ def without_cancelled(roles: Mapping[str, str] | None, replaced: Mapping[str, st
     return None if roles is None else {key: role for key, role in roles.items() if key not in replaced.values()}
 
 
-def leave_uncertain_alone(sheet: OrgSheet, desired: Desired) -> None:
+def leave_uncertain_alone(worksheet: OrgWorksheet, desired: Desired) -> None:
     """Refuse what the manifests want changed of accounts that were invited at another address, and plan none of it."""
-    for name, who in sheet.people.items():
+    for name, who in worksheet.people.items():
         if not who.uncertain:
             continue
-        drafts = [draft for draft in sheet.drafts if draft.person == who.key]
+        drafts = [draft for draft in worksheet.drafts if draft.person == who.key]
         if not drafts:
             continue
-        sheet.drafts = [draft for draft in sheet.drafts if draft.person != who.key]
-        entry = sheet.members[who.key]
+        worksheet.drafts = [draft for draft in worksheet.drafts if draft.person != who.key]
+        entry = worksheet.members[who.key]
         entry.after, entry.gone = entry.before, None
-        for space in sheet.workspaces:
+        for space in worksheet.workspaces:
             if space.before is not None and space.after is not None:
                 space.after.pop(who.key, None)
                 space.after.update({who.key: space.before[who.key]} if who.key in space.before else {})
         person = desired.person(name)
-        sheet.refusals.append(
+        worksheet.refusals.append(
             Refusal(
                 "who-is-this",
-                addresses.join(sheet.address, member.KIND.name, name),
+                addresses.join(worksheet.address, member.KIND.name, name),
                 f"{name} is {who.key}'s account by the lock file, which was invited at another address than {person.email}; "
                 f"so whether {', '.join(sorted({d.address for d in drafts}))} is about the right person is unknown",
                 f"if {who.key} is {name}, name the handle: `people: {{{name}: {{email: {person.email}, handle: {who.key}}}}}`, or "

@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from reconciler.model.desired import Desired, Node
     from reconciler.model.live import Lock
     from reconciler.plan.identity.lock_index import Known
-    from reconciler.safeguards.worksheet import OrgSheet
+    from reconciler.safeguards.worksheet import OrgWorksheet
 
 
-def warn_of_two_names(sheets: Sequence[OrgSheet], desired: Desired) -> None:
-    """Add a warning to the sheets of orgs in which an account has another name than it has in an org before."""
+def warn_of_two_names(worksheets: Sequence[OrgWorksheet], desired: Desired) -> None:
+    """Add a warning to the worksheets of orgs in which an account has another name than it has in an org before."""
     first: dict[str, tuple[str, str]] = {}  # account -> name, org
-    for sheet in sheets:
-        lines = evidence.names_of(sheet.want)
-        for name, who in sorted(sheet.people.items()):
+    for worksheet in worksheets:
+        lines = evidence.names_of(worksheet.want)
+        for name, who in sorted(worksheet.people.items()):
             row = who.have or who.inherited or who.replaces
             if row is None:
                 continue
-            other, org = first.setdefault(row.id, (name, sheet.name))
+            other, org = first.setdefault(row.id, (name, worksheet.name))
             if other != name:
                 source = lines[name].source if name in lines else desired.person(name).source
-                sheet.warnings.append(
-                    Diagnostic("warning", _across(name, sheet.name, other, org, row.handle), source, ONE_NAME)
+                worksheet.warnings.append(
+                    Diagnostic("warning", _across(name, worksheet.name, other, org, row.handle), source, ONE_NAME)
                 )
 
 
