@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec.structs import replace
 
+from e2e import test_robots
 from e2e.bench import LOCK
 from e2e.terminal import on_a_terminal
-from reconciler.kinds import connection, workspace, workspace_connection
+from policy import test_plan as test_policies
+from reconciler.kinds import connection, service_account, workspace, workspace_connection
 from reconciler.kinds.kind import Place
 from reconciler.lockfile import file as lockfile
 from reconciler.model.desired import Desired, Node, Rules
@@ -486,6 +488,12 @@ def test_a_connection_deletion_that_nothing_states_is_refused():
     assert deletion(workspace_connection.KIND, stated=True) == []
 
 
+def test_a_service_account_deletion_that_nothing_states_is_refused():
+    found = deletion(service_account.KIND, stated=False)
+    assert found == [("service-account-delete", "org.acme/service_account.prod", False)]
+    assert deletion(service_account.KIND, stated=True) == []
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
@@ -805,6 +813,9 @@ ELSEWHERE = {
     "empty-read": test_an_org_that_cannot_be_read_is_not_planned_and_the_others_are,
     "workspace-delete": test_a_workspace_deletion_that_nothing_states_is_refused,
     "connection-delete": test_a_connection_deletion_that_nothing_states_is_refused,
+    "service-account-delete": test_a_service_account_deletion_that_nothing_states_is_refused,
+    "service-account-owner": test_robots.test_a_service_account_that_owns_an_org_does_not_change_another_one_that_does,
+    "policy": test_policies.test_what_gets_worse_is_refused_and_no_allowance_lifts_it,
     "secret-loss": test_a_change_that_may_lose_secrets_is_refused,
     "org-delete": test_an_org_is_not_deleted_without_its_handle,
     "stale-plan": test_a_saved_plan_whose_object_changed_since_is_refused,
