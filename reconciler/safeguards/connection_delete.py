@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Refusal
 
 PAGE = """\
-**Refuses** to delete a connection, of an organization or of a workspace, that no line states absent. No manifest leads here today
-either.
+**Refuses** to delete a connection that no line states absent. No manifest leads here today.
 
 **Why:** every workspace loses the cloud account behind it, and the secrets that Pipes held are nowhere else.
 

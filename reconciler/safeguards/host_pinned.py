@@ -14,8 +14,7 @@ PAGE = """\
 **Refuses** a run whose manifests say `host: HOST` while `--host` or `PIPES_HOST` names another Pipes. It is compared before any
 request. The [sandbox](sandbox.md) is exempt.
 
-**Why:** the same handles may exist on two hosts, and a plan for one would change, or create, organizations on the other. The
-manifests never choose the host, so a pull request cannot send the token elsewhere.
+**Why:** the same handles may exist on two hosts, and a plan for one would change, or create, organizations on the other.
 
 **To fix:** name the host of the manifests with `--host`, or change `host:` in a pull request. `review` shows that change first.
 """

@@ -19,8 +19,7 @@ PAGE = """\
 [seal](lock-file.md#the-seal), or one that does not fit its entries. Without a key nothing is refused. An organization that is yet
 to be created needs no lock file.
 
-**Why:** the lock file says which account an email address means. Whoever can change it could give somebody's role to another
-account.
+**Why:** whoever can change the lock file could give [somebody's role to another account](threat-model.md#the-lock-file).
 
 **To fix:** take the lock file back from git, as an apply wrote it. If it has never been sealed, or you changed it yourself, run
 `reconciler lock --seal` with the key.

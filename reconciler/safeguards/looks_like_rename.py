@@ -17,8 +17,7 @@ PAGE = """\
 **Refuses** to create an organization, a workspace or a connection while a live one that the lock file knows, or whose handle is
 very similar, has left the manifest.
 
-**Why:** somebody who edits a handle wants a rename. Without `renamed_from`, that would leave the old object alone and create an
-empty one.
+**Why:** without `renamed_from`, an edited handle would leave the old object alone and create an empty one.
 
 **To fix:** write `renamed_from:` with the old handle, list the old one as well, or use `--allow` to create a second one.
 """

@@ -9,11 +9,10 @@ PAGE = """\
 people beyond `max`, fewer below `min`. A violation that is in Pipes already is a note and refuses nothing, so that you can
 adopt a policy before everything follows it. A policy of level `warn` never refuses.
 
-**Why:** `validate` judges the manifests alone. What they leave alone, and what was changed by hand, only Pipes knows: a fifth owner may be
-the second line of the manifest.
+**Why:** `validate` judges the manifests alone. What they leave alone, and what was changed by hand, only Pipes knows.
 
 **To fix:** change what the manifests ask for, or agree on an exception that ends: the refusal prints its line for `waivers:`
-([policies.md](policies.md)). `--allow` never lifts it, so that every exception is in git, with its reason and its end.
+([policies.md](policies.md)).
 """
 
 SAFEGUARD = Safeguard("policy", lifted_by_allow=False, page=PAGE, found_in="reconciler/policy/worse.py")

@@ -10,10 +10,9 @@ PAGE = """\
 
 **Why:** to take a renamed object for a new one would create a second one and remove people from the first.
 
-**To fix:** write the handle that the object has now, or state the rename with `renamed_from`. If the audit log knows who renamed
-it and when, the refusal says so. Make a chain or a swap in several applies, a swap by way of a third handle: between two renames
-anybody could take the free handle, and after a failure nobody could tell the objects apart. `validate` says when a `renamed_from`
-is done and can go.
+**To fix:** write the handle that the object has now, or state the rename with `renamed_from`. Make a chain or a swap in several
+applies, a swap by way of a third handle: between two renames anybody could take the free handle, and after a failure nobody could
+tell the objects apart. `validate` says when a `renamed_from` is done and can go.
 
 A name is one person in all organizations: whoever takes a handle that one of your people gave up is neither invited nor granted
 anything in their place.

@@ -18,11 +18,11 @@ PAGE = """\
 **Refuses** to change the `config` of a connection that was [imported](import.md#connections), until `rotate: DAY` states that the
 manifest has all of it.
 
-**Why:** Pipes replaces a configuration as a whole and shows no secrets, so an imported one may lack some. The lock file notes
-which were imported. Without a lock file, the plan warns.
+**Why:** Pipes replaces a configuration as a whole and shows no secrets, so an imported one may lack some. Without a lock file,
+which notes what was imported, the plan warns.
 
-**To fix:** write each secret as `${env:NAME}` or `${file:PATH}` under `config:`, and add `rotate:` with today's or an earlier day.
-Once `apply` has sent it, the lock file knows, and the next change needs nothing.
+**To fix:** write each secret as `${env:NAME}` or `${file:PATH}` under `config:`, and add `rotate:` with today's or an earlier day,
+once.
 """
 
 

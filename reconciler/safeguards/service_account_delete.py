@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Refusal
 
 PAGE = """\
-**Refuses** to delete a service account that no line states absent. One that the manifest does not list is reported and left alone,
-so no manifest leads here today.
+**Refuses** to delete a service account that no line states absent. No manifest leads here today.
 
 **Why:** its tokens stop working at once, and whatever runs with them.
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from reconciler.safeguards.safeguard import Safeguard
 
 PAGE = """\
-**Refuses** to invite somebody by email while they may be there already. Pipes gives no emails back, so an invited person is
-recognised by the user id in the answer to the invitation, which the lock file keeps. There is doubt if that id is gone, because
-the invitation expired, was declined or was cancelled; and while the organization has somebody whom neither a manifest nor the lock
-file knows, and who has a pending invitation or was let in by this token's own user. A person whom somebody else let in and who
-has accepted causes no doubt, so you can take over an organization with people who are on no line.
+**Refuses** to invite somebody by email while they may be there already. Pipes gives no emails back, so the lock file keeps the user
+id that Pipes answered the invitation with. There is doubt if that id is gone, because the invitation expired, was declined or was
+cancelled; and while the organization has somebody whom neither a manifest nor the lock file knows, and who has a pending invitation
+or was let in by this token's own user.
 
 It also refuses two names for one account in one organization, an account that the lock file gives to several people, and a lock
 file's entry that does not say for which address it was made. `validate` reports two names offline if the lock file knows them.

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Refusal
 
 PAGE = """\
-**Refuses** to delete a workspace that no line states absent. An unlisted workspace is left alone, so no manifest leads here today;
-the safeguard covers any future way to plan such a deletion.
+**Refuses** to delete a workspace that no line states absent. An unlisted workspace is left alone, so no manifest leads here today.
 
 **Why:** the database goes with the workspace.
 
