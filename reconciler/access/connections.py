@@ -190,7 +190,7 @@ def lost_with(name: str, above: Node, before: Node, space: str, old: str) -> Ite
 
 
 def people(access: Access, place: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(reach.who for reach in access.reaches if reach.object == place))
+    return tuple(dict.fromkeys(assignment.who for assignment in access.assignments if assignment.object == place))
 
 
 def _before(kind: str, before: Node | None, spaces: Mapping[str, str]) -> set[str]:

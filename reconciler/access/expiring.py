@@ -34,7 +34,7 @@ def expiring(desired: Desired, days: int, later: Mapping[date, Later]) -> tuple[
     """
     names = Names(desired)
     roles = {
-        day: {(reach.key, reach.object): reach.role for reach in of_desired(found).reaches}
+        day: {(assignment.key, assignment.object): assignment.role for assignment in of_desired(found).assignments}
         for day, found in later.items()
         if isinstance(found, Desired)
     }

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from reconciler.access.connections import routes_live, routes_wanted
 from reconciler.kinds import grant, member, service_account
 from reconciler.model import address as addresses
-from reconciler.model.access import DIRECT, OWNS, Access, Reach
+from reconciler.model.access import DIRECT, OWNS, Access, Assignment
 from reconciler.model.desired import is_robot
 from reconciler.model.live import address_digest
 
@@ -91,16 +91,16 @@ class Teams:
 
 def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
     """What the manifests ask for on their day."""
-    reaches: list[Reach] = []
+    assignments: list[Assignment] = []
     objects: list[str] = []
     unknown: list[str] = []
     for place, found, whole in by_place(desired, lock):
         objects.append(place)
-        reaches += found
+        assignments += found
         if not whole:
             unknown.append(place)
     found_routes, unrouted = routes_wanted(desired)
-    access = _sorted("manifests", desired.day, reaches, objects, unknown)
+    access = _sorted("manifests", desired.day, assignments, objects, unknown)
     return replace(
         access, routes=found_routes, unrouted=unrouted, notes=tuple(_ignored(desired)), teams=_teams(desired, lock)
     )
@@ -124,7 +124,7 @@ def _ignored(desired: Desired) -> Iterator[str]:
 
 def by_place(
     desired: Desired, lock: Lock | None = None, wanted: Callable[[str], bool] = lambda _: True
-) -> Iterator[tuple[str, list[Reach], bool]]:
+) -> Iterator[tuple[str, list[Assignment], bool]]:
     """Each org and workspace that is `wanted`: who reaches it, and whether the manifests have everyone who does."""
     names, teams = Names(desired, lock), Teams(desired.nested)
     for org in desired.orgs.values():
@@ -140,8 +140,8 @@ def by_place(
         own = list(_entries(org.name, members or {}, names, teams))
         if wanted(org.name):
             yield org.name, own, members is not None and not org.keeps_unlisted
-        owners = [reach for reach in own if reach.role == member.OWNER]
-        owning = {reach.key for reach in owners}
+        owners = [assignment for assignment in own if assignment.role == member.OWNER]
+        owning = {assignment.key for assignment in owners}
         for place in inside:
             grants = spaces[place].children.get(GRANT)
             entries = [r for r in _entries(place, grants or {}, names, teams) if r.key not in owning]
@@ -149,22 +149,22 @@ def by_place(
             yield place, implicit(owners, place) + entries, not (members is None or grants is None or kept)
 
 
-def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams) -> Iterator[Reach]:
+def _entries(place: str, entries: Mapping[str, Node], names: Names, teams: Teams) -> Iterator[Assignment]:
     for name, node in entries.items():
         if node.absent:
             continue
         key = names.key(name)
         path = teams.path(node.via, name) if node.via is not None else ()
-        yield Reach(
+        yield Assignment(
             names.name(key), key, place, node.attrs["role"], node.via or DIRECT, path, names.pending(key), node.expires,
             node.source, node.then, node.reason, names.is_robot(names.name(key)),
         )  # fmt: skip
 
 
-def implicit(owners: Collection[Reach], place: str) -> list[Reach]:
+def implicit(owners: Collection[Assignment], place: str) -> list[Assignment]:
     """What the owners of an org have in one of its workspaces."""
     return [
-        Reach(
+        Assignment(
             o.person, o.key, place, member.OWNER, OWNS, (), o.pending, o.expires, o.source, None, o.because,
             o.robot, o.last_activity_at,
         )
@@ -175,7 +175,7 @@ def implicit(owners: Collection[Reach], place: str) -> list[Reach]:
 def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Lock | None = None) -> Access:
     """What Pipes holds, with the names that the manifests have for people, where there are any."""
     names = Names(desired, lock) if desired is not None else None
-    reaches: list[Reach] = []
+    assignments: list[Assignment] = []
     objects: list[str] = []
     unknown: list[str] = []
     notes: list[str] = []
@@ -187,18 +187,20 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
         own = list(rows(org, MEMBER, org.handle, names, keys))
         if not org.was_read(MEMBER):
             unknown.append(org.handle)
-        reaches += own
-        owners = [reach for reach in own if reach.role == member.OWNER]
-        owning = {reach.key for reach in owners}
+        assignments += own
+        owners = [assignment for assignment in own if assignment.role == member.OWNER]
+        owning = {assignment.key for assignment in owners}
         for space in org.of(WORKSPACE).values():
             place = f"{org.handle}/{space.handle}"
             objects.append(place)
             if not space.was_read(GRANT):
                 unknown.append(place)
-            reaches += implicit(owners, place)
-            reaches += [reach for reach in rows(space, GRANT, place, names, keys) if reach.key not in owning]
+            assignments += implicit(owners, place)
+            assignments += [
+                assignment for assignment in rows(space, GRANT, place, names, keys) if assignment.key not in owning
+            ]
     found, unrouted = routes_live(live)
-    access = _sorted("live", day, reaches, objects, unknown)
+    access = _sorted("live", day, assignments, objects, unknown)
     if desired is not None:
         notes += [note for note in _ignored(desired) if note.partition(":")[0] in live.orgs]
     teams = _teams(desired, lock) if desired is not None else {}
@@ -215,7 +217,7 @@ def keys_of_accounts(org: Resource, desired: Desired | None, lock: Lock | None) 
     return service_account.name_live(accounts, wanted, known, org.id)
 
 
-def rows(parent: Resource, kind: str, place: str, names: Names | None, keys: Mapping[str, str]) -> Iterator[Reach]:
+def rows(parent: Resource, kind: str, place: str, names: Names | None, keys: Mapping[str, str]) -> Iterator[Assignment]:
     """What the live rows below an org or a workspace give, whatever else their people have. `keys`: `keys_of_accounts`."""
     own = parent.of(kind)
     inherited = {handle: row for handle, row in parent.inherited_of(kind).items() if handle not in own}
@@ -225,17 +227,17 @@ def rows(parent: Resource, kind: str, place: str, names: Names | None, keys: Map
         pending = member.INVITED if row.attrs.get("status") == member.INVITED else ""
         name = addresses.SERVICE + keys[row.id] if row.id in keys else names.name(handle) if names else handle
         robot = member.is_service_account(row.attrs) or (names is not None and names.is_robot(name))
-        yield Reach(
+        yield Assignment(
             name, handle, place, str(row.attrs.get("role", "")), why, (), pending,
             robot=robot, last_activity_at=row.attrs.get("last_activity_at"), since=row.attrs.get("since"),
         )  # fmt: skip
 
 
-def _sorted(source: str, day: date, reaches: list[Reach], objects: list[str], unknown: list[str]) -> Access:
+def _sorted(source: str, day: date, assignments: list[Assignment], objects: list[str], unknown: list[str]) -> Access:
     return Access(
         source,
         day,
-        tuple(sorted(reaches, key=lambda reach: (reach.person, reach.key, reach.object))),
+        tuple(sorted(assignments, key=lambda assignment: (assignment.person, assignment.key, assignment.object))),
         tuple(sorted(objects)),
         tuple(sorted(unknown)),
     )
@@ -258,7 +260,7 @@ def narrowed(
         through = {route.workspace for route in found}
         access = replace(
             access,
-            reaches=tuple(reach for reach in access.reaches if reach.object in through),
+            assignments=tuple(assignment for assignment in access.assignments if assignment.object in through),
             objects=tuple(place for place in access.objects if place in through),
             open=tuple(place for place in access.open if place in through),
             routes=found,
@@ -270,10 +272,10 @@ def narrowed(
 
     return replace(
         access,
-        reaches=tuple(
-            reach
-            for reach in access.reaches
-            if keeps(reach.object) and (not people or reach.person in people or reach.key in people)
+        assignments=tuple(
+            assignment
+            for assignment in access.assignments
+            if keeps(assignment.object) and (not people or assignment.person in people or assignment.key in people)
         ),
         objects=tuple(place for place in access.objects if keeps(place)),
         open=tuple(place for place in access.open if keeps(place)),

@@ -195,7 +195,7 @@ def _known(
     connections: Iterable[str],
 ) -> None:
     """Raise UsageError, with similar names, for a person, workspace, org or connection that does not exist."""
-    names = {name for reach in access.reaches for name in (reach.person, reach.key)}
+    names = {name for assignment in access.assignments for name in (assignment.person, assignment.key)}
     spaces = {place for place in access.objects if "/" in place}
     for option, asked, there in (
         ("--org", orgs, set(access.objects) - spaces),

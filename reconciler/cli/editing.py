@@ -85,7 +85,7 @@ class Files:
             click.echo(line, err=True)
         people = {person.name: person.email for person in after.people.values()}
         shown = narrowed(of_desired(after, lock), people=[who])
-        if not shown.reaches:
+        if not shown.assignments:
             said = f"{who} ({people[who]})" if people.get(who) else who
             click.echo(f"{said} reaches nothing by the manifests.", err=True)
         else:

@@ -141,9 +141,9 @@ def _of_person(events: Sequence[Event], person: str) -> list[Event]:
             names[word] = both
 
     for event in events:
-        for reach in (event.change.before, event.change.after):
-            if reach is not None:
-                join(f"name {reach.person.lower()}", f"key {reach.key.lower()}")
+        for assignment in (event.change.before, event.change.after):
+            if assignment is not None:
+                join(f"name {assignment.person.lower()}", f"key {assignment.key.lower()}")
     found = [names[word] for word in (f"name {person.lower()}", f"key {person.lower()}") if word in names]
     theirs = found[0] if found else None
     if len(found) > 1 and found[0] is not found[1]:

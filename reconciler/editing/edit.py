@@ -282,9 +282,9 @@ def _owners(desired: Desired, node: Node) -> list[str]:
 def _others(desired: Desired, lock: Lock, keys: set[str]) -> set[Any]:
     """What everybody else reaches, and how."""
     return {
-        (reach.key, reach.object, reach.role, reach.why, reach.expires, reach.then)
-        for reach in of_desired(desired, lock).reaches
-        if reach.key not in keys
+        (assignment.key, assignment.object, assignment.role, assignment.why, assignment.expires, assignment.then)
+        for assignment in of_desired(desired, lock).assignments
+        if assignment.key not in keys
     }
 
 

@@ -77,9 +77,9 @@ def _team(editor: Editor, place: Place, role: str, made: Edit) -> str | None:
     if (place.kind is member.KIND and role == member.OWNER) or editor.lines(place):
         return None
     before = {
-        (reach.object, reach.role)
-        for reach in of_desired(editor.desired, editor.lock).reaches
-        if _theirs(editor, reach.person)
+        (assignment.object, assignment.role)
+        for assignment in of_desired(editor.desired, editor.lock).assignments
+        if _theirs(editor, assignment.person)
     }
     wanted = {(place.name, role), (place.org.name, "member")}
     for team, node in editor.teams_in(place):
@@ -97,9 +97,9 @@ def _team(editor: Editor, place: Place, role: str, made: Edit) -> str | None:
         except CannotEditError:
             continue
         found = {
-            (reach.object, reach.role)
-            for reach in of_desired(after, editor.lock).reaches
-            if _theirs(editor, reach.person)
+            (assignment.object, assignment.role)
+            for assignment in of_desired(after, editor.lock).assignments
+            if _theirs(editor, assignment.person)
         }
         if (place.name, role) not in found:
             continue

@@ -18,7 +18,7 @@ DIRECT = "direct"
 OWNS = "implicit as owner"
 
 
-class Reach(msgspec.Struct, frozen=True, gc=False):
+class Assignment(msgspec.Struct, frozen=True, gc=False):
     """What one person may do on one object."""
 
     # Who may do what
@@ -84,7 +84,7 @@ class Access(msgspec.Struct, frozen=True):
     # Who reaches what
     source: str  # `manifests` or `live`
     day: date  # the day that it is of
-    reaches: tuple[Reach, ...]  # sorted by person and object
+    assignments: tuple[Assignment, ...]  # sorted by person and object
     objects: tuple[str, ...]  # all orgs and workspaces that were looked at
     open: tuple[
         str, ...

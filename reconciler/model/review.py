@@ -9,7 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from datetime import date
 
-    from reconciler.model.access import Reach
+    from reconciler.model.access import Assignment
     from reconciler.model.diagnostic import Diagnostic, Source
     from reconciler.model.expiring import Expiring
     from reconciler.model.plan import Change
@@ -21,10 +21,10 @@ class AccessChange(msgspec.Struct, frozen=True):
 
     # Who may do what
     person: str  # with the Pipes handle or address in parentheses, where the name is another one
-    key: str  # as `Reach.key`
+    key: str  # as `Assignment.key`
     object: str  # `acme` for the membership, `acme/prod` for a workspace
-    before: Reach | None  # in BASE
-    after: Reach | None  # in HEAD
+    before: Assignment | None  # in BASE
+    after: Assignment | None  # in HEAD
 
     # Why
     why: str  # how it is gained, or why it is lost

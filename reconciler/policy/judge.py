@@ -25,7 +25,7 @@ from reconciler.policy.facts import is_owner
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from reconciler.model.access import Reach
+    from reconciler.model.access import Assignment
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Snapshot
     from reconciler.model.policy import Policy, Side
@@ -99,9 +99,9 @@ def _violations(policy: Policy, world: World, active: Waived, used: set[int]) ->
         yield from _place(policy, place, world.places[place], place not in world.open, world, active, used)
     for connection in matching(policy.connections, world.routes):
         spaces = dict.fromkeys(route.workspace for route in world.routes[connection])
-        reaches = [reach for space in spaces for reach in world.places.get(space, ())]
+        assignments = [assignment for space in spaces for assignment in world.places.get(space, ())]
         whole = connection not in world.unrouted and world.open.isdisjoint(spaces)
-        yield from _place(policy, connection, reaches, whole, world, active, used)
+        yield from _place(policy, connection, assignments, whole, world, active, used)
 
 
 def matching(patterns: Collection[str], there: Collection[str]) -> list[str]:
@@ -113,34 +113,50 @@ def matching(patterns: Collection[str], there: Collection[str]) -> list[str]:
 
 
 def _place(
-    policy: Policy, place: str, reaches: Sequence[Reach], whole: bool, world: World, active: Waived, used: set[int]
+    policy: Policy,
+    place: str,
+    assignments: Sequence[Assignment],
+    whole: bool,
+    world: World,
+    active: Waived,
+    used: set[int],
 ) -> Iterator[Violation]:
     if policy.roles:
         roles = frozenset(policy.roles)
-        reaches = [reach for reach in reaches if reach.role in roles]
-    limited = reaches
+        assignments = [assignment for assignment in assignments if assignment.role in roles]
+    limited = assignments
     if policy.unless:
         spared = _named(policy.unless, world)
-        limited = [reach for reach in reaches if not spared(reach)]
+        limited = [assignment for assignment in assignments if not spared(assignment)]
     if policy.max is not None:
         yield from _too_many(policy, place, limited, policy.max, world, active, used)
     if policy.min is not None and whole:
-        there = {reach.key: reach for reach in reaches if not reach.pending and not world.is_robot(reach)}
+        there = {
+            assignment.key: assignment
+            for assignment in assignments
+            if not assignment.pending and not world.is_robot(assignment)
+        }
         if len(there) < policy.min:
-            invited = any(reach.pending for reach in reaches)
+            invited = any(assignment.pending for assignment in assignments)
             yield facts.too_few(policy, place, list(there.values()), policy.min, world.day, invited=invited)
     for rule, breaks in _tests(policy, world):
         seen = set()
-        for reach in limited:
-            if breaks(reach) and reach.key not in seen:
-                seen.add(reach.key)  # a connection may be reached through many workspaces
-                yield facts.of_person(policy, rule, place, reach, world)
+        for assignment in limited:
+            if breaks(assignment) and assignment.key not in seen:
+                seen.add(assignment.key)  # a connection may be reached through many workspaces
+                yield facts.of_person(policy, rule, place, assignment, world)
 
 
 def _too_many(
-    policy: Policy, place: str, reaches: Sequence[Reach], limit: int, world: World, active: Waived, used: set[int]
+    policy: Policy,
+    place: str,
+    assignments: Sequence[Assignment],
+    limit: int,
+    world: World,
+    active: Waived,
+    used: set[int],
 ) -> Iterator[Violation]:
-    there = {reach.key: reach for reach in reaches if not world.is_robot(reach)}
+    there = {assignment.key: assignment for assignment in assignments if not world.is_robot(assignment)}
     if len(there) <= limit:
         return
     for key in list(there):
@@ -152,23 +168,23 @@ def _too_many(
         yield facts.too_many(policy, place, list(there.values()), limit, world.day)
 
 
-def _tests(policy: Policy, world: World) -> Iterator[tuple[str, Callable[[Reach], bool]]]:
+def _tests(policy: Policy, world: World) -> Iterator[tuple[str, Callable[[Assignment], bool]]]:
     """The rules of a policy that one person can break, each with what breaks it."""
     if policy.only is not None:
         may = _named(policy.only, world)
-        yield ONLY, lambda reach: not may(reach)
+        yield ONLY, lambda assignment: not may(assignment)
     if policy.expires_within is not None:
         last, roles = world.day + timedelta(days=policy.expires_within), policy.roles
         yield (
             EXPIRES,
-            lambda reach: (
-                reach.expires is None
-                or reach.expires > last
-                or (reach.then is not None and (not roles or reach.then in roles))
+            lambda assignment: (
+                assignment.expires is None
+                or assignment.expires > last
+                or (assignment.then is not None and (not roles or assignment.then in roles))
             ),
         )
     if policy.reason:
-        yield REASON, lambda reach: not (reach.because or "").strip()
+        yield REASON, lambda assignment: not (assignment.because or "").strip()
     if policy.robots:
         yield ROBOTS, world.is_robot
     if policy.email_domains is not None:
@@ -177,15 +193,15 @@ def _tests(policy: Policy, world: World) -> Iterator[tuple[str, Callable[[Reach]
             for key, addresses in world.emails.items()
             if any(address.rpartition("@")[2].lower() not in policy.email_domains for address in addresses)
         }
-        yield DOMAINS, lambda reach: reach.key in outside
+        yield DOMAINS, lambda assignment: assignment.key in outside
 
 
-def _named(names: Sequence[str], world: World) -> Callable[[Reach], bool]:
+def _named(names: Sequence[str], world: World) -> Callable[[Assignment], bool]:
     """Whether one of the names means the person who has the access."""
     keys = frozenset[str]().union(*(world.people_of(name) for name in names if name != OWNERS))
     if OWNERS in names:
-        return lambda reach: reach.key in keys or is_owner(reach)
-    return lambda reach: reach.key in keys
+        return lambda assignment: assignment.key in keys or is_owner(assignment)
+    return lambda assignment: assignment.key in keys
 
 
 # --- separation of duties ---------------------------------------------------------------------------------------------
@@ -196,34 +212,34 @@ def _apart(policy: Policy, world: World, active: Waived, used: set[int]) -> Iter
     everywhere = list(world.places) if not policy.places else matching(policy.places, world.places)
     roles = frozenset(policy.roles)
     spared = _named(policy.unless, world)
-    held: dict[str, dict[Side, list[Reach]]] = {}
+    held: dict[str, dict[Side, list[Assignment]]] = {}
     for side in policy.apart:
         places = matching(side.places, world.places) if side.places else everywhere
         wanted = frozenset(side.roles) or roles
         people = world.people_of(side.team) if side.team else None
         for place in places:
-            for reach in world.places[place]:
-                if people is not None and reach.key not in people:
+            for assignment in world.places[place]:
+                if people is not None and assignment.key not in people:
                     continue
-                if (wanted and reach.role not in wanted) or spared(reach):
+                if (wanted and assignment.role not in wanted) or spared(assignment):
                     continue
-                held.setdefault(reach.key, {}).setdefault(side, []).append(reach)
+                held.setdefault(assignment.key, {}).setdefault(side, []).append(assignment)
     for key, sides in held.items():
         if len(sides) < 2:
             continue
         left = {}
-        for side, reaches in sides.items():
-            kept = [reach for reach in reaches if (key, reach.object) not in active]
+        for side, assignments in sides.items():
+            kept = [assignment for assignment in assignments if (key, assignment.object) not in active]
             if kept:
                 left[side] = kept
         if len(left) > 1:
             yield facts.combined(policy, left, world.day)
             continue
         used.update(
-            id(active[key, reach.object])
-            for reaches in sides.values()
-            for reach in reaches
-            if (key, reach.object) in active
+            id(active[key, assignment.object])
+            for assignments in sides.values()
+            for assignment in assignments
+            if (key, assignment.object) in active
         )
 
 
@@ -242,7 +258,9 @@ def _notes(policy: Policy, world: World) -> Iterator[str]:
     if unrouted:
         yield f"policy {policy.name}: not all workspaces that can use {_some(unrouted)} are known"
     if policy.email_domains is not None:
-        there = {reach.key for place in matching(policy.places, world.places) for reach in world.places[place]}
+        there = {
+            assignment.key for place in matching(policy.places, world.places) for assignment in world.places[place]
+        }
         count = len(there - world.emails.keys())
         if count:
             many = "1 person has" if count == 1 else f"{count:,} people have"

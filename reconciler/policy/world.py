@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import date
 
-    from reconciler.model.access import Reach, Route
+    from reconciler.model.access import Assignment, Route
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Snapshot
     from reconciler.model.policy import Policy
@@ -31,7 +31,7 @@ class World(msgspec.Struct):
     names: Names  # who each name is
 
     # Who reaches what
-    places: dict[str, list[Reach]] = msgspec.field(default_factory=dict)  # orgs and workspaces
+    places: dict[str, list[Assignment]] = msgspec.field(default_factory=dict)  # orgs and workspaces
     open: set[str] = msgspec.field(default_factory=set)  # places where not everyone is known
     routes: dict[str, list[Route]] = msgspec.field(default_factory=dict)  # by connection
     unrouted: frozenset[str] = frozenset()  # connections whose workspaces are not all known
@@ -52,8 +52,8 @@ class World(msgspec.Struct):
             found = self._keys[name] = frozenset(self.names.key(one) for one in listed)
         return found
 
-    def is_robot(self, reach: Reach) -> bool:
-        return reach.robot or reach.key in self.robots or reach.person.startswith(SERVICE)
+    def is_robot(self, assignment: Assignment) -> bool:
+        return assignment.robot or assignment.key in self.robots or assignment.person.startswith(SERVICE)
 
 
 def of_manifests(desired: Desired, lock: Lock | None, policies: Collection[Policy]) -> World:
@@ -61,8 +61,8 @@ def of_manifests(desired: Desired, lock: Lock | None, policies: Collection[Polic
     world = named(desired, lock)
     found, unrouted = connections_of.routes_wanted(desired)
     routed(world, found, unrouted)
-    for place, reaches, whole in by_place(desired, lock, _wanted(world, policies)):
-        world.places[place] = reaches
+    for place, assignments, whole in by_place(desired, lock, _wanted(world, policies)):
+        world.places[place] = assignments
         if not whole:
             world.open.add(place)
     return world
@@ -76,25 +76,25 @@ def of_live(live: Snapshot, desired: Desired, lock: Lock | None) -> World:
     routed(world, access.routes, access.unrouted)
     lines = written(desired, lock)
     world.places = {place: [] for place in access.objects}
-    for reach in access.reaches:
-        world.places[reach.object].append(as_written(reach, lines))
+    for assignment in access.assignments:
+        world.places[assignment.object].append(as_written(assignment, lines))
     return world
 
 
-def written(desired: Desired, lock: Lock | None) -> dict[tuple[str, str], Reach]:
+def written(desired: Desired, lock: Lock | None) -> dict[tuple[str, str], Assignment]:
     """What the manifests say, by person and place."""
     return {(one.key, place): one for place, found, _ in by_place(desired, lock) for one in found}
 
 
-def as_written(reach: Reach, lines: Mapping[tuple[str, str], Reach]) -> Reach:
-    """A live reach with what the manifests say of it, where they give the same role in the same way."""
-    if reach.person.startswith(SERVICE) and reach.key != reach.person:
-        reach = msgspec.structs.replace(reach, key=reach.person)  # as the manifests call it
-    line = lines.get((reach.key, reach.object))
-    if line is None or line.role != reach.role or (line.why == OWNS) != (reach.why == OWNS):
-        return reach
+def as_written(assignment: Assignment, lines: Mapping[tuple[str, str], Assignment]) -> Assignment:
+    """A live assignment with what the manifests say of it, where they give the same role in the same way."""
+    if assignment.person.startswith(SERVICE) and assignment.key != assignment.person:
+        assignment = msgspec.structs.replace(assignment, key=assignment.person)  # as the manifests call it
+    line = lines.get((assignment.key, assignment.object))
+    if line is None or line.role != assignment.role or (line.why == OWNS) != (assignment.why == OWNS):
+        return assignment
     return msgspec.structs.replace(
-        reach,
+        assignment,
         why=line.why,
         path=line.path,
         expires=line.expires,

@@ -10,7 +10,7 @@ from reconciler.access import connections as connections_of
 from reconciler.access.maps import GRANT, MEMBER, WORKSPACE, implicit, keys_of_accounts, rows
 from reconciler.kinds import member
 from reconciler.model import address as addresses
-from reconciler.model.access import DIRECT, Reach
+from reconciler.model.access import DIRECT, Assignment
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.policy import ERROR
 from reconciler.policy.compare import compared
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.model.policy import Violation
 
 TOLD = 10  # violations that stand, in the notes; more are counted
-Rows = dict[str, dict[str, Reach]]  # by place, then by id of the live row, else by address
+Rows = dict[str, dict[str, Assignment]]  # by place, then by id of the live row, else by address
 
 
 def judged(plan: Plan, desired: Desired, live: Snapshot, lock: Lock | None) -> Plan:
@@ -143,22 +143,22 @@ def _applied(plan: Plan, before: Rows, desired: Desired, lock: Lock | None) -> R
             there.pop(at, None)
             continue
         key = there[at].key if at in there else names.key(parts[-1][1])
-        there[at] = _reach(change, there.get(at), names.name(key), key, place)
+        there[at] = _assignment(change, there.get(at), names.name(key), key, place)
     return found
 
 
-def _reach(change: Change, before: Reach | None, name: str, key: str, place: str) -> Reach:
+def _assignment(change: Change, before: Assignment | None, name: str, key: str, place: str) -> Assignment:
     after = change.after or {}
     role = str(after.get("role", before.role if before is not None else ""))
     pending = before.pending if before is not None else member.INVITED if change.kind == MEMBER else ""
-    return Reach(
+    return Assignment(
         name, key, place, role, change.via or DIRECT, (), pending, change.expires, change.source, change.then,
         change.because, before.robot if before is not None else False,
     )  # fmt: skip
 
 
 def _world(
-    there: Rows, desired: Desired, live: Snapshot, lock: Lock | None, lines: Mapping[tuple[str, str], Reach],
+    there: Rows, desired: Desired, live: Snapshot, lock: Lock | None, lines: Mapping[tuple[str, str], Assignment],
     *, planned: bool = False,
 ) -> World:  # fmt: skip
     world = named(desired, lock, live)

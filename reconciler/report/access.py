@@ -13,7 +13,7 @@ from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Cell, Item, Matrix, Nam
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from reconciler.model.access import Access, AccountToken, Reach, Route
+    from reconciler.model.access import Access, AccountToken, Assignment, Route
     from reconciler.model.made import Made
     from reconciler.model.policy import Verdict
 
@@ -102,9 +102,13 @@ def to_sheet(access: Access, *, matrix: bool = False, short: bool = False) -> Sh
 
 
 def _tiles(access: Access) -> tuple[tuple[str, str, bool], ...]:
-    people = {reach.key for reach in access.reaches if not reach.robot}
-    owners = {reach.key for reach in access.reaches if "/" not in reach.object and reach.role == "owner"}
-    robots = {reach.key for reach in access.reaches if reach.robot}
+    people = {assignment.key for assignment in access.assignments if not assignment.robot}
+    owners = {
+        assignment.key
+        for assignment in access.assignments
+        if "/" not in assignment.object and assignment.role == "owner"
+    }
+    robots = {assignment.key for assignment in access.assignments if assignment.robot}
     orgs = sum(1 for place in access.objects if "/" not in place)
     found = [
         (str(len(people)), "person" if len(people) == 1 else "people", False),
@@ -117,8 +121,8 @@ def _tiles(access: Access) -> tuple[tuple[str, str, bool], ...]:
 
 
 def summary(access: Access) -> str:
-    people = len({reach.key for reach in access.reaches if not reach.robot})
-    robots = len({reach.key for reach in access.reaches if reach.robot})
+    people = len({assignment.key for assignment in access.assignments if not assignment.robot})
+    robots = len({assignment.key for assignment in access.assignments if assignment.robot})
     orgs = sum(1 for place in access.objects if "/" not in place)
     spaces = len(access.objects) - orgs
     beside = f" and {wording.count(robots, 'robot')}" if robots else ""
@@ -139,15 +143,15 @@ def _overview(access: Access) -> Iterator[Section]:
 
 
 def _list(access: Access, *, whole: bool = True) -> Iterator[Section]:
-    seen = {reach.object for reach in access.reaches if reach.last_activity_at}
+    seen = {assignment.object for assignment in access.assignments if assignment.last_activity_at}
     for title, robot in (("Who has access to what", False), ("What robots have access to", True)):
         rows = tuple(
             (
-                (Name(reach.who),), (Name(reach.object),), (Name(reach.role),), (_why(reach),),
-                *(((_active(reach, seen),),) if seen else ()),
+                (Name(assignment.who),), (Name(assignment.object),), (Name(assignment.role),), (_why(assignment),),
+                *(((_active(assignment, seen),),) if seen else ()),
             )
-            for reach in access.reaches
-            if reach.robot is robot
+            for assignment in access.assignments
+            if assignment.robot is robot
         )  # fmt: skip
         head = ("Who", "What", "Role", "Why", *(("Last active",) if seen else ()))
         if rows:
@@ -158,11 +162,11 @@ def _list(access: Access, *, whole: bool = True) -> Iterator[Section]:
     yield from _open(access)
 
 
-def _active(reach: Reach, seen: Collection[str]) -> str:
+def _active(assignment: Assignment, seen: Collection[str]) -> str:
     """The day of the last activity. Where other rows of the list have one, a missing one means that there was none."""
-    if reach.last_activity_at:
-        return reach.last_activity_at[:10]
-    return "never" if reach.object in seen else "unknown"
+    if assignment.last_activity_at:
+        return assignment.last_activity_at[:10]
+    return "never" if assignment.object in seen else "unknown"
 
 
 def tokens(found: tuple[AccountToken, ...] | None) -> Iterator[Section]:
@@ -196,19 +200,25 @@ def tokens_document(found: tuple[AccountToken, ...] | None) -> list[dict[str, st
     ]
 
 
-def routed(access: Access) -> Iterator[tuple[Route, Reach]]:
+def routed(access: Access) -> Iterator[tuple[Route, Assignment]]:
     """Who can use which connection, and through which workspace."""
-    through: dict[str, list[Reach]] = {}
-    for reach in access.reaches:
-        through.setdefault(reach.object, []).append(reach)
+    through: dict[str, list[Assignment]] = {}
+    for assignment in access.assignments:
+        through.setdefault(assignment.object, []).append(assignment)
     for route in access.routes:
-        yield from ((route, reach) for reach in through.get(route.workspace, ()))
+        yield from ((route, assignment) for assignment in through.get(route.workspace, ()))
 
 
 def _connections(access: Access) -> Iterator[Section]:
     rows = tuple(
-        ((Name(route.connection),), _through(route), (Name(reach.who),), (Name(reach.role),), (_why(reach),))
-        for route, reach in routed(access)
+        (
+            (Name(route.connection),),
+            _through(route),
+            (Name(assignment.who),),
+            (Name(assignment.role),),
+            (_why(assignment),),
+        )
+        for route, assignment in routed(access)
     )
     if rows:
         head = ("Connection", "Through", "Who", "Role", "Why")
@@ -240,21 +250,21 @@ def _open(access: Access) -> Iterator[Section]:
         )
 
 
-def _why(reach: Reach) -> str:
-    parts = [reach.reason]
-    if reach.pending:
-        parts.append("invited" if reach.pending == "invited" else "invited by email")
-    if reach.until:
-        parts.append(reach.until)
+def _why(assignment: Assignment) -> str:
+    parts = [assignment.reason]
+    if assignment.pending:
+        parts.append("invited" if assignment.pending == "invited" else "invited by email")
+    if assignment.until:
+        parts.append(assignment.until)
     return "; ".join(parts)
 
 
 def _matrices(access: Access) -> Iterator[Section]:
     """One table for each org: a row for each person, a column for the membership and for each workspace."""
-    cells: dict[str, dict[tuple[str, str], dict[str, Reach]]] = {}
-    for reach in access.reaches:
-        org = reach.object.partition("/")[0]
-        cells.setdefault(org, {}).setdefault((reach.who, reach.key), {})[reach.object] = reach
+    cells: dict[str, dict[tuple[str, str], dict[str, Assignment]]] = {}
+    for assignment in access.assignments:
+        org = assignment.object.partition("/")[0]
+        cells.setdefault(org, {}).setdefault((assignment.who, assignment.key), {})[assignment.object] = assignment
     orgs = dict.fromkeys(place.partition("/")[0] for place in access.objects)
     for org in orgs:
         places = [place for place in access.objects if place == org or place.startswith(f"{org}/")]
@@ -270,12 +280,12 @@ def _matrices(access: Access) -> Iterator[Section]:
     yield from _connections(access)
 
 
-def _is_robot(found: dict[str, Reach]) -> bool:
-    return any(reach.robot for reach in found.values())
+def _is_robot(found: dict[str, Assignment]) -> bool:
+    return any(assignment.robot for assignment in found.values())
 
 
-def _cell(reach: Reach | None) -> Cell | None:
-    return None if reach is None else Cell(reach.role, _why(reach), bool(reach.pending))
+def _cell(assignment: Assignment | None) -> Cell | None:
+    return None if assignment is None else Cell(assignment.role, _why(assignment), bool(assignment.pending))
 
 
 def document(access: Access) -> dict[str, Any]:
@@ -290,21 +300,21 @@ def document(access: Access) -> dict[str, Any]:
         "teams": {team: list(people) for team, people in sorted(access.teams.items())},
         "access": [
             {
-                "person": reach.person,
-                "handle": reach.key,
-                "object": reach.object,
-                "role": reach.role,
-                "why": reach.why,
-                "path": list(reach.path),
-                "pending": reach.pending or None,
-                "expires": reach.expires.isoformat() if reach.expires else None,
-                "then": reach.then,
-                "source": _source(reach.source),
-                "robot": reach.robot,
-                "last_activity_at": reach.last_activity_at,
-                "since": reach.since,
+                "person": assignment.person,
+                "handle": assignment.key,
+                "object": assignment.object,
+                "role": assignment.role,
+                "why": assignment.why,
+                "path": list(assignment.path),
+                "pending": assignment.pending or None,
+                "expires": assignment.expires.isoformat() if assignment.expires else None,
+                "then": assignment.then,
+                "source": _source(assignment.source),
+                "robot": assignment.robot,
+                "last_activity_at": assignment.last_activity_at,
+                "since": assignment.since,
             }
-            for reach in access.reaches
+            for assignment in access.assignments
         ],
         "tokens": tokens_document(access.tokens),
         "connections": [
@@ -312,12 +322,12 @@ def document(access: Access) -> dict[str, Any]:
                 "connection": route.connection,
                 "workspace": route.workspace,
                 "folder": route.folder,
-                "person": reach.person,
-                "handle": reach.key,
-                "role": reach.role,
-                "why": reach.why,
+                "person": assignment.person,
+                "handle": assignment.key,
+                "role": assignment.role,
+                "why": assignment.why,
             }
-            for route, reach in routed(access)
+            for route, assignment in routed(access)
         ],
         "connections_open": list(access.unrouted),
         "notes": list(access.notes),
@@ -341,20 +351,20 @@ def table(access: Access) -> str:
     lines = Lines()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for reach in access.reaches:
-        expires = reach.expires.isoformat() if reach.expires else ""
+    for assignment in access.assignments:
+        expires = assignment.expires.isoformat() if assignment.expires else ""
         row = (
-            reach.person,
-            reach.key,
-            reach.object,
-            reach.role,
-            reach.why,
-            " ".join(reach.path),
-            reach.pending,
+            assignment.person,
+            assignment.key,
+            assignment.object,
+            assignment.role,
+            assignment.why,
+            " ".join(assignment.path),
+            assignment.pending,
             expires,
-            reach.then or "",
-            "robot" if reach.robot else "",
-            reach.last_activity_at or "",
+            assignment.then or "",
+            "robot" if assignment.robot else "",
+            assignment.last_activity_at or "",
         )
         writer.writerow([escape(cell) for cell in row])
     return "".join(lines)

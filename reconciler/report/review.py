@@ -24,7 +24,7 @@ from reconciler.report.sheet import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reconciler.model.access import Reach
+    from reconciler.model.access import Assignment
     from reconciler.model.diagnostic import Diagnostic
     from reconciler.model.plan import Change
     from reconciler.model.review import AccessChange, IdentityChange, Review, TeamChange
@@ -290,8 +290,8 @@ def _why(found: AccessChange) -> str:
     return "; ".join(parts)
 
 
-def _reason(reach: Reach) -> str:
-    return reach.reason + (f", {reach.until}" if reach.until else "")
+def _reason(assignment: Assignment) -> str:
+    return assignment.reason + (f", {assignment.until}" if assignment.until else "")
 
 
 def _team(team: TeamChange) -> Item:
@@ -401,8 +401,8 @@ def _access(found: AccessChange) -> dict[str, Any]:
         "handle": found.key,
         "object": found.object,
         "action": direction(found),
-        "before": _reach(found.before),
-        "after": _reach(found.after),
+        "before": _assignment(found.before),
+        "after": _assignment(found.after),
         "why": found.why,
         "unknown": found.unknown or None,
         "invited": found.invited,
@@ -410,15 +410,15 @@ def _access(found: AccessChange) -> dict[str, Any]:
     }
 
 
-def _reach(reach: Reach | None) -> dict[str, Any] | None:
-    if reach is None:
+def _assignment(assignment: Assignment | None) -> dict[str, Any] | None:
+    if assignment is None:
         return None
     return {
-        "role": reach.role,
-        "why": reach.why,
-        "path": list(reach.path),
-        "expires": reach.expires.isoformat() if reach.expires else None,
-        "then": reach.then,
-        "pending": reach.pending or None,
-        "source": _source(reach.source),
+        "role": assignment.role,
+        "why": assignment.why,
+        "path": list(assignment.path),
+        "expires": assignment.expires.isoformat() if assignment.expires else None,
+        "then": assignment.then,
+        "pending": assignment.pending or None,
+        "source": _source(assignment.source),
     }

@@ -10,7 +10,7 @@ import pytest
 
 from browser import assert_fits, needs_browser
 from reconciler.cli import access as command
-from reconciler.model.access import Access, Reach
+from reconciler.model.access import Access, Assignment
 from reconciler.model.diagnostic import Source
 from reconciler.report import access as report
 from reconciler.report.escaping import show_hidden
@@ -62,7 +62,7 @@ orgs:
 """
 
 
-def reaches(ran):
+def assignments(ran):
     return {(one["handle"], one["object"]): (one["role"], one["why"]) for one in ran.json["access"]}
 
 
@@ -85,7 +85,7 @@ def test_the_map_is_as_it_was_accepted(manifest, format_):
 
 
 def test_everyone_is_there_once_with_the_role_that_counts_and_the_reason(manifest):
-    assert reaches(manifest.run("access", *ON, "--format", "json")) == {
+    assert assignments(manifest.run("access", *ON, "--format", "json")) == {
         ("alice", "acme"): ("owner", "direct"),
         ("alice", "acme/prod"): ("owner", "implicit as owner"),
         ("alice", "acme/dev"): ("owner", "implicit as owner"),
@@ -151,7 +151,7 @@ def test_an_invited_person_whom_the_lock_file_knows_has_a_handle(manifest):
     ],
 )
 def test_it_is_narrowed(manifest, options, objects):
-    assert {place for _, place in reaches(manifest.run("access", *ON, *options, "--format", "json"))} == objects
+    assert {place for _, place in assignments(manifest.run("access", *ON, *options, "--format", "json"))} == objects
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_there_is_not_is_an_error_with_what_is_near(manifest, options, word
 
 
 def test_a_day_decides_what_has_ended(manifest):
-    assert ("dave-acme", "acme") not in reaches(manifest.run("access", "--on", "2027-01-31", "--format", "json"))
+    assert ("dave-acme", "acme") not in assignments(manifest.run("access", "--on", "2027-01-31", "--format", "json"))
 
 
 def test_manifests_that_are_wrong_are_an_error(bare):
@@ -195,7 +195,7 @@ def test_live_shows_every_workspace_and_whom_the_console_let_in(bench):
     bench.pipes(WORLD)
     bench.manifest("people: {dave: {handle: dave-acme}}\norgs: {acme: {members: {alice: owner}}, beta: {}}\n")
     ran = bench.run("access", "--live", *bench.local, "--format", "json")
-    assert reaches(ran) == {
+    assert assignments(ran) == {
         ("alice", "acme"): ("owner", "direct"),
         ("alice", "acme/prod"): ("owner", "implicit as owner"),
         ("alice", "acme/hidden"): ("owner", "implicit as owner"),
@@ -221,8 +221,8 @@ def test_live_shows_every_workspace_and_whom_the_console_let_in(bench):
 def test_live_needs_no_manifests_where_the_orgs_are_named(bench):
     bench.pipes(WORLD)
     ran = bench.run("access", "--live", *bench.local, "--org", "beta", "--format", "json")
-    assert {place for _, place in reaches(ran)} == {"beta", "beta/data"}
-    everywhere = reaches(bench.run("access", "--live", *bench.local, "--format", "json"))
+    assert {place for _, place in assignments(ran)} == {"beta", "beta/data"}
+    everywhere = assignments(bench.run("access", "--live", *bench.local, "--format", "json"))
     assert {place.partition("/")[0] for _, place in everywhere} == {"acme", "beta", "other"}
 
 
@@ -274,7 +274,7 @@ def test_the_formats_of_the_option_are_those_of_the_report():
 
 
 def hostile(raw):
-    one = Reach(raw, f"{raw}x", raw, raw, raw, (raw, raw), raw, None, Source(raw, 1))
+    one = Assignment(raw, f"{raw}x", raw, raw, raw, (raw, raw), raw, None, Source(raw, 1))
     other = msgspec.structs.replace(one, person=f"{raw}y", object=f"{raw}/{raw}")
     return Access("manifests", DAY, (one, other), (raw, f"{raw}/{raw}"), (raw,), (raw,))
 
@@ -298,7 +298,7 @@ def test_no_cell_is_a_formula_to_a_spreadsheet(raw):
 def crowd(people, spaces):
     objects = ("acme", *(f"acme/workspace-{n:02}" for n in range(spaces)))
     made = tuple(
-        Reach(f"somebody-{n:02}", f"somebody-{n:02}", place, "operator", "team/platform-engineering")
+        Assignment(f"somebody-{n:02}", f"somebody-{n:02}", place, "operator", "team/platform-engineering")
         for n in range(people)
         for place in objects
     )

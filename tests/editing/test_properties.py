@@ -52,12 +52,12 @@ def read(data):
     return load_texts({FILE: data}, today=TODAY)
 
 
-def reaches(desired, key, *, theirs):
+def assignments(desired, key, *, theirs):
     """What somebody reaches, or everybody else."""
     return {
-        (reach.key, reach.object, reach.role, reach.expires, reach.then)
-        for reach in of_desired(desired, {}).reaches
-        if (reach.key == key) == theirs
+        (assignment.key, assignment.object, assignment.role, assignment.expires, assignment.then)
+        for assignment in of_desired(desired, {}).assignments
+        if (assignment.key == key) == theirs
     }
 
 
@@ -71,7 +71,7 @@ def checked(before, data, made, name):
     desired = read(after)
     keys = {Names(before).key(name), Names(desired).key(name)}
     for key in keys:
-        assert reaches(before, key, theirs=False) - reaches(desired, key, theirs=False) == set()
+        assert assignments(before, key, theirs=False) - assignments(desired, key, theirs=False) == set()
     assert not is_formatted(data) or is_formatted(after)
     assert (b"\r\n" in after) == (b"\r\n" in data)
     if made.texts:
@@ -114,12 +114,12 @@ def test_a_grant_gives_what_it_says_and_a_revoke_of_it_gives_back_the_same_bytes
     if made.refusals:
         return
     after = checked(desired, before, made, name)
-    has = {(where, what, until) for _, where, what, until, _ in reaches(after, key, theirs=True)}
+    has = {(where, what, until) for _, where, what, until, _ in assignments(after, key, theirs=True)}
     if not made.already:
         assert (place.name, role, expires) in has
         assert made.texts
     given_ = place.has(somebody)
-    gained = reaches(after, key, theirs=True) - reaches(desired, key, theirs=True)
+    gained = assignments(after, key, theirs=True) - assignments(desired, key, theirs=True)
     fresh = given_ is None and not made.already and {where for _, where, *_ in gained} == {place.name}
     if (
         (role == "owner" and place.node is place.org)
@@ -161,10 +161,12 @@ def test_a_revoke_takes_all_of_it_or_is_refused(data):
         assert made.refusals[0].code in ("given-by-team", "given-by-ownership", "owner-floor")
         return
     after = checked(desired, before, made, name)
-    left = {one for _, one, *_ in reaches(after, key, theirs=True)}
+    left = {one for _, one, *_ in assignments(after, key, theirs=True)}
     assert not {one for one in left if one == where or one.startswith(f"{where}/")}
-    kept = {one for one in reaches(desired, key, theirs=True) if one[1] != where and not one[1].startswith(f"{where}/")}
-    assert kept <= reaches(after, key, theirs=True)
+    kept = {
+        one for one in assignments(desired, key, theirs=True) if one[1] != where and not one[1].startswith(f"{where}/")
+    }
+    assert kept <= assignments(after, key, theirs=True)
 
 
 @SETTINGS
@@ -189,7 +191,7 @@ def test_whoever_moves_is_on_one_list_and_off_the_other(data):
     assert not somebody.names & set(after.nested[leave])
     owned = {
         org
-        for _, org, role, *_ in reaches(desired, Names(desired).key(name), theirs=True)
+        for _, org, role, *_ in assignments(desired, Names(desired).key(name), theirs=True)
         if role == "owner" and "/" not in org
     }
     for org in owned:
@@ -212,10 +214,10 @@ def test_somebody_new_gets_what_another_has_but_ownership_and_what_ends(data):
         return
     after = checked(desired, before, made, "zoe")
     assert after.people["zoe"].email == "zoe@example.com"
-    has = reaches(after, "zoe@example.com", theirs=True)
+    has = assignments(after, "zoe@example.com", theirs=True)
     if not teams:
         assert all(role != "owner" and expires is None for _, _, role, expires, _ in has)
-        theirs = {where for _, where, *_ in reaches(desired, Names(desired).key(name), theirs=True)}
+        theirs = {where for _, where, *_ in assignments(desired, Names(desired).key(name), theirs=True)}
         assert {where for _, where, *_ in has} <= theirs
     again = let_in({FILE: made.texts[FILE]}, after, {}, "zoe", "ZOE@example.com", teams=teams)
     assert again.already

@@ -33,9 +33,10 @@ def cases(draw):
     return text, desired, draw(st.sampled_from(sorted(everyone(desired)))), document
 
 
-def reaches(desired):
+def assignments(desired):
     return {
-        (reach.key, reach.object, reach.role, reach.why, reach.expires) for reach in of_desired(desired, {}).reaches
+        (assignment.key, assignment.object, assignment.role, assignment.why, assignment.expires)
+        for assignment in of_desired(desired, {}).assignments
     }
 
 
@@ -48,7 +49,7 @@ def test_whoever_leaves_is_nowhere_and_nobody_else_gains_or_loses_anything(case)
     (somebody,) = people_called(name, before, {})
     assert people_called(key, before, {}) == [somebody]
     made = take_out({"orgs.yaml": text.encode()}, before, somebody)
-    held = reaches(before)
+    held = assignments(before)
     alone = {
         place for who_, place, role, *_ in held
         if who_ == key and role == "owner" and "/" not in place
@@ -60,7 +61,7 @@ def test_whoever_leaves_is_nowhere_and_nobody_else_gains_or_loses_anything(case)
         assert made.texts == {}
         return
     after = load_texts({"orgs.yaml": text.encode(), **made.texts}, today=TODAY)
-    assert reaches(after) == {reach for reach in held if reach[0] != key}
+    assert assignments(after) == {assignment for assignment in held if assignment[0] != key}
     assert not {one for people in after.teams.values() for one in people} & somebody.names
     for org, node in after.orgs.items():
         theirs = [one for one in entries(node) if one.name in somebody.names | somebody.handles]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.access.maps import Names
-from reconciler.model.access import DIRECT, OWNS, Reach, Route
+from reconciler.model.access import DIRECT, OWNS, Assignment, Route
 from reconciler.model.desired import Desired, Rules
 from reconciler.model.diagnostic import Source
 from reconciler.model.policy import Policy, Side, Waiver
@@ -25,8 +25,8 @@ PATTERNS = ("*", "acme", "*/*", "*/prod", "acme/*", "a*/p*")
 
 
 # hypothesis would evaluate the annotations of these classes, which are for type checkers only
-def reach(**fields):
-    return Reach(**fields)
+def assignment(**fields):
+    return Assignment(**fields)
 
 
 def side(**fields):
@@ -37,8 +37,8 @@ def waiver(**fields):
     return Waiver(**fields)
 
 
-reaches = st.builds(
-    reach,
+assignments = st.builds(
+    assignment,
     person=st.sampled_from(PEOPLE),
     key=st.just(""),
     object=st.sampled_from(PLACES),
@@ -85,25 +85,25 @@ waivers = st.lists(
 
 
 def world(found):
-    """A world with one reach for each person and place: the last one counts."""
-    known = {(reach.person, reach.object): reach for reach in found}
+    """A world with one assignment for each person and place: the last one counts."""
+    known = {(assignment.person, assignment.object): assignment for assignment in found}
     desired = Desired({}, {}, Rules(), DAY)
     made = World(DAY, Names(desired), teams=TEAMS, emails={"bob": ("bob@acme.example",), "carol": ("c@other.example",)})
     made.places = {place: [] for place in PLACES}
-    for (person, place), reach in known.items():
+    for (person, place), assignment in known.items():
         made.places[place].append(
-            Reach(
+            Assignment(
                 person,
                 person,
                 place,
-                reach.role,
-                reach.why,
+                assignment.role,
+                assignment.why,
                 (),
-                reach.pending,
-                reach.expires,
+                assignment.pending,
+                assignment.expires,
                 None,
-                reach.then,
-                reach.because,
+                assignment.then,
+                assignment.because,
             )
         )
     made.routes = {"acme/aws_prod": [Route("acme/aws_prod", "acme/prod"), Route("acme/aws_prod", "acme/dev")]}
@@ -114,7 +114,7 @@ def broken(policy, allowed, found):
     return {one.at: one for one in judge({"p": policy}, allowed, world(found)).violations}
 
 
-@given(st.lists(reaches, max_size=8), reaches, policies, waivers)
+@given(st.lists(assignments, max_size=8), assignments, policies, waivers)
 def test_one_more_grant_never_removes_a_violation_of_a_rule_that_limits(found, added, policy, allowed):
     if any((one.person, one.object) == (added.person, added.object) for one in found):
         return  # that would change a grant
@@ -123,7 +123,7 @@ def test_one_more_grant_never_removes_a_violation_of_a_rule_that_limits(found, a
     assert not [at for at in before if before[at].is_worse_than(after[at])]
 
 
-@given(st.lists(reaches, max_size=8), st.sampled_from(PEOPLE), policies, waivers)
+@given(st.lists(assignments, max_size=8), st.sampled_from(PEOPLE), policies, waivers)
 def test_removing_a_person_never_adds_a_violation_of_a_rule_that_limits(found, person, policy, allowed):
     before = broken(policy, allowed, found)
     after = broken(policy, allowed, [one for one in found if one.person != person])
@@ -131,7 +131,7 @@ def test_removing_a_person_never_adds_a_violation_of_a_rule_that_limits(found, p
     assert not [at for at in after if after[at].is_worse_than(before[at])]
 
 
-@given(st.lists(reaches, max_size=8), reaches, st.integers(0, 3), places)
+@given(st.lists(assignments, max_size=8), assignments, st.integers(0, 3), places)
 def test_one_more_grant_never_breaks_a_minimum_and_one_less_never_mends_it(found, added, least, where):
     if any((one.person, one.object) == (added.person, added.object) for one in found):
         return
@@ -139,7 +139,7 @@ def test_one_more_grant_never_breaks_a_minimum_and_one_less_never_mends_it(found
     assert set(broken(policy, (), [*found, added])) <= set(broken(policy, (), found))
 
 
-@given(st.lists(reaches, max_size=8), policies, waivers)
+@given(st.lists(assignments, max_size=8), policies, waivers)
 def test_a_waiver_never_adds_a_violation_and_counts_through_its_last_day_only(found, policy, allowed):
     without, under = broken(policy, (), found), broken(policy, allowed, found)
     assert set(under) <= set(without)
@@ -147,7 +147,7 @@ def test_a_waiver_never_adds_a_violation_and_counts_through_its_last_day_only(fo
     assert broken(policy, lapsed, found).keys() == without.keys()
 
 
-@given(st.lists(reaches, max_size=8), policies, policies)
+@given(st.lists(assignments, max_size=8), policies, policies)
 def test_policies_are_judged_each_by_itself(found, one, two):
     other = structs.replace(two, name="q")
     both = judge({"p": one, "q": other}, (), world(found)).violations

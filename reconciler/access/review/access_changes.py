@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.access.review.sides import Sides
-    from reconciler.model.access import Reach
+    from reconciler.model.access import Assignment
     from reconciler.model.diagnostic import Source
     from reconciler.model.live import Lock
 
@@ -27,8 +27,8 @@ def access_changes(sides: Sides, lock: Lock | None) -> tuple[list[AccessChange],
     """The roles that change, and the roles that stay the same for another reason, each by person and object."""
     before_map, after_map = of_desired(sides.base, lock), of_desired(sides.head, lock)
     names = {**sides.orgs, **sides.spaces}
-    before = {(r.key, name_in_head(r.object, sides, names)): r for r in before_map.reaches}
-    after = {(r.key, r.object): r for r in after_map.reaches}
+    before = {(r.key, name_in_head(r.object, sides, names)): r for r in before_map.assignments}
+    after = {(r.key, r.object): r for r in after_map.assignments}
     unknown_before = {name_in_head(place, sides, names) for place in before_map.open}
     unknown_after = set(after_map.open) | left_alone(sides)
     gone = _gone(sides)
@@ -57,7 +57,7 @@ def access_changes(sides: Sides, lock: Lock | None) -> tuple[list[AccessChange],
 
 
 def _change(
-    at: tuple[str, str], have: Reach | None, want: Reach | None, why: str, unknown: str = "",
+    at: tuple[str, str], have: Assignment | None, want: Assignment | None, why: str, unknown: str = "",
     source: Source | None = None, *, invited: bool = False,
 ) -> AccessChange:  # fmt: skip
     shown = want or have
@@ -78,7 +78,7 @@ def _gone(sides: Sides) -> dict[str, tuple[str, Source]]:
 
 
 def _lost(
-    at: tuple[str, str], have: Reach, sides: Sides, after: Mapping[tuple[str, str], Reach],
+    at: tuple[str, str], have: Assignment, sides: Sides, after: Mapping[tuple[str, str], Assignment],
     gone: Mapping[str, tuple[str, Source]],
 ) -> tuple[str, Source | None]:  # fmt: skip
     """Why a person loses an object, and the line of HEAD that says so."""

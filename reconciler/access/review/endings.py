@@ -37,7 +37,7 @@ def ending(sides: Sides, later: Mapping[date, Later]) -> Iterator[Statement]:
     remaining: dict[date, dict[tuple[str, str], str]] = {}
     for day, found in later.items():
         if isinstance(found, Desired):
-            remaining[day] = {(r.key, r.object): r.role for r in of_desired(found).reaches}
+            remaining[day] = {(r.key, r.object): r.role for r in of_desired(found).assignments}
     grouped: dict[tuple[Any, ...], list[tuple[str, Node]]] = {}
     for place, name, node in people_entries(sides.head):
         if node.expires is None or (place, node.via or name, node.expires, node.then) in before:

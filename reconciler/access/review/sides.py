@@ -73,7 +73,9 @@ def with_names_of_head(access: Access, sides: Sides) -> Access:
     names = {**sides.orgs, **sides.spaces}
     return replace(
         access,
-        reaches=tuple(msgspec.structs.replace(r, object=name_in_head(r.object, sides, names)) for r in access.reaches),
+        assignments=tuple(
+            msgspec.structs.replace(r, object=name_in_head(r.object, sides, names)) for r in access.assignments
+        ),
     )
 
 
