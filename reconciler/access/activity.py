@@ -35,7 +35,7 @@ def inactive(access: Access, days: int) -> Access:
     found = tuple(
         assignment for assignment in people if assignment.object in told and _idle(assignment, access.day) >= days
     )
-    return replace(access, assignments=found, notes=tuple(notes), open=(), routes=(), unrouted=())
+    return replace(access, assignments=found, notes=tuple(notes), open=(), connection_uses=(), open_connections=())
 
 
 def _idle(assignment: Assignment, day: date) -> int:

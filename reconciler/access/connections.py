@@ -15,7 +15,7 @@ from reconciler.kinds import (
     workspace,
     workspace_connection,
 )
-from reconciler.model.access import Route
+from reconciler.model.access import ConnectionUse
 from reconciler.model.address import join, split
 from reconciler.model.plan import Change
 from reconciler.model.review import Statement
@@ -34,9 +34,9 @@ OWN = workspace_connection.KIND.name
 # --- access -----------------------------------------------------------------------------------------------------------
 
 
-def routes_wanted(desired: Desired) -> tuple[tuple[Route, ...], tuple[str, ...]]:
-    """The routes that manifests want, and the connections of which they do not say where they are."""
-    routes: list[Route] = []
+def uses_wanted(desired: Desired) -> tuple[tuple[ConnectionUse, ...], tuple[str, ...]]:
+    """Where manifests want connections to be used, and the connections of which they do not say where they are."""
+    uses: list[ConnectionUse] = []
     unknown: list[str] = []
     for above in desired.orgs.values():
         for node in above.children.get(CONNECTION, {}).values():
@@ -47,24 +47,24 @@ def routes_wanted(desired: Desired) -> tuple[tuple[Route, ...], tuple[str, ...]]
             found, whole = folders.of_node(above, node)
             if spaces is None or not whole:
                 unknown.append(name)
-            routes += [Route(name, f"{above.name}/{space}", one.source) for space, one in (spaces or {}).items()]
-            routes += folders.routes_by_folders(
+            uses += [ConnectionUse(name, f"{above.name}/{space}", one.source) for space, one in (spaces or {}).items()]
+            uses += folders.uses_by_folders(
                 above.name, name, {s: way for s, way in found.items() if s not in (spaces or {})}
             )
         for space in above.children.get(WORKSPACE, {}).values():
             gone = above.absent or space.absent
             place = f"{above.name}/{space.name}"
-            routes += [
-                Route(f"{place}/{node.name}", place, node.source)
+            uses += [
+                ConnectionUse(f"{place}/{node.name}", place, node.source)
                 for node in space.children.get(OWN, {}).values()
                 if not (gone or node.absent)
             ]
-    return tuple(sorted(routes, key=_order)), tuple(sorted(unknown))
+    return tuple(sorted(uses, key=_order)), tuple(sorted(unknown))
 
 
-def routes_live(live: Snapshot) -> tuple[tuple[Route, ...], tuple[str, ...]]:
-    """The routes that Pipes has, and the connections of which it was not read where they are."""
-    routes: list[Route] = []
+def uses_live(live: Snapshot) -> tuple[tuple[ConnectionUse, ...], tuple[str, ...]]:
+    """Where connections are used in Pipes, and the connections of which it was not read where they are."""
+    uses: list[ConnectionUse] = []
     unknown: list[str] = []
     for above in live.orgs.values():
         handles = {space.id: space.handle for space in above.of(WORKSPACE).values()}
@@ -74,17 +74,17 @@ def routes_live(live: Snapshot) -> tuple[tuple[Route, ...], tuple[str, ...]]:
             if not one.was_read(ATTACHMENT) or not whole:
                 unknown.append(name)
             attached = [handles.get(row.id, row.id) for row in one.of(ATTACHMENT).values()]
-            routes += [Route(name, f"{above.handle}/{space}") for space in attached]
+            uses += [ConnectionUse(name, f"{above.handle}/{space}") for space in attached]
             ways = {space: (folder, None) for space, folder in found.items() if space not in attached}
-            routes += folders.routes_by_folders(above.handle, name, ways)
+            uses += folders.uses_by_folders(above.handle, name, ways)
         for space in above.of(WORKSPACE).values():
             place = f"{above.handle}/{space.handle}"
-            routes += [Route(f"{place}/{one.handle}", place) for one in space.of(OWN).values()]
-    return tuple(sorted(routes, key=_order)), tuple(sorted(unknown))
+            uses += [ConnectionUse(f"{place}/{one.handle}", place) for one in space.of(OWN).values()]
+    return tuple(sorted(uses, key=_order)), tuple(sorted(unknown))
 
 
-def _order(route: Route) -> tuple[str, str]:
-    return route.connection, route.workspace
+def _order(use: ConnectionUse) -> tuple[str, str]:
+    return use.connection, use.workspace
 
 
 # --- review -----------------------------------------------------------------------------------------------------------

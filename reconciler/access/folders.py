@@ -13,7 +13,7 @@ from reconciler.kinds import (
     workspace,
     workspace_connection_folder,
 )
-from reconciler.model.access import Route
+from reconciler.model.access import ConnectionUse
 from reconciler.model.address import join
 from reconciler.model.plan import Change
 from reconciler.model.review import Statement
@@ -83,9 +83,9 @@ def of_live(above: Resource, one: Resource) -> tuple[dict[str, str], bool]:
     return found, whole
 
 
-def routes_by_folders(name: str, connection_: str, found: Mapping[str, tuple[str, Source | None]]) -> list[Route]:
-    """The routes of a connection of the org `name` that folders give."""
-    return [Route(connection_, f"{name}/{space}", source, folder) for space, (folder, source) in found.items()]
+def uses_by_folders(name: str, connection_: str, found: Mapping[str, tuple[str, Source | None]]) -> list[ConnectionUse]:
+    """Where folders let a connection of the org `name` be used."""
+    return [ConnectionUse(connection_, f"{name}/{space}", source, folder) for space, (folder, source) in found.items()]
 
 
 # --- review -----------------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def _pairs(parent: str, kind: str, above: Node, before: Node | None) -> Iterator
 def statements(
     name: str, above: Node, before: Node | None, spaces: Mapping[str, str], old: Access, new: Access, people: People
 ) -> Iterator[Statement]:
-    """What HEAD changes in who may use what by the folders of the org `name`; `spaces`, `old` and `new` as in `routes`."""
+    """What HEAD changes in who may use what by the folders of the org `name`; `spaces`, `old` and `new` as in `uses`."""
     for address, node, earlier in pairs(name, above, before):
         if node.absent:
             if earlier is None or not earlier.absent:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from reconciler.access.connections import routes_live, routes_wanted
+from reconciler.access.connections import uses_live, uses_wanted
 from reconciler.kinds import grant, member, service_account
 from reconciler.model import address as addresses
 from reconciler.model.access import DIRECT, OWNS, Access, Assignment
@@ -99,10 +99,14 @@ def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
         assignments += found
         if not whole:
             unknown.append(place)
-    found_routes, unrouted = routes_wanted(desired)
+    uses, open_connections = uses_wanted(desired)
     access = _sorted("manifests", desired.day, assignments, objects, unknown)
     return replace(
-        access, routes=found_routes, unrouted=unrouted, notes=tuple(_ignored(desired)), teams=_teams(desired, lock)
+        access,
+        connection_uses=uses,
+        open_connections=open_connections,
+        notes=tuple(_ignored(desired)),
+        teams=_teams(desired, lock),
     )
 
 
@@ -199,12 +203,12 @@ def of_live(live: Snapshot, day: date, desired: Desired | None = None, lock: Loc
             assignments += [
                 assignment for assignment in rows(space, GRANT, place, names, keys) if assignment.key not in owning
             ]
-    found, unrouted = routes_live(live)
+    found, open_connections = uses_live(live)
     access = _sorted("live", day, assignments, objects, unknown)
     if desired is not None:
         notes += [note for note in _ignored(desired) if note.partition(":")[0] in live.orgs]
     teams = _teams(desired, lock) if desired is not None else {}
-    return replace(access, notes=tuple(notes), routes=found, unrouted=unrouted, teams=teams)
+    return replace(access, notes=tuple(notes), connection_uses=found, open_connections=open_connections, teams=teams)
 
 
 def keys_of_accounts(org: Resource, desired: Desired | None, lock: Lock | None) -> dict[str, str]:
@@ -256,15 +260,15 @@ def narrowed(
     With `connections` (`acme/aws_prod`): only what is reached through the workspaces that have them.
     """
     if connections:
-        found = tuple(route for route in access.routes if route.connection in connections)
-        through = {route.workspace for route in found}
+        found = tuple(use for use in access.connection_uses if use.connection in connections)
+        workspaces = {use.workspace for use in found}
         access = replace(
             access,
-            assignments=tuple(assignment for assignment in access.assignments if assignment.object in through),
-            objects=tuple(place for place in access.objects if place in through),
-            open=tuple(place for place in access.open if place in through),
-            routes=found,
-            unrouted=tuple(name for name in access.unrouted if name in connections),
+            assignments=tuple(assignment for assignment in access.assignments if assignment.object in workspaces),
+            objects=tuple(place for place in access.objects if place in workspaces),
+            open=tuple(place for place in access.open if place in workspaces),
+            connection_uses=found,
+            open_connections=tuple(name for name in access.open_connections if name in connections),
         )
 
     def keeps(place: str) -> bool:
@@ -279,6 +283,8 @@ def narrowed(
         ),
         objects=tuple(place for place in access.objects if keeps(place)),
         open=tuple(place for place in access.open if keeps(place)),
-        routes=tuple(route for route in access.routes if keeps(route.workspace)),
-        unrouted=tuple(name for name in access.unrouted if not (objects or orgs) or name.partition("/")[0] in orgs),
+        connection_uses=tuple(use for use in access.connection_uses if keeps(use.workspace)),
+        open_connections=tuple(
+            name for name in access.open_connections if not (objects or orgs) or name.partition("/")[0] in orgs
+        ),
     )

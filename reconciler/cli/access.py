@@ -200,7 +200,7 @@ def _known(
     for option, asked, there in (
         ("--org", orgs, set(access.objects) - spaces),
         ("--workspace", workspaces, spaces),
-        ("--connection", connections, {*(route.connection for route in access.routes), *access.unrouted}),
+        ("--connection", connections, {*(use.connection for use in access.connection_uses), *access.open_connections}),
         ("--person", people, names),
     ):
         for name in asked:

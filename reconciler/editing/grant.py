@@ -231,12 +231,12 @@ def _given(editor: Editor, place: Place) -> Iterator[Refusal]:
     for team in [] if found is not None and found.absent else editor.teams_with(place):
         name = next(iter(sorted(editor.somebody.names.intersection(editor.desired.teams[team]))))
         path = ways.path(f"team/{team}", name)
-        through = f", through {', '.join(path[1:])}" if len(path) > 1 else ""
+        nested = f", through {', '.join(path[1:])}" if len(path) > 1 else ""
         nearest = path[-1].removeprefix("team/")
         yield Refusal(
             "given-by-team",
             f"{place.address}/{place.kind.name}.{editor.name}",
-            f"team/{team} gives {editor.name} access to {place.name}{through}",
+            f"team/{team} gives {editor.name} access to {place.name}{nested}",
             f"take {editor.name} out of the team: `reconciler move {editor.name} --from {nearest}`; or, for this place alone, "
             f"write `{editor.name}: {ABSENT}` there",
             found.source if found is not None else place.node.source,

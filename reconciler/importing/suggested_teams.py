@@ -96,8 +96,8 @@ def _with_teams(
 
     def entries(place: Place, section: Mapping[str, str]) -> dict[str, str]:
         teams = {f"team/{names[people]}": role for people, role in by_place.get(place, ())}
-        through = {name for people, _ in by_place.get(place, ()) for name in people}
-        return dict(sorted({**{n: role for n, role in section.items() if n not in through}, **teams}.items()))
+        covered = {name for people, _ in by_place.get(place, ()) for name in people}
+        return dict(sorted({**{n: role for n, role in section.items() if n not in covered}, **teams}.items()))
 
     def inside(place: Place, data: Mapping[str, Any]) -> dict[str, Any]:
         return {key: entries(place, value) if key == "members" else value for key, value in data.items()}

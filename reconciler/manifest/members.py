@@ -183,12 +183,12 @@ def check_grants(
     fallen: dict[str, Node] = {}
     strangers: dict[str, list[Node]] = {}
     redundant: dict[str, list[Node]] = {}
-    through: dict[str, int] = {}
+    by_team: dict[str, int] = {}
     for name, grant in grants.items():
         if grant.absent:
             continue
         if grant.via is not None:
-            through[grant.via] = through.get(grant.via, 0) + 1
+            by_team[grant.via] = by_team.get(grant.via, 0) + 1
         member = members.get(name)
         if member is None:
             if by_identity is None:
@@ -215,7 +215,7 @@ def check_grants(
                     grant.source,
                     hint="remove the line",
                 )
-        elif len(found) == through[via]:
+        elif len(found) == by_team[via]:
             report.warning(
                 f"everyone in {via} owns {org.name} and so has access to {where} already",
                 found[0].source,

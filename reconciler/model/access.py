@@ -66,7 +66,7 @@ class AccountToken(msgspec.Struct, frozen=True):
     status: str
 
 
-class Route(msgspec.Struct, frozen=True):
+class ConnectionUse(msgspec.Struct, frozen=True):
     """A connection (`acme/aws_prod`) that is a schema of a workspace (`acme/prod`): who reaches the one reaches the other.
 
     With a `folder` it need not be one yet: the workspace may use whatever is in that folder.
@@ -92,7 +92,7 @@ class Access(msgspec.Struct, frozen=True):
 
     # What else there is to say
     notes: tuple[str, ...] = ()  # what to tell the reader
-    routes: tuple[Route, ...] = ()  # the connections that are reached through workspaces
-    unrouted: tuple[str, ...] = ()  # connections whose workspaces are unknown
+    connection_uses: tuple[ConnectionUse, ...] = ()  # the connections that are reached through workspaces
+    open_connections: tuple[str, ...] = ()  # connections whose workspaces are unknown
     tokens: tuple[AccountToken, ...] | None = None  # of the service accounts; None where nobody asked for them
     teams: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # of the manifests, flattened

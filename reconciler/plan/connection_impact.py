@@ -34,7 +34,7 @@ def effects(worksheet: OrgWorksheet) -> Iterator[Effect]:
     untold: dict[str, None] = {}
     closed: dict[str, None] = {}
     people = sorted(worksheet.members.items(), key=lambda item: item[1].label)
-    for address, before, after in [*_routes(worksheet, spaces), *_own(worksheet, spaces)]:
+    for address, before, after in [*_of_the_org(worksheet, spaces), *_own(worksheet, spaces)]:
         *above, (_, name) = addresses.split(address)
         place = "/".join(one for _, one in above)
         unread = [_place(worksheet, spaces[at]) for at in sorted(before ^ after) if not _is_told(worksheet, spaces[at])]
@@ -84,7 +84,9 @@ def _spaces(worksheet: OrgWorksheet) -> dict[str, GrantWorksheet]:
     return found
 
 
-def _routes(worksheet: OrgWorksheet, spaces: Mapping[str, GrantWorksheet]) -> Iterator[tuple[str, set[str], set[str]]]:
+def _of_the_org(
+    worksheet: OrgWorksheet, spaces: Mapping[str, GrantWorksheet]
+) -> Iterator[tuple[str, set[str], set[str]]]:
     """The address of each connection whose ways change, with the workspaces that it is in before and after."""
     ids = {space.name_after: identifier for identifier, space in spaces.items() if space.name_after is not None}
     coming: dict[str, set[str]] = {}

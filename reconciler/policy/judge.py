@@ -97,10 +97,10 @@ def _violations(policy: Policy, world: World, active: Waived, used: set[int]) ->
         return
     for place in matching(policy.places, world.places):
         yield from _place(policy, place, world.places[place], place not in world.open, world, active, used)
-    for connection in matching(policy.connections, world.routes):
-        spaces = dict.fromkeys(route.workspace for route in world.routes[connection])
+    for connection in matching(policy.connections, world.connection_uses):
+        spaces = dict.fromkeys(use.workspace for use in world.connection_uses[connection])
         assignments = [assignment for space in spaces for assignment in world.places.get(space, ())]
-        whole = connection not in world.unrouted and world.open.isdisjoint(spaces)
+        whole = connection not in world.open_connections and world.open.isdisjoint(spaces)
         yield from _place(policy, connection, assignments, whole, world, active, used)
 
 
@@ -254,9 +254,9 @@ def _notes(policy: Policy, world: World) -> Iterator[str]:
                 f"policy {policy.name}: how many people {_some(unknown)} has is unknown, because the manifests do not "
                 "manage all of its members; `min` is not judged there"
             )
-    unrouted = matching(policy.connections, world.unrouted)
-    if unrouted:
-        yield f"policy {policy.name}: not all workspaces that can use {_some(unrouted)} are known"
+    open_connections = matching(policy.connections, world.open_connections)
+    if open_connections:
+        yield f"policy {policy.name}: not all workspaces that can use {_some(open_connections)} are known"
     if policy.email_domains is not None:
         there = {
             assignment.key for place in matching(policy.places, world.places) for assignment in world.places[place]

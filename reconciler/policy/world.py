@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import date
 
-    from reconciler.model.access import Assignment, Route
+    from reconciler.model.access import Assignment, ConnectionUse
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Snapshot
     from reconciler.model.policy import Policy
@@ -33,8 +33,8 @@ class World(msgspec.Struct):
     # Who reaches what
     places: dict[str, list[Assignment]] = msgspec.field(default_factory=dict)  # orgs and workspaces
     open: set[str] = msgspec.field(default_factory=set)  # places where not everyone is known
-    routes: dict[str, list[Route]] = msgspec.field(default_factory=dict)  # by connection
-    unrouted: frozenset[str] = frozenset()  # connections whose workspaces are not all known
+    connection_uses: dict[str, list[ConnectionUse]] = msgspec.field(default_factory=dict)  # by connection
+    open_connections: frozenset[str] = frozenset()  # connections whose workspaces are not all known
 
     # Who is who
     teams: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # flattened, by names
@@ -59,8 +59,8 @@ class World(msgspec.Struct):
 def of_manifests(desired: Desired, lock: Lock | None, policies: Collection[Policy]) -> World:
     """What the manifests ask for on their day, as far as the policies are about it."""
     world = named(desired, lock)
-    found, unrouted = connections_of.routes_wanted(desired)
-    routed(world, found, unrouted)
+    found, open_connections = connections_of.uses_wanted(desired)
+    add_connections(world, found, open_connections)
     for place, assignments, whole in by_place(desired, lock, _wanted(world, policies)):
         world.places[place] = assignments
         if not whole:
@@ -73,7 +73,7 @@ def of_live(live: Snapshot, desired: Desired, lock: Lock | None) -> World:
     access = maps.of_live(live, desired.day, desired, lock)
     world = named(desired, lock, live)
     world.open.update(access.open)
-    routed(world, access.routes, access.unrouted)
+    add_connections(world, access.connection_uses, access.open_connections)
     lines = written(desired, lock)
     world.places = {place: [] for place in access.objects}
     for assignment in access.assignments:
@@ -118,11 +118,11 @@ def named(desired: Desired, lock: Lock | None, live: Snapshot | None = None) -> 
     return World(desired.day, names, teams=desired.teams, emails=emails, robots=frozenset(robots))
 
 
-def routed(world: World, found: Collection[Route], unrouted: Collection[str]) -> None:
+def add_connections(world: World, found: Collection[ConnectionUse], open_connections: Collection[str]) -> None:
     """Put the connections that are reached through workspaces into a world."""
-    for route in found:
-        world.routes.setdefault(route.connection, []).append(route)
-    world.unrouted = frozenset(unrouted)
+    for use in found:
+        world.connection_uses.setdefault(use.connection, []).append(use)
+    world.open_connections = frozenset(open_connections)
 
 
 def _wanted(world: World, policies: Collection[Policy]) -> Callable[[str], bool]:
@@ -132,14 +132,14 @@ def _wanted(world: World, policies: Collection[Policy]) -> Callable[[str], bool]
     if any(policy.apart and not policy.places for policy in policies):
         patterns |= {"*", "*/*"}  # a team that is kept apart everywhere
     connections = {pattern for policy in policies for pattern in policy.connections}
-    through = {
-        route.workspace
-        for connection, routes in world.routes.items()
+    workspaces = {
+        use.workspace
+        for connection, uses in world.connection_uses.items()
         if any(pattern_of(pattern).fullmatch(connection) for pattern in connections)
-        for route in routes
+        for use in uses
     }
 
     def wanted(place: str) -> bool:
-        return place in through or any(pattern_of(pattern).fullmatch(place) for pattern in patterns)
+        return place in workspaces or any(pattern_of(pattern).fullmatch(place) for pattern in patterns)
 
     return wanted

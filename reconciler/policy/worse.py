@@ -15,7 +15,7 @@ from reconciler.model.diagnostic import Refusal
 from reconciler.model.policy import ERROR
 from reconciler.policy.compare import compared
 from reconciler.policy.judge import judge
-from reconciler.policy.world import World, as_written, named, routed, written
+from reconciler.policy.world import World, add_connections, as_written, named, written
 from reconciler.safeguards.policy import SAFEGUARD
 
 if TYPE_CHECKING:
@@ -171,22 +171,22 @@ def _world(
             owning = {one.key for one in owners}
             own = implicit(owners, place) + [one for one in own if one.key not in owning]
         world.places[place] = [as_written(one, lines) for one in own]
-    _routes(world, desired, live, planned=planned)
+    _add_connections(world, desired, live, planned=planned)
     for name, org in live.orgs.items():
         world.open.update([name] * (not org.was_read(MEMBER)))
         world.open.update(f"{name}/{one.handle}" for one in org.of(WORKSPACE).values() if not one.was_read(GRANT))
     return world
 
 
-def _routes(world: World, desired: Desired, live: Snapshot, *, planned: bool) -> None:
+def _add_connections(world: World, desired: Desired, live: Snapshot, *, planned: bool) -> None:
     """How connections are reached: in the manifests' own way once the plan is applied, where they say it all."""
     names = _renamed(desired, live)
-    found, unrouted = connections_of.routes_live(live)
-    routes = [replace(one, workspace=names.get(one.workspace, one.workspace)) for one in found]
+    found, open_connections = connections_of.uses_live(live)
+    uses = [replace(one, workspace=names.get(one.workspace, one.workspace)) for one in found]
     if planned:
-        wanted, unknown = connections_of.routes_wanted(desired)
+        wanted, unknown = connections_of.uses_wanted(desired)
         whole = {one.connection for one in wanted} - set(unknown)
-        routes = [one for one in routes if one.connection not in whole] + [
-            one for one in wanted if one.connection in whole or one not in routes
+        uses = [one for one in uses if one.connection not in whole] + [
+            one for one in wanted if one.connection in whole or one not in uses
         ]
-    routed(world, routes, unrouted)
+    add_connections(world, uses, open_connections)

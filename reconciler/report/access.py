@@ -13,7 +13,7 @@ from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Cell, Item, Matrix, Nam
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from reconciler.model.access import Access, AccountToken, Assignment, Route
+    from reconciler.model.access import Access, AccountToken, Assignment, ConnectionUse
     from reconciler.model.made import Made
     from reconciler.model.policy import Verdict
 
@@ -200,36 +200,40 @@ def tokens_document(found: tuple[AccountToken, ...] | None) -> list[dict[str, st
     ]
 
 
-def routed(access: Access) -> Iterator[tuple[Route, Assignment]]:
+def connection_access(access: Access) -> Iterator[tuple[ConnectionUse, Assignment]]:
     """Who can use which connection, and through which workspace."""
-    through: dict[str, list[Assignment]] = {}
+    by_object: dict[str, list[Assignment]] = {}
     for assignment in access.assignments:
-        through.setdefault(assignment.object, []).append(assignment)
-    for route in access.routes:
-        yield from ((route, assignment) for assignment in through.get(route.workspace, ()))
+        by_object.setdefault(assignment.object, []).append(assignment)
+    for use in access.connection_uses:
+        yield from ((use, assignment) for assignment in by_object.get(use.workspace, ()))
 
 
 def _connections(access: Access) -> Iterator[Section]:
     rows = tuple(
         (
-            (Name(route.connection),),
-            _through(route),
+            (Name(use.connection),),
+            _through(use),
             (Name(assignment.who),),
             (Name(assignment.role),),
             (_why(assignment),),
         )
-        for route, assignment in routed(access)
+        for use, assignment in connection_access(access)
     )
     if rows:
         head = ("Connection", "Through", "Who", "Role", "Why")
         yield Section("Who can use which connection", table=Table(head, rows), weight=KEPT)
-    known = {route.connection for route in access.routes}
+    known = {use.connection for use in access.connection_uses}
     for title, about, names in (
-        ("Connections whose location is unknown", UNROUTED, [name for name in access.unrouted if name not in known]),
+        (
+            "Connections whose location is unknown",
+            UNROUTED,
+            [name for name in access.open_connections if name not in known],
+        ),
         (
             "Connections that more workspaces may use",
             PARTLY_ROUTED,
-            [name for name in access.unrouted if name in known],
+            [name for name in access.open_connections if name in known],
         ),
     ):
         if names:
@@ -237,10 +241,10 @@ def _connections(access: Access) -> Iterator[Section]:
             yield Section(title, items, weight=SHOWN, about=(about[access.source],))
 
 
-def _through(route: Route) -> Words:
-    if route.folder is None:
-        return (Name(route.workspace),)
-    return (Name(route.workspace), ", which may use the folder ", Name(route.folder))
+def _through(use: ConnectionUse) -> Words:
+    if use.folder is None:
+        return (Name(use.workspace),)
+    return (Name(use.workspace), ", which may use the folder ", Name(use.folder))
 
 
 def _open(access: Access) -> Iterator[Section]:
@@ -319,17 +323,17 @@ def document(access: Access) -> dict[str, Any]:
         "tokens": tokens_document(access.tokens),
         "connections": [
             {
-                "connection": route.connection,
-                "workspace": route.workspace,
-                "folder": route.folder,
+                "connection": use.connection,
+                "workspace": use.workspace,
+                "folder": use.folder,
                 "person": assignment.person,
                 "handle": assignment.key,
                 "role": assignment.role,
                 "why": assignment.why,
             }
-            for route, assignment in routed(access)
+            for use, assignment in connection_access(access)
         ],
-        "connections_open": list(access.unrouted),
+        "connections_open": list(access.open_connections),
         "notes": list(access.notes),
     }
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.access.maps import Names
-from reconciler.model.access import DIRECT, OWNS, Assignment, Route
+from reconciler.model.access import DIRECT, OWNS, Assignment, ConnectionUse
 from reconciler.model.desired import Desired, Rules
 from reconciler.model.diagnostic import Source
 from reconciler.model.policy import Policy, Side, Waiver
@@ -106,7 +106,9 @@ def world(found):
                 assignment.because,
             )
         )
-    made.routes = {"acme/aws_prod": [Route("acme/aws_prod", "acme/prod"), Route("acme/aws_prod", "acme/dev")]}
+    made.connection_uses = {
+        "acme/aws_prod": [ConnectionUse("acme/aws_prod", "acme/prod"), ConnectionUse("acme/aws_prod", "acme/dev")]
+    }
     return made
 
 
