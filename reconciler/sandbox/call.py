@@ -63,7 +63,7 @@ def operation(
 
 
 class NeedsWriteError(Exception):
-    """A read turned out to change something: it is done again in a transaction that may write."""
+    """A read turned out to change something, so it is repeated in a transaction that may write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Call:
     def page(self, sql: str, *more: str, **params: Any) -> Reply:
         """One page of a list. `sql` yields (k, JSON text) for keys above `:after`, in order, at most `:limit`.
 
-        `more` are queries of the same kind whose keys are all greater: their rows come behind.
+        `more` are queries of the same form whose keys are all greater: their rows follow.
         """
         limit = self._limit()
         after = self._cursor()

@@ -72,13 +72,13 @@ class Rule:
     times: int | None = None  # how often it happens at most
     probability: float = 1  # how often it happens, by chance
     after: int = 0  # how many requests pass before
-    applied: bool = False  # whether the request takes effect all the same
+    applied: bool = False  # whether the request takes effect nevertheless
     rows: int = 1  # how many rows a page shifts by
     random: random.Random = field(default_factory=random.Random)  # decides by chance, from a seed
 
     # What it counts
-    seen: int = 0  # requests that it was for so far
-    fired: int = 0  # how often it happened so far
+    seen: int = 0  # matching requests so far
+    fired: int = 0  # how often it has happened
 
     def fires(self, method: str, path: str) -> bool:
         """Whether this request is hit; counts it. The caller holds the lock."""
@@ -240,7 +240,7 @@ class FaultyApp:
             self.faults.sleep(seconds)
             return
         self.faults.sleep(patience)
-        # The client stops waiting; what it asked for is done all the same.
+        # The client stops waiting; the request takes effect nevertheless.
         self._carry_out(environ)
         raise AnswerTooLate
 

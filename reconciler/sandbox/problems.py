@@ -1,4 +1,4 @@
-"""Everything that goes wrong is answered with an RFC 7807 body (contract: ErrorModel)."""
+"""Errors, answered with an RFC 7807 body (contract: ErrorModel)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def not_found(detail: str) -> Problem:
 
 
 def in_a_line(error: Exception) -> str:
-    """What is wrong with a file that could not be read, on one line (PyYAML's own words take five)."""
+    """Why a file could not be read, on one line (PyYAML's own message takes five)."""
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
         return f"line {mark.line + 1}: {getattr(error, 'problem', None) or 'is not YAML'}"

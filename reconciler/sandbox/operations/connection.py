@@ -16,7 +16,7 @@ CONNECTION = CONNECTIONS + "/{connection_handle}"
 
 @operation("GET", CONNECTIONS, "orgConnection_list")
 def org_connection_list(call: Call) -> Reply:
-    """Those of the org, in whichever folder they are; those of workspaces are listed there."""
+    """The org's own, in any folder; a workspace's own are listed there."""
     return call.page(
         "SELECT k, j FROM connection_row WHERE org_id = :org AND folder = 0 AND workspace_id IS NULL AND k > :after"
         " ORDER BY k LIMIT :limit",
@@ -71,7 +71,7 @@ def org_connection_delete(call: Call) -> Reply:
 
 @operation("POST", CONNECTION + "/test", "orgConnection_test", body=bodies.TEST_CONNECTION, writes=False)
 def org_connection_test(call: Call) -> Reply:
-    """Nothing is reached from here: `ok`, unless the world says otherwise of this handle. It need not exist yet."""
+    """Reaches nothing: `ok`, unless the world gives another result for this handle. The connection need not exist yet."""
     org = call.org("owner", missing=404)
     asked = call.params["connection_handle"]
     found = connections.by_name(call, org, asked)
@@ -82,7 +82,7 @@ def org_connection_test(call: Call) -> Reply:
 
 @operation("GET", CONNECTION + "/workspace", "orgConnection_listWorkspaces")
 def org_connection_list_workspaces(call: Call) -> Reply:
-    """The workspaces that it is attached to itself. Ask the folder for those that a folder brings it to."""
+    """The workspaces that the connection itself is attached to; for those that have it by a folder, ask the folder."""
     org = call.org(missing=404)
     return associations(call, connections.connection(call, org).id)
 

@@ -75,7 +75,7 @@ def _register(many: str, prefix: str, noun: str, placed: Placed) -> None:
 
     @operation("GET", many, f"{prefix}_list")
     def list_(call: Call) -> Reply:
-        """All of them, in whichever folder they are."""
+        """All folders, at any depth."""
         org, workspace_id = placed(call, "reader")
         return call.page(
             "SELECT k, j FROM connection_row WHERE org_id = :org AND workspace_id IS :workspace AND folder = 1"
@@ -98,7 +98,7 @@ def _register(many: str, prefix: str, noun: str, placed: Placed) -> None:
 
     @operation("PATCH", one, f"{prefix}_update", body=bodies.UPDATE_CONNECTION_FOLDER)
     def update(call: Call) -> Reply:
-        """With `parent_id` it moves, and all that is in it; not into itself."""
+        """`parent_id` moves the folder with all that is in it, but never into itself."""
         org, workspace_id = placed(call, "owner")
         found = connections.folder(call, org, workspace_id)
         in_folder = found.parent
@@ -111,7 +111,7 @@ def _register(many: str, prefix: str, noun: str, placed: Placed) -> None:
 
     @operation("DELETE", one, f"{prefix}_delete")
     def delete(call: Call) -> Reply:
-        """An empty one only: 409 while something is in it."""
+        """Only an empty folder: 409 while something is in it."""
         org, workspace_id = placed(call, "owner")
         found = connections.folder(call, org, workspace_id)
         inside = call.db.execute("SELECT count(*) FROM connection WHERE parent = ?", (found.id,)).fetchone()[0]

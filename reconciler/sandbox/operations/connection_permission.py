@@ -109,7 +109,7 @@ def _register(owner: str, prefix: str, find: Finder) -> None:
 
     @operation("PATCH", one, f"{prefix}_updatePermission", body=bodies.PERMISSION)
     def update(call: Call) -> Reply:
-        """Another place; what may no longer be used where it is attached is detached."""
+        """A permission for another place. What is attached without a permission is then detached."""
         org = call.org("owner", missing=404)
         found = find(call, org)
         id_, _, text = _permission(call, found)

@@ -179,7 +179,7 @@ def _own_row(call: Call, org: Org, user_id: str) -> sqlite3.Row:
 
 @operation("PATCH", MEMBER, "orgMember_update", body=bodies.UPDATE_ORG_USER)
 def org_member_update(call: Call) -> Reply:
-    """Another role. Grants stay, whatever the role becomes.
+    """Change the role. Grants stay, whatever the role becomes.
 
     The last accepted owner may be demoted: whether the API refuses it is not known, and refusing it here would hide a
     client's mistake.

@@ -107,7 +107,7 @@ def tenant_update(call: Call) -> Reply:
 
 @operation("DELETE", TENANT, "tenant_delete")
 def tenant_delete(call: Call) -> Reply:
-    """Only an empty one: 400 while it has orgs or users of its own."""
+    """Only an empty tenant: 400 while it has orgs or users of its own."""
     tenant = _tenant(call, "owner", missing=404)
     doc, _ = call.edited(tenant.head)
     used = call.db.execute(

@@ -53,7 +53,7 @@ def _conn(org: Org, workspace: Workspace, connection: dict[str, Any]) -> dict[st
 
 @operation("POST", CONNECTIONS, "orgWorkspaceConnection_create", body=bodies.CREATE_CONNECTION)
 def org_workspace_connection_create(call: Call) -> Reply:
-    """A new one, or, with the handle of one of the org and no configuration, that one is attached."""
+    """Create a connection; with the handle of one of the org's and no configuration, attach that one instead."""
     org, workspace = call.workspace("owner", missing=404)
     handle = call.body["handle"]
     shared = connections.by_name(call, org, handle)
@@ -117,7 +117,7 @@ def org_workspace_connection_get(call: Call) -> Reply:
 
 @operation("PATCH", CONNECTION, "orgWorkspaceConnection_update", body=bodies.UPDATE_CONNECTION)
 def org_workspace_connection_update(call: Call) -> Reply:
-    """The workspace's own only: one of the org is changed there."""
+    """Only the workspace's own: an org's connection is changed in the org."""
     org, workspace = call.workspace("owner", missing=404)
     own = connections.by_name(call, org, call.params["connection_handle"], workspace.id)
     if own is None:

@@ -17,7 +17,7 @@ SCHEMA = SCHEMAS + "/{schema_name}"
 
 @operation("GET", SCHEMAS, "orgWorkspaceSchema_list")
 def org_workspace_schema_list(call: Call) -> Reply:
-    """Attached ones, what attached folders bring along, and what could be attached: `state` tells them apart."""
+    """What is attached, what attached folders contain, and what could be attached; `state` says which."""
     org, workspace = call.workspace(missing=404)
     return call.list_of(connections.schemas(call, org, workspace.id))
 
@@ -69,7 +69,7 @@ def org_workspace_schema_get(call: Call) -> Reply:
 
 @operation("DELETE", SCHEMA, "orgWorkspaceSchema_detach")
 def org_workspace_schema_detach(call: Call) -> Reply:
-    """What was attached itself; what a folder brought goes with the folder. The contract answers 201."""
+    """Only what was attached by itself; what came with a folder goes with the folder. The contract answers 201."""
     org, workspace = call.workspace("owner", missing=404)
     schema = _find(call, org, workspace.id, call.params["schema_name"])
     name = schema["name"]

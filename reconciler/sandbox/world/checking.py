@@ -1,4 +1,4 @@
-"""Is this a world? Finds the first thing in it that cannot be seeded. docs/sandbox.md shows a world with every key."""
+"""Checks a world, and names the first thing in it that cannot be seeded. docs/sandbox.md shows a world with every key."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class _Check:
                     moment(given[key], f"{place}.{key}")
 
     def _makers(self, orgs: dict[str, Any], known: set[str]) -> None:
-        """Who let a member in is one of the world's users."""
+        """Check that whoever let a member in is one of the world's users."""
         for handle, org in orgs.items():
             for user, member in ((org or {}).get("members") or {}).items():
                 if isinstance(member, dict) and member.get("by", user) not in known:
@@ -141,7 +141,7 @@ class _Check:
             checked_handle(name, where, WORKSPACE_HANDLE)
             workspace = mapping(entry, where, _WORKSPACE)
             for user, granted in mapping(workspace.get("members"), f"{where}.members").items():
-                # Any role: what nobody here knows is shown as it is.
+                # Any role: an unknown one is shown as it is.
                 checked_member(user, granted, f"{where}.members.{user}", None)
                 if user not in members and user not in accounts:
                     raise WorldError(f"{where}.members.{user}: is not a member of {handle}")
