@@ -63,7 +63,7 @@ def render(
 ) -> str:
     """`subject` in one of FORMATS, ending in a newline. `color` and `verbose` have an effect on text only.
 
-    `made` says where the report comes from; None for nothing about it.
+    `made` says where the report comes from; with None, the report does not say.
 
     Raises UsageError for an unknown format, and for html when Jinja2 is not installed.
     """

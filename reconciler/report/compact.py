@@ -1,4 +1,4 @@
-"""What a large plan shows of many alike changes, and what its impact need not say again. Only text uses it; -v shows all."""
+"""Shortens a large plan as text: alike changes together, nothing in the impact that a change says already. -v shows all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Change, Effect
 
 LARGE = 40  # changes from which alike ones are put together
-ALIKE = 3  # as many are put together
+ALIKE = 3  # at least as many alike ones
 WIDTH = 100
 PEOPLE = ("member", "grant")
 

@@ -108,7 +108,7 @@ def _difference(found: Difference, *, said: bool) -> Item:
 
 
 def _roles(found: Difference) -> tuple[str, ...]:
-    """The roles that a person should have and has, or the attribute that differs."""
+    """The role that a person should have and the one they have, or the attribute that differs."""
     if found.attribute is not None and found.kind not in ("member", "grant"):
         return (found.attribute,)
     return tuple(str(role) for role in (found.wanted, found.live) if role) if found.kind in ("member", "grant") else ()

@@ -33,7 +33,7 @@ LEVELS = {"error": "error", "warning": "warning"}
 
 def escape(raw: str) -> str:
     """`raw` as the message of a command: on one line, percent signs as `%25`."""
-    # `visible` has replaced line breaks by \n, so no %0A is needed.
+    # `show_hidden` has replaced line breaks by \n, so no %0A is needed.
     return show_hidden(raw).replace("%", "%25")
 
 

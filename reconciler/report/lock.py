@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.model.live import Lock, LockEntry, Snapshot
 
 FORMATS = ("text", "json")
-UP_TO_DATE = "up to date"  # the `what` of a lock file in which nothing changes
+UP_TO_DATE = "up to date"  # `what`, where nothing in the lock file changes
 
 
 def text(path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Sequence[str], what: str) -> str:
@@ -56,7 +56,7 @@ def _lines(path: str, found: Refreshed, lost: Sequence[Diagnostic], notes: Seque
 
 
 def people(lock: Lock, desired: Desired, live: Snapshot) -> str:
-    """Whom each name is by the lock file, a line a person: name, address or handle, organization, account."""
+    """Who each name is by the lock file, one line for each person: name, address or handle, organization, account."""
     handles = {row.id: row.handle for org in live.orgs.values() for row in org.of(member.KIND.name).values()}
     lines = []
     for address, entry in sorted(lock.items()):

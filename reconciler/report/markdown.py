@@ -1,4 +1,4 @@
-"""Markdown for one pull-request comment: the important parts show_hidden, the details folded, never longer than the limit.
+"""Markdown for one pull-request comment: the important parts visible, the details folded, never longer than the limit.
 
 GitHub accepts 65,536 characters in a comment. A longer report loses detail first, and says so; owners, removals,
 refusals and errors stay. Details are in fenced blocks, where nothing is markup. Names are code spans, which GitHub's

@@ -128,7 +128,7 @@ def outside_sections(found: Sequence[BrokenOutside]) -> Iterator[Section]:
 
 
 def violation_sections(found: ViolationChanges | None) -> Iterator[Section]:
-    """Who breaks which policy from now on, who does no longer, and who did before, too; then what is odd about waivers."""
+    """Who breaks which policy from now on, who no longer does, and who still does; then what is odd about waivers."""
     if found is None:
         return
     if found.new:

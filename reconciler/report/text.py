@@ -262,7 +262,7 @@ def _refusal(group: Sequence[Refusal], paint: Paint) -> Iterator[str]:
         where = f"  ({escape(wording.place(refusal.source))})" if refusal.source else ""
         code = paint("alarm", "Refused: " + escape(refusal.code))
         yield f"{code}  {paint('bold', escape(refusal.address))}{where}"
-        if number + 1 == len(group) or group[number + 1].fact != refusal.fact:  # the same fact stands once
+        if number + 1 == len(group) or group[number + 1].fact != refusal.fact:  # print a shared fact once
             yield f"  {escape(wording.sentence(refusal.fact))}"
     yield f"  To fix: {escape(wording.sentence(group[0].fix))}"
     options = merged.allow_options(group)

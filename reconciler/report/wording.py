@@ -263,7 +263,7 @@ def effect(effect: Effect, objects: Sequence[str] = (), *, name: Write = str, te
 
 
 def brief(effect: Effect, objects: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where and as what, for when only names fit: (places, roles), the role before and the one after where both are there."""
+    """Places and roles, for when only names fit: of two roles, the one before comes first."""
     places = tuple(one.replace(CONNECTION, "/", 1) for one in objects or (effect.object,))
     if CONNECTION in effect.object:
         return places, ("connection",)
