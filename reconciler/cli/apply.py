@@ -1,4 +1,4 @@
-"""`reconciler apply`: make it so, after asking."""
+"""`reconciler apply`: changes Pipes to match the manifests, after asking."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def command(
 
 
 def _refused(plan: Plan, output: options.Output) -> None:
-    """Say once more, after the plan, that nothing was done; other formats get the plan itself."""
+    """Repeat after the plan that nothing was done; formats other than text get the plan itself."""
     if output.format != "text":
         output.write(plan, made=plan.made)
     else:
@@ -294,7 +294,7 @@ def _read(found: manifests.Manifests, lock: Lock, reader: Client) -> Snapshot:
 
 
 def _after_earlier(journal: Journal, found: manifests.Manifests, reader: Client) -> Lock:
-    """Take account of an apply that was killed: say what was in flight, and keep whom it had invited."""
+    """Take account of an apply that was killed: say what was in flight, and keep the ids of people whom it had invited."""
     from reconciler.apply.recover import recover
     from reconciler.apply.run import named_by_handle
     from reconciler.report.text import escape
@@ -335,7 +335,7 @@ def _confirm(plan: Plan, confirmed: Collection[str]) -> Plan:
 
 
 def _ask(plan: Plan, head: Made) -> None:
-    """Ask on the terminal. Raises UsageError where there is none: an answer that is piped in is nobody's."""
+    """Ask on the terminal. Raises UsageError where there is none: an answer that is piped in comes from nobody."""
     if not sys.stdin.isatty():
         raise UsageError(
             "there is no terminal to ask on: --auto-approve applies without asking, and so does a saved plan"
@@ -378,7 +378,7 @@ def apply_status(result: Result, held_back: int, received: list[int]) -> int:
 
 
 def _report(result: Result, output: options.Output, status: int, head: Made | None) -> int:
-    """Print the result. That it cannot be printed changes nothing of what was done, nor the status that says so."""
+    """Print the result. If that fails, the exit status still says what was done."""
     try:
         output.write(result, made=head)
         sys.stdout.flush()

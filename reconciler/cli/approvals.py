@@ -105,7 +105,7 @@ def _later(found: Compared) -> Mapping[date, Sequence[AccessChange]]:
     if found.review.is_empty:
         return {}
     days = sorted({*ending(found.base, FAR), *ending(found.head, FAR)})
-    # the last day stands for all that comes after it
+    # the last day represents all days after it
     chosen = list(dict.fromkeys([*days[: manifests.ENDINGS - 1], *days[-1:]]))
     later: dict[date, Sequence[AccessChange]] = {}
     before, after = (manifests.later(chosen, load) for load in (found.load_base, found.load_head))

@@ -14,7 +14,7 @@ from reconciler.model.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FOLDERS = (".github", "", "docs")  # where GitHub looks, in its order
+FOLDERS = (".github", "", "docs")  # where GitHub looks, in this order
 
 
 @click.command(short_help="Print the approvals as a CODEOWNERS file.")
@@ -67,7 +67,7 @@ def command(paths: tuple[Path, ...], check: bool, write: bool, path: Path | None
 
 
 def _root() -> Path:
-    """The folder of the repository that the current one is in; the current one itself outside of any."""
+    """The root of the repository around the current folder; outside of a repository, the current folder."""
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
 

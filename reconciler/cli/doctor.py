@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json")
 TOO_MANY = 429
-SOON = 14  # days before a token ends from which it is warned of
+SOON = 14  # warn of a token's end this many days before
 
 
 @click.command(short_help="Check the way to Pipes, the manifests and the lock file.")
@@ -151,7 +151,7 @@ def _why_not(folder: Path) -> str:
 
 
 def _journal(found: Manifests) -> Check:
-    """Whether an apply is at work or was cut short, and whether the next one can keep its journal."""
+    """Whether an apply is running or was cut short, and whether the next one can write its journal."""
     from filelock import FileLock, Timeout
 
     from reconciler.apply.journal import FILE, FOLDER, JournalError, read
@@ -273,7 +273,7 @@ def _proxy(base_url: str) -> str | Check | None:
 
 
 def _halves(message: str) -> tuple[str, str]:
-    """What is wrong, and what to do: messages say the second after a semicolon, or after a colon as an order."""
+    """Divide a message into what is wrong and what to do, which follows a semicolon, or a colon as an order."""
     for sign in ("; ", ": set ", ": write ", ": rename "):
         fact, found, fix = message.partition(sign)
         if found:

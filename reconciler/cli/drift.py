@@ -130,7 +130,7 @@ def read(client: Client, desired: Desired, found: manifests.Manifests) -> Snapsh
 
     with Progress("Reading") as progress:
         live = snapshot(client, desired, found.lock, progress=progress.reading)
-    # whoever a list has skipped is not gone
+    # a person missing from an incomplete list may still be there
     add_missing(client, desired, found.lock, live)
     return live
 

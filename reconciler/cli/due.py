@@ -29,7 +29,7 @@ def may_be_due(paths: Sequence[Path]) -> bool:
     texts, problems = read_all(paths)
     today = clock.today().isoformat().encode()
     if problems:
-        return True  # reading them whole says what is wrong
+        return True  # reading them properly reports what is wrong
     return any(_may_be_due(data, today) for data in texts.values())
 
 
@@ -60,7 +60,7 @@ def separated(whole: Manifests, found: Manifests, plan: Plan, live: Snapshot, lo
 
 
 def tell_others(whole: Manifests, found: Manifests, plan: Plan, live: Snapshot, lock: Lock) -> None:
-    """Say how many other changes of the same lists are left for an ordinary apply."""
+    """Say how many other changes are left for an ordinary apply."""
     from reconciler.plan import make_plan
     from reconciler.plan.due import sections_only
     from reconciler.report.wording import count

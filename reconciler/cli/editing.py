@@ -153,7 +153,7 @@ def days_of(text: str) -> int:
 
 
 def who_is(person: str, files: Files, *, new: bool = False) -> Somebody | Refusal:
-    """Whom the manifests mean. With `new`, a name that resembles none in them is somebody's Pipes handle.
+    """The person whom the manifests mean. With `new`, a name that resembles none of theirs counts as a Pipes handle.
 
     Raises UsageError, with near names, for nobody.
     """

@@ -86,7 +86,7 @@ def _history(paths: Sequence[Path], person: str | None, place: str | None) -> Hi
 
 
 class _Reader:
-    """Reads the manifests of commits; what cannot be read is noted and passed over."""
+    """Reads the manifests of commits; one that cannot be read gets a note and is skipped."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths

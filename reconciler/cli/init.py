@@ -104,7 +104,7 @@ def _write_settings() -> None:
 
 
 def _unless_there(path: Path, text: str) -> bool:
-    """Write a file that is not there yet. Whether it was written."""
+    """Write a file unless it exists. Returns whether it was written."""
     if path.exists() or path.is_symlink():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def keep_lock(result: Result, lock: Lock, found: manifests.Manifests) -> tuple[Result, bool]:
-    """Write the lock file where it differs; that it could not be kept is reported, and does not fail the apply."""
+    """Write the lock file if it changed. A failure is reported, and does not fail the apply."""
     from msgspec.structs import replace
 
     from reconciler.lockfile import file as lockfile
@@ -38,7 +38,7 @@ def keep_lock(result: Result, lock: Lock, found: manifests.Manifests) -> tuple[R
 
 
 def end_journal(journal: Journal, result: Result) -> Result:
-    """Close the journal's record of this apply; that it cannot be written is reported, and undoes nothing that was done."""
+    """Close the journal's record of this apply. A failure is reported, and changes nothing of what was done."""
     from msgspec.structs import replace
 
     try:

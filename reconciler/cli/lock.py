@@ -1,4 +1,4 @@
-"""`reconciler lock`: the lock file rebuilt, from what it knows and from what is live."""
+"""`reconciler lock`: rebuilds the lock file from its entries and from what is live."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _there(path: Path) -> _There:
-    """Raises ManifestError where the file cannot be read at all, or is of a newer version."""
+    """Read the lock file as it is. Raises ManifestError where it cannot be read at all, or is of a newer version."""
     from reconciler.lockfile import file as lockfile
 
     try:
@@ -132,7 +132,7 @@ def _there(path: Path) -> _There:
 def _with_journal(
     client: Client, folder: Path, there: _There, desired: Desired
 ) -> tuple[dict[str, tuple[LockEntry, ...]], list[str]]:
-    """The entries with what an apply that was killed had learned: whom it invited is in its journal only."""
+    """The entries, with the invitations that only the journal of a killed apply has."""
     from reconciler.apply.journal import FILE, FOLDER, read
     from reconciler.apply.recover import recover
     from reconciler.apply.run import named_by_handle
@@ -261,7 +261,7 @@ def _finish(
 def _seal(
     path: Path, there: _There, desired: Desired, lock: Lock, live: Snapshot, key: str, confirm: str | None
 ) -> int:
-    """Print whom the file will say the names are, ask, and write it with the addresses and the seal."""
+    """Print who each name will be by the file, ask, and write it with the addresses and the seal."""
     import hashlib
 
     from reconciler.lockfile.seal import KEY, seal
@@ -289,7 +289,7 @@ def _seal(
 
 
 def _write(path: Path, there: _There, lock: Lock, seal: str = "") -> None:
-    """Raises UsageError where somebody else has written the file meanwhile."""
+    """Write the file. Raises UsageError where somebody else has written it meanwhile."""
     from reconciler.lockfile import file as lockfile
 
     now = path.read_bytes() if path.exists() else None

@@ -1,4 +1,4 @@
-"""When, where and from what a report is made, for the head of each report."""
+"""The head of each report: when, where and from what it is made."""
 
 from __future__ import annotations
 

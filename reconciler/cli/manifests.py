@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Plan, Shard
     from reconciler.pipes.settings import Settings
 
-ENDINGS = 12  # how many of the days on which entries end are looked ahead to
+ENDINGS = 12  # look ahead at most to this many days on which entries end
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Manifests:
     shard: Shard | None = None  # the part of all orgs, for `--shard`
     key: str = ""  # what seals the lock file
     sealed: bool = False  # whether the lock file has a seal, whoever wrote it
-    forged: str = ""  # why the lock file is not believed, where this run has a key
+    forged: str = ""  # why the lock file is not trusted, where this run has a key
 
 
 def load(
@@ -89,7 +89,7 @@ def load(
 
 
 def pinned_elsewhere(desired: Desired, settings: Settings) -> Refusal | None:
-    """The refusal of a run against another Pipes than the manifests are for. Asked before any request."""
+    """The refusal of a run against a Pipes that the manifests are not for. Checked before any request."""
     if desired.host is None or settings.is_at(desired.host[0]):
         return None
     from reconciler.safeguards.host_pinned import refusal

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _of(names: Callable[[Desired], Iterable[str]]) -> Complete:
-    """Completes to the names that the manifests have; to nothing where they cannot be read."""
+    """Completes to names from the manifests; to nothing where they cannot be read."""
 
     def complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
         from reconciler import clock, manifest

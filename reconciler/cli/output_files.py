@@ -13,7 +13,7 @@ SHARED = 0o666  # for what is committed anyway; the umask narrows both
 
 
 def write_file(path: Path, text: str, *, mode: int = PRIVATE, follow: bool = False, keep: bool = False) -> None:
-    """Replace `path` by `text` as a whole, or leave it as it is. Devices and pipes are written to.
+    """Replace `path` by `text` as a whole, or leave it as it is. Devices and pipes are written to directly.
 
     The umask narrows `mode`; with `keep` an existing file keeps its own. Raises UsageError for a symbolic link, unless
     `follow` says that the file behind it is meant: in a shared folder, a link could have us replace another file.

@@ -25,7 +25,7 @@ class Progress:
         self._what = what
         self._total = total
         self._done = 0
-        self._ended: list[Outcome] = []  # steps that no line has named yet
+        self._ended: list[Outcome] = []  # steps that no printed line has named yet
         self._terminal = sys.stderr.isatty()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
@@ -46,7 +46,7 @@ class Progress:
         self._show(self._done, None, address or kind)
 
     def counted(self, current: str) -> None:
-        """One more of something has been read, such as an entry of an audit log."""
+        """Count one more thing that was read, such as an entry of an audit log."""
         self._done += 1
         self._show(self._done, self._total, current)
 

@@ -165,7 +165,7 @@ def _judged(review: Review, base: Desired, head: Desired, base_lock: Lock, soon:
 
 
 def _base(base: str, paths: Sequence[Path], day: date) -> tuple[Desired | None, Sequence[Diagnostic]]:
-    """BASE's manifests, None with what is wrong where they cannot be used: the pull request is not to blame."""
+    """BASE's manifests, or None and why they cannot be used, which is not the pull request's fault."""
     from reconciler import manifest
     from reconciler.history import revision
 
@@ -189,7 +189,7 @@ def _one_person(head: Desired, base_lock: Lock, head_lock: Lock) -> list[Diagnos
 
 
 def _base_lock(base: str, paths: Sequence[Path], before: Desired | None) -> tuple[Lock, list[str]]:
-    """BASE's lock file. One that cannot be used is reported, and holds nothing: the pull request is not to blame."""
+    """BASE's lock file. One that cannot be used is reported and counts as empty: that is not the pull request's fault."""
     from reconciler.history import revision
 
     try:
