@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ from sandbox.contract import contract_checking
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(Path(stopped.sitecustomize.__file__).parent), os.environ.get("PYTHONPATH")])
 )
+
+# a shell that runs the suite in the background has Ctrl-C ignored, also in the commands that a test starts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

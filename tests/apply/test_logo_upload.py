@@ -39,8 +39,8 @@ def test_a_picture_is_sent_as_what_its_first_bytes_say(tmp_path, data, media_typ
     ("data", "planned", "said"),
     [
         (b"\x89PNG\r\n\x1a\nother", PNG, "is not the picture that was planned"),
-        (b"GIF88a", b"GIF88a", "no PNG, JPEG, GIF or WebP"),
-        (b"<svg/>", b"<svg/>", "no PNG, JPEG, GIF or WebP"),
+        (b"GIF88a", b"GIF88a", "not a PNG, JPEG, GIF or WebP"),
+        (b"<svg/>", b"<svg/>", "not a PNG, JPEG, GIF or WebP"),
         (PNG + bytes(2 * 1024**2), PNG + bytes(2 * 1024**2), "larger than 2 MiB"),
     ],
 )
