@@ -7,7 +7,6 @@ docs/compatibility.md.
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,9 @@ from reconciler.lockfile import file as lockfile
 from reconciler.manifest import load_texts
 from reconciler.plan.document import loads
 from reconciler.safeguards.table import SAFEGUARDS
+from stopped.sitecustomize import DAY
 
 VERSIONS = [folder for folder in sorted(Path(__file__).parent.iterdir()) if (folder / "orgs.yaml").exists()]
-DAY = date(2026, 11, 24)  # on which the plans were made
 
 every_version = pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
 

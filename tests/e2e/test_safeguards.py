@@ -821,9 +821,6 @@ ELSEWHERE = {
     "stale-plan": test_a_saved_plan_whose_object_changed_since_is_refused,
     "host-pinned": test_manifests_for_another_pipes_are_refused_before_any_request,
     "lock-forged": test_a_lock_file_that_is_not_sealed_is_refused_where_there_is_a_key,
-    "policy": "tests/policy/test_plan.py",
-    "service-account-owner": "tests/e2e/test_robots.py",
-    "service-account-delete": "no manifest leads there: an account that no line lists is left alone",
 }
 
 

@@ -426,7 +426,8 @@ def test_redirects_are_not_followed(server, client, status):
 def test_a_refused_token_is_said_so(server, client, path, status):
     server.script = [problem(status, "token is expired")]
     with pytest.raises(
-        NotAuthorisedError, match=r"^not authorised: .* \(\d+ Title: token is expired\); check PIPES_TOKEN"
+        NotAuthorisedError,
+        match=rf"^not authorised: the token has expired \({status} Title: token is expired\); issue a new",
     ):
         client.get(path)
     assert len(server.requests) == 1

@@ -2,7 +2,6 @@
 
 import json
 import random
-from datetime import date
 from pathlib import Path
 
 import jsonschema
@@ -12,10 +11,10 @@ from reconciler.access.maps import of_desired
 from reconciler.manifest import load_texts, schema_text
 from reconciler.policy import judge
 from reconciler.report import access as report
+from stopped.sitecustomize import DAY
 
 regopy = pytest.importorskip("regopy", reason="no engine for Rego is installed (regopy)")
 ROOT = Path(__file__).parents[2]
-DAY = date(2026, 11, 24)
 POLICY = 'policies: {prod-is-sre: {in: "*/prod", role: [operator, owner], only: [team/sre, owners]}}\n'
 WORLDS = 1000
 

@@ -129,10 +129,10 @@ def edited(**fields):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param("", "no JSON", id="empty"),
+        pytest.param("", "not JSON", id="empty"),
         pytest.param(dumps(sample.CHANGED)[:-40], "cut short", id="cut short"),
-        pytest.param("[]", "no JSON object", id="a list"),
-        pytest.param("\ufeff{}", "no JSON", id="a byte order mark"),
+        pytest.param("[]", "not a JSON object", id="a list"),
+        pytest.param("\ufeff{}", "not JSON", id="a byte order mark"),
         pytest.param("{}", "format_version null", id="no version"),
         pytest.param('{"format_version": "2.0"}', "format_version `2.0`", id="another version"),
         pytest.param('{"format_version": "1.0"}', "no digest", id="no digest"),

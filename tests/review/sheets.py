@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from built import built
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.report.escaping import show_hidden
-from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Brief, Item, Name, Section, Sheet, Table
+from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Brief, Cell, Item, Matrix, Name, Section, Sheet, Table
 from reconciler.report.sheet_formats import draw, github, html_page
 from report import test_github, test_html_page, test_junit, test_markdown, test_text, worlds
 
@@ -95,13 +95,25 @@ def tables(draw_):
     return Table(head, draw_(st.lists(row, max_size=2).map(tuple)))
 
 
+cells = st.none() | built(Cell, texts, texts, st.booleans())
+
+
+@st.composite
+def matrices(draw_):
+    places = draw_(st.lists(texts, min_size=1, max_size=3).map(tuple))
+    row = st.tuples(texts, st.lists(cells, min_size=len(places), max_size=len(places)).map(tuple))
+    return Matrix(places, draw_(st.lists(row, max_size=2).map(tuple)))
+
+
 sections = built(
-    Section, texts, worlds.few(items), st.none() | tables(), st.sampled_from((KEPT, SHOWN, FOLDED)), pieces,
-    st.sampled_from(("", "alarm", "care")),
+    Section, texts, worlds.few(items), st.none() | tables(), st.none() | matrices(),
+    st.sampled_from((KEPT, SHOWN, FOLDED)), pieces, st.sampled_from(("", "alarm", "care")),
 )  # fmt: skip
+tiles = st.tuples(texts, texts, st.booleans())
 sheets = built(
     Sheet, st.just("review"), texts, st.lists(texts, min_size=1, max_size=2).map(tuple), worlds.few(sections), pieces,
-    worlds.few(worlds.diagnostics), worlds.few(pieces), st.booleans(), st.dictionaries(st.just("x"), texts),
+    worlds.few(worlds.diagnostics), worlds.few(pieces), worlds.few(tiles), st.booleans(),
+    st.dictionaries(st.just("x"), texts),
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from msgspec import structs
 from browser import assert_fits, needs_browser
 from reconciler.report.escaping import show_hidden
 from reconciler.report.markdown import LIMIT
-from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Brief, Item, Name, Section, Sheet, Table, listed
+from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Brief, Cell, Item, Matrix, Name, Section, Sheet, Table, listed
 from reconciler.report.sheet_formats import draw, github
 from report import worlds
 from review import sheets
@@ -47,9 +47,13 @@ def test_hostile_text_is_harmless_in_every_string_of_a_sheet(raw):
     name = Name(raw)
     item = Item((name, raw, name), "+", (raw, name), sheets.HERE, ((raw,), (name,)), "warning", True, (raw, raw))
     table = Table((raw, raw), (((name,), (raw,)), ((raw, name), ())))
-    made = tuple(Section(raw, (item,), table, weight, (raw,)) for weight in (KEPT, SHOWN, FOLDED))
+    matrix = Matrix(
+        (raw, raw), ((raw, (Cell(raw, raw), None)), (raw, (Cell("owner", raw, pending=True), Cell(raw, ""))))
+    )
+    made = tuple(Section(raw, (item,), table, matrix, weight, (raw,)) for weight in (KEPT, SHOWN, FOLDED))
     problem = structs.replace(SAMPLE.problems[0], summary=raw, hint=raw, text=raw)
-    sheet = Sheet("review", raw, (raw,), made, (raw,), (problem,), ((raw, name),), True, {"x": raw})
+    tiles = ((raw, raw, True), (raw, raw, False))
+    sheet = Sheet("review", raw, (raw,), made, (raw,), (problem,), ((raw, name),), tiles, True, {"x": raw})
     sheets.assert_ours(sheet)
     page = sheets.of_html(draw(sheet, "html"))
     assert show_hidden(raw) in page.text

@@ -182,7 +182,7 @@ def test_the_observer_hears_of_every_request_and_what_became_of_it(sandboxes):
         ({"kind": "html", "when": 1}, "unknown key 'when'"),
         ({"kind": "latency", "ms": "long"}, "ms is 'long'"),
         ({"kind": "latency", "ms": -1}, "ms is -1"),
-        ({"kind": "drop-after", "path": "("}, "no regular expression"),
+        ({"kind": "drop-after", "path": "("}, "not a regular expression"),
         ({"kind": "drop-after", "probability": 2}, "probability is 2"),
         ("drop-after", "not a mapping"),
     ],

@@ -94,7 +94,7 @@ def _matrix(matrix: Matrix, paint: Paint) -> Iterator[str]:
     numbered = sum(len(place) + 1 for place in places) > WIDE
     heads = [str(number) for number in range(1, len(places) + 1)] if numbered else places
     who = [escape(name) for name, _ in matrix.rows]
-    first = min(WIDEST, max(map(len, who)))
+    first = min(WIDEST, max(map(len, who), default=0))
     if numbered:
         yield from wrapped((f"{number} {place}" for number, place in enumerate(places, 1)), "  ")
     yield f"  {paint('dim', (' ' * first + ' ' + ' '.join(heads)).rstrip())}"
