@@ -39,7 +39,7 @@ def inactive(access: Access, days: int) -> Access:
 
 
 def _idle(assignment: Assignment, day: date) -> int:
-    """The days since the last activity, or without any since the membership; without that they count from now."""
+    """The days since the last activity; without any, since the membership began; without that date, 0."""
     since = assignment.last_activity_at or assignment.since
     try:
         return (day - date.fromisoformat(since[:10])).days if since else 0

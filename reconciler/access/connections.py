@@ -35,7 +35,7 @@ OWN = workspace_connection.KIND.name
 
 
 def uses_wanted(desired: Desired) -> tuple[tuple[ConnectionUse, ...], tuple[str, ...]]:
-    """Where manifests want connections to be used, and the connections of which they do not say where they are."""
+    """Where manifests want connections to be used, and the connections for which they do not say that."""
     uses: list[ConnectionUse] = []
     unknown: list[str] = []
     for above in desired.orgs.values():
@@ -63,7 +63,7 @@ def uses_wanted(desired: Desired) -> tuple[tuple[ConnectionUse, ...], tuple[str,
 
 
 def uses_live(live: Snapshot) -> tuple[tuple[ConnectionUse, ...], tuple[str, ...]]:
-    """Where connections are used in Pipes, and the connections of which it was not read where they are."""
+    """Where connections are used in Pipes, and the connections for which that was not read."""
     uses: list[ConnectionUse] = []
     unknown: list[str] = []
     for above in live.orgs.values():
@@ -91,7 +91,7 @@ def _order(use: ConnectionUse) -> tuple[str, str]:
 
 
 def stated(desired: Desired) -> bool:
-    """Whether manifests say anything of connections."""
+    """Whether manifests say anything about connections."""
     return any(
         CONNECTION in above.children
         or folders.FOLDER in above.children
@@ -116,7 +116,7 @@ def _pairs(parent: str, kind: str, above: Node, before: Node | None) -> Iterator
 
 
 def forgotten(name: str, above: Node, before: Node | None) -> Iterator[Statement]:
-    """Connections of BASE that HEAD says nothing of any more: nothing happens to them."""
+    """Connections of BASE that HEAD no longer mentions: nothing happens to them."""
     here = join(None, org.KIND.name, name)
     yield from _forgotten(here, CONNECTION, above, before)
     for address, space, earlier in folders.spaces_of(here, above, before):
@@ -177,7 +177,7 @@ def statements(
 def lost_with(name: str, above: Node, before: Node, space: str, old: str) -> Iterator[str]:
     """The addresses of BASE's connections that the workspace `space` (`old` in BASE) has, and loses as HEAD deletes it.
 
-    Those of which HEAD itself says that the workspace loses them are left out.
+    Those that HEAD itself takes from the workspace are left out.
     """
     here = join(None, org.KIND.name, name)
     after = {earlier.name: node for _, node, earlier in _pairs(here, CONNECTION, above, before) if earlier is not None}
@@ -220,5 +220,5 @@ def changes(address: str, node: Node, before: Node | None, spaces: Mapping[str, 
 
 
 def shown(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as a report shows them: of a secret only where it comes from."""
+    """Attributes as a report shows them: for a secret, only where it comes from."""
     return {name: secret.described(value) if name == secret.FIELD else value for name, value in attrs.items()}

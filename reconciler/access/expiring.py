@@ -27,10 +27,10 @@ def ending(desired: Desired, days: int) -> tuple[date, ...]:
 
 
 def expiring(desired: Desired, days: int, later: Mapping[date, Later]) -> tuple[Expiring, ...]:
-    """The entries that end within `days`, the next first; a team's once for all whom the same awaits.
+    """The entries that end within `days`, the next first. A team's entry is listed once for all members for whom the same follows.
 
-    `later` has the manifests as they are on the days of `ending`. An entry beside which another one says the same is
-    none that ends.
+    `later` has the manifests as they are on the days of `ending`. An entry does not count as
+    ending if another one gives the same.
     """
     names = Names(desired)
     roles = {
@@ -58,7 +58,7 @@ def expiring(desired: Desired, days: int, later: Mapping[date, Later]) -> tuple[
 
 
 def _dated(desired: Desired, days: int) -> Iterator[tuple[str, Node]]:
-    """Each person's entry that ends in time, with the address of the org or workspace that it is about."""
+    """Each person's entry that ends in time, with the address of its org or workspace."""
     for name, above in desired.orgs.items():
         here = addresses.join(None, "org", name)
         sections = [(here, above.children.get(member.KIND.name, {}))]

@@ -1,4 +1,4 @@
-"""Which workspaces may use what by the folders that it is in, and what a pull request changes in it. Pure."""
+"""Which workspaces may use a connection because of the folders that it is in, and what a pull request changes in that. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER, PERMISSION = connection_folder.KIND.name, folder_permission.KIND.name
 CONNECTION, WORKSPACE = connection.KIND.name, workspace.KIND.name
-OWN = workspace_connection_folder.KIND.name  # a workspace's folder: nobody else is given the use of one
+OWN = workspace_connection_folder.KIND.name  # a workspace's own folder: no other workspace can get it
 INSIDE = "folder"
 
 
@@ -43,7 +43,7 @@ def of_node(above: Node, node: Node) -> tuple[dict[str, tuple[str, Source]], boo
     """
     there = above.children.get(FOLDER)
     if there is None:
-        return {}, True  # they say nothing of folders
+        return {}, True  # they do not mention folders
     found: dict[str, tuple[str, Source]] = {}
     whole, name = INSIDE in node.attrs, node.attrs.get(INSIDE)
     seen: set[str] = set()
@@ -63,7 +63,7 @@ def of_node(above: Node, node: Node) -> tuple[dict[str, tuple[str, Source]], boo
 
 
 def of_live(above: Resource, one: Resource) -> tuple[dict[str, str], bool]:
-    """The same of a live connection: the workspaces by handle, each with the folder; and whether all was read."""
+    """The same for a live connection: the workspaces by handle, each with the folder; and whether all was read."""
     if not above.was_read(FOLDER):
         return {}, True
     there = above.of(FOLDER)
@@ -124,7 +124,7 @@ def _pairs(parent: str, kind: str, above: Node, before: Node | None) -> Iterator
 def statements(
     name: str, above: Node, before: Node | None, spaces: Mapping[str, str], old: Access, new: Access, people: People
 ) -> Iterator[Statement]:
-    """What HEAD changes in who may use what by the folders of the org `name`; `spaces`, `old` and `new` as in `uses`."""
+    """What HEAD changes in who may use what through the folders of the org `name`; `spaces`, `old` and `new` as in `uses`."""
     for address, node, earlier in pairs(name, above, before):
         if node.absent:
             if earlier is None or not earlier.absent:
@@ -211,7 +211,7 @@ def _spaces(node: Node | None, spaces: Mapping[str, str]) -> set[str]:
 
 
 def changes(address: str, node: Node, before: Node | None, spaces: Mapping[str, str]) -> Iterator[Change]:
-    """The changes of which workspaces may use what is in a folder."""
+    """What changes in which workspaces may use what is in a folder."""
     wanted, had = node.children.get(PERMISSION), _spaces(before, spaces)
     if node.absent or wanted is None:
         return

@@ -1,6 +1,6 @@
 """Who each name is, in BASE and in HEAD: what a review shows before everything else. Pure.
 
-BASE's lock file is believed, HEAD's is what the pull request says: a file of its own cannot hide who it makes a name.
+BASE's lock file is trusted. HEAD's is only the pull request's claim: it cannot hide who a name becomes.
 """
 
 from __future__ import annotations

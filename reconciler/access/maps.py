@@ -58,7 +58,7 @@ class Names:
         return self._names.get(key, key)
 
     def is_robot(self, name: str) -> bool:
-        """Whether the manifests call it no person's account."""
+        """Whether the manifests mark it as a robot's account."""
         return is_robot(name, self._people)
 
     def pending(self, key: str) -> str:
@@ -119,7 +119,7 @@ def _teams(desired: Desired, lock: Lock | None) -> dict[str, tuple[str, ...]]:
 
 
 def _ignored(desired: Desired) -> Iterator[str]:
-    """Whose rows the manifests leave to others: those people have access that no line gives."""
+    """A note for each entry of `ignore:`, whose people have access that no line gives."""
     for org in desired.orgs.values():
         for one in org.ignored:
             until = f" through {one.until.isoformat()}" if one.until is not None else ""
@@ -255,7 +255,7 @@ def narrowed(
     orgs: Collection[str] = (),
     connections: Collection[str] = (),
 ) -> Access:
-    """Only these people (by name or key), and of the objects these and those of these orgs; no choice means all.
+    """Only these people (by name or key), and only these objects and those of these orgs; without a choice, all.
 
     With `connections` (`acme/aws_prod`): only what is reached through the workspaces that have them.
     """

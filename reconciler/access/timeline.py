@@ -26,7 +26,7 @@ class Timeline:
     """Takes the manifests of commits, the oldest first, and yields what each changed."""
 
     def __init__(self, load: Callable[[Load, date], Desired | None]) -> None:
-        self._load = load  # gives None for what cannot be used on that day, and keeps note of it
+        self._load = load  # gives None for what cannot be used on that day, and notes it
         self._at: tuple[Commit, Load, Lock] | None = None
         self._now: Desired | None = None
 
