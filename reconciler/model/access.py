@@ -35,9 +35,9 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     source: Source | None = None  # the line of the manifest
     then: str | None = None  # the role from `expires` on, where the entry itself says so
     because: str | None = None  # the entry's own `reason:`
-    robot: bool = False  # no person's account
-    last_activity_at: str | None = None  # as Pipes says it; None where it does not, or for manifests
-    since: str | None = None  # when the membership or the grant was made, the same way
+    robot: bool = False  # whether it is a robot's account
+    last_activity_at: str | None = None  # as Pipes reports it; None if it does not, and for manifests
+    since: str | None = None  # when the membership or the grant was made, as above
 
     @property
     def until(self) -> str:
@@ -56,12 +56,12 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
 
 
 class AccountToken(msgspec.Struct, frozen=True):
-    """A token of a service account, as far as anybody may know it: never its value."""
+    """A token of a service account, without its value."""
 
     account: str  # the account's address
     title: str
     last4: str
-    created: str  # as Pipes says it, and so is `ends`
+    created: str  # as Pipes writes it, like `ends`
     ends: str  # empty: never
     status: str
 
@@ -88,11 +88,11 @@ class Access(msgspec.Struct, frozen=True):
     objects: tuple[str, ...]  # all orgs and workspaces that were looked at
     open: tuple[
         str, ...
-    ] = ()  # those of them whose people are unknown, or only in part: the manifests do not manage them
+    ] = ()  # those whose people are unknown, or only in part, as where the manifests do not manage them
 
     # What else there is to say
     notes: tuple[str, ...] = ()  # what to tell the reader
     connection_uses: tuple[ConnectionUse, ...] = ()  # the connections that are reached through workspaces
     open_connections: tuple[str, ...] = ()  # connections whose workspaces are unknown
     tokens: tuple[AccountToken, ...] | None = None  # of the service accounts; None where nobody asked for them
-    teams: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # of the manifests, flattened
+    teams: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # of the manifests, with nested teams

@@ -48,7 +48,7 @@ class Consents(msgspec.Struct, frozen=True):
     needs: tuple[Need, ...]  # each change with each approval that it needs
     voices: tuple[Voice, ...]  # everyone who approved
     risk: str = "none"  # of the review
-    applies: bool = True  # False where BASE has no `approvals:`
+    applies: bool = True  # False if BASE has no `approvals:`
 
     @property
     def missing(self) -> tuple[Need, ...]:

@@ -23,7 +23,7 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     handle: str | None  # in Pipes, where it is known
     email: str | None = None  # as it is written
     source: Source | None = None  # the line in `people:`
-    reinvite: date | None = None  # states a new invitation by email for one of before that day which is gone
+    reinvite: date | None = None  # asks for one more invitation, if the last one was sent before that day and is gone
     robot: bool = False  # an ordinary account that no person uses
     github: str | None = None  # the login there, for approvals
     gitlab: str | None = None  # the login there
@@ -59,7 +59,7 @@ class Ignored(msgspec.Struct, frozen=True, gc=False):
 
 
 class Node(msgspec.Struct, gc=False):
-    """One wanted object (an org, a member, a workspace, a grant), or with `absent` one that must not be."""
+    """One wanted object (an org, a member, a workspace, a grant), or with `absent` one that must not exist."""
 
     # What it is
     kind: str  # org, member, workspace, ...
@@ -68,27 +68,27 @@ class Node(msgspec.Struct, gc=False):
     source: Source  # the line of its key
 
     # What the manifest states about it
-    absent: bool = False  # it must not be there
+    absent: bool = False  # it must not exist
     renamed_from: str | None = None  # the handle that it had
     via: str | None = None  # the team (`team/sre`) that the entry came from; None for a direct entry
     expires: date | None = None  # the first day on which the entry no longer counts
     then: str | None = None  # the weaker role that it counts as from that day on; None: it counts as not written
     reason: str | None = None  # the manifest's `reason:`
     everywhere: bool | None = (
-        None  # of a connection or folder: whether every workspace of the org may use it; None: as is
+        None  # of a connection or folder: whether every workspace of the org may use it; None: left alone
     )
 
     # Where that is written, and what is below it
     sources: dict[str, Source] | None = None  # the line of each attribute where it differs from the object's own
     children: dict[str, dict[str, Node]] = msgspec.field(default_factory=dict)  # by kind; a missing kind is not managed
-    expired: dict[str, dict[str, Node]] | None = None  # entries whose time is up, by kind: they state a removal
+    expired: dict[str, dict[str, Node]] | None = None  # entries whose day has come, by kind: they state a removal
 
     # What becomes of rows that no line lists
     keeps_unlisted: bool = False  # `unlisted: keep`
     ignored: tuple[Ignored, ...] = ()  # of an org, whose day has not passed
 
     # Secrets in a configuration (`reconciler.apply.secrets`)
-    rotate: date | None = None  # what refers to secrets is sent again once, from that day on
+    rotate: date | None = None  # from that day on, the configuration with its secrets is sent once more
     rewrite: str | None = None  # why it is sent although live shows no difference
     unknown: str | None = None  # why it is unknown whether live has the secrets
 
@@ -111,9 +111,9 @@ class Desired(msgspec.Struct):
     ended: tuple[Diagnostic, ...] = ()  # entries whose day has come, for whoever looks after the manifests
 
     # Rules and names beyond the orgs of this run
-    host: tuple[str, Source] | None = None  # where Pipes is that the manifests are for; compared with, never chosen by
+    host: tuple[str, Source] | None = None  # where Pipes is that the manifests are for; never chosen by this
     resend_after: int | None = None  # days after which an invitation by email that is gone is sent again
-    teams: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # flattened: team -> names, sorted
+    teams: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # team -> names, sorted, in nested ones too
     nested: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # as written: team -> names and `team/…`
     policies: dict[str, Policy] = msgspec.field(default_factory=dict)  # by name
     waivers: tuple[Waiver, ...] = ()  # in the order written

@@ -17,13 +17,13 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 
 
 class Diagnostic(msgspec.Struct, frozen=True):
-    """One problem: a fact, its place, and what helps."""
+    """One problem: a fact, its place, and how to fix it."""
 
-    # What is wrong, where, and what helps
+    # What is wrong, where, and how to fix it
     severity: str  # error | warning
     summary: str  # the fact
-    source: Source | None = None  # None where it is of no single place
-    hint: str | None = None  # what was probably meant, or what helps
+    source: Source | None = None  # None if it has no single place
+    hint: str | None = None  # what was probably meant, or how to fix it
 
     # How the place is shown
     length: int = 1  # how many characters the caret line underlines
@@ -34,7 +34,7 @@ class Diagnostic(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A safeguard's no."""
+    """One refusal by a safeguard."""
 
     code: str  # of the safeguard
     address: str  # what it is about

@@ -1,4 +1,4 @@
-"""Drift is data: how live differs from the manifests, seen from the manifests, and who made it so."""
+"""Drift as data: how live differs from the manifests, and who changed it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Doer(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One thing that is live otherwise than the manifests say; an object's attributes are differences of their own."""
+    """One way in which live differs from the manifests. Each attribute of an object is a difference of its own."""
 
     # What differs, seen from the manifests
     what: str  # added (live, not wanted) | removed (wanted, not live) | changed (one attribute) | renamed | replaced
@@ -66,7 +66,7 @@ class Difference(msgspec.Struct, frozen=True):
     live: Any = None  # the same on the other side
     attribute: str | None = None  # for `changed`
 
-    # Why the manifests want it otherwise
+    # What the manifests say
     source: Source | None = None  # the line that says so
     reason: str | None = None  # unlisted | absent | expired
     via: str | None = None  # the team that the entry came from
@@ -78,7 +78,7 @@ class Difference(msgspec.Struct, frozen=True):
 
     # How it counts
     standing: str = OUTSIDE  # or `not-applied`: the manifests that were applied last did not say so yet
-    follows: str | None = None  # the address whose difference brings this one along
+    follows: str | None = None  # the address of the difference that causes this one
     below: int = 0  # how many objects are missing together with this one
     note: str = ""  # more about it, for the reader
 
@@ -99,7 +99,7 @@ class Drift(msgspec.Struct, frozen=True):
     """What one look at Pipes found."""
 
     # What was compared
-    differences: tuple[Difference, ...]  # in the order of a report
+    differences: tuple[Difference, ...]  # in the order of the report
     orgs: tuple[str, ...]  # the addresses that were compared
     day: date  # the day that decides what has expired
     applied: str | None = None  # the revision that was applied last; None where it was not given
@@ -127,7 +127,7 @@ HERE, BEFORE, BOTH, UNKNOWN = "changed here", "drifted before", "changed here an
 
 
 class Since(msgspec.Struct, frozen=True):
-    """A plan, told apart into what the manifests changed since `base` and what had to be changed before.
+    """A plan, divided into what the manifests changed since `base` and what had drifted before.
 
     `marks` gives one of HERE, BEFORE, BOTH, UNKNOWN for the address of each change, and is empty where `base` could not
     be planned, which `notes` then say. `settled` are the changes that `base` needs and the plan does not any more.

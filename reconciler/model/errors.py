@@ -36,7 +36,7 @@ class RefusedRunError(ReconcilerError):
 
 
 class PipesError(ReconcilerError):
-    """Pipes was unreachable, answered nonsense, or does not let us in (exit status 4)."""
+    """Pipes was unreachable, gave an unusable answer, or denied access (exit status 4)."""
 
 
 class ReadOnlyError(ReconcilerError):

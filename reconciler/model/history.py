@@ -27,7 +27,7 @@ class Event(msgspec.Struct, frozen=True):
     day: date
     commit: Commit
     change: AccessChange
-    ended: bool = False  # the entry's own day came; nobody committed anything
+    ended: bool = False  # the entry's own end, without a commit
 
 
 class History(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What Pipes holds: rows turned into resources, told apart into what can be changed here and what is inherited."""
+"""What Pipes holds: rows as resources, those that can be changed here apart from inherited ones."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class TenantMember(msgspec.Struct, frozen=True):
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """An org that could not be read whole. `code` is `empty-read` where the answer itself is not believable."""
+    """An org that could not be read as a whole. `code` is `empty-read` if the answer itself cannot be trusted."""
 
     org: str
     code: str
@@ -114,15 +114,15 @@ class Snapshot(msgspec.Struct):
         return any(row.id == self.actor.id and row.attrs.get("role") == "owner" for row in rows)
 
 
-# in what else an entry has: by place in the configuration, which reference was sent last, and its fingerprint
+# key in `more`: for each place in the configuration, which reference was sent last, and its fingerprint
 SENT = "secrets"
-# instead of those: the configuration was imported, and which secrets Pipes has beyond it cannot be known
+# key in place of `secrets`: the configuration was imported, and Pipes may have secrets that it lacks
 UNTOLD = "untold"
-# in the same place: the day of the `rotate:` that was done last
+# key in `more`: the day of the `rotate:` that was done last
 ROTATED = "rotated"
-# in the same place: the day (UTC) on which an invitation by email was sent, while it is pending
+# key in `more`: the day (UTC) on which an invitation by email was sent, while it is pending
 INVITED_ON = "sent"
-# in the same place: the digest of the address that an invitation by email went to
+# key in `more`: the digest of the address that an invitation by email went to
 ADDRESS = "email"
 
 
@@ -135,7 +135,7 @@ def address_digest(email: str) -> str:
 class LockEntry(msgspec.Struct, frozen=True):
     """What `reconciler.lock.json` knows of an address: the id, and for a person invited by email the handle.
 
-    `more` is what else is in the entry: of a newer version, or of a kind that keeps more. It goes with the id.
+    `more` holds the other fields of the entry: those of some kinds, and those that a newer version wrote. It belongs to the id.
     """
 
     id: str
@@ -152,7 +152,7 @@ class LockEntry(msgspec.Struct, frozen=True):
         return found if isinstance(found, str) else None
 
     def of(self, id: str, handle: str | None = None) -> LockEntry:  # noqa: A002
-        """The entry as it is now; of another object, by its `id`, nothing of the old one holds."""
+        """The entry for `id`: with another id it is another object, and nothing of the old entry remains."""
         return LockEntry(id, handle, self.more if id == self.id else {})
 
 

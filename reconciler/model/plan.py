@@ -1,4 +1,4 @@
-"""A plan is data: it can be saved, compared, shown and applied, and it performs nothing."""
+"""A plan as data: it can be saved, compared, shown and applied, and does nothing itself."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Effect(msgspec.Struct, frozen=True):
     invited: bool = False  # comes into force when the invitation is accepted
     expires: date | None = None  # the first day on which `after` no longer counts
     then: str | None = None  # the role that the entry names from that day on
-    robot: bool = False  # it is no person's account
+    robot: bool = False  # whether it is a robot's account
 
 
 class DnsChange(msgspec.Struct, frozen=True):
@@ -112,7 +112,7 @@ class Shard(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What would change, in what order, for whom, and what speaks against it."""
+    """What would change, in what order, for whom, and what prevents it."""
 
     # What happens
     changes: tuple[Change, ...]  # by address
@@ -120,7 +120,7 @@ class Plan(msgspec.Struct, frozen=True):
     impact: tuple[Effect, ...]  # who gains and who loses what
     dns: tuple[DnsChange, ...]  # names of workspaces that change
 
-    # What speaks against it
+    # What prevents it
     refusals: tuple[Refusal, ...]  # those that `--allow` did not lift
     lifted: tuple[Refusal, ...]  # those that `allowed` lifted
     allowed: tuple[tuple[str, str], ...]  # code and address
@@ -141,8 +141,8 @@ class Plan(msgspec.Struct, frozen=True):
     paths: tuple[str, ...] = ()  # the files and folders that the manifests were read from, for reading them again
     confirm_delete: tuple[str, ...] = ()  # handles of orgs that apply asks for before it deletes them
     shard: Shard | None = None  # None for a plan of everything
-    host: str = ""  # where Pipes is; `sandbox` for an embedded one; empty where nobody said it
-    made: Made | None = None  # where the plan comes from; no part of what is compared
+    host: str = ""  # where Pipes is; `sandbox` for an embedded one; empty if unknown
+    made: Made | None = None  # where the plan comes from; not compared
 
     @property
     def counts(self) -> dict[str, int]:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 ERROR, WARN = "error", "warn"
 OWNERS = "owners"  # the word for whoever reaches a place as an owner of its org
-NONE = "none"  # in `approvals`: nobody need agree
+NONE = "none"  # in `approvals`: nobody has to agree
 
-# how a violation's `rule` is called: by the policy's own key
+# the values of a violation's `rule`: the policy's own keys
 MIN, MAX = "people.min", "people.max"
 ONLY, EXPIRES, REASON, APART, ROBOTS, DOMAINS = (
     "only", "expires_within", "reason", "apart", "robots", "email_domains",
@@ -116,13 +116,13 @@ class Violation(msgspec.Struct, frozen=True):
 
     # Who and where
     place: str  # the org or workspace
-    fact: str  # the whole of it in a sentence
+    fact: str  # the violation in one sentence
     person: str | None = None  # None where a number of people is what is wrong
-    key: str | None = None  # tells people apart whatever they are called
+    key: str | None = None  # identifies the person, whatever the name
     role: str | None = None  # that the person has there
     why: str | None = None  # how the person has the role
     source: Source | None = None  # the manifest line that gives it
-    names: tuple[str, ...] = ()  # everyone who counts, where a number is wrong; for `apart` which duties where
+    names: tuple[str, ...] = ()  # everyone who counts, if a number is wrong; for `apart`, which duties and where
     number: int = 0  # how many they are
     limit: int = 0  # how many they may be
 
@@ -133,7 +133,7 @@ class Violation(msgspec.Struct, frozen=True):
 
     @property
     def at(self) -> tuple[str, str, str, str | None]:
-        """What makes it the same violation in another state of access."""
+        """What identifies the violation when two states of access are compared."""
         return self.policy, self.rule, "" if self.rule == APART else self.place, self.key
 
     def is_worse_than(self, before: Violation) -> bool:
@@ -171,7 +171,7 @@ class BrokenOutside(msgspec.Struct, frozen=True):
     """A policy that breaks in Pipes and not in the manifests."""
 
     violation: Violation
-    by: tuple[str, ...] = ()  # who made it so, as far as the audit log says
+    by: tuple[str, ...] = ()  # who changed that, as far as the audit log says
 
 
 class RuleChange(msgspec.Struct, frozen=True):
@@ -180,7 +180,7 @@ class RuleChange(msgspec.Struct, frozen=True):
     kind: str  # policy | waiver | approval | team
     name: str  # of a waiver: the policy, for whom, and where
     change: str  # added | removed | loosened | tightened | changed
-    loosens: bool  # whether something may be allowed by it that was not: what is not clearly stricter counts
+    loosens: bool  # whether it may allow something new: any change that is not clearly stricter counts
     details: tuple[str, ...] = ()  # which fields, or until when
     source: Source | None = None  # its line in HEAD, or in BASE if it is removed
     who: str | None = None  # whom a waiver is for
@@ -188,7 +188,7 @@ class RuleChange(msgspec.Struct, frozen=True):
 
 
 class ViolationChanges(msgspec.Struct, frozen=True):
-    """What a change does to who breaks which policy."""
+    """Which violations a change adds, and which it ends."""
 
     verdict: Verdict  # of the state after it
     new: tuple[Violation, ...] = ()  # or worse than before

@@ -1,4 +1,4 @@
-"""What will be sent to Pipes, as data: a kind makes it, a plan shows it, only apply performs it."""
+"""What will be sent to Pipes, as data: a kind makes it, a plan shows it, and only `apply` sends it."""
 
 from __future__ import annotations
 

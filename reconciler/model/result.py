@@ -1,4 +1,4 @@
-"""What became of a plan that was applied."""
+"""The result of applying a plan."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Outcome(msgspec.Struct, frozen=True):
     request_id: str | None = None  # Pipes' own name for the request, for its support
     code: str | None = None  # the safeguard that refused it on live, where one did
     unreachable: bool = False  # Pipes did not answer
-    test_failed: bool = False  # it is done, and Pipes' own test of it does not succeed
+    test_failed: bool = False  # it is done, but Pipes' own test of it fails
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class Result(msgspec.Struct, frozen=True):
 
     plan: Plan
     outcomes: tuple[Outcome, ...]
-    notes: tuple[str, ...] = ()  # such as: the lock file was not kept
+    notes: tuple[str, ...] = ()  # such as: the lock file could not be written
     interrupted: bool = False
     remaining: tuple[str, ...] = ()
 

@@ -20,7 +20,7 @@ class AccessChange(msgspec.Struct, frozen=True):
     """What one person may do on one object, before and after; None means no access."""
 
     # Who may do what
-    person: str  # with the Pipes handle or address in parentheses, where the name is another one
+    person: str  # with the Pipes handle or address in parentheses, if that differs
     key: str  # as `Assignment.key`
     object: str  # `acme` for the membership, `acme/prod` for a workspace
     before: Assignment | None  # in BASE
@@ -28,8 +28,8 @@ class AccessChange(msgspec.Struct, frozen=True):
 
     # Why
     why: str  # how it is gained, or why it is lost
-    unknown: str = ""  # `before` or `after`, where that side is not in the manifests: there, whoever is in stays in
-    invited: bool = False  # the person comes into the org by it
+    unknown: str = ""  # `before` or `after`, if the manifests do not manage that side: whoever is in stays in
+    invited: bool = False  # whether the person joins the org by it
     source: Source | None = None  # the line of HEAD that says so
 
     @property
@@ -42,7 +42,7 @@ class AccessChange(msgspec.Struct, frozen=True):
 
     @property
     def robot(self) -> bool:
-        """Whether it is no person's access."""
+        """Whether it is a robot's access."""
         return any(side is not None and side.robot for side in (self.before, self.after))
 
     @property
@@ -95,14 +95,14 @@ class Review(msgspec.Struct, frozen=True):
 
     # What changes
     access: tuple[AccessChange, ...] = ()  # each change of a role on an object
-    rerouted: tuple[AccessChange, ...] = ()  # what stays the same for another reason
+    rerouted: tuple[AccessChange, ...] = ()  # access that stays the same for another reason
     statements: tuple[Statement, ...] = ()  # dangerous, lasting or odd
     teams: tuple[TeamChange, ...] = ()  # who joins and who leaves each
     changes: tuple[Change, ...] = ()  # the manifests' own, without requests
 
     # What is wrong; with errors in HEAD nothing was compared
     errors: tuple[Diagnostic, ...] = ()  # HEAD's
-    inherited: tuple[Diagnostic, ...] = ()  # those of them that stood in BASE already
+    inherited: tuple[Diagnostic, ...] = ()  # those of them that BASE has already
     warnings: tuple[Diagnostic, ...] = ()  # HEAD's that BASE does not have
     base_errors: tuple[Diagnostic, ...] = ()  # why BASE could not be read: then all of HEAD is shown as new
 
@@ -114,7 +114,7 @@ class Review(msgspec.Struct, frozen=True):
 
     # What it means for the rules
     rules: tuple[RuleChange, ...] = ()  # those that allow more first
-    violations: ViolationChanges | None = None  # None where neither side has policies
+    violations: ViolationChanges | None = None  # None if neither side has policies
     risk: str = "none"  # one of `reconciler.policy.risk.RISKS`
 
     @property
