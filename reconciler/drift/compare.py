@@ -44,7 +44,7 @@ class Finding(msgspec.Struct):
         return replace(self, searches=tuple(Search(s.address, s.handle, clues) for s, clues in found if clues))
 
     def with_doers(self) -> Drift:
-        """The Drift, with the people that the searches have found."""
+        """The Drift, with the people whom the searches have found."""
         found = list(self.drift.differences)
         by_address = {}
         for search in self.searches:

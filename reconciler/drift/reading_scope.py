@@ -43,7 +43,7 @@ def both(one: Desired, other: Desired) -> Desired:
 
 
 def _both(one: Node, other: Node) -> Node:
-    """Both nodes as one: what either names, with `one`'s attributes. It is absent only if both are."""
+    """Both nodes as one: what either of them names, with the attributes of `one`. It is absent only if both are."""
     children = {
         kind: {
             name: _both(a, b)

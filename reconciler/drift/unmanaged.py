@@ -74,7 +74,7 @@ def listed_in(desired: Desired, node: Node) -> frozenset[str]:
 def _left_alone(
     kind: str, parent: str, have: Resource, org_node: Node, section: Node, listed: Container[str]
 ) -> Iterator[Unmanaged]:
-    """Rows that stay as they are though the section is managed: ignored or kept ones, and service accounts that no line names."""
+    """Rows that stay as they are although the section is managed: ignored and kept ones, and service accounts that no line names."""
     for row in sorted(have.of(kind).values(), key=lambda r: r.handle):
         why = next((f"ignored: {one.reason}" for one in org_node.ignored if one.covers(row.handle)), "")
         if not why and row.handle in listed:
