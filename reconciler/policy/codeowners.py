@@ -1,4 +1,4 @@
-"""`approvals:` as a CODEOWNERS file: by file and not by change, which is as near as a forge's own check comes."""
+"""`approvals:` as a CODEOWNERS file. It goes by file and not by change: a forge cannot check more exactly."""
 
 from __future__ import annotations
 

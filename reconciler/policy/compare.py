@@ -1,4 +1,4 @@
-"""Two states of rules and access: which violations are new, ended or standing, and which rules a pull request changes."""
+"""Compares two states of rules and access: which violations are new, ended or remain, and which rules a pull request changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _verdict(desired: Desired, lock: Lock, soon: int = 0) -> Verdict:
 def compared(
     before: Collection[Violation], after: Collection[Violation]
 ) -> tuple[tuple[Violation, ...], tuple[Violation, ...], tuple[Violation, ...]]:
-    """The violations that are new or worse, those that ended, and those that stand."""
+    """The violations that are new or worse, those that ended, and those that remain."""
     known, now = {one.at: one for one in before}, {one.at for one in after}
     new = tuple(one for one in after if one.at not in known or one.is_worse_than(known[one.at]))
     ended = tuple(one for one in before if one.at not in now)
@@ -59,7 +59,7 @@ def rule_changes(base: Desired, head: Desired) -> tuple[RuleChange, ...]:
 
 
 def people_changed(base: Desired, head: Desired) -> bool:
-    """Whether HEAD says something else of who the names in `people:` are, in what `rule_changes` does not list."""
+    """Whether HEAD changes who the names in `people:` are, apart from what `rule_changes` lists."""
 
     def said(desired: Desired) -> dict[str, Person]:
         return {name: structs.replace(person, source=None) for name, person in desired.people.items()}
@@ -131,7 +131,7 @@ def _approvals(base: Desired, head: Desired) -> Iterator[RuleChange]:
 
 def _teams(base: Desired, head: Desired) -> Iterator[RuleChange]:
     """Teams that a rule of BASE or HEAD names, with other people in them than before."""
-    named: dict[str, set[str]] = {}  # a team -> where more people loosen: `in`, or where fewer do: `out`
+    named: dict[str, set[str]] = {}  # a team -> `in` if more people in it loosen the rules, `out` if fewer do
     for desired in (base, head):
         for policy in desired.policies.values():
             for name in (*policy.unless, *(policy.only or ())):
@@ -167,7 +167,7 @@ def _covered(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
 
 
 def _within(old: tuple[str, ...] | None, new: tuple[str, ...] | None) -> bool:
-    """Whether a list of who may is no longer than before; None is everybody."""
+    """Whether nobody was added to a list of the people allowed; None is everybody."""
     return new is not None and (old is None or set(new) <= set(old))
 
 
@@ -185,7 +185,7 @@ def _most(old: int | None, new: int | None) -> bool:
     return old is None or (new is not None and new <= old)
 
 
-# key, whether it is the same, whether the new one is clearly no looser
+# key, whether it is unchanged, whether the new value is clearly at least as strict
 FIELDS: tuple[tuple[str, Callable[[Policy, Policy], bool], Callable[[Policy, Policy], bool]], ...] = (
     ("in", lambda a, b: a.places == b.places, lambda a, b: _covered(a.places, b.places) and a.min == b.min),
     (

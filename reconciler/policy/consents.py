@@ -1,7 +1,7 @@
 """A pull request x BASE's `approvals:` -> whose consent it needs, and whether those who approved are enough.
 
 Everything is judged by BASE: who has to agree, who is in a team, and whose login is whose. HEAD only counts against somebody:
-a name that HEAD makes another name of an approver makes that approver's own gain of what the name gains.
+if HEAD makes a name another name of an approver, what that name gains is the approver's own gain.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 RULES, DEFAULT, LOSING, OWNER = "rules", "default", "losing", f"role/{member.OWNER}"
 WORDS = (RULES, DEFAULT, LOSING, OWNER)
-# statements of a review that no change of an object and no change of access says as well
+# statements of a review that neither a change of an object nor one of access repeats
 OF_PLACES = frozenset({"managed", "unmanaged", "left-alone", "usable", "unusable"})
 OF_RULES = frozenset({"safeguard", "resend", "host", "ignore", "ignore-ends", "kept", "not-kept", "robot", "no-robot"})
 CHANGED = {
@@ -65,7 +65,7 @@ def judge(
 
 
 def _voice(login: str, author: str, persons: Persons, base: Desired) -> Voice:
-    """Whether an approval can count at all, and why it cannot."""
+    """Whether an approval can count at all, and if not, why."""
     if persons.normal(login) == persons.normal(author):
         return Voice(login, None, "an author's own approval never counts")
     names = persons.of_login(login)
@@ -130,7 +130,7 @@ class _Judge:
         return [found] if found is not None else []
 
     def agrees(self, voice: Voice, need: Need, author: Iterable[str]) -> bool:
-        """Whether an approval is one that a need asks for: of the right people, and not for the person's own gain."""
+        """Whether an approval meets a need: it is by one of the right people, and not for their own gain."""
         if voice.name is None:
             return False
         group = self.persons.group(voice.name)
@@ -194,8 +194,8 @@ def _needs(
 
 def _of_access(found: AccessChange, judged: _Judge, when: str = "") -> Iterator[Need]:
     if found.unknown == "after":
-        return  # whoever is there stays; that the place is left alone is a statement of its own
-    # an owner of an org is counted there, and not in each of its workspaces again
+        return  # whoever is there stays; a statement of its own says that the place is left alone
+    # an owner counts in the org, and not again in each of its workspaces
     implicit = any(one is not None and one.why == OWNS for one in (found.before, found.after))
     owner = (found.had == member.OWNER) != (found.has == member.OWNER) and not implicit
     losing = of_roles(found.had, found.has) == LOSS
@@ -241,7 +241,7 @@ def _of_object(change: Change, judged: _Judge) -> Iterator[Need]:
 
 
 def _place(address: str, kind: str) -> str:
-    """The org or workspace that a change is about; of a link to a connection, the workspace that gets at it."""
+    """The org or workspace that a change is about; for a permission or attachment, the workspace that gets the connection."""
     parts = addresses.split(address)
     org = parts[0][1]
     if kind in LINKS:

@@ -37,7 +37,7 @@ def broken(
 
 
 def _behind(difference: Difference, found: Violation, names: Names) -> bool:
-    """Whether a difference gives the access that breaks a policy: there, or as an owner of the org."""
+    """Whether a difference gives the access that breaks a policy: in that place, or by owning the org."""
     parts = addresses.split(difference.address)
     place = "/".join(name for kind, name in parts if kind in ("org", "workspace"))
     if found.key is not None and found.key not in (difference.handle, names.key(parts[-1][1])):

@@ -1,4 +1,4 @@
-"""A violation in words: who breaks which rule where, why they can, and the waiver that would allow it."""
+"""A violation in words: who breaks which rule where, how they have that access, and the waiver that would allow it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMED = 10  # people whom a sentence names; it counts the others
 
 
 def is_owner(assignment: Assignment) -> bool:
-    """Whether somebody reaches a place as an owner of its org."""
+    """Whether somebody reaches a place by owning its org."""
     return assignment.why == OWNS or ("/" not in assignment.object and assignment.role == member.OWNER)
 
 
@@ -90,7 +90,7 @@ def too_many(policy: Policy, place: str, there: Sequence[Assignment], limit: int
 def too_few(
     policy: Policy, place: str, there: Sequence[Assignment], limit: int, day: date, *, invited: bool
 ) -> Violation:
-    """Fewer people than a policy's `min`; `invited`: somebody is, and does not count yet."""
+    """Fewer people than a policy's `min`. `invited`: somebody is invited, and does not count yet."""
     aside = " (an invitation counts once it is accepted)" if invited else ""
     return _number(policy, MIN, place, there, limit, day, f"at least {limit} must", aside)
 
@@ -129,7 +129,7 @@ def combined(policy: Policy, held: Mapping[Side, Sequence[Assignment]], day: dat
     duties = [_duty(side, assignments) for side, assignments in held.items()]
     places = sorted({assignment.object for assignments in held.values() for assignment in assignments})
     fact = f"{first.who} is {_and(duties)}; nobody may combine these"
-    # without one of the duties in every place, the others may stay
+    # if one duty is given up everywhere, the others may stay
     kept = next(iter(held))
     elsewhere = {assignment.object for side, assignments in held.items() if side != kept for assignment in assignments}
     fix = [place for place in places if place in elsewhere]

@@ -105,7 +105,7 @@ def _violations(policy: Policy, world: World, active: Waived, used: set[int]) ->
 
 
 def matching(patterns: Collection[str], there: Collection[str]) -> list[str]:
-    """Which of the places that there are any of the patterns means."""
+    """The existing places that any of the patterns matches."""
     if not patterns:
         return []
     tests = [pattern_of(pattern).fullmatch for pattern in patterns]
@@ -197,7 +197,7 @@ def _tests(policy: Policy, world: World) -> Iterator[tuple[str, Callable[[Assign
 
 
 def _named(names: Sequence[str], world: World) -> Callable[[Assignment], bool]:
-    """Whether one of the names means the person who has the access."""
+    """Whether one of the names means the person with this access."""
     keys = frozenset[str]().union(*(world.people_of(name) for name in names if name != OWNERS))
     if OWNERS in names:
         return lambda assignment: assignment.key in keys or is_owner(assignment)

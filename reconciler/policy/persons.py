@@ -1,4 +1,4 @@
-"""Which names, keys and logins are one person. Doubt makes two names one: nobody can agree as two, or to their own gain."""
+"""Which names, keys and logins are one person. In doubt, two names are one, so that nobody can agree twice, or to their own gain."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Persons:
                 self._logins.setdefault(self.normal(login), set()).add(name)
 
     def group(self, name: str) -> str:
-        """What is the same for all names and keys of one person."""
+        """An id that all names and keys of one person share."""
         found = name
         while (above := self._above.get(found, found)) != found:
             found = above
         return found
 
     def of_login(self, login: str) -> frozenset[str]:
-        """The names in BASE of whom a login is; several where BASE says so of several."""
+        """The names in BASE that have a login; several if BASE gives it to several."""
         return frozenset(self._logins.get(self.normal(login), ()))
 
     @staticmethod
@@ -55,7 +55,7 @@ class Persons:
 
     @staticmethod
     def _logins_of(name: str, person: Person | None, forge: str) -> tuple[str, ...]:
-        """The logins of a person: those that are written and no other; else the name itself."""
+        """The logins of a person: only those that are written; without any, the name itself."""
         if person is None or not (person.github or person.gitlab):
             return (name,)
         written = {"github": person.github, "gitlab": person.gitlab}

@@ -1,4 +1,4 @@
-"""How dangerous a pull request is: the highest of everything that it changes, the rules included."""
+"""How dangerous a pull request is: the highest risk of its changes, those of rules included."""
 
 from __future__ import annotations
 

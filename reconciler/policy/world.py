@@ -1,4 +1,4 @@
-"""Who reaches what, as the policies look at it: by place and by connection, with teams, robots and addresses."""
+"""Who reaches what, as policies need it: by place and by connection, with teams, robots and addresses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class World(msgspec.Struct):
     emails: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # the written addresses of a key
     _keys: dict[str, frozenset[str]] = msgspec.field(
         default_factory=dict
-    )  # the keys of each team, once they were asked for
+    )  # the keys of each team, kept once they were asked for
 
     def people_of(self, name: str) -> frozenset[str]:
         """The keys of the people that a name in a rule means: a team's people, or one person."""
@@ -87,7 +87,7 @@ def written(desired: Desired, lock: Lock | None) -> dict[tuple[str, str], Assign
 
 
 def as_written(assignment: Assignment, lines: Mapping[tuple[str, str], Assignment]) -> Assignment:
-    """A live assignment with what the manifests say of it, where they give the same role in the same way."""
+    """A live assignment with what the manifests say about it, if they give the same role in the same way."""
     if assignment.person.startswith(SERVICE) and assignment.key != assignment.person:
         assignment = msgspec.structs.replace(assignment, key=assignment.person)  # as the manifests call it
     line = lines.get((assignment.key, assignment.object))
@@ -105,7 +105,7 @@ def as_written(assignment: Assignment, lines: Mapping[tuple[str, str], Assignmen
 
 
 def named(desired: Desired, lock: Lock | None, live: Snapshot | None = None) -> World:
-    """An empty world that knows who is who; with `live` also which accounts Pipes has for robots."""
+    """A world without access, which knows who is who; with `live` also which accounts are robots in Pipes."""
     names = Names(desired, lock)
     emails: dict[str, tuple[str, ...]] = {}
     for name, person in desired.people.items():
@@ -119,7 +119,7 @@ def named(desired: Desired, lock: Lock | None, live: Snapshot | None = None) -> 
 
 
 def add_connections(world: World, found: Collection[ConnectionUse], open_connections: Collection[str]) -> None:
-    """Put the connections that are reached through workspaces into a world."""
+    """Add the connections that are reached through workspaces to a world."""
     for use in found:
         world.connection_uses.setdefault(use.connection, []).append(use)
     world.open_connections = frozenset(open_connections)

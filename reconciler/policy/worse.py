@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Change, Plan
     from reconciler.model.policy import Violation
 
-TOLD = 10  # violations that stand, in the notes; more are counted
+TOLD = 10  # remaining violations named in the notes; more are only counted
 Rows = dict[str, dict[str, Assignment]]  # by place, then by id of the live row, else by address
 
 
@@ -179,7 +179,7 @@ def _world(
 
 
 def _add_connections(world: World, desired: Desired, live: Snapshot, *, planned: bool) -> None:
-    """How connections are reached: in the manifests' own way once the plan is applied, where they say it all."""
+    """How connections are reached: as the manifests say, once the plan is applied, if they say everything."""
     names = _renamed(desired, live)
     found, open_connections = connections_of.uses_live(live)
     uses = [replace(one, workspace=names.get(one.workspace, one.workspace)) for one in found]
