@@ -41,7 +41,7 @@ def load(paths: Sequence[str | Path], *, today: date) -> Desired:
 
 
 def load_texts(texts: Mapping[str, bytes], *, today: date, pictures: logos.Reader = logos.read) -> Desired:
-    """Read manifests in memory, by name; none ask for nothing. `pictures` reads the logos beside them."""
+    """Read manifests from memory, by name. Without any, the result asks for nothing. `pictures` reads the logos beside them."""
     return _load(texts, today, [], pictures)
 
 
@@ -86,7 +86,7 @@ def _load(
 
 
 def _more(more: Mapping[str, int], severity: str) -> list[Diagnostic]:
-    """What was counted and not reported, as one last problem."""
+    """One last problem that counts those that were not reported."""
     number = more[severity]
     if not number:
         return []

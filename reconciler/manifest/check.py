@@ -1,6 +1,6 @@
 """Checks a document against the schema: reads scalars as the schema expects, and reports what does not match.
 
-jsonschema-rs says yes or no, in a fraction of a second for any size. Only after a no does `explain` say what is wrong.
+jsonschema-rs says yes or no, in a fraction of a second for any size. `explain` says what is wrong, only after a no.
 Both read the same schema, so there is no second set of rules.
 """
 
@@ -52,11 +52,11 @@ class Gaps(msgspec.Struct):
             self.rules = True
 
     def names(self) -> bool:
-        """Whether a name or a team may mean more people than it seems to."""
+        """Whether people or teams may be missing, so that a name may mean more than it seems to."""
         return self.everything or self.people or self.teams
 
     def org(self, handle: str) -> bool:
-        """Whether an org may have more people than it seems to."""
+        """Whether people of an org may be missing."""
         return self.names() or handle in self.orgs
 
 
@@ -113,7 +113,7 @@ def typed(document: Document) -> Iterator[KeyPath]:
         elif is_key:
             continue
         elif any("number" in json_schema.types(part) for part in parts):
-            # a secret stays text, so that `merge` can refuse it without printing it
+            # what may be a secret stays text, so that `merge` can refuse it without printing it
             if not secret.may_be_secret(below_config(path) or (), text) or text in _NEVER_SECRET:
                 try:
                     holder[last] = scalars.value(text)
@@ -132,7 +132,7 @@ def _value(text: str, parts: Parts) -> Any:
         return True
     if "boolean" in types and text in scalars.FALSE:
         return False
-    # A null that the schema does not take stays a null, so that it is explained as one and not as an odd text.
+    # A null that the schema refuses stays a null, so that the error is about a null and not about a text.
     return None if text in NULLS else text
 
 

@@ -13,9 +13,9 @@ from reconciler.model.diagnostic import Diagnostic, Source
 if TYPE_CHECKING:
     from reconciler.manifest.json_schema import KeyPath
 
-MAX_PROBLEMS = 100  # errors of a file, and of a run, that are reported; more are counted
+MAX_PROBLEMS = 100  # at most this many errors of a file, and of a run, are reported; the rest is counted
 MAX_TEXT = 200  # characters that a problem quotes of its line, from its column on
-MAX_COLUMN = 2_000  # a problem further right quotes nothing: that would be one long line of JSON
+MAX_COLUMN = 2_000  # a problem further right quotes nothing: its line is probably one long line of JSON
 
 
 # the key of a configuration, in which any value may be a secret
@@ -62,7 +62,7 @@ class Document(msgspec.Struct):
     specials: list[tuple[KeyPath, bool]] = msgspec.field(default_factory=list)
     problems: list[Diagnostic] = msgspec.field(default_factory=list)  # the first MAX_PROBLEMS
     more: int = 0  # how many there are beyond those
-    lines: list[str] | None = None  # of the text, once one was asked for
+    lines: list[str] | None = None  # of the text, once a line was asked for
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1; empty beyond the end."""
@@ -100,7 +100,7 @@ class Document(msgspec.Struct):
         self.problems.append(self.diagnostic("error", summary, line, column, hint=hint, also=also))
 
     def _may_show_a_secret(self, number: int, excerpt: str) -> bool:
-        """Whether a quote goes too far: it ends up in logs, and in comments on pull requests."""
+        """Whether a quote might show a secret: it ends up in logs, and in comments on pull requests."""
         above = self.line(number - 1)[-MAX_COLUMN:]
         return (
             secret.is_secret_text(excerpt)

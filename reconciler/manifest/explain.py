@@ -59,7 +59,7 @@ def _explain(document: Document, error: Any) -> Iterator[KeyPath]:
 
 
 def _explain_alternatives(document: Document, path: KeyPath, error: Any) -> Iterator[KeyPath]:
-    """Explain the one alternative that has the right type; where none has, the type is what is wrong."""
+    """Explain the one alternative that has the right type. If none has, the type is what is wrong."""
     branches: dict[Any, list[Any]] = {}
     for inner in error.context or ():
         branches.setdefault(inner.schema_path[0], []).append(inner)
@@ -127,7 +127,7 @@ def _bad_key(document: Document, path: KeyPath, error: Any) -> Iterator[KeyPath]
 
 
 def _follows(error: Any) -> bool:
-    """Whether another error explains this one: a null also fails a list of values, a mistyped key leaves one missing."""
+    """Whether another error explains this one: a null also breaks a list of values, and a misspelt key leaves one missing."""
     if error.validator == "enum":
         return error.instance is None
     if error.validator == "required":
@@ -137,7 +137,7 @@ def _follows(error: Any) -> bool:
 
 
 def _explain_value(path: KeyPath, error: Any) -> tuple[str, str | None, bool]:
-    """Summary, hint, and whether the key is the place rather than the value."""
+    """Summary, hint, and whether the error is at the key and not at the value."""
     rule, value, part = str(error.validator), error.instance, error.schema
     label = f"`{shown(path[-1])}`" if path and isinstance(path[-1], str) else f"an entry of {noun(path[:-1])}"
     if rule == "type":
@@ -173,7 +173,7 @@ def _explain_value(path: KeyPath, error: Any) -> tuple[str, str | None, bool]:
         )
     if rule == "minProperties":
         beside = part.get("dependentRequired", ())
-        aside = {*beside, "github", "gitlab"}  # logins say nothing of who somebody is in Pipes
+        aside = {*beside, "github", "gitlab"}  # logins do not say who somebody is in Pipes
         telling = [k for k, sub in part["properties"].items() if k not in aside and sub.get("type") != "boolean"]
         return (
             f"{noun(path)} has neither {' nor '.join(telling)}",
@@ -277,7 +277,7 @@ def _article(part: dict[str, Any]) -> str:
 
 
 def _first_role(path: KeyPath) -> str | None:
-    """The weakest role of an entry; None where a `role` is not what is missing."""
+    """The weakest role for an entry; None if something other than `role` is missing."""
     for part in json_schema.at(path):
         if "role" in part.get("properties", {}) and "enum" in json_schema.resolved(part["properties"]["role"]):
             return str(json_schema.resolved(part["properties"]["role"])["enum"][0])
@@ -319,7 +319,7 @@ def explainer() -> jsonschema.protocols.Validator:
 
 
 def _only_failing(value: Any, part: dict[str, Any]) -> Any:
-    """What jsonschema has to look at: `value`, with only the first entries that fail in each of its maps of names."""
+    """The part of `value` that jsonschema has to check: only the first failing entries of each of its maps of names."""
     part = json_schema.resolved(part)
     if not isinstance(value, dict):
         return value

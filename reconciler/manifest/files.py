@@ -19,20 +19,20 @@ LOCK_FILE = "reconciler.lock.json"
 # All manifests of a run together: a million rows, and less than a gigabyte of memory, of which each byte here takes about 25.
 MAX_BYTES = 32 * 1024 * 1024
 MAX_FILES = 10_000
-MAX_ENTRIES = 200_000  # names in folders that are looked at, manifests or not
-MAX_FOLDERS = 64  # folders in each other
+MAX_ENTRIES = 200_000  # names in the folders that are searched, manifests or not
+MAX_FOLDERS = 64  # depth of nested folders
 
 SUFFIXES = (".yaml", ".yml")
 TOO_DEEP = f"folders are nested more than {MAX_FOLDERS} deep here"
 
 
 def too_large(size: int) -> str:
-    """What is wrong with a manifest of this size."""
+    """The error for a manifest of this size."""
     return f"the file has {size:,} bytes; at most {MAX_BYTES:,} are allowed"
 
 
 def lock_path(paths: Sequence[str | Path]) -> Path:
-    """Where the lock file of these manifests is: in the folder of the first path, inside it where that is a folder."""
+    """Where the lock file of these manifests is: beside the first path, or in it if it is a folder."""
     chosen = tuple(paths) or default_paths()
     if not chosen:
         return Path(LOCK_FILE)
@@ -73,7 +73,7 @@ class Bounds:
         self._entries = self._files = self._bytes = 0
 
     def entries(self, number: int) -> bool:
-        """Count names in a folder; False if they are too many."""
+        """Count names in a folder; False if there are too many."""
         self._entries += number
         if self._entries > MAX_ENTRIES:
             self.exceeded = f"the folders hold more than {MAX_ENTRIES:,} names"
@@ -97,7 +97,7 @@ def has_manifests(folder: Path) -> bool:
 
 
 def default_paths() -> tuple[str, ...]:
-    """What is read where no path is named: `orgs.yaml`, else `orgs/`, in the current folder; empty without either."""
+    """What is read if no path is given: `orgs.yaml`, else `orgs/`, in the current folder; empty without either."""
     if Path(DEFAULT_FILE).is_file():
         return (DEFAULT_FILE,)
     return (DEFAULT_FOLDER,) if Path(DEFAULT_FOLDER).is_dir() else ()
@@ -157,7 +157,7 @@ def _below(
 def _read(path: Path, problems: list[Diagnostic], bounds: Bounds) -> bytes | None:
     try:
         status = path.stat()
-        # Asked before opening: opening a pipe would wait for a writer.
+        # Checked before opening: opening a pipe would wait for a writer.
         if not stat.S_ISREG(status.st_mode):
             problems.append(
                 _at(path, "this is not a regular file", "manifests are files; a pipe or a device is not read")

@@ -32,7 +32,7 @@ def check(document: Document, root: Map, report: Reporter) -> None:
 
 def _check(text: str, source: Source, report: Reporter) -> None:
     if secret.AWS_KEY.search(text):
-        return  # found wherever it stands, in comments too
+        return  # found anywhere, also in comments
     if secret.is_token_text(text):
         report.error(
             "this text holds what may be a secret, and everyone who can read this file or a report can read it",

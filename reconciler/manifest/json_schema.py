@@ -104,7 +104,7 @@ def types(part: dict[str, Any]) -> tuple[str, ...]:
 
 
 def is_map(part: dict[str, Any]) -> bool:
-    """True for a mapping whose keys are names, in contrast to one with keys of ours."""
+    """True for a mapping whose keys are names, and not fixed by the schema."""
     return "propertyNames" in part and isinstance(part.get("additionalProperties"), dict)
 
 

@@ -1,6 +1,6 @@
-"""The pictures that manifests name: read where they are, and pinned to what they hold.
+"""The pictures that manifests name: read, and pinned to their content.
 
-A path is below the folder of the manifest that states it, with links followed and nowhere else. A URL is not fetched
+A path must stay below the folder of its manifest, also after links are followed. A URL is not fetched
 here: reading manifests needs no network.
 """
 
@@ -29,17 +29,17 @@ TOO_LARGE = f"the file is larger than {logo.MAX_BYTES // 1024**2} MiB"
 
 
 class PictureError(Exception):
-    """Why a picture cannot be used; the text is for a manifest's reader."""
+    """Why a picture cannot be used, for the author of the manifest."""
 
 
 def read(manifest: str, path: str) -> bytes:
-    """A picture in the working folder. At most a byte more than may be uploaded is read. Raises PictureError."""
+    """Read a picture in the working folder, at most one byte more than may be uploaded. Raises PictureError."""
     base = os.path.realpath(Path(manifest).parent)
     real = os.path.realpath(Path(base) / path)
     if not real.startswith(base.rstrip("/") + "/"):
         raise PictureError(OUTSIDE)
     try:
-        # Asked before opening: opening a pipe would wait for a writer.
+        # Checked before opening: opening a pipe would wait for a writer.
         if not stat.S_ISREG(os.stat(real).st_mode):  # noqa: PTH116 - a Path would be made of the same text again
             raise PictureError("this is not a regular file")
         with open(real, "rb") as file:  # noqa: PTH123

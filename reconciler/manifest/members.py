@@ -38,13 +38,11 @@ class Resolution(msgspec.Struct, frozen=True):
     people: Mapping[str, Person]
     report: Reporter
     gaps: Gaps
-    used: dict[str, Source] = msgspec.field(
-        default_factory=dict
-    )  # each name that a section lists, and where it does first
+    used: dict[str, Source] = msgspec.field(default_factory=dict)  # each name that a section lists, and its first place
 
 
 def fill(owner: Node, section: Section, run: Resolution) -> None:
-    """Fill `owner`'s members or grants, and those that have expired."""
+    """Fill in `owner`'s members or grants, and the expired ones."""
     kind, roles = ("member", "orgRole") if owner.kind == "org" else ("grant", "grantRole")
     children: dict[str, Node] = section.direct
     expired: dict[str, Node] = {}
@@ -126,7 +124,7 @@ def _is_over(entry: Node, today: date) -> bool:
 
 
 def ended(written: Written, today: date, documents: dict[str, Document]) -> list[Diagnostic]:
-    """A warning for each entry whose day has come: once that is applied, its line has no effect."""
+    """A warning for each entry whose day has come: after the next apply, its line has no effect."""
     report = Reporter(documents)
     for place, section in written.people_of.items():
         for node in (*section.direct.values(), *section.teams.values()):
@@ -146,9 +144,9 @@ def ended(written: Written, today: date, documents: dict[str, Document]) -> list
 def check_owners(
     org: Node, section: Section, rules: Rules, people: Mapping[str, Person], report: Reporter, gaps: Gaps
 ) -> None:
-    """Refuse an org that no person would own. A robot cannot log in to repair that."""
+    """Refuse an org that no person would own: a robot cannot log in to repair it."""
     if gaps.org(org.name) or org.keeps_unlisted:
-        return  # with `unlisted: keep`, its owner may be on no line
+        return  # with `unlisted: keep`, an owner need not have a line
     names = [n.name for n in org.children["member"].values() if not n.absent and n.attrs["role"] == "owner"]
     robots = [name for name in names if is_robot(name, people)]
     owners = len(names) - len(robots)
@@ -205,7 +203,7 @@ def check_grants(
             redundant.setdefault(grant.via or "", []).append(grant)
     for via, found in strangers.items():
         if org.keeps_unlisted and not any(one.name in members for one in found):
-            continue  # whether they are in the org, only Pipes knows
+            continue  # only Pipes knows whether they are in the org
         _report_strangers(via, found, members, org.name, where, report, gaps)
     for via, found in redundant.items():
         if not via:
@@ -271,7 +269,7 @@ def _report_strangers(
 
 
 def _meant(names: Iterable[str], members: Mapping[str, Node], org: str, place: str = "") -> str | None:
-    """Ask for the first member who was probably meant: a misspelt name must not let a stranger in."""
+    """A question about the first name that was probably meant for a member: a misspelt name must not let a stranger in."""
     speller = Speller()
     for name in names:
         near = speller.nearest(name, members)

@@ -41,7 +41,7 @@ class Written(msgspec.Struct):
 
     # For the whole run, each with its place
     rules: dict[str, tuple[int, Source]] = msgspec.field(default_factory=dict)  # `safeguards:`
-    host: tuple[str, Source] | None = None  # where Pipes is that the manifests are for
+    host: tuple[str, Source] | None = None  # where the Pipes of these manifests is
     resend_after: tuple[int, Source] | None = None  # in days
     waivers: list[Waiver] = msgspec.field(default_factory=list)  # `waivers:`
     team_logins: dict[str, str] = msgspec.field(default_factory=dict)  # the team on GitHub, such as @acme/sre
@@ -81,7 +81,7 @@ class Reporter:
         self._add("warning", summary, source, hint, also)
 
     def full(self, severity: str) -> bool:
-        """Whether another one would only be counted, so that nothing need be looked up for it."""
+        """Whether the next problem would only be counted, so that its details need not be looked up."""
         return self.more[severity] > 0 or sum(one.severity == severity for one in self.found) >= MAX_PROBLEMS
 
     def _add(self, severity: str, summary: str, source: Source, hint: str | None, also: Source | None) -> None:
@@ -325,7 +325,7 @@ def _ignored(document: Document, listed: Seq, report: Reporter) -> Iterator[Igno
 
 
 def _unstable(document: Document, entry: Map, key: str, text: str, what: str, report: Reporter) -> None:
-    """Warn of a text that a server may keep in another form: then every plan would show it again."""
+    """Warn of a text that a server may store in another form: then every plan would show it again."""
     if text.strip() and text != text.strip():
         end = "a newline" if text.endswith("\n") else "a space" if text[-1].isspace() else "a space at its start"
         report.warning(
@@ -449,7 +449,7 @@ def _config(document: Document, config: Map | None, what: str, source: Source, r
 
 
 def _readable(path: secret.Path) -> str:
-    """The place of a value in a configuration; a key that looks like a secret itself is not shown."""
+    """The place of a value in a configuration; a key that itself looks like a secret is hidden."""
     return secret.shown((secret.FIELD, *(shown(part) if isinstance(part, str) else part for part in path)))
 
 

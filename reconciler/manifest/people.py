@@ -1,4 +1,4 @@
-"""One person under two names: what `people:` says of it, and where both are written in one place."""
+"""One person under two names: by `people:`, and where both names are used in one place."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def one_name_a_person(people: Mapping[str, Person], report: Reporter) -> None:
 
 
 def handle_of_a_name(used: Mapping[str, Source], people: Mapping[str, Person], report: Reporter) -> None:
-    """Warn where someone who has a name in `people` is written by the handle as well."""
+    """Warn if somebody who has a name in `people` is also written by handle."""
     refused = {found.source for found in report.found}
     warned: set[str] = set()
     for person in people.values():

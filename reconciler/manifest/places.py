@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def noun(path: KeyPath) -> str:
-    """What `path` leads to, in words: `member alice`, `team sre`, `safeguards`."""
+    """What is at `path`, in words: `member alice`, `team sre`, `safeguards`."""
     parts = json_schema.root()
     name = "the manifest"
     for step in path:

@@ -24,7 +24,7 @@ DEFAULT = "default"
 
 
 def read(document: Document, root: Map, written: Written, report: Reporter) -> None:
-    """Add what one document says of rules to `written`."""
+    """Add the rules of one document to `written`."""
     for name, entry in root.get("policies", {}).items():
         source = _key(document, root["policies"], name)
         policy = _policy(name, entry, source)
@@ -134,7 +134,7 @@ def _waivers(document: Document, section: Seq | None, written: Written, report: 
 
 
 def check(written: Written, report: Reporter, gaps: Gaps) -> None:
-    """Refuse names in rules that nothing has, and warn of patterns that match nothing."""
+    """Refuse unknown names in rules, and warn of patterns that match nothing."""
     known = _Known(written)
     whole = not (gaps.everything or gaps.orgs or gaps.rules)
     for policy in written.policies.values():
@@ -211,7 +211,7 @@ def _whom(name: str, what: str, source: Source, known: _Known, report: Reporter,
 
 
 class _Known:
-    """What the manifests have names for. Built only where there are rules."""
+    """The names that the manifests define. Built only if there are rules."""
 
     def __init__(self, written: Written) -> None:
         self.teams = written.teams.keys()

@@ -1,4 +1,4 @@
-"""What a scalar without quotes is where the schema leaves the type open: in a connection's `config`.
+"""The type of a scalar without quotes where the schema leaves it open: in a connection's `config`.
 
 YAML 1.2's core schema (chapter 10.3.2) decides, as far as YAML 1.1 reads the same: people check what they write with tools of
 either. What the two read differently is refused, and so is what JSON cannot carry.
@@ -14,7 +14,7 @@ from reconciler.manifest.unquoted import NULLS, reads_as
 
 TRUE = frozenset(("true", "True", "TRUE"))
 FALSE = frozenset(("false", "False", "FALSE"))
-LARGEST = 2**53  # beyond it, JSON's readers with floats only take a number for its neighbour (RFC 8259, 6)
+LARGEST = 2**53  # beyond it, JSON readers that only have floats cannot tell neighbouring integers apart (RFC 8259, 6)
 
 INTEGER = re.compile(r"-?(?:0|[1-9][0-9_]{0,18})")  # where the schema asks for an integer
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+")

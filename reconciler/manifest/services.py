@@ -1,4 +1,4 @@
-"""Service accounts: every `service/NAME` in `members` has its account, and every account somebody who answers for it."""
+"""Checks service accounts: that each `service/NAME` in `members` has one, and that whoever is responsible for one exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was probably meant: the nearest of the names that exist, looked for a bounded number of times.
+"""What was probably meant: the nearest of the existing names, within a budget of comparisons.
 
 difflib compares a name with every candidate, so a thousand misspelt names among a thousand teams are a million comparisons.
 The first mistakes get a suggestion; once the budget is spent, the others are reported without one.
@@ -26,7 +26,7 @@ class Speller:
         self.left = comparisons
 
     def nearest(self, text: str, known: Collection[str]) -> str | None:
-        """The one of `known` that was probably meant; None for none, or where the budget is spent."""
+        """The one of `known` that was probably meant; None without one, or once the budget is spent."""
         if len(known) > self.left:
             return None
         self.left -= len(known)

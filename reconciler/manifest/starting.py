@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SCHEMA = Path("schemas") / "manifest.schema.json"  # where the JSON Schema is kept for editors, below the current folder
+SCHEMA = Path("schemas") / "manifest.schema.json"  # where editors find the JSON Schema, below the current folder
 
 MANIFEST = """\
 # yaml-language-server: $schema={schema}
