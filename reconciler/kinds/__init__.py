@@ -52,7 +52,7 @@ KINDS: dict[str, Kind] = {
 
 
 _CHILDREN = {name: tuple(k for k in KINDS.values() if k.parent == name) for name in KINDS}
-# kinds whose objects others are in, by an attribute
+# kinds whose objects contain others, which name them in an attribute
 REFERRED = frozenset(a.refers_to for kind in KINDS.values() for a in kind.attributes if a.refers_to is not None)
 _NAMED = {
     name: tuple(k for k in found if not k.names_people and k.lists_handles_of is None)
@@ -68,17 +68,17 @@ def children_of(kind: str) -> tuple[Kind, ...]:
 
 
 def named_below(kind: str) -> tuple[Kind, ...]:
-    """Those of them that carry handles of their own."""
+    """Those of them that have handles of their own."""
     return _NAMED[kind]
 
 
 def have_configuration(orgs: Mapping[str, Node]) -> bool:
-    """Whether an object that may refer to secrets stands anywhere below these organizations."""
+    """Whether there is an object that may refer to secrets anywhere below these organizations."""
     return any(KINDS[node.kind].takes_secrets for name, org in orgs.items() for _, node in named_in(f"org.{name}", org))
 
 
 def named_in(address: Address, node: Node) -> Iterator[tuple[Address, Node]]:
-    """The wanted objects below the one at `address` that carry handles of their own, at any depth, parents first."""
+    """The wanted objects below the one at `address` that have handles of their own, at any depth, parents first."""
     for kind in _NAMED[node.kind]:
         for handle, child in node.children.get(kind.name, {}).items():
             here = join(address, kind.name, handle)

@@ -28,7 +28,7 @@ class Row(msgspec.Struct):
 
 
 def resource(row: Row) -> Resource:
-    """Known by the workspace's id, whichever of the two rows it is; neither has the workspace's handle."""
+    """The resource of either row. It has the workspace's id, since neither row has the workspace's handle."""
     return Resource("attachment", row.workspace_id, row.workspace_id, row.version_id, {})
 
 
@@ -41,7 +41,7 @@ def list_path(place: Place) -> str:
 
 
 def object_path(place: Place, handle: str) -> str:
-    """A schema is called as its connection is."""
+    """A schema has the name of its connection."""
     return f"/org/{place.org}/workspace/{handle}/schema/{place.org_child}"
 
 

@@ -27,7 +27,7 @@ class Row(msgspec.Struct):
     identity_id: str | None = None
 
 
-# what every connection has, whoever's it is
+# what every connection has, an organization's or a workspace's
 PLUGIN = Attribute("plugin", on_create=True, required=True)
 CONFIG = Attribute("config", on_create=True, on_update=True, clear={}, same=secret.same_config, secret=True)
 
@@ -40,7 +40,7 @@ ATTRIBUTES = (
 
 
 def attributes(plugin: str | None, config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What a row has of those. What a server gives back of secrets, if it does, goes no further than here."""
+    """Those attributes of a row. If a server gives back secrets, they go no further than here."""
     return {PLUGIN.name: plugin, CONFIG.name: secret.masked(config)}
 
 
@@ -71,7 +71,7 @@ def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Requ
 
 
 def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:
-    """orgConnection_update with a new handle; the id stays, and its schemas are called by the new one."""
+    """orgConnection_update with a new handle; the id stays, and its schemas get the new name."""
     return (Request("PATCH", object_path(place, have.handle), {"handle": handle}, have.version),)
 
 

@@ -1,4 +1,4 @@
-"""org.<org>/connection_folder.<key>: what an organization keeps its connections in, as a tree (contract:
+"""org.<org>/connection_folder.<key>: the tree of folders of an organization's connections (contract:
 orgConnectionFolder_*).
 
 A folder has no handle, and its title is unique in its own folder at most: the key is the manifest's, and which live
@@ -60,7 +60,7 @@ def resource(row: Row) -> Resource:
 
 
 def in_tree(kind: str, row: Row, top_id: str | None) -> Resource:
-    """A folder of the tree that an org or a workspace, `top_id`, has."""
+    """A folder in the tree of the org or workspace with the id `top_id`."""
     attrs = {
         "title": row.title or "",
         "parent_id": row.parent_id or top_id,  # contract: of what it is stored in, a folder or the org itself
@@ -70,17 +70,17 @@ def in_tree(kind: str, row: Row, top_id: str | None) -> Resource:
 
 
 def defaults(name: str) -> dict[str, Any]:
-    """Title and place are what a folder is known by: one that is not written is the key, and the top level."""
+    """Title and place identify a folder. Left out, they are the key and the top level."""
     return {"title": name, "folder": None}
 
 
 def name_live(
     live: Mapping[str, Resource], wanted: Mapping[str, Node], known: Mapping[str, str], top: str
 ) -> dict[str, str]:
-    """The name of each live folder by its id: the manifest's key, or for one that no manifest has one that is free.
+    """The name of each live folder by its id: the manifest's key, or a free one if no manifest has the folder.
 
-    The lock file's id (`known`) comes first, then the title in the folder that it is wanted in. Two that fit are left
-    without a key, and so is what two keys would mean.
+    The lock file's id (`known`) comes first, then the title in the folder that it is wanted in. Of two that fit,
+    neither gets the key.
     """
     names = {identifier: name for name, identifier in known.items() if name in wanted and identifier in live}
     keys = {name: identifier for identifier, name in names.items()}
@@ -107,7 +107,7 @@ def _parent(folder: Resource, top: str) -> str | None:
 
 
 def from_the_top(wanted: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
-    """Wanted folders, each after the one that it is in. Those in a circle do not come."""
+    """Wanted folders, each after the one that contains it. Those in a circle are left out."""
     done: set[str | None] = {None}
     waiting = dict(wanted)
     while waiting:
@@ -122,7 +122,7 @@ def from_the_top(wanted: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:
 def _call_the_rest(
     names: dict[str, str], live: Mapping[str, Resource], former: Mapping[str, str], wanted: Mapping[str, Node]
 ) -> None:
-    """Keys for those that no manifest has: as in the lock file, made from the title or from the titles down to it, or the id."""
+    """Keys for folders that no manifest has: from the lock file, the title, the titles down to it, or the id."""
     rest = [one for one in live.values() if one.id not in names]
     taken = {*names.values(), *wanted}
     short = {one.id: _key(one.attrs["title"]) for one in rest}
@@ -136,11 +136,11 @@ def _call_the_rest(
 
 
 def _key(title: str) -> str:
-    """A title as a key: `EMEA accounts` gives `emea-accounts`. Empty where nothing of it can be in a key."""
+    """A title as a key: `EMEA accounts` gives `emea-accounts`. Empty if no character of it is allowed in a key."""
     return re.sub(r"[^a-z0-9_]+", "-", title.lower()).strip("-_")
 
 
-# a key of a manifest: what an address can hold
+# a key of a manifest: what is allowed in an address
 is_key = re.compile(r"[a-z0-9][a-z0-9_-]{0,38}").fullmatch
 
 
@@ -184,7 +184,7 @@ def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Requ
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
-    """orgConnectionFolder_delete, of an empty one. The contract does not say what becomes of what is in another."""
+    """orgConnectionFolder_delete, for an empty folder. The contract does not say what happens to the content of another."""
     return (Request("DELETE", object_path(place, have.id), None, have.version),)
 
 

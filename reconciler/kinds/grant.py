@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # the current documentation's roles, from the weakest; this is the one place that knows them
 ROLES = ("reader", "operator", "owner")
-# one role with two names: the current documentation has three roles, and so have older pages, which call the middle one
+# one role with two names: older pages of the documentation have the same three roles, and call the middle one
 # `admin`. It is read as `operator` everywhere, and never sent
 FORMER_NAMES = {"admin": "operator"}
 

@@ -32,7 +32,7 @@ KEPT_BY_PIPES = dict.fromkeys(
 
 
 def same_value(have: Any, want: Any) -> bool:
-    """Equal, where empty, null and missing count as one: an attribute is cleared by an empty value."""
+    """Whether both are equal. Empty, null and missing are the same: an empty value clears an attribute."""
     return have == want or (_is_empty(have) and _is_empty(want))
 
 
@@ -51,7 +51,7 @@ class Attribute(msgspec.Struct, frozen=True):
     own_request: bool = False  # set by requests of its own (the logo); no row of the API has it
     required: bool = False  # an object cannot be created without it
     clear: Any = None  # what is sent to clear it; None where it cannot be cleared
-    sent_last: bool = False  # must take effect after everything else in its org
+    sent_last: bool = False  # takes effect after everything else in its org
 
     # How it is compared and shown
     same: Callable[[Any, Any], bool] = same_value  # same(have, want): live needs no change
@@ -106,7 +106,7 @@ class Update(Protocol):
 
 
 def no_update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:  # noqa: ARG001
-    """The update of a kind that has nothing to change."""
+    """The update of a kind whose objects cannot change."""
     return ()
 
 
@@ -138,7 +138,7 @@ class Kind(msgspec.Struct, frozen=True):
     name: str  # in addresses: org.acme/member.bob is a `member`
     parent: str | None  # the kind that it lies below; None for an org
     section: str  # its key in the parent's mapping of a manifest
-    attributes: tuple[Attribute, ...]  # what a manifest or a row says of an object
+    attributes: tuple[Attribute, ...]  # the attributes that a manifest or a row has
     names_people: bool  # its names are people of the manifest
 
     # Who may be removed
@@ -192,7 +192,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     @property
     def nests(self) -> bool:
-        """Whether its objects may be in each other: a tree of folders."""
+        """Whether its objects can contain each other: a tree of folders."""
         return any(a.refers_to == self.name for a in self.attributes)
 
     def sibling(self, place: Place, kind: str, name: str) -> Address:
@@ -204,7 +204,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     @property
     def noun(self) -> str:
-        """What a sentence calls one of these: `connection folder`."""
+        """The word for one of these in a sentence: `connection folder`."""
         return self.name.replace("_", " ")
 
     def attribute(self, name: str) -> Attribute:
@@ -216,7 +216,7 @@ class Kind(msgspec.Struct, frozen=True):
 
     def differences(self, have: Mapping[str, Any], want: Mapping[str, Any]) -> dict[str, Any]:
         """The attributes of `want` that live does not have yet, in the order in which the kind declares them."""
-        # nearly every row of nearly every plan; for Python, what a configuration tells apart may be equal: true and 1
+        # true for nearly every row of a plan; not for a configuration, where true and 1 differ but Python calls them equal
         if secret.FIELD not in want and want.items() <= have.items():
             return {}
         return {
@@ -267,6 +267,6 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 def weaker(attribute: Attribute, have: Any, want: Any) -> bool:
-    """Whether `want` is a lower role than `have`. An unknown live role counts as the strongest, so nothing is lost unseen."""
+    """Whether `want` is a lower role than `have`. An unknown live role counts as the strongest, so that no loss goes unnoticed."""
     rank = attribute.rank
     return (rank.index(want) if want in rank else -1) < (rank.index(have) if have in rank else len(rank))

@@ -27,7 +27,7 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def media_type(data: bytes) -> str | None:
-    """What a picture is by its first bytes; None for anything else. SVG is none: it can hold scripts."""
+    """The media type by a picture's first bytes; None for anything else, and for SVG, which can hold scripts."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -44,7 +44,7 @@ def is_url(written: str) -> bool:
 
 
 def wrong(written: str) -> str | None:
-    """What is wrong with the form of a logo as a manifest writes it; None where nothing is."""
+    """What is wrong with the form of a logo in a manifest; None if nothing is."""
     if is_url(written):
         source, pin = split(written)
         if not source.startswith("https://"):
@@ -67,7 +67,7 @@ def split(reference: str) -> tuple[str, str | None]:
 
 
 def mark(reference: str | None) -> str:
-    """What decides whether two logos are the same: the bytes where they are known, else the URL."""
+    """What two equal logos share: the hash of the bytes if they are known, else the URL."""
     if reference is None:
         return GENERATED
     source, pin = split(reference)
@@ -95,7 +95,7 @@ def is_about(request_path: str) -> bool:
 
 
 def requests(org: str, attrs: Mapping[str, Any], replaces: str | None) -> tuple[Request, ...]:
-    """What brings the logo of `attrs` about, if there is one. `replaces` is the `avatar_url` when it was read.
+    """The requests that set the logo of `attrs`, if there is one. `replaces` is the `avatar_url` when it was read.
 
     The body names the picture; apply sends its bytes, as a form. They are in no plan and no journal.
     """

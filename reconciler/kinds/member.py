@@ -17,7 +17,7 @@ OWNER = "owner"
 ACCEPTED = "accepted"
 INVITED = "invited"
 SERVICE_ACCOUNT = "service_account"  # contract: User.type
-FIRST_ROLE = "member"  # of a service account that is created
+FIRST_ROLE = "member"  # the role of a service account right after its creation
 
 ATTRIBUTES = (
     Attribute("role", on_create=True, on_update=True, rank=("member", OWNER)),
@@ -72,7 +72,7 @@ def resource(row: Row) -> Resource:
 
 
 def in_path(have: Resource) -> str:
-    """What a request names somebody by: the handle, or for a service account the id, since nobody chose its handle."""
+    """What a request uses to name somebody: the handle, or for a service account the id, since nobody chose its handle."""
     return have.id if is_service_account(have.attrs) else have.handle
 
 
@@ -87,7 +87,7 @@ def object_path(place: Place, handle: str) -> str:
 def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgMember_create in a custom tenant, orgMember_invite in the primary one; only the latter takes an email.
 
-    Who is created as a service account is a member at once, as `member`: another role is an update (orgMember_update).
+    A new service account is a member at once, with the role `member`: another role is an update (orgMember_update).
     """
     body = KIND.body(attrs, create=True)
     if place.late is not None:
@@ -102,7 +102,7 @@ def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request
 
 
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
-    """orgMember_update. A 409 or 412 means that it changed since it was read."""
+    """orgMember_update. A 409 or 412 means that the row changed since it was read."""
     return (Request("PATCH", object_path(place, in_path(have)), KIND.body(attrs, create=False), have.version),)
 
 
@@ -116,12 +116,12 @@ def is_owner(attrs: Mapping[str, Any]) -> bool:
 
 
 def is_accepted_owner(attrs: Mapping[str, Any]) -> bool:
-    """An owner who has confirmed, a person or a robot."""
+    """Whether a row is an owner who has accepted, a person or a robot."""
     return is_owner(attrs) and attrs.get("status") == ACCEPTED
 
 
 def is_service_account(attrs: Mapping[str, Any]) -> bool:
-    """Whether a live row is a service account's. What else is a robot only the manifests say."""
+    """Whether a live row is a service account's. Only the manifests know the other robots."""
     return bool(attrs.get("robot"))
 
 

@@ -39,8 +39,8 @@ class Row(msgspec.Struct):
 
 
 def already_reset(have: Any, want: Any) -> bool:
-    """Whether tokens from before `want` are refused already. A later live moment is never moved back: that would
-    bring tokens back to life that somebody has reset.
+    """Whether tokens from before `want` are refused already. A later live moment is never moved back: tokens that
+    somebody has reset would work again.
     """
     if not have or not want:
         return not want

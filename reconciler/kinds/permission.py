@@ -38,7 +38,7 @@ EVERYWHERE = "*"
 
 
 def resource(row: Row) -> Resource:
-    """Known by the workspace's id, which survives a rename; one for the whole organization by its own id."""
+    """Identified by the workspace's id, which survives a rename; one for the whole organization by its own id."""
     handle = row.workspace.handle if row.workspace is not None else row.workspace_id or EVERYWHERE
     return Resource("permission", handle, row.workspace_id or row.id, row.version_id, {"permission_id": row.id})
 

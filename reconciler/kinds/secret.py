@@ -1,8 +1,8 @@
 """Secrets in configurations: how a manifest refers to one, what may be one, and how each is shown.
 
 A manifest, a plan, a journal and a log hold the reference, never the value. Only `reconciler.apply.secrets` reads values.
-`may_be_secret` is the one judgement: validation refuses such a literal, `import` replaces it with a reference, and reports
-print `(sensitive)` in its place. It takes a harmless value for a secret rather than print a secret.
+`may_be_secret` decides for all: validation refuses such a literal, `import` replaces it with a reference, and reports
+print `(sensitive)` in its place. In doubt a value counts as a secret.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 SENSITIVE = "(sensitive)"
-LONGEST_WORD = 8  # of a role or a state; no token is as short
+LONGEST_WORD = 8  # the longest role or state; every token is longer
 # the field of a request's body in which references are filled in, and no other
 FIELD = "config"
 
@@ -42,16 +42,16 @@ _WORDS = frozenset(
 )  # fmt: skip
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NO_PASS = frozenset(("bypass", "compass", "encompass", "overpass", "surpass", "trespass", "underpass"))
-# what a key with such a word is about when it ends so: `token_path` is where a token is, `session_duration` how long
+# with such an ending, a key is about something else: `token_path` is where a token is, `session_duration` how long
 _ABOUT = frozenset(
     ("algorithm", "at", "count", "duration", "enabled", "expiry", "file", "filename", "format", "length", "method", "mode", "path",
      "policy", "region", "size", "timeout", "ttl", "type", "version")
 )  # fmt: skip
 
-# Every pattern here meets text of any length from Pipes: none may look at a character more than a few times.
+# Text from Pipes may have any length, so no pattern here may look at a character more than a few times.
 # the id of an AWS access key (IAM User Guide, "Understanding unique ID prefixes")
 AWS_KEY = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])")
-# what services begin their tokens with, so that they can be found
+# prefixes that services give their tokens, so that they can be found
 _ISSUED = re.compile(
     r"-----BEGIN|AGE-SECRET-KEY-|(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|glptt-|xox[a-z]-|xapp-|tpt_|AIza|ya29\.|hv[bs]\."
     r"|npm_|pypi-|SG\.|do[op]_v1_|hf_|shp(?:at|ss)_|dckr_pat_|lin_api_|ATATT|ATCTT|NRAK-|PMAK-|figd_|glsa_|whsec_|sbp_"
@@ -98,7 +98,7 @@ def shown(path: Path) -> str:
 def may_be_secret(path: Path, value: Any) -> bool:
     """Whether one value of a configuration may be a secret: by the names that lead to it, or by its own form.
 
-    A reference is none, and neither is a boolean or an empty value.
+    A reference, a boolean and an empty value are not.
     """
     if value is None or value == "" or isinstance(value, bool) or is_reference(value):
         return False
@@ -120,7 +120,7 @@ def _is_secret_name(name: str) -> bool:
 
 
 def is_secret_text(text: str) -> bool:
-    """Whether a text is, or holds, what may be a secret, whatever it is called."""
+    """Whether a text is, or contains, what may be a secret, whatever its key."""
     return is_token_text(text) or any(
         sign and value and not text.startswith("${", end) and _is_secret_name(name)
         for name, sign, value, end in ((m[1], m[2], m[3], m.end()) for m in _ASSIGNED.finditer(text))
@@ -137,7 +137,7 @@ def is_token_text(text: str) -> bool:
 
 
 def unless_token(value: Any) -> Any:
-    """A value of an attribute that should hold none, as reports may show it."""
+    """A value of an attribute that should not hold a secret, as reports may show it."""
     return SENSITIVE if isinstance(value, str) and len(value) > LONGEST_WORD and is_token_text(value) else value
 
 
@@ -177,7 +177,7 @@ def masked(value: Any, path: Path = ()) -> Any:
 
 
 def described(value: Any, path: Path = ()) -> Any:
-    """`value` as a report shows it: of a secret only where it comes from."""
+    """`value` as a report shows it: for a secret, only where it comes from."""
     if hasattr(value, "items"):
         return {_key(key): described(inner, (*path, key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):

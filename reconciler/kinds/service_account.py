@@ -1,7 +1,7 @@
 """org.<org>/service_account.<key>: an account of an organization that no person logs in with (contract: orgServiceAccount_*).
 
-Pipes chooses its handle, and its title need not be unique: the key is the manifest's, and which live account it means follows from
-by the `handle` written under it, else by the lock file's id, else by its title. Its role and grants are a member's.
+Pipes chooses its handle, and its title need not be unique: the key is the manifest's, and it means the live account that has
+the `handle` written under it, else the lock file's id, else its title. Its role and grants are a member's.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def resource(row: Row) -> Resource:
 
 
 def title_of(name: str, want: Node) -> str:
-    """The title that a wanted account has or gets: its key, where none is written."""
+    """The title of a wanted account: its key, if none is written."""
     return str(want.attrs.get(TITLE) or name)
 
 
@@ -69,7 +69,7 @@ def name_live(
     known: Mapping[str, str],
     top: str,  # noqa: ARG001 -- as every kind's
 ) -> dict[str, str]:
-    """The key of each live account by its id: the manifest's, or for one that no manifest has one that is free.
+    """The key of each live account by its id: the manifest's, or a free one if no manifest has the account.
 
     A written handle comes first, then the lock file's id (`known`), then the title. Of several that fit, none gets the key.
     """
@@ -95,7 +95,7 @@ def name_live(
 def _call_the_rest(
     names: dict[str, str], live: Mapping[str, Resource], former: Mapping[str, str], wanted: Mapping[str, Node]
 ) -> None:
-    """Keys for those that no manifest has: as in the lock file, made from the title, or the handle."""
+    """Keys for accounts that no manifest has: from the lock file, the title, or the handle."""
     rest = [one for one in live.values() if one.id not in names]
     taken = {*names.values(), *wanted}
     slugs = {one.id: re.sub(r"[^a-z0-9_]+", "-", str(one.attrs[TITLE]).lower()).strip("-_")[:39] for one in rest}
@@ -107,12 +107,12 @@ def _call_the_rest(
         taken.add(names[one.id])
 
 
-# a key of a manifest: what an address can hold
+# a key of a manifest: what is allowed in an address
 is_key = re.compile(r"[a-z0-9][a-z0-9_-]{0,38}").fullmatch
 
 
 def matches_create(live: Resource, body: Mapping[str, Any]) -> bool:
-    """Whether a live account may be what a create with `body` made. There was none of that title when it was planned."""
+    """Whether a live account may be what a create with `body` made: there was none with that title at the time of the plan."""
     return bool(live.attrs[TITLE] == body.get(TITLE))
 
 

@@ -74,7 +74,7 @@ def is_asleep(attrs: Mapping[str, Any]) -> bool:
 
 
 def volume_problem(have: Mapping[str, Any], want: Mapping[str, Any]) -> str | None:
-    """What is wrong with a wanted volume; a workspace that is yet to be created has nothing."""
+    """What is wrong with a wanted volume; `have` is empty for a workspace that does not exist yet."""
     size = want.get(VOLUME)
     if size is None or size == have.get(VOLUME):
         return None

@@ -60,7 +60,7 @@ class Row(msgspec.Struct):
 
 
 def resource(row: Row) -> Resource:
-    """By the id and the version of the connection, not of its association. One without a handle in its row has none."""
+    """The resource, with the id and version of the connection and not of its association. A row without a handle gives none."""
     found = row.connection if row.connection is not None else row
     # a folder of the org has a title only; what is not the workspace's own is told apart by any name
     handle = found.handle or (found.id if row.connection is not None and not is_own_row(row) else "")
@@ -103,12 +103,12 @@ def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Requ
 
 
 def rename(place: Place, have: Resource, handle: str) -> tuple[Request, ...]:
-    """orgWorkspaceConnection_update with a new handle; the id stays, and its schema is called by the new one."""
+    """orgWorkspaceConnection_update with a new handle; the id stays, and its schema gets the new name."""
     return (Request("PATCH", object_path(place, have.handle), {"handle": handle}, have.version),)
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
-    """orgWorkspaceConnection_delete. Of one of the org it would take the association away: `is_own_row` keeps it off those."""
+    """orgWorkspaceConnection_delete. For one of the org's it would remove the association: `is_own_row` prevents that."""
     return (Request("DELETE", object_path(place, have.handle), None, have.version),)
 
 

@@ -52,7 +52,7 @@ def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Requ
 
 
 def delete(place: Place, have: Resource) -> tuple[Request, ...]:
-    """orgWorkspaceConnectionFolder_delete, of an empty one. The contract does not say what becomes of what is in another."""
+    """orgWorkspaceConnectionFolder_delete, for an empty folder. The contract does not say what happens to the content of another."""
     return (Request("DELETE", object_path(place, have.id), None, have.version),)
 
 
