@@ -98,7 +98,7 @@ def render(subject: Plan | Result | Validation, *, limit: int = LIMIT, made: Mad
 
 
 def fitted(build: Callable[[int], _Parts], limit: int) -> str:
-    """The report of the least level, from 0 (everything) to 3 (names only), that has at most `limit` characters."""
+    """The most complete report, from level 0 (everything) to 3 (names only), that has at most `limit` characters."""
     for level in range(4):
         parts = build(level)
         parts.limit = limit
@@ -146,7 +146,7 @@ def _drop_details(parts: _Parts) -> None:
 
 
 def _stop(parts: _Parts) -> str:
-    """As many whole lines as fit, and how many do not, said at the top and at the end."""
+    """As many whole lines as fit; the top and the end say how many do not."""
 
     def how_many_more(number: int) -> str:
         return f"**{wording.count(number, 'more line')} did not fit. {ELSEWHERE}**"

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostic import Refusal
     from reconciler.model.plan import Effect
 
-FEW = 3  # as many are shown one by one
+FEW = 3  # at most this many are shown one by one
 A_LINE = 20  # objects on one line, so that lines stay readable
 
 
 def effects(found: Iterable[Effect]) -> Iterator[tuple[Effect, tuple[str, ...]]]:
     """An effect and the objects that it is about, for each line of a report; in the order of the first of each.
 
-    What one person gains or loses for the same reason on more than three orgs, workspaces or connections is together.
+    What one person gains or loses for the same reason on more than three orgs, workspaces or connections is on one line.
     """
     groups: dict[tuple[Any, ...], list[Effect]] = {}
     for one in found:

@@ -1,4 +1,4 @@
-"""A plan seen otherwise: a line for each org, a line for each person, or only what concerns some people or workspaces."""
+"""Other views of a plan: a line for each org, a line for each person, or only what concerns some people or workspaces."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _few(changes: list[Change], most: int = 10) -> Iterator[str]:
 
 
 def _framed(plan: Plan, lines: list[str], *, color: bool, made: Made | None) -> str:
-    """The lines below the head, and above what refuses and the last lines of every plan."""
+    """The lines between the head of a plan and its refusals and last lines."""
 
     def paint(style: str, text: str) -> str:
         return f"\x1b[{CODES[style]}m{text}\x1b[0m" if color else text
@@ -117,7 +117,7 @@ def narrowed(plan: Plan, people: Collection[str], workspaces: Collection[str]) -
 
 
 def _person(change: Change) -> str | None:
-    """Whom a membership or a grant is about."""
+    """The person of a membership or a grant."""
     kind, _, name = addresses.parts_of(change.address)[-1].partition(".")
     return name if kind in PEOPLE else None
 

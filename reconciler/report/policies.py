@@ -96,7 +96,7 @@ NOUNS = {"policy": "policy ", "waiver": "the waiver of ", "approval": "approval 
 
 
 def rule_sections(changes: Sequence[RuleChange]) -> Iterator[Section]:
-    """What a change does to the rules themselves; before everything else, what allows more."""
+    """How the rules themselves change; what allows more comes first."""
     if changes:
         yield Section("Rules", tuple(map(_rule, changes)), weight=KEPT, tone="alarm" if changes[0].loosens else "care")
 
