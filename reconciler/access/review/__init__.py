@@ -34,7 +34,7 @@ def make_review(base_side: Side, head_side: Side, later: Mapping[date, Later] | 
     """What changes from BASE to HEAD on their day.
 
     People are told apart with BASE's lock file, never with the pull request's own; `later` holds HEAD on days on which
-    an entry ends (see `endings`), so that what remains can be said.
+    an entry ends (see `endings`), to show what remains then.
     """
     base, head = base_side.manifests, head_side.manifests
     # A pull request could otherwise rewrite who an invited person is, and hide behind it.

@@ -1,4 +1,4 @@
-"""Entries that HEAD lets end some day: when, and what remains then. Pure."""
+"""Entries of HEAD that end: when, and what remains then. Pure."""
 
 from __future__ import annotations
 

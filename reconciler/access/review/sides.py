@@ -24,11 +24,11 @@ NOBODY = Access("manifests", date.min, (), ())
 
 
 class Side(msgspec.Struct, frozen=True):
-    """What one side of a review has: BASE, or HEAD."""
+    """One side of a review: BASE or HEAD."""
 
     manifests: Desired
     lock: Lock | None = None  # who is who by this side's lock file
-    label: str = ""  # what the review calls it
+    label: str = ""  # its name in the review
 
 
 class Sides(msgspec.Struct):
@@ -63,9 +63,9 @@ def paired(sides: Sides) -> Sides:
 
 
 def name_in_base(name: str, node: Node, before: Mapping[str, Node]) -> str | None:
-    """Under which name BASE has an object of HEAD."""
+    """The name in BASE of an object of HEAD."""
     if name in before:
-        return name  # a rename that is done is inert
+        return name  # a completed rename has no effect
     return node.renamed_from if node.renamed_from in before else None
 
 
@@ -105,7 +105,7 @@ def left_alone(sides: Sides) -> set[str]:
             found.add(name)
         for space, node in org.children.get(WORKSPACE, {}).items():
             if node.absent:
-                continue  # a statement that is spent
+                continue  # a statement that has taken effect
             if new is None or (not new.absent and f"{name}/{space}" not in sides.spaces):
                 found.add(f"{sides.orgs.get(name, name)}/{space}")
     return found

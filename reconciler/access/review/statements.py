@@ -1,4 +1,4 @@
-"""What HEAD states beside access that is dangerous, lasting or odd: deletions, renames, sections that come or go. Pure."""
+"""What HEAD states, apart from access, that is dangerous, lasting or odd: deletions, renames, sections that come or go. Pure."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _of_workspace(org: str, name: str, space: Node, before: Node | None) -> Iter
 
 
 def _management(address: str, node: Node, before: Node | None, kind: str) -> Iterator[Statement]:
-    """A section that appears or goes: from then on whoever is not listed is removed, or left alone."""
+    """A section that appears or disappears: from then on, whoever is not listed is removed, or left alone."""
     if before is None or before.absent or (kind in node.children) == (kind in before.children):
         return
     if kind in node.children:

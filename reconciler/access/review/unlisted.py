@@ -1,4 +1,4 @@
-"""What HEAD takes out of the manifests' hands: rows that nobody may remove, who ignores them, and service accounts that go. Pure."""
+"""Rows that HEAD keeps or ignores from now on, robots that come and go, and service accounts that are deleted. Pure."""
 
 from __future__ import annotations
 
