@@ -104,7 +104,7 @@ def command(
 
 
 def _owned(actor: Actor, found: Sequence[VisibleOrg]) -> tuple[str, ...]:
-    """The orgs that --all takes; says which others there are. Raises PipesError if the user owns none."""
+    """The orgs that --all takes; prints which others there are. Raises PipesError if the user owns none."""
     from reconciler.report.text import escape
 
     owned = tuple(one.handle for one in found if one.can_import)
@@ -140,7 +140,7 @@ def _show_next(existing: Existing, pipes: options.PipesOptions, *, offline: bool
 
 
 def _import(orgs: Sequence[str], existing: Existing, pipes: options.PipesOptions, *, suggest_teams: bool) -> bool:
-    """Write the manifests of these orgs; whether anything changed."""
+    """Write the manifests of these orgs. Returns whether anything changed."""
     settings = pipes.settings()
     if existing.desired is not None:
         manifests.check_host(existing.desired, settings)
@@ -156,7 +156,7 @@ def _import(orgs: Sequence[str], existing: Existing, pipes: options.PipesOptions
 
 @dataclass(frozen=True, slots=True)
 class _Org:
-    """A live org, and what the manifests call it; None where they do not have it."""
+    """A live org, and its name in the manifests; None if they do not have it."""
 
     live: Resource
     name: str | None
@@ -214,7 +214,7 @@ def _near(name: str, there: Sequence[str]) -> str:
 
 
 def _name(live: Resource, existing: Existing) -> str | None:
-    """What the manifests call a live org: found by the lock file's id, then by the handle, then by `renamed_from`."""
+    """The name of a live org in the manifests: found by the lock file's id, then by the handle, then by `renamed_from`."""
     if existing.desired is None:
         return None
     orgs = existing.desired.orgs
@@ -257,7 +257,7 @@ def _names_unlisted(desired: Desired, difference: Difference) -> bool:
 
 
 class _Merge:
-    """Merges live orgs into the manifests; nothing is written before `finish` has proven the result."""
+    """Merges live orgs into the manifests. `finish` writes the result after checking it."""
 
     def __init__(self, existing: Existing, live: Snapshot) -> None:
         from reconciler.importing.hidden_secrets import HiddenSecrets
@@ -359,7 +359,7 @@ class _Merge:
                     self._add_below(inner, name, one, live)
 
     def _add_roles(self, node: Node, name: str, entry: str, account: str, live: Resource) -> None:
-        """Write the roles of a service account that came in, where the manifests manage people."""
+        """Write the roles of a service account that was added, where the manifests manage people."""
         from reconciler.kinds import member
 
         membership = next((row for row in live.of("member").values() if row.id == account), None)
@@ -378,7 +378,7 @@ class _Merge:
                 self.draft.insert(file, (*path, "members"), {entry: row.attrs["role"]})
 
     def _add_below(self, kind: Kind, name: str, above: Node, live: Resource) -> None:
-        """The same for what is below an object of the org that the manifests have."""
+        """Add what is below an object of the org that the manifests have."""
         from reconciler.importing.hidden_secrets import notes_in
         from reconciler.kinds import KINDS, workspace_connection_folder
 
@@ -425,7 +425,7 @@ class _Merge:
     # -- the end
 
     def finish(self, *, suggest_teams: bool) -> bool:
-        """Check that a plan would be empty, then write what changed; whether anything did."""
+        """Check that a plan would be empty, then write what changed. Returns whether anything did."""
         from reconciler.apply.secrets import Secrets, judge
         from reconciler.lockfile.update import remembered
         from reconciler.plan import make_plan
