@@ -117,7 +117,7 @@ class Store:
                 raise StoreError(f"{self.path} is a database of another program, not a sandbox")
             if found != APPLICATION_ID:
                 connection.execute("PRAGMA application_id = 0x50697065")
-            # Sandboxes of the first version did not count.
+            # Sandboxes of the first version had no counter.
             done = connection.execute("PRAGMA user_version").fetchone()[0] or int(found == APPLICATION_ID)
             for script in SCRIPTS[done:]:
                 for statement in _statements(Path(__file__).with_name(script).read_text(encoding="utf-8")):
@@ -133,7 +133,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees one moment of the store, whatever is written meanwhile."""
+        """A connection that sees the store at one moment, whatever is written meanwhile."""
         if self._memory is not None:
             with self._write_lock:
                 yield self._memory
@@ -222,9 +222,9 @@ class Store:
         return str(row[0])
 
     def accepted_owners(self, org_handle: str) -> int:
-        """How many people own an org, by its own member list (scope `org`), and have accepted. 0 for an unknown org.
+        """How many people are accepted owners of an org, by its own member list (scope `org`). 0 for an unknown org.
 
-        Service accounts are nobody's.
+        Service accounts do not count.
         """
         with self.read() as db:
             row = db.execute(

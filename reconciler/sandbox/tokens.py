@@ -24,7 +24,7 @@ SERVICE_ACCOUNT_LIMIT = 2
 
 
 def new_secret() -> str:
-    """A token's value. Nobody can guess it, so it is the one thing here that is not made from the world's seed."""
+    """A token's value. Nobody must be able to guess it, so it alone is not made from the world's seed."""
     return f"tpt_{base64.b32hexencode(secrets.token_bytes(25)).decode().lower()}"
 
 
@@ -94,12 +94,12 @@ def find(call: Call, user_id: str) -> tuple[str, str]:
 
 
 def row(call: Call, token_id: str) -> str:
-    """A token as it is answered, without its value."""
+    """A token as an answer shows it, without its value."""
     return str(call.db.execute("SELECT j FROM token_row WHERE id = ?", (token_id,)).fetchone()[0])
 
 
 def create(call: Call, user_id: str, limit: int, *, beyond: int) -> tuple[str, dict[str, Any]]:
-    """A new token as the body asks for it: its id, and the one answer that has its value.
+    """Create the token that the body describes: its id, and the one answer that has its value.
 
     Raises Problem with the status `beyond` when there are as many as the limit allows.
     """
@@ -111,7 +111,7 @@ def create(call: Call, user_id: str, limit: int, *, beyond: int) -> tuple[str, d
 
 
 def update(call: Call, token: tuple[str, str]) -> str:
-    """Change a token as the body says; an inactive one is answered 401 from now on. What it is now."""
+    """Change a token as the body says; from then on, an inactive one gets 401. Returns the changed token."""
     id_, text = token
     _, edited = call.edited(text, **call.body)
     call.db.execute(
@@ -122,7 +122,7 @@ def update(call: Call, token: tuple[str, str]) -> str:
 
 
 def delete(call: Call, token: tuple[str, str]) -> str:
-    """Delete a token; what it was."""
+    """Delete a token, and return it."""
     id_, text = token
     call.edited(text)
     removed = row(call, id_)

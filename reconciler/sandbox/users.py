@@ -1,4 +1,4 @@
-"""Users: how they come to be (invited, or as service accounts), and how they show as identities."""
+"""Users: how they are created (by an invitation, or as service accounts), and how they appear as identities."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _insert(call: Call, doc: dict[str, Any], org_id: str = "") -> None:
 
 
 def invited_by_email(call: Call, address: str, tenant_id: str) -> str:
-    """The id of the user who has an address. Nobody has it: a new user, pending, with a handle made from the address."""
+    """The id of the user who has an address. If nobody has it, a new pending user gets a handle made from it."""
     row = call.db.execute("SELECT user_id FROM email WHERE email = ?", (address,)).fetchone()
     if row:
         return str(row[0])
@@ -86,7 +86,7 @@ def accepted_invitation(call: Call, user_id: str) -> None:
 
 
 def new_service_account(call: Call, org: Org, *, title: str, description: str) -> str:
-    """A service account of an org, under a handle that nobody chose. Its id."""
+    """Create a service account of an org, under a handle that nobody chose. Returns its id."""
     id_ = call.new_id("u")
     handle = _free_handle(call, f"sa-{next_opaque(call.db, 10)}")
     doc = objects.user(
@@ -104,7 +104,7 @@ def new_service_account(call: Call, org: Org, *, title: str, description: str) -
 
 
 def delete(call: Call, user_id: str) -> dict[str, Any]:
-    """End a user: memberships, grants, tokens and addresses go, and the handle is free again. What the user was."""
+    """End a user: memberships, grants, tokens and addresses go, and the handle is free again. Returns the former user."""
     text = call.db.execute("SELECT head FROM user WHERE id = ?", (user_id,)).fetchone()[0]
     doc, edited = call.edited(text)
     for statement in (

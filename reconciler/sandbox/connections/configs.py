@@ -1,4 +1,4 @@
-"""A connection's configuration: what of it is shown, and what is secret and kept as a digest only."""
+"""A connection's configuration: which part is shown, and which is secret and kept only as a digest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SECRET = re.compile(r"secret|token|passw(?:or)?d|private_key|access_key", re.IG
 def split(config: dict[str, Any], connection_id: str) -> tuple[dict[str, Any], str]:
     """A configuration without its secrets, and their digests as JSON text, by their dotted paths.
 
-    Whatever has a name that looks secret is one, at any depth, with all that is in it.
+    A value whose key looks secret is one, at any depth, with all that is in it.
     """
     digests: dict[str, str] = {}
     return _without_secrets(config, "", connection_id, digests), msgspec.json.encode(digests).decode()

@@ -29,7 +29,7 @@ class Connection:
 
     # What it holds
     secrets: str  # digests of the secrets in its configuration, as JSON text
-    tested: str  # what a test of it answers, as JSON text; empty for `ok`
+    tested: str  # the result of a test of it, as JSON text; empty for `ok`
     head: str  # what all rows have, as JSON text
 
 
@@ -73,5 +73,5 @@ def _first(condition: str, call: Call, org: Org, asked: str, workspace_id: str |
 
 
 def row(call: Call, connection_id: str) -> str:
-    """A connection or a folder as it is answered."""
+    """A connection or a folder as an answer shows it."""
     return str(call.db.execute("SELECT j FROM connection_row WHERE id = ?", (connection_id,)).fetchone()[0])

@@ -163,5 +163,5 @@ SIGNED = ("created_at", "created_by", "created_by_id", "updated_at", "updated_by
 
 
 def derived_id(*parts: str) -> str:
-    """The id of an association that no row is kept for; the same for the same parts."""
+    """The id of an association that has no row of its own; the same for the same parts."""
     return f"s_{opaque(':'.join(parts), 0, 20)}"

@@ -22,7 +22,7 @@ def parent(call: Call, org: Org, workspace_id: str | None, moved: Connection | N
 
     The top is an empty text (observed), or the id of the org or the workspace itself (contract: "the id of the entity
     where the connection is stored"). Raises Problem (400) for what is not a folder there, and for a folder that would
-    come to lie inside itself.
+    be inside itself.
     """
     asked = call.body.get("parent_id")
     if not asked or asked == (workspace_id or org.id):
@@ -57,7 +57,7 @@ def trunk_in(db: sqlite3.Connection, folder_id: str | None) -> str:
 
 
 def write_trunks(db: sqlite3.Connection, inside: str | None = None) -> None:
-    """Write down the folders above everything that lies in a folder (without one: above everything there is)."""
+    """Store the folders above everything that is in a folder (without one: above everything)."""
     waiting = [inside]
     while waiting:
         at = waiting.pop()
@@ -69,7 +69,7 @@ def write_trunks(db: sqlite3.Connection, inside: str | None = None) -> None:
 def available(call: Call, key: str, taken: Callable[[str], bool], separator: str = "_") -> str:
     """The name that the body asks for. With `mode=available`, a taken one gets a number behind `separator`.
 
-    The contract has the parameter and no word on what it does. Raises Problem (409).
+    The contract has the parameter, and does not say what it does. Raises Problem (409).
     """
     wanted = str(call.body[key])
     mode = call.request.get_param("mode")

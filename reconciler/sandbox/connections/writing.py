@@ -53,7 +53,7 @@ def create(call: Call, org: Org, name: str, *, workspace_id: str | None = None) 
 
 
 def update(call: Call, org: Org, found: Connection, name: str) -> dict[str, Any]:
-    """Change a connection or folder as the body says, under the name that `available` gave. What the audit log says.
+    """Change a connection or folder as the body says, under the name that `available` gave. Returns the audit log's data.
 
     A configuration is replaced as a whole, secrets included.
     """
@@ -85,7 +85,7 @@ def update(call: Call, org: Org, found: Connection, name: str) -> dict[str, Any]
 
 
 def delete(call: Call, found: Connection) -> str:
-    """Delete a connection or folder, with its permissions and wherever it is attached; what it was."""
+    """Delete a connection or folder, with its permissions and attachments, and return it."""
     call.edited(found.head)
     doc = msgspec.json.decode(row(call, found.id))
     doc.update(deleted_at=call.now, deleted_by_id=call.actor.id)
@@ -94,7 +94,7 @@ def delete(call: Call, found: Connection) -> str:
 
 
 def ran(call: Call, org: Org, type_: str, connection_id: str, workspace_id: str | None) -> dict[str, Any]:
-    """Keep a process that did what was asked; what the connection says of it."""
+    """Store a process that did what was asked. Returns the connection's fields about it."""
     doc = objects.process(
         call.new_id("p"),
         type_,
@@ -117,7 +117,7 @@ def ran(call: Call, org: Org, type_: str, connection_id: str, workspace_id: str 
 
 
 def within_limit(call: Call, org: Org) -> None:
-    """Raise Problem (402) when an org has as many connections as it may have."""
+    """Raise Problem (402) when an org has reached its limit of connections."""
     limit, used = limits(call, org)
     if used >= limit:
         raise Problem(402, f"{org.handle} can have {limit} connections and has {used}")

@@ -20,7 +20,7 @@ def actor_get(call: Call) -> Reply:
 def actor_list_orgs(call: Call) -> Reply:
     """The orgs whose member list names the actor; those reached as a tenant's owner are not memberships.
 
-    An org that no longer takes the actor's token is still listed: the list is the actor's, not the org's.
+    An org that no longer accepts the actor's token is still listed: the list belongs to the actor.
     """
     return call.page(
         "SELECT k, j FROM user_org_row WHERE user_id = :user AND status = 'accepted' AND k > :after"
