@@ -225,6 +225,9 @@ def test_drift_says_who_changed_an_account_and_who_deleted_it(bench):
         "org.acme/service_account.ci",
         "bob",
     )
+    with bench.served({"kind": "html", "status": 403, "path": "^/org/acme/audit_log$"}):
+        by_its_own_log = bench.run("drift", "--host", bench.host, "--format", "json")
+    assert [one["by"]["actor"] for one in by_its_own_log.json["differences"]] == ["bob"]
     bob.ok("DELETE", f"/org/acme/service_account/{made['id']}")
     gone = bench.run("drift", *bench.local, "--format", "json").json["differences"]
     assert [(d["address"], d["what"]) for d in gone] == [
