@@ -281,8 +281,8 @@ def test_help_loads_nothing_heavy(args):
 NEVER = {
     "asyncio", "cheroot", "deepdiff", "falcon", "filelock", "jinja2", "jsonschema", "rich", "sqlite3", "tenacity",
     "reconciler.apply", "reconciler.drift", "reconciler.editing", "reconciler.importing", "reconciler.sandbox",
-    "reconciler.report.drift", "reconciler.report.github", "reconciler.report.html_page", "reconciler.report.junit",
-    "reconciler.report.lock", "reconciler.report.markdown",
+    "reconciler.report.drift", "reconciler.report.github", "reconciler.report.html_layout",
+    "reconciler.report.html_page", "reconciler.report.junit", "reconciler.report.lock", "reconciler.report.markdown",
 }  # fmt: skip
 OFFLINE = {
     *NEVER, "http", "requests", "ssl", "urllib3",

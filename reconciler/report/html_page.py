@@ -1,23 +1,16 @@
 """Plans, results and validations as one HTML file without scripts or external resources, for screen and paper.
 
-Jinja2 escapes every value (autoescape). `escape` runs first, so that hidden characters are shown. The page's
-Content-Security-Policy allows nothing but its own style.
+`html_layout.py` has what it shares with the pages of other reports, and how they are escaped.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from reconciler.model.errors import UsageError
 from reconciler.model.result import Result
-from reconciler.report import Validation, heading, merged, text, wording
-from reconciler.report.escaping import show_hidden
+from reconciler.report import Validation, heading, html_layout, merged, wording
 
 if TYPE_CHECKING:
-    from jinja2 import Template
-
-    from reconciler.model.diagnostic import Diagnostic
     from reconciler.model.made import Made
     from reconciler.model.plan import Plan
 
@@ -25,16 +18,8 @@ GAINS = {"gain": "create", "lose": "delete", "change": "update"}
 OUTCOMES = {"done": "create", "already": "", "unconfirmed": "update", "failed": "delete", "skipped": "update"}
 
 
-def escape(raw: Any) -> Any:
-    """The value of a template expression, before Jinja2 turns `<`, `&` and quotes into references."""
-    return show_hidden(raw) if type(raw) is str else raw
-
-
 def render(subject: Plan | Result | Validation, made: Made | None = None) -> str:
     """The whole page. Raises UsageError when Jinja2 is not installed."""
-    template = _template()
-    from markupsafe import Markup
-
     if isinstance(subject, Validation):
         title, lines = "Manifests", [wording.validation_summary(subject)]
         bad = bool(subject.errors)
@@ -45,20 +30,20 @@ def render(subject: Plan | Result | Validation, made: Made | None = None) -> str
         title, lines = "Plan", list(wording.summary(subject))
         bad = bool(subject.refusals or subject.errors)
     plan = subject.plan if isinstance(subject, Result) else subject if not isinstance(subject, Validation) else None
-    return template.render(
+    return html_layout.render(
+        TEMPLATE,
         title=title,
         summary=lines,
         tiles=_tiles(subject),
         large=LARGE,
         made=heading.line(made) if made is not None else "",
         bad=bad,
-        style=Markup(STYLE),  # noqa: S704  (ours, and a style element takes no references)
+        style=html_layout.STYLE,
         plan=plan,
         sections=wording.by_org(plan.changes) if plan else (),
         impact=wording.impact(plan.impact) if plan else None,
         result=subject if isinstance(subject, Result) else None,
         problems=subject.diagnostics if isinstance(subject, Validation) else plan.errors if plan else (),
-        excerpt=_excerpt,
         merged=merged,
         wording=wording,
         gains=GAINS,
@@ -81,97 +66,9 @@ def _tiles(subject: Plan | Result | Validation) -> list[tuple[int, str, bool]]:
     return [*found, (len(subject.refusals), "refusals", True)]
 
 
-class _Lines(str):
-    """Several lines whose hidden characters are already shown; Jinja2 escapes them like any other text."""
-
-    __slots__ = ()
-
-
-def _excerpt(found: Diagnostic) -> _Lines:
-    """The lines of a diagnostic below its first: the manifest line, the caret, and the second position."""
-    return _Lines("".join(text.render_diagnostics([found]).splitlines(keepends=True)[1:]))
-
-
-@cache
-def _template() -> Template:
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError:
-        raise UsageError("the html format needs Jinja2, which comes with the extra reconciler[html]") from None
-    environment = Environment(
-        autoescape=True,
-        finalize=escape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.from_string(TEMPLATE)
-
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c2128; --faint: #59636e; --page: #ffffff; --card: #f6f8fa; --line: #d1d9e0;
-  --create: #116329; --update: #7d4e00; --rename: #0a5ba8; --delete: #b01e28; --alarm: #ffebe9; --care: #fff8c5; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --faint: #9aa5b1; --page: #0d1117; --card: #161b22; --line: #3d444d;
-    --create: #56d364; --update: #e3b341; --rename: #79c0ff; --delete: #ff8b82; --alarm: #3c1618; --care: #332a0c; }
-}
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem clamp(.75rem, 3vw, 2.5rem) 3rem; max-width: 76rem; color: var(--ink); background: var(--page);
-  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
-h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
-h3 { font-size: 1rem; margin: 1.25rem 0 .25rem; }
-h4 { font-size: .9rem; margin: 1rem 0 0; color: var(--faint); font-weight: 600; }
-p { margin: .25rem 0; }
-ul { margin: .25rem 0; padding-left: 1.25rem; }
-code, pre, .change { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: .875em; }
-pre { margin: .5rem 0 0; white-space: pre-wrap; }
-.summary { font-size: 1.1rem; font-weight: 600; }
-.bad { color: var(--delete); }
-.tiles { display: flex; flex-wrap: wrap; gap: .6rem; margin: .75rem 0; padding: 0; list-style: none; }
-.tiles li { background: var(--card); border: 1px solid var(--line); border-radius: .4rem; padding: .4rem .9rem; }
-.tiles strong { display: block; font-size: 1.5rem; line-height: 1.2; } .tiles .bad strong { color: var(--delete); }
-nav a { color: var(--rename); }
-.faint, .why { color: var(--faint); }
-.box { background: var(--card); border: 1px solid var(--line); border-left-width: .3rem; border-radius: .4rem; padding: .6rem .9rem; margin: .6rem 0; }
-.alarm { background: var(--alarm); border-left-color: var(--delete); }
-.care { background: var(--care); border-left-color: var(--update); }
-.create { color: var(--create); } .update { color: var(--update); } .rename { color: var(--rename); } .delete { color: var(--delete); }
-.symbol { display: inline-block; min-width: 1.2em; font-weight: 700; }
-.changes { list-style: none; padding: 0; }
-.change { padding: .3rem 0; border-bottom: 1px solid var(--line); }
-.change .why { font-family: system-ui, sans-serif; }
-.detail { margin: .1rem 0 0 1.3rem; }
-.attributes { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0 .9rem; margin: .1rem 0 0 1.3em; }
-.attributes dt { color: var(--faint); } .attributes dd { margin: 0; }
-del { color: var(--delete); } ins { color: var(--create); text-decoration: none; }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); }
-th { color: var(--faint); font-size: .85rem; font-weight: 600; }
-main > details + details { margin-top: 1.5rem; }
-details > summary { cursor: pointer; }
-.effects { table-layout: fixed; }
-.effects th:nth-child(3), .effects th:nth-child(4) { width: 14%; }
-.effects th:nth-child(5) { width: 36%; }
-footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
-@media (max-width: 40rem) {
-  thead { position: absolute; clip-path: inset(50%); }
-  tr { display: block; padding: .4rem 0; border-bottom: 1px solid var(--line); }
-  td { display: grid; grid-template-columns: 5.5rem minmax(0, 1fr); padding: 0; border: 0; }
-  td:empty { display: none; }
-  td::before { content: attr(data-label); color: var(--faint); }
-  .attributes { grid-template-columns: minmax(0, 1fr); } .attributes dd { margin-left: 1rem; }
-}
-@media print {
-  :root { color-scheme: light; --ink: #000; --faint: #444; --page: #fff; --card: #fff; --line: #bbb;
-    --create: #0b5a20; --update: #6b4300; --rename: #084c8c; --delete: #9a1620; --alarm: #fff; --care: #fff; }
-  body { max-width: none; padding: 0; font-size: 10pt; }
-  .box, .change, tr { break-inside: avoid; } h2, h3, h4 { break-after: avoid; }
-}
-"""
-
 TEMPLATE = """
+{%- extends "layout" %}
+{%- from "problem" import problem %}
 {%- macro name(text) %}<code><bdi>{{ text }}</bdi></code>{% endmacro %}
 {%- macro plain(text) %}<bdi>{{ text }}</bdi>{% endmacro %}
 {%- macro place(source) %}{% if source %} <span class="faint">{{ plain(wording.place(source)) }}</span>{% endif %}{% endmacro %}
@@ -190,27 +87,7 @@ TEMPLATE = """
 </table>
 {% endif %}
 {% endmacro %}
-{%- macro problem(found) %}
-<div class="box {{ "alarm" if found.severity == "error" else "care" }}"><strong>{{ "Error" if found.severity == "error" else "Warning" }}:</strong> {{ plain(found.summary) }}{{ place(found.source) }}
-{% if excerpt(found) %}
-<pre>
-{{ excerpt(found) }}</pre>
-{% endif %}
-</div>
-{% endmacro %}
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>reconciler: {{ title }}</title>
-<style>{{ style }}</style>
-</head>
-<body>
-<header>
-<h1>{{ title }}</h1>
+{% block header %}
 {% for line in summary %}
 <p class="summary{{ " bad" if bad and not line.startswith("Plan: ") }}">{{ line }}</p>
 {% endfor %}
@@ -223,8 +100,8 @@ TEMPLATE = """
 {% if made %}
 <p class="faint">{{ plain(made) }}</p>
 {% endif %}
-</header>
-<main>
+{% endblock %}
+{% block main %}
 {% if result %}
 <h2>Steps</h2>
 <table>
@@ -335,7 +212,8 @@ TEMPLATE = """
 </ul>
 {% endif %}
 {% endif %}
-</main>
+{% endblock %}
+{% block footer %}
 {% if plan and plan.files %}
 <footer>
 <details><summary>Made from {{ wording.count(plan.files|length, "manifest") }}</summary>
@@ -347,6 +225,5 @@ TEMPLATE = """
 </details>
 </footer>
 {% endif %}
-</body>
-</html>
+{% endblock %}
 """

@@ -9,7 +9,7 @@ import pytest
 from browser import assert_fits, needs_browser
 from reconciler.model.errors import UsageError
 from reconciler.model.plan import Effect
-from reconciler.report import Validation, html_page, render
+from reconciler.report import Validation, html_layout, render
 from reconciler.report.escaping import show_hidden
 from report import sample, worlds
 from report.golden import assert_golden
@@ -69,7 +69,7 @@ class Page(HTMLParser):
 
 def assert_ours(subject):
     found = Page(render(subject, "html"))
-    assert (found.style, found.script) == (html_page.STYLE, "")
+    assert (found.style, found.script) == (html_layout.STYLE, "")
     for line in found.text.split("\n"):
         assert show_hidden(line) == line
     return found
@@ -127,7 +127,7 @@ def test_without_jinja2_it_says_what_to_install(monkeypatch):
             raise ImportError(name)
         return real(name, *rest, **options)
 
-    html_page._template.cache_clear()
+    html_layout.compiled.cache_clear()
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UsageError, match=r"the extra reconciler\[html\]"):
         render(sample.NOTHING, "html")

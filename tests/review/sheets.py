@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 
 from built import built
 from reconciler.model.diagnostic import Diagnostic, Source
+from reconciler.report import html_layout
 from reconciler.report.escaping import show_hidden
 from reconciler.report.sheet import FOLDED, KEPT, SHOWN, Brief, Cell, Item, Matrix, Name, Section, Sheet, Table
 from reconciler.report.sheet_formats import draw, github, html_page
@@ -141,7 +142,7 @@ def of_inline(token):
 
 def of_html(drawn):
     found = test_html_page.Page(drawn)
-    assert found.style == html_page.STYLE + html_page.MORE
+    assert found.style == html_layout.STYLE + html_page.MORE
     assert found.script in ("", html_page.SCRIPT)
     for line in found.text.split("\n"):
         assert show_hidden(line) == line

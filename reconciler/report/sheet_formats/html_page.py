@@ -5,16 +5,12 @@ Only a page with a matrix has a script: a filter, allowed by its hash in the Con
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
-from reconciler.report import wording
-from reconciler.report.html_page import STYLE, _excerpt, escape
+from reconciler.report import html_layout, wording
 from reconciler.report.sheet import FOLDED, Name, letter
 
 if TYPE_CHECKING:
-    from jinja2 import Template
-
     from reconciler.report.sheet import Matrix, Sheet
 
 BY_SYMBOL = {"+": "create", "-": "delete", "~": "update", ">": "rename", "!": "delete"}
@@ -22,25 +18,22 @@ BY_SYMBOL = {"+": "create", "-": "delete", "~": "update", ">": "rename", "!": "d
 
 def draw(sheet: Sheet) -> str:
     """The whole page. Raises UsageError where Jinja2 is not installed."""
-    template = _template()
-    from markupsafe import Markup
-
-    return template.render(
+    has_matrix = any(section.matrix for section in sheet.sections)
+    return html_layout.render(
+        TEMPLATE,
+        title=sheet.title,
+        style=html_layout.STYLE + MORE,
+        script=SCRIPT if has_matrix else "",
         sheet=sheet,
-        style=Markup(STYLE + MORE),  # noqa: S704  (ours, and a style element takes no references)
-        place=wording.place,
         count=wording.count,
-        excerpt=_excerpt,
-        plain=str,  # the page's own escape leaves alone what is not exactly a str
+        as_text=str,  # the page's own escape leaves alone what is not exactly a str
         is_name=lambda piece: isinstance(piece, Name),
         folded=FOLDED,
         symbols=BY_SYMBOL,
         letter=letter,
         by_place=_by_place,
-        has_matrix=any(section.matrix for section in sheet.sections),
+        has_matrix=has_matrix,
         large=LARGE,
-        script=Markup(SCRIPT),  # noqa: S704  (ours)
-        script_hash=_hash(),
     )
 
 
@@ -56,26 +49,6 @@ def _by_place(matrix: Matrix) -> list[tuple[str, list[tuple[str, list[str]]]]]:
         found.append((place, sorted(roles.items())))
     return found
 
-
-@cache
-def _hash() -> str:
-    """The hash by which the Content-Security-Policy knows the script (CSP Level 3, "hash-source")."""
-    import base64
-    import hashlib
-
-    return "sha256-" + base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-
-
-@cache
-def _template() -> Template:
-    from reconciler.report import html_page
-
-    # The environment of the other page has the same escapes, and the same error when Jinja2 is missing.
-    found: Template = html_page._template().environment.from_string(TEMPLATE)  # noqa: SLF001
-    return found
-
-
-__all__ = ["draw", "escape"]
 
 LARGE = 200  # rows from which an organization is folded, where there are several
 
@@ -142,7 +115,9 @@ MORE = (
 )
 
 TEMPLATE = """
-{%- macro say(pieces) %}{% for piece in pieces %}{% if is_name(piece) %}<code><bdi>{{ plain(piece) }}</bdi></code>{% else %}<bdi>{{ piece }}</bdi>{% endif %}{% endfor %}{% endmacro %}
+{%- extends "layout" %}
+{%- from "problem" import problem %}
+{%- macro say(pieces) %}{% for piece in pieces %}{% if is_name(piece) %}<code><bdi>{{ as_text(piece) }}</bdi></code>{% else %}<bdi>{{ piece }}</bdi>{% endif %}{% endfor %}{% endmacro %}
 {%- macro body(section) %}
 {% if section.about %}
 <p class="about">{{ say(section.about) }}</p>
@@ -150,7 +125,7 @@ TEMPLATE = """
 {% if section["items"] %}
 <ul class="changes">
 {% for item in section["items"] %}
-<li class="change">{% if item.symbol %}<span class="symbol {{ symbols.get(item.symbol, "") }}">{{ item.symbol }}</span>{% endif %}{{ say(item.words) }}{% if item.why %} <span class="why">({{ say(item.why) }})</span>{% endif %}{% if item.source %} <span class="faint"><bdi>{{ place(item.source) }}</bdi></span>{% endif %}
+<li class="change">{% if item.symbol %}<span class="symbol {{ symbols.get(item.symbol, "") }}">{{ item.symbol }}</span>{% endif %}{{ say(item.words) }}{% if item.why %} <span class="why">({{ say(item.why) }})</span>{% endif %}{% if item.source %} <span class="faint"><bdi>{{ place_of(item.source) }}</bdi></span>{% endif %}
 
 {% for line in item.below %}
 <p class="why detail">{{ say(line) }}</p>
@@ -187,28 +162,7 @@ TEMPLATE = """
 </div>
 {% endif %}
 {% endmacro %}
-{%- macro problem(found) %}
-<div class="box {{ "alarm" if found.severity == "error" else "care" }}"><strong>{{ "Error" if found.severity == "error" else "Warning" }}:</strong> <bdi>{{ found.summary }}</bdi>{% if found.source %} <span class="faint"><bdi>{{ place(found.source) }}</bdi></span>{% endif %}
-
-{% if excerpt(found) %}
-<pre>
-{{ excerpt(found) }}</pre>
-{% endif %}
-</div>
-{% endmacro %}
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'{% if has_matrix %}; script-src '{{ script_hash }}'{% endif %}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>reconciler: {{ sheet.title }}</title>
-<style>{{ style }}</style>
-</head>
-<body>
-<header>
-<h1>{{ sheet.title }}</h1>
+{% block header %}
 {% for line in sheet.summary %}
 <p class="summary{{ " bad" if sheet.bad }}"><bdi>{{ line }}</bdi></p>
 {% endfor %}
@@ -218,8 +172,8 @@ TEMPLATE = """
 {% if sheet.facts %}
 <p class="faint">{{ say(sheet.facts) }}</p>
 {% endif %}
-</header>
-<main>
+{% endblock %}
+{% block main %}
 {% if has_matrix %}
 <form id="filter-form" hidden><label>Filter people, places and roles <input id="filter" type="search" autocomplete="off"></label><span id="found" role="status"></span></form>
 <p class="legend">{% for role in ("owner", "member", "operator", "reader") %}<span><span class="role {{ role }}">{{ letter(role) }}</span> {{ role }}</span> {% endfor %}<span><span class="role pending">R</span> invited, not accepted yet</span></p>
@@ -255,10 +209,5 @@ TEMPLATE = """
 {% for note in sheet.notes %}
 <div class="box">{{ say(note) }}</div>
 {% endfor %}
-</main>
-{% if has_matrix %}
-<script>{{ script }}</script>
-{% endif %}
-</body>
-</html>
+{% endblock %}
 """
