@@ -20,11 +20,11 @@ def inactive(access: Access, days: int) -> Access:
     the day of the membership counts. Pending invitations and robots are not judged.
     """
     own = [assignment for assignment in access.assignments if assignment.why != OWNS]
-    told = {assignment.object for assignment in own if assignment.last_activity_at}
+    with_activity = {assignment.object for assignment in own if assignment.last_activity_at}
     robots = sorted({assignment.person for assignment in own if assignment.robot})
     pending = sorted({assignment.person for assignment in own if assignment.pending and not assignment.robot})
     people = [assignment for assignment in own if not assignment.robot and not assignment.pending]
-    unknown = sorted({assignment.object for assignment in people} - told)
+    unknown = sorted({assignment.object for assignment in people} - with_activity)
     notes = [*access.notes]
     if unknown:
         notes.append(f"Pipes does not say when anybody was active in {', '.join(unknown)}, so nobody there is listed")
@@ -33,7 +33,9 @@ def inactive(access: Access, days: int) -> Access:
     if robots:
         notes.append(f"robots are not judged: {', '.join(robots)}")
     found = tuple(
-        assignment for assignment in people if assignment.object in told and _idle(assignment, access.day) >= days
+        assignment
+        for assignment in people
+        if assignment.object in with_activity and _idle(assignment, access.day) >= days
     )
     return replace(access, assignments=found, notes=tuple(notes), open=(), connection_uses=(), open_connections=())
 

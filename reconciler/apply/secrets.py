@@ -226,10 +226,10 @@ def _compare(
 
 def sent(desired: Desired, lock: Lock, secrets: Secrets, done: Iterable[str]) -> Lock:
     """The lock file's content after the configurations at the addresses `done` were sent."""
-    told = set(done)
+    sent_now = set(done)
     fresh = dict(lock)
     for address, entry, node in _referring(desired, lock):
-        if entry is not None and address in told:
+        if entry is not None and address in sent_now:
             wanted = secret.references(node.attrs.get(secret.FIELD))
             more = {name: value for name, value in entry.more.items() if name != SENT}
             if wanted:

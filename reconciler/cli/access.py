@@ -281,8 +281,8 @@ def _owned(client: Client, notes: list[str]) -> list[str]:
     from reconciler.pipes.reading.visible import read_actor, read_visible_orgs
 
     actor, _ = read_actor(client)
-    visible = read_visible_orgs(client)
-    others = [one.handle for one in visible if not one.can_import]
+    orgs = read_visible_orgs(client)
+    others = [one.handle for one in orgs if not one.can_import]
     if others:
         notes.append(
             f"{actor.handle} does not own {', '.join(others)}, so Pipes shows only a part of them; "
@@ -292,7 +292,7 @@ def _owned(client: Client, notes: list[str]) -> list[str]:
         "there are no manifests here, so these are all organizations that the token's user owns; `reconciler init` starts "
         "managing them"
     )
-    return [one.handle for one in visible if one.can_import]
+    return [one.handle for one in orgs if one.can_import]
 
 
 def _manifests(paths: Sequence[Path], day: date) -> tuple[Desired | None, Lock]:

@@ -186,8 +186,8 @@ def _ordered(node: WrittenNode, path: KeyPath) -> list[tuple[Any, WrittenEntry]]
     parts = json_schema.at(path)
     if any(json_schema.is_map(part) for part in parts):
         return sorted(pairs, key=lambda pair: pair[0])
-    words = [word for part in parts for word in part.get("properties", ())]
-    places = {word: n for n, word in enumerate(words)}
+    keys = [word for part in parts for word in part.get("properties", ())]
+    places = {word: n for n, word in enumerate(keys)}
     places["absent"] = -1  # before its reason
     return sorted(pairs, key=lambda pair: places.get(pair[0], len(places)))
 

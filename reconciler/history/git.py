@@ -46,15 +46,15 @@ def resolves(revision: str) -> bool:
 
 
 def no_repository(revision: str, said: bytes) -> str:
-    words = said.decode("utf-8", "replace")
-    if "dubious ownership" in words:
+    message = said.decode("utf-8", "replace")
+    if "dubious ownership" in message:
         return (
             "git does not read this repository: its folder belongs to somebody else;"
             f" if you trust it: git config --global --add safe.directory {shown(str(Path.cwd()), 4096)}"
         )
-    if "not a git repository" in words:
+    if "not a git repository" in message:
         return f"`{shown(revision)}` is not a folder, and the current folder is not in a git repository"
-    lines = [line for line in words.splitlines() if line.strip()]
+    lines = [line for line in message.splitlines() if line.strip()]
     return f"git cannot read this repository: {shown(lines[0], 400) if lines else 'it does not say why'}"
 
 

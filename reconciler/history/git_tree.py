@@ -246,12 +246,12 @@ class Tree:
         try:
             self.ask.write(f"{wanted}\n".encode())
             self.ask.flush()
-            words = self.answer.readline().split()
+            header = self.answer.readline().split()
         except BrokenPipeError:
-            words = []
-        if len(words) != 3 or words[1].decode() != kind:
+            header = []
+        if len(header) != 3 or header[1].decode() != kind:
             raise UsageError(lacking(self.revision))
-        return int(words[2])
+        return int(header[2])
 
     def _body(self, size: int) -> bytes:
         data = self.answer.read(size)

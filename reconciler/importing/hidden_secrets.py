@@ -70,7 +70,7 @@ class HiddenSecrets:
         if not config:
             return None
         known = self._known(address, have.id, folder)
-        told = known is not None
+        in_lock_file = known is not None
         known = known or {}
         fresh: dict[str, str] = {}  # variable -> place
 
@@ -97,7 +97,7 @@ class HiddenSecrets:
                 f"{', '.join(sorted(known))}, and Pipes does not show what is around it; write it by hand"
             )
         made = dict(sorted({**made, **known}.items()))
-        if told and not fresh:
+        if in_lock_file and not fresh:
             return Commented(made)
         self.untold.add(address)
         return Commented(made, (*_ask(fresh), *_DOUBT), _note(address, fresh, self.source) + _WAY_ON)
@@ -113,9 +113,9 @@ class HiddenSecrets:
             return None
         return {place: _seen_from(folder, str(reference)) for place, reference in found.items()}
 
-    def _variable(self, words: tuple[str, ...]) -> str:
+    def _variable(self, parts: tuple[str, ...]) -> str:
         """A name like ACME_AWS_PROD_SECRET_KEY that nothing else has."""
-        name = re.sub(r"[^A-Z0-9]+", "_", "_".join(words).upper()).strip("_")[:_LONGEST]
+        name = re.sub(r"[^A-Z0-9]+", "_", "_".join(parts).upper()).strip("_")[:_LONGEST]
         if not secret.VARIABLE.fullmatch(name):
             name = f"_{name}"
         found, count = name, 1

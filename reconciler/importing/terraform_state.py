@@ -367,12 +367,12 @@ def _resources(path: Path, data: Any) -> list[Any]:
         )
     version = data.get("version")
     if version != 4 or isinstance(version, bool):
-        words = (
+        content = (
             "the output of `terraform show -json`"
             if "format_version" in data
             else f"version {shown(json.dumps(version))}"
         )
-        raise ManifestError([_problem(path, f"this is {words}, and no state of version 4", _PULL)])
+        raise ManifestError([_problem(path, f"this is {content}, and no state of version 4", _PULL)])
     found = data.get("resources", [])
     if not isinstance(found, list):
         raise ManifestError([_problem(path, "`resources` is not a list", _PULL)])

@@ -216,8 +216,8 @@ def _role_of(row: Resource) -> str:
 def _in_order(address: str, found: dict[str, Any]) -> dict[str, Any]:
     """What a manifest says of an object, in the order of the schema, as `fmt` has it."""
     path = tuple(part for kind, name in addresses.split(address) for part in (KINDS[kind].section, name))
-    words = [word for part in json_schema.at(path) for word in part.get("properties", ())]
-    return {word: found[word] for word in words if word in found}
+    order = [key for part in json_schema.at(path) for key in part.get("properties", ())]
+    return {key: found[key] for key in order if key in found}
 
 
 def _attributes(kind: Kind, live: Resource) -> dict[str, Any]:

@@ -175,8 +175,8 @@ def _read(path: Path, problems: list[Diagnostic], bounds: Bounds) -> bytes | Non
 def _problem(path: Path, error: OSError | ValueError) -> Diagnostic:
     if isinstance(error, FileNotFoundError):
         return _at(path, "there is no such file or folder", None)
-    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return _at(path, f"this cannot be read: {words}", None)
+    message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return _at(path, f"this cannot be read: {message}", None)
 
 
 def _at(path: Path, fact: str, hint: str | None) -> Diagnostic:

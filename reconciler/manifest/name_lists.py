@@ -17,8 +17,8 @@ def some(names: Iterable[str]) -> str:
 
 
 def first_of(names: list[str], number: int) -> str:
-    words = ", ".join(names)
-    return words if number <= len(names) else f"{words} and {number - len(names)} more"
+    listed = ", ".join(names)
+    return listed if number <= len(names) else f"{listed} and {number - len(names)} more"
 
 
 def circle_of(names: list[str]) -> str:

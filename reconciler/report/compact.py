@@ -22,11 +22,11 @@ def alike(changes: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
     """The changes of a group: several that differ in nothing but their name and line together, others one by one."""
     found: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
-        plain = not change.details and not change.because and change.previous_address in (None, change.address)
+        no_details = not change.details and not change.because and change.previous_address in (None, change.address)
         below = addresses.depth(change.address) > 1
         attributes = tuple(map(str, wording.attributes(change)))
         same = (change.kind, change.action, attributes, change.reason, change.via, change.expires, change.then)
-        found.setdefault(same if plain and below else (change.address, change.action), []).append(change)
+        found.setdefault(same if no_details and below else (change.address, change.action), []).append(change)
     for group in found.values():
         if len(group) >= ALIKE:
             yield tuple(group)

@@ -171,14 +171,14 @@ def _result(cases: _Cases, result: Result) -> None:
 
 def _validation(cases: _Cases, validation: Validation) -> None:
     cases.name = "reconciler.validate"
-    told = set()
+    of_policies = set()
     if validation.verdict is not None:
         from reconciler.report import policies
 
-        told = set(policies.diagnostics(validation.verdict))
+        of_policies = set(policies.diagnostics(validation.verdict))
         policy_cases(cases, validation.verdict)
     for error in validation.errors:
-        if error not in told:
+        if error not in of_policies:
             _problem(cases, error)
     output = [wording.validation_summary(validation), *text.render_diagnostics(validation.warnings).splitlines()]
     output += [f"Note: {escape(note)}" for note in validation.notes]

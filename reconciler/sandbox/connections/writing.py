@@ -26,7 +26,7 @@ def create(call: Call, org: Org, name: str, *, workspace_id: str | None = None) 
     plugin = call.body.get("plugin")
     in_folder = parent(call, org, workspace_id)
     id_, by, at = call.new_id("c"), call.actor.id, call.now
-    visible, secrets = split(call.body.get("config", {}), id_)
+    config, secrets = split(call.body.get("config", {}), id_)
     doc = objects.connection(
         id_,
         name,
@@ -37,7 +37,7 @@ def create(call: Call, org: Org, name: str, *, workspace_id: str | None = None) 
         at=at,
         plugin=plugin,
         workspace_id=workspace_id,
-        config=visible,
+        config=config,
     )
     if plugin is not None:
         doc.update(ran(call, org, "connection.create", id_, workspace_id))

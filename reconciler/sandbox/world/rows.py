@@ -339,7 +339,7 @@ class _Build:
 
     def _connection(self, id_: str, name: str, given: dict[str, Any], org: Org, by: str, *,
                     parent: str | None = None, workspace_id: str | None = None) -> None:  # fmt: skip
-        visible, secrets = connections.split(given.get("config") or {}, id_)
+        config, secrets = connections.split(given.get("config") or {}, id_)
         doc = objects.connection(
             id_,
             name,
@@ -350,7 +350,7 @@ class _Build:
             at=self.at,
             plugin=given.get("plugin"),
             workspace_id=workspace_id,
-            config=visible,
+            config=config,
         )
         tested = msgspec.json.encode(given["test"]).decode() if "test" in given else ""
         folder = int("plugin" not in given)
