@@ -278,7 +278,7 @@ def _live(
 
 def _owned(client: Client, notes: list[str]) -> list[str]:
     """The orgs that the token's user owns, for a folder without manifests. Adds to `notes` what else there is."""
-    from reconciler.pipes.reading.visible import read_actor, read_visible_orgs
+    from reconciler.pipes.reading.visible_orgs import read_actor, read_visible_orgs
 
     actor, _ = read_actor(client)
     orgs = read_visible_orgs(client)

@@ -309,7 +309,7 @@ def _failed(error: PipesError) -> Check:
 def _ask(client: Client, found: Manifests | None, checks: list[Check]) -> None:
     """Check the user, the token, and the rights in each org. Raises PipesError."""
     from reconciler.pipes.reading.tokens import token_in_use
-    from reconciler.pipes.reading.visible import read_actor
+    from reconciler.pipes.reading.visible_orgs import read_actor
     from reconciler.report.checks import Check
 
     actor, kind = read_actor(client)

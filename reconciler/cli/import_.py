@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.model.drift import Difference
     from reconciler.model.live import Actor, Lock, Resource, Snapshot
     from reconciler.pipes.client import Client
-    from reconciler.pipes.reading.visible import VisibleOrg
+    from reconciler.pipes.reading.visible_orgs import VisibleOrg
 
 
 @click.command("import", short_help="Write manifests from live organizations.")

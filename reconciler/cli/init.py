@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconciler.model.live import Actor
-    from reconciler.pipes.reading.visible import VisibleOrg
+    from reconciler.pipes.reading.visible_orgs import VisibleOrg
 
 
 @click.command(short_help="Start here: list what to import, or write a first manifest.")
@@ -41,7 +41,7 @@ def command(pipes: options.PipesOptions) -> int:
 
 def read_visible(pipes: options.PipesOptions) -> tuple[Actor, list[VisibleOrg]]:
     """The token's user and its organizations. Raises PipesError, UsageError."""
-    from reconciler.pipes.reading.visible import read_actor, read_visible_orgs
+    from reconciler.pipes.reading.visible_orgs import read_actor, read_visible_orgs
 
     with pipes.client(pipes.settings(), read_only=True) as client:
         actor, _ = read_actor(client)

@@ -45,10 +45,10 @@ def read(manifest: str, path: str) -> bytes:
         with open(real, "rb") as file:  # noqa: PTH123
             return file.read(logo.MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise PictureError(_words(error)) from None
+        raise PictureError(_why_unreadable(error)) from None
 
 
-def _words(error: OSError | ValueError) -> str:
+def _why_unreadable(error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     reason = error.strerror if isinstance(error, OSError) else None

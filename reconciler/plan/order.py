@@ -228,11 +228,11 @@ def _change(address: str, pieces: list[_Piece]) -> Change:
         because=want.reason if want is not None else None,
         expires=lasting.expires if lasting is not None else None,
         then=lasting.then if lasting is not None else None,
-        details=(*explain(before or {}, after or {}), *_words(main.want, attrs), *_taken_along(main)),
+        details=(*explain(before or {}, after or {}), *_why_sent(main.want, attrs), *_taken_along(main)),
     )
 
 
-def _words(want: Node | None, attrs: dict[str, Any]) -> tuple[str, ...]:
+def _why_sent(want: Node | None, attrs: dict[str, Any]) -> tuple[str, ...]:
     """Why a configuration is sent although live shows no difference."""
     return (f"{secret.FIELD}: {want.rewrite}",) if want is not None and want.rewrite and secret.FIELD in attrs else ()
 

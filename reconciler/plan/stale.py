@@ -59,7 +59,7 @@ def stale(saved: Plan, fresh: Plan, last_change: Callable[[str], str] = lambda _
     for address in sorted(saved.reads):
         if fresh.reads.get(address) != saved.reads[address] and address in _live(saved, fresh):
             changed.add(address)
-            yield refusal(address.removesuffix("/members"), _words(address, saved, fresh) + last_change(address))
+            yield refusal(address.removesuffix("/members"), _what_happened(address, fresh) + last_change(address))
     if changed or was != now:
         return  # their consequences are not reported separately
     before = {change.address: change for change in saved.changes}
@@ -179,12 +179,11 @@ def _live(saved: Plan, fresh: Plan) -> set[str]:
     return {address for address in saved.reads if address in fresh.reads or address in planned}
 
 
-def _words(address: str, saved: Plan, fresh: Plan) -> str:
+def _what_happened(address: str, fresh: Plan) -> str:
     if address.endswith("/members"):
         return "its member list was changed since the plan was made"
     if address not in fresh.reads:
         return "it was changed since the plan was made: what was planned is not needed any more, or it is gone"
-    del saved
     return "it was changed since the plan was made"
 
 

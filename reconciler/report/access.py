@@ -213,7 +213,7 @@ def _connections(access: Access) -> Iterator[Section]:
     rows = tuple(
         (
             (Name(use.connection),),
-            _through(use),
+            _place_of(use),
             (Name(assignment.who),),
             (Name(assignment.role),),
             (_why(assignment),),
@@ -241,7 +241,7 @@ def _connections(access: Access) -> Iterator[Section]:
             yield Section(title, items, weight=SHOWN, about=(about[access.source],))
 
 
-def _through(use: ConnectionUse) -> Words:
+def _place_of(use: ConnectionUse) -> Words:
     if use.folder is None:
         return (Name(use.workspace),)
     return (Name(use.workspace), ", which may use the folder ", Name(use.folder))

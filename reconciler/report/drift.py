@@ -96,7 +96,7 @@ def _difference(found: Difference, *, said: bool) -> Item:
     if found.note:
         below.append((sentence(found.note),))
     return Item(
-        _words(found, place),
+        _describe(found, place),
         SYMBOLS[found.what],
         why=("via ", Name(found.via)) if found.via else (),
         source=found.source,
@@ -114,7 +114,7 @@ def _roles(found: Difference) -> tuple[str, ...]:
     return tuple(str(role) for role in (found.wanted, found.live) if role) if found.kind in ("member", "grant") else ()
 
 
-def _words(found: Difference, place: str) -> Words:
+def _describe(found: Difference, place: str) -> Words:
     if found.kind in ("member", "grant"):
         return _of_a_person(found, place)
     if (
