@@ -78,11 +78,15 @@ class Meddler:
         with self.mutex:
             # what was told to wait is sent again as it is: our look at it is still the one before
             if environ["REQUEST_METHOD"] != "GET" and not statuses[-1].startswith("429"):
-                self.read.discard(path)
+                self.read -= {path, path.rpartition("/")[0]} if self.rows_in(path) else {path}
             self.left -= 1
             if self.left == 0:
                 self.meddle()
         return answer
+
+    @staticmethod
+    def rows_in(path: str) -> bool:
+        return path.rpartition("/")[0].endswith("/member")
 
     def meddle(self) -> None:
         was = live_value(self.pipes, self.deed["path"])
@@ -90,7 +94,10 @@ class Meddler:
             answer = client.session.patch(
                 f"http://sandbox.invalid/api/v0{self.deed['path']}", json={self.deed["attribute"]: self.deed["value"]}
             )
-        self.unseeable = self.deed["path"] in self.read and not self.pipes.if_match
+        path = self.deed["path"]
+        # a list that has the row is a look at it as well: owners are counted by it right before they are relied upon
+        looked = path in self.read or (self.rows_in(path) and path.rpartition("/")[0] in self.read)
+        self.unseeable = looked and not self.pipes.if_match
         if answer.ok and was != self.deed["value"]:
             self.did = (self.deed["path"], self.deed["attribute"], self.deed["value"])
         self.watch.recount(self.org)
