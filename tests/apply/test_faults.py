@@ -62,6 +62,7 @@ class Meddler:
         self.mutex = threading.Lock()
         self.did: tuple[str, str, str] | None = None  # path, attribute, value
         self.read: set[str] = set()  # what we have looked at and not written since
+        self.listed = ""  # the list that we read last, while nothing but its rows was written since
         self.unseeable = False  # it came between our look and our write, where only If-Match could have stopped us
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -72,21 +73,21 @@ class Meddler:
             statuses.append(status)
             return start_response(status, headers, exc_info)
 
+        above = path.rpartition("/")[0]
         if environ["REQUEST_METHOD"] == "GET":
             self.read.add(path)
+            self.listed = path
+        elif above != self.listed:
+            self.listed = ""
         answer = list(self.app(environ, started))
         with self.mutex:
             # what was told to wait is sent again as it is: our look at it is still the one before
             if environ["REQUEST_METHOD"] != "GET" and not statuses[-1].startswith("429"):
-                self.read -= {path, path.rpartition("/")[0]} if self.rows_in(path) else {path}
+                self.read.discard(path)
             self.left -= 1
             if self.left == 0:
                 self.meddle()
         return answer
-
-    @staticmethod
-    def rows_in(path: str) -> bool:
-        return path.rpartition("/")[0].endswith("/member")
 
     def meddle(self) -> None:
         was = live_value(self.pipes, self.deed["path"])
@@ -95,8 +96,8 @@ class Meddler:
                 f"http://sandbox.invalid/api/v0{self.deed['path']}", json={self.deed["attribute"]: self.deed["value"]}
             )
         path = self.deed["path"]
-        # a list that has the row is a look at it as well: owners are counted by it right before they are relied upon
-        looked = path in self.read or (self.rows_in(path) and path.rpartition("/")[0] in self.read)
+        # owners are counted in the list, and those who stay are written to right after it
+        looked = path in self.read or path.rpartition("/")[0] == self.listed
         self.unseeable = looked and not self.pipes.if_match
         if answer.ok and was != self.deed["value"]:
             self.did = (self.deed["path"], self.deed["attribute"], self.deed["value"])
