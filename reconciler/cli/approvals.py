@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from reconciler.model.errors import ManifestError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
+    from pathlib import Path
 
     from reconciler.cli.review import Compared
     from reconciler.model.review import AccessChange
@@ -33,14 +33,7 @@ FAR = 1_000_000  # days: every entry that ends some day
     type=click.Choice(["github", "gitlab"]),
     help="Whose logins these are. Default: gitlab in a job of GitLab, github in one of GitHub, else either.",
 )
-@click.option(
-    "--path",
-    "paths",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Manifests to compare, on both sides; by default orgs.yaml, else orgs/. May be repeated.",
-)
-@click.option("--merge-base", is_flag=True, help="Compare with where HEAD left BASE, not with what BASE has become.")
+@options.compared_options
 @options.day_option
 @options.output_options
 def command(

@@ -32,6 +32,20 @@ def paths_argument(command: Command) -> Command:
     return click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")(command)
 
 
+def compared_options(command: Command) -> Command:
+    """Which manifests of two revisions are compared, and with which BASE."""
+    command = click.option(
+        "--merge-base", is_flag=True, help="Compare with where HEAD left BASE, not with what BASE has become."
+    )(command)
+    return click.option(
+        "--path",
+        "paths",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="Manifests to compare, on both sides; by default orgs.yaml, else orgs/. May be repeated.",
+    )(command)
+
+
 def org_option(command: Command) -> Command:
     return click.option(
         "--org",

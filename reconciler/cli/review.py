@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from reconciler.model.errors import ManifestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date, datetime
+    from pathlib import Path
 
     from reconciler.model.desired import Desired
     from reconciler.model.diagnostic import Diagnostic
@@ -27,14 +27,7 @@ WORKING = "the working tree"
 @click.command(short_help="Show what a pull request changes, offline.")
 @click.argument("base", metavar="BASE")
 @click.argument("head", metavar="[HEAD]", required=False)
-@click.option(
-    "--path",
-    "paths",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Manifests to compare, on both sides; by default orgs.yaml, else orgs/. May be repeated.",
-)
-@click.option("--merge-base", is_flag=True, help="Compare with where HEAD left BASE, not with what BASE has become.")
+@options.compared_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.option("-v", "--verbose", is_flag=True, help="All details.")
 @options.expiring_option
