@@ -153,6 +153,16 @@ def _build(document: Document) -> None:
         keys.append(last)
         return None if any(part is _DROP for part in keys) else tuple(keys)
 
+    def written_twice(within: Map, name: str, line: int, column: int) -> None:
+        first = within.at[name]
+        problem(
+            f"the key `{shown(name)}` is written twice",
+            line,
+            column,
+            hint="keep one of them",
+            also=Source(document.file, first[0], first[1]),
+        )
+
     def place_value(value: Any, line: int, column: int) -> None:
         nonlocal key
         if type(holder) is Map:
@@ -189,14 +199,7 @@ def _build(document: Document) -> None:
                 if key is None:
                     key, key_line, key_column = value, line, column
                     if value in holder:
-                        first = holder.at[value]
-                        problem(
-                            f"the key `{shown(value)}` is written twice",
-                            line,
-                            column,
-                            hint="keep one of them",
-                            also=Source(document.file, first[0], first[1]),
-                        )
+                        written_twice(holder, value, line, column)
                         key = _DROP
                     elif value == "<<" and not event.style:
                         problem(
@@ -285,14 +288,7 @@ def _build(document: Document) -> None:
                     raise _StopReading
                 key, key_line, key_column = anchored.value, line, column
                 if key in holder:
-                    first = holder.at[key]
-                    problem(
-                        f"the key `{shown(key)}` is written twice",
-                        line,
-                        column,
-                        hint="keep one of them",
-                        also=Source(document.file, first[0], first[1]),
-                    )
+                    written_twice(holder, key, line, column)
                     key = _DROP
                 continue
             copy, count = _copy(anchored.value, MAX_ALIASED - aliased, len(stack) + 1)
