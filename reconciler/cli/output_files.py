@@ -16,8 +16,17 @@ def write_file(path: Path, text: str, *, mode: int = PRIVATE, follow: bool = Fal
     """Replace `path` by `text` as a whole, or leave it as it is. Devices and pipes are written to directly.
 
     The umask narrows `mode`; with `keep` an existing file keeps its own. Raises UsageError for a symbolic link, unless
-    `follow` says that the file behind it is meant: in a shared folder, a link could have us replace another file.
+    `follow` says that the file behind it is meant: in a shared folder, a link could have us replace another file. Raises
+    OSError, with `path` as its file, where it cannot be written.
     """
+    try:
+        _write(path, text, mode, follow=follow, keep=keep)
+    except OSError as error:
+        error.filename = str(path)  # a full disk names no file, and another error names the temporary one
+        raise
+
+
+def _write(path: Path, text: str, mode: int, *, follow: bool, keep: bool) -> None:
     import secrets
 
     if Path("/dev") in path.absolute().parents or (path.exists() and not path.is_file()):

@@ -95,6 +95,16 @@ def test_a_failing_write_leaves_the_file_and_nothing_beside_it(tmp_path, monkeyp
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("report", "kept")]
 
 
+@pytest.mark.parametrize(("place", "why"), [("nowhere/x", "No such file"), ("/dev/full", "No space left on device")])
+@pytest.mark.parametrize("option", ["-o", "--out"])
+def test_the_file_that_could_not_be_written_is_named(bench, option, place, why):
+    bench.pipes(WORLD)
+    assert bench.run("import", *bench.local, "acme").status == 0
+    ran = bench.plan(option, place)
+    assert ran.status == 1
+    assert f"Error: {place}: {why}" in ran.err
+
+
 def test_a_link_is_followed_where_the_file_behind_it_was_read(tmp_path):
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
