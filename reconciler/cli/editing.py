@@ -12,7 +12,7 @@ import click
 
 from reconciler import clock
 from reconciler.cli import DONE, ERROR, REFUSED, manifests, options, output_files
-from reconciler.model.errors import UsageError
+from reconciler.model.errors import RefusedRunError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from reconciler.cli.manifests import Manifests
     from reconciler.editing.edit import Edit
     from reconciler.editing.people import Somebody
-    from reconciler.model.diagnostic import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +151,10 @@ def days_of(text: str) -> int:
     return int(found[1]) * (7 if found[2] == "w" else 1)
 
 
-def who_is(person: str, files: Files, *, new: bool = False) -> Somebody | Refusal:
+def who_is(person: str, files: Files, *, new: bool = False) -> Somebody:
     """The person whom the manifests mean. With `new`, a name that resembles none of theirs counts as a Pipes handle.
 
-    Raises UsageError, with near names, for nobody.
+    Raises UsageError, with near names, for nobody, and RefusedRunError for a word that means two people.
     """
     from difflib import get_close_matches
 
@@ -169,12 +168,14 @@ def who_is(person: str, files: Files, *, new: bool = False) -> Somebody | Refusa
         return found[0]
     if found:
         names = [min(one.names) for one in found]
-        return Refusal(
-            "who-is-this",
-            person,
-            f"{person} is the name of one person here and the handle of another: {' and '.join(names)}",
-            f"say which one by another word: the handle or address of {names[0]}, or the name {names[1]}",
-            liftable=False,
+        raise RefusedRunError(
+            Refusal(
+                "who-is-this",
+                person,
+                f"{person} is the name of one person here and the handle of another: {' and '.join(names)}",
+                f"say which one by another word: the handle or address of {names[0]}, or the name {names[1]}",
+                liftable=False,
+            )
         )
     near = get_close_matches(person, sorted(everyone(desired)), n=3, cutoff=0.5)
     meant = f"; did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""

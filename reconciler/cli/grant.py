@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import REFUSED, editing, names
+from reconciler.cli import editing, names
 
 if TYPE_CHECKING:
     from datetime import date
@@ -30,17 +30,11 @@ def command(person: str, role: str, place: str, expires: date | None, reason: st
     """
     from reconciler.editing.edit import place_called, role_called
     from reconciler.editing.grant import give
-    from reconciler.editing.people import Somebody
-    from reconciler.report.text import render_refusals
 
     desired = files.found.desired
     where = place_called(place, desired)
     what = role_called(role, where)
-    who = editing.who_is(person, files, new=True)
-    if not isinstance(who, Somebody):
-        click.echo(render_refusals([who]), nl=False, err=True)
-        return REFUSED
-    somebody = who
+    somebody = editing.who_is(person, files, new=True)
     return files.make(
         lambda: give(files.texts, desired, files.found.lock, somebody, where, what, expires=expires, reason=reason),
         editing.called(somebody, files),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli import REFUSED, editing, names
+from reconciler.cli import editing, names
 from reconciler.model.errors import UsageError
 
 
@@ -23,9 +23,7 @@ def command(person: str, leave: str | None, join: str | None, files: editing.Fil
     Exits 0 without a patch if PERSON has moved already, and 3 if nobody else would own an organization.
     """
     from reconciler.editing.edit import team_called
-    from reconciler.editing.people import Somebody
     from reconciler.editing.teams import move
-    from reconciler.report.text import render_refusals
 
     desired = files.found.desired
     if leave is None and join is None:
@@ -33,11 +31,7 @@ def command(person: str, leave: str | None, join: str | None, files: editing.Fil
     teams = [team_called(name, desired) if name is not None else None for name in (leave, join)]
     if teams[0] == teams[1]:
         raise UsageError("--from and --to name the same team")
-    who = editing.who_is(person, files, new=leave is None)
-    if not isinstance(who, Somebody):
-        click.echo(render_refusals([who]), nl=False, err=True)
-        return REFUSED
-    somebody = who
+    somebody = editing.who_is(person, files, new=leave is None)
     return files.make(
         lambda: move(files.texts, desired, files.found.lock, somebody, *teams), editing.called(somebody, files)
     )

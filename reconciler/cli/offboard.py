@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli import REFUSED, editing, names
+from reconciler.cli import editing, names
 
 
 @click.command(short_help="Print a patch that removes a person everywhere.")
@@ -19,12 +19,6 @@ def command(person: str, files: editing.Files) -> int:
     Exits 3 if PERSON is the last owner of an organization, or could mean two people.
     """
     from reconciler.editing.offboard import take_out
-    from reconciler.editing.people import Somebody
-    from reconciler.report.text import render_refusals
 
-    who = editing.who_is(person, files)
-    if not isinstance(who, Somebody):
-        click.echo(render_refusals([who]), nl=False, err=True)
-        return REFUSED
-    somebody = who
+    somebody = editing.who_is(person, files)
     return files.make(lambda: take_out(files.texts, files.found.desired, somebody), editing.called(somebody, files))

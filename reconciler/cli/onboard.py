@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from reconciler.cli import REFUSED, editing, names
+from reconciler.cli import editing, names
 from reconciler.model.errors import UsageError
-
-if TYPE_CHECKING:
-    from reconciler.editing.people import Somebody
 
 
 @click.command(short_help="Print a patch that lets somebody new in.")
@@ -40,10 +35,8 @@ def command(email: str, name: str, like: str | None, teams: tuple[str, ...], fil
     Exits 0 without a patch if the manifests say all of that already.
     """
     from reconciler.editing.edit import team_called
-    from reconciler.editing.people import Somebody
     from reconciler.editing.teams import let_in
     from reconciler.manifest import json_schema
-    from reconciler.report.text import render_refusals
 
     desired, defs = files.found.desired, json_schema.schema()["$defs"]
     address = defs["person"]["properties"]["email"] if "@" in email else defs["handle"]
@@ -52,13 +45,7 @@ def command(email: str, name: str, like: str | None, teams: tuple[str, ...], fil
     if not json_schema.matches(defs["name"], name):
         raise UsageError(f"--as {name}: this cannot be a name in the manifests")
     joined = [team_called(team, desired) for team in teams]
-    model: Somebody | None = None
-    if like is not None:
-        who = editing.who_is(like, files)
-        if not isinstance(who, Somebody):
-            click.echo(render_refusals([who]), nl=False, err=True)
-            return REFUSED
-        model = who
+    model = editing.who_is(like, files) if like is not None else None
     return files.make(
         lambda: let_in(files.texts, desired, files.found.lock, name, email, like=model, teams=joined), name
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli import REFUSED, editing, names
+from reconciler.cli import editing, names
 
 
 @click.command(short_help="Print a patch that takes a role away from a person.")
@@ -22,16 +22,10 @@ def command(person: str, place: str, files: editing.Files) -> int:
     """
     from reconciler.editing.edit import place_called
     from reconciler.editing.grant import take
-    from reconciler.editing.people import Somebody
-    from reconciler.report.text import render_refusals
 
     desired = files.found.desired
     where = place_called(place, desired)
-    who = editing.who_is(person, files)
-    if not isinstance(who, Somebody):
-        click.echo(render_refusals([who]), nl=False, err=True)
-        return REFUSED
-    somebody = who
+    somebody = editing.who_is(person, files)
     return files.make(
         lambda: take(files.texts, desired, files.found.lock, somebody, where), editing.called(somebody, files)
     )

@@ -28,7 +28,7 @@ class ManifestError(ReconcilerError):
 
 
 class RefusedRunError(ReconcilerError):
-    """A safeguard refuses the run as a whole, before anything is read (exit status 3)."""
+    """A safeguard refuses the run as a whole, before anything is done (exit status 3)."""
 
     def __init__(self, refusal: Refusal) -> None:
         self.refusal = refusal
