@@ -77,13 +77,7 @@ def _inactive(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 )
 @options.day_option
 @options.pipes_options
-@click.option(
-    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="The output format."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report to FILE."
-)
-@click.option("--no-color", is_flag=True, help="Use no colours, like NO_COLOR.")
+@options.report_options(FORMATS)
 def command(
     paths: tuple[Path, ...],
     people: tuple[str, ...],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import DONE, made, output_files
+from reconciler.cli import DONE, made, options, output_files
 from reconciler.model.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
@@ -36,13 +36,7 @@ FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.histo
     metavar="PATH",
     help="The manifests. Default: orgs.yaml, else orgs/. May be repeated.",
 )
-@click.option(
-    "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="The output format."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report to FILE."
-)
-@click.option("--no-color", is_flag=True, help="Use no colours, like NO_COLOR.")
+@options.report_options(FORMATS)
 def command(
     person: str | None, place: str | None, paths: tuple[Path, ...], fmt: str, out: Path | None, no_color: bool
 ) -> int:

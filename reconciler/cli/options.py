@@ -257,17 +257,26 @@ def write_dotenv(path: Path | None, subject: Subject) -> None:
         write_file(path, "".join(f"RECONCILER_{name.upper()}={value}\n" for name, value in found), keep=True)
 
 
+def report_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options that say in which format, where to and how a report is written: `fmt`, `out` and `no_color`."""
+
+    def with_options(command: Callable[..., Any]) -> Callable[..., Any]:
+        command = click.option("--no-color", is_flag=True, help="Use no colours, like NO_COLOR.")(command)
+        command = click.option(
+            "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report to FILE."
+        )(command)
+        return click.option(
+            "--format", "fmt", type=click.Choice(formats), default="text", show_default=True, help="The output format."
+        )(command)
+
+    return with_options
+
+
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a command that prints a result, passed on as one `output: Output`."""
     import functools
 
-    @click.option(
-        "--format", "fmt", type=click.Choice(FORMATS), default="text", show_default=True, help="The output format."
-    )
-    @click.option(
-        "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report to FILE."
-    )
-    @click.option("--no-color", is_flag=True, help="Use no colours, like NO_COLOR.")
+    @report_options(FORMATS)
     @functools.wraps(command)
     def wrapped(fmt: str, out: Path | None, no_color: bool, **rest: Any) -> Any:
         return command(output=Output(fmt, out, not no_color and not os.environ.get("NO_COLOR")), **rest)
