@@ -300,3 +300,26 @@ def test_hostile_reasons_stay_where_they_are_written(here):
     ran, _ = edited(here, "grant", "dave", "reader", "acme/lab", "--reason", "\x1b[31m::error::x\n- {a: b}\u202e @team")
     assert "\x1b" not in ran.out + ran.err
     assert "\u202e" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("grant", "bob", "operator", "acme/prod"),
+        ("revoke", "bob", "acme/prod"),
+        ("move", "bob", "--to", "red"),
+        ("onboard", "new@example.com", "--as", "new", "--like", "bob"),
+        ("offboard", "bob"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_word_that_means_two_people_is_refused_by_each_command(bench, command):
+    bench.manifest(
+        "people: {ann: {handle: bob}, bob: {handle: carl}}\nteams: {red: [ann], blue: [bob]}\n"
+        "orgs: {acme: {members: {alice: owner, ann: member, bob: member}, workspaces: {prod: {members: {bob: reader}}}}}\n"
+    )
+    before = (bench.folder / "orgs.yaml").read_bytes()
+    ran = bench.run(*command, "--write")
+    assert (ran.status, ran.out) == (3, "")
+    assert "Refused: who-is-this  bob" in ran.err
+    assert (bench.folder / "orgs.yaml").read_bytes() == before
