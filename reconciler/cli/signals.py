@@ -38,12 +38,8 @@ def terminable() -> Iterator[Callable[[], None]]:
         received.append(number)
         leave()
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled_by(note):
         yield leave
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -63,9 +59,16 @@ def orderly_stop(stop: Event, client: Client) -> Iterator[list[int]]:
         _thread.start_new_thread(end, ())
         os.write(2, b"\nStopping: requests in flight are finished, no more are started. Once more to stop at once.\n")
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled_by(note):
         yield received
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM handled by `handler`, and afterwards as before."""
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
