@@ -37,6 +37,9 @@ def on_day(day: date) -> Commit:
 
 def at(revision: str) -> Commit:
     """The commit of a revision. Raises UsageError where there is none."""
+    where = git.run("rev-parse", "--git-dir")
+    if where.returncode:
+        raise UsageError(git.no_repository(None, where.stderr))
     if revision.startswith("-") or not git.resolves(revision):
         raise UsageError(f"--at {revision}: {git.no_revision(revision)}")
     return _log("-1", revision, "--")[0]
@@ -51,7 +54,7 @@ def _log(*args: str) -> list[Commit]:
             said = ran.stderr.decode("utf-8", "replace")
             if "does not have any commits" in said or "bad revision" in said:
                 raise UsageError("this branch has no commits yet")
-        raise UsageError(git.no_repository("HEAD", ran.stderr))
+        raise UsageError(git.no_repository(None, ran.stderr))
     parts = ran.stdout.decode("utf-8", "replace").split("\0")
     return [
         Commit(

@@ -45,7 +45,8 @@ def resolves(revision: str) -> bool:
     return bool(revision) and run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").returncode == 0
 
 
-def no_repository(revision: str, said: bytes) -> str:
+def no_repository(revision: str | None, said: bytes) -> str:
+    """What is wrong where git reads no repository, as it `said`. `revision` might have been a folder, too, if it is given."""
     message = said.decode("utf-8", "replace")
     if "dubious ownership" in message:
         return (
@@ -53,7 +54,8 @@ def no_repository(revision: str, said: bytes) -> str:
             f" if you trust it: git config --global --add safe.directory {shown(str(Path.cwd()), 4096)}"
         )
     if "not a git repository" in message:
-        return f"`{shown(revision)}` is not a folder, and the current folder is not in a git repository"
+        start = f"`{shown(revision)}` is not a folder, and " if revision is not None else ""
+        return f"{start}the current folder is not in a git repository"
     lines = [line for line in message.splitlines() if line.strip()]
     return f"git cannot read this repository: {shown(lines[0], 400) if lines else 'it does not say why'}"
 

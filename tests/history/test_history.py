@@ -84,6 +84,14 @@ def test_what_is_no_moment_of_the_branch_is_an_error(repo, args, said):
     assert (ran.status, said in ran.err) == (1, True), ran.err
 
 
+@pytest.mark.parametrize("command", [("history",), ("access", "--at", "HEAD"), ("access", "--at", "2026-01-05")])
+def test_outside_of_git_the_error_is_about_the_folder(bench, command):
+    bench.manifest("orgs: {acme: {members: {alice: owner}}}")
+    ran = bench.run(*command)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == "Error: the current folder is not in a git repository\n"
+
+
 def test_each_change_has_its_day_its_commit_and_its_author_and_an_end_its_own_day(repo):
     repo.manifest("2026-01-05", "alice: owner", subject="Begin")
     repo.manifest(
