@@ -124,8 +124,10 @@ def _waivers(document: Document, section: Seq | None, written: Written, report: 
         waiver = Waiver(entry["policy"], until, entry["reason"], source, entry.get("who"), entry.get("in"))
         also = first.setdefault((waiver.policy, waiver.who, waiver.place), source)
         if also is not source:
+            who = f" for {waiver.who}" if waiver.who is not None else ""
+            where = f" in {waiver.place}" if waiver.place is not None else ""
             report.error(
-                f"policy {waiver.policy} is waived twice for the same", source, hint="keep one of them", also=also
+                f"policy {waiver.policy} is waived twice{who}{where}", source, hint="keep one of them", also=also
             )
         written.waivers.append(waiver)
 
