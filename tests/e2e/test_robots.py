@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from e2e.between import answer
 from e2e.test_killed import deadly
 
 SECOND = "tpt_second0never0shown00bbbb"
@@ -75,6 +76,42 @@ def test_robots_and_invited_owners_do_not_keep_an_org_that_the_last_person_leave
     assert bench.database() == before
     assert bench.apply("--allow", "owner-floor=org.acme").status in (1, 3)
     assert bench.database() == before
+
+
+MEANWHILE = """
+actor: {actor}
+users: {{carol: {{}}, deploy-bot: {{}}}}
+orgs:
+  acme:
+    members: {{alice: owner, bob: owner, carol: owner, deploy-bot: owner}}
+    service_accounts: {{deploy: {{title: Deployments, role: owner}}}}
+"""
+THEN = """
+people: {bot: {handle: deploy-bot, robot: true}, alice: {robot: true}}
+orgs:
+  acme:
+    service_accounts: {deploy: {title: Deployments}}
+    members: {alice: owner, bob: {absent: true}, carol: owner, bot: owner, service/deploy: owner}
+"""
+
+
+@pytest.mark.parametrize("actor", ["deploy", "alice"])
+def test_robots_do_not_count_as_owners_either_when_the_people_left_go_during_the_apply(bench, monkeypatch, actor):
+    bench.pipes(MEANWHILE.format(actor=actor))
+    bench.manifest(THEN)
+    allowed = ("--allow", "owner-removal=org.acme/member.bob")
+    assert bench.planned(*allowed).status == 0
+    other, done = bench.client("carol"), []
+
+    def after(method, path):
+        if (method, path) == ("GET", "/org/acme/member/bob") and not done:
+            done.append(other.ok("PATCH", "/org/acme/member/carol", {"role": "member"}))
+
+    answer(monkeypatch, lambda *_: None, after)
+    ran = bench.apply(*allowed)
+    assert done
+    assert "no person would own acme, the floor is 1" in ran.out
+    assert bench.members("acme")["bob"] == "owner"
 
 
 def test_manifests_in_which_only_robots_own_an_org_are_not_valid(bench):
