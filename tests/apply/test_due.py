@@ -82,6 +82,16 @@ def test_nothing_is_sent_and_no_token_is_needed_where_nothing_has_ended(here, mo
     assert (ran.status, ran.out, list(seen)) == (0, "Nothing is due.\n", [])
 
 
+def test_nothing_is_due_where_a_team_gives_more_than_what_has_ended(here):
+    here.manifest(
+        "teams: {sre: [dave]}\norgs: {acme: {members: {alice: owner, dave: member}, workspaces: {prod: {members:"
+        " {dave: {role: reader, expires: 2026-11-20}, team/sre: operator}}}}}\n"
+    )
+    with here.served() as seen:
+        ran = here.run("apply", "--due", "--host", here.host)
+    assert (ran.status, ran.out, list(seen)) == (0, "Nothing is due.\n", [])
+
+
 @pytest.mark.parametrize("key", ["expires", '"expires"', "'expires'", '"expire\\x73"'])
 @pytest.mark.parametrize("day", ["2026-11-24", '"2026-11-24"', "'2026-11-24'"])
 def test_an_end_is_seen_however_it_is_written(here, key, day):
