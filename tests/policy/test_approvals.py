@@ -133,6 +133,25 @@ def test_an_author_never_counts_by_any_of_their_logins(pull):
     assert pull.missing("@Bobby") == set()
 
 
+def test_another_login_of_the_author_is_said_to_be_the_authors(pull):
+    ran = pull.run("bob", author="bobby")
+    assert ran.json["approved_by"] == [
+        {"login": "bob", "name": "bob", "counts": False, "why_not": "this is the author"}
+    ]
+
+
+def test_a_login_that_two_people_have_at_different_forges_counts_only_where_the_forge_is_known(pull):
+    text = BASE.replace("sam: {email: sam@acme.example}", "sam: {email: sam@acme.example, gitlab: bobby}")
+    pull.bench.manifest(text, "base/orgs.yaml")
+    pull.head(text.replace("carol: {role: reader, expires: 2026-12-24}", "carol: operator"))
+    assert pull.missing("bobby") == {("acme/prod", 1)}
+    ran = pull.run("bobby")
+    assert [(one["counts"], one["why_not"]) for one in ran.json["approved_by"]] == [
+        (False, "BASE has this login for bob and sam")
+    ]
+    assert pull.missing("bobby", more=["--logins", "github"]) == set()
+
+
 def test_a_person_with_a_login_is_only_that_login_and_an_unknown_one_never_counts(pull):
     pull.change(("carol: {role: reader, expires: 2026-12-24}", "carol: operator"))
     assert pull.missing("bob", more=["--logins", "github"]) == {("acme/prod", 1)}
