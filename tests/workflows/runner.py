@@ -28,7 +28,10 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "examples" / "github"
 ACTION = ROOT / ".github" / "actions" / "reconciler"
 GH = Path(__file__).parent / "gh.py"
-OURS = re.compile(r"OWNER/reconciler/\.github/actions/reconciler@[0-9a-f]{40}")
+SHORT = TEMPLATES / "short"
+ACTION_STEP = re.compile(r"OWNER/reconciler/\.github/actions/reconciler@[0-9a-f]{40}")
+REUSABLE = re.compile(r"OWNER/reconciler/\.github/workflows/([\w-]+)\.yml@[0-9a-f]{40}")
+OWN_ACTION = "$/.github/actions/reconciler"  # of the repository and commit of the workflow that says it
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 
 
@@ -120,6 +123,7 @@ class GitHub:
         self.state.write_text(json.dumps({"comments": [], "issues": [], "pulls": [], "runs": [], "calls": []}))
         self.secrets = {"PIPES_READ_TOKEN": "", "PIPES_WRITE_TOKEN": ""}
         self.vars = {"PIPES_HOST": pipes}
+        self.python = sys.executable  # what setup-python gives
         self.runs = 0
         self.seen: list[dict[str, str]] = []  # the environment of every script, in order
         self.bin = folder / "bin"
@@ -137,7 +141,10 @@ class GitHub:
         self.state.write_text(json.dumps({**self.known, **parts}))
 
     def run(self, name: str, event: dict[str, Any], between: Any = None) -> dict[str, Ran]:
-        """Run a template for an event; its jobs by name. `between(job)` is called before each job, as time that passes."""
+        """Run a template for an event; its jobs by name. `between(job)` is called before each job, as time that passes.
+
+        A short one has one job, a call: its jobs are those of the reusable workflow.
+        """
         workflow = document(TEMPLATES / name)
         assert event["name"] in workflow["on"], f"{name} does not run on {event['name']}"
         self.runs += 1
@@ -156,6 +163,10 @@ class GitHub:
             "vars": self.vars,
             "env": workflow.get("env", {}),
         }
+        held = set(self.secrets)
+        if REUSABLE.fullmatch((call := next(iter(workflow["jobs"].values()))).get("uses", "")):
+            workflow, contexts, held = self._called(call, contexts)
+        contexts["secrets"] = held
         needed: dict[str, Any] = {}
         ran: dict[str, Ran] = {}
         for job_name, job in workflow["jobs"].items():
@@ -170,6 +181,31 @@ class GitHub:
                 ran[job_name] = Ran("skipped")
             needed[job_name] = {"result": ran[job_name].result, "outputs": ran[job_name].outputs}
         return ran
+
+    def _called(
+        self, call: dict[str, Any], contexts: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any], set[str]]:
+        """The reusable workflow of a call, its contexts, and the secrets that its jobs may take from their environments.
+
+        GitHub starts nothing if the called jobs want more than the calling job has. A secret of an environment arrives only
+        if the caller names it and the called workflow declares it; its value is then the environment's.
+        """
+        found = REUSABLE.fullmatch(call["uses"])
+        assert found
+        workflow = document(ROOT / ".github" / "workflows" / f"{found[1]}.yml")
+        declared = workflow["on"]["workflow_call"]
+        given = {key: filled(value, contexts) for key, value in call.get("with", {}).items()}
+        assert given.keys() <= declared["inputs"].keys()
+        levels = ("none", "read", "write")
+        for job in workflow["jobs"].values():
+            for scope, level in job["permissions"].items():
+                assert levels.index(call["permissions"].get(scope, "none")) >= levels.index(level), (scope, level)
+        secrets = call.get("secrets", {})
+        assert secrets.keys() <= declared.get("secrets", {}).keys()
+        inputs = {key: given.get(key, part.get("default", "")) for key, part in declared["inputs"].items()}
+        called = {**contexts, "inputs": inputs}
+        called["env"] = {key: filled(value, called) for key, value in workflow.get("env", {}).items()}
+        return workflow, called, set(secrets)
 
     def _jobs(self, workflow: dict[str, Any], name: str, job: dict[str, Any], contexts: dict[str, Any]) -> Ran:
         """One job, or one for each value of a matrix of one list; together they end as the worst of them."""
@@ -213,7 +249,8 @@ class GitHub:
             **{key: filled(value, contexts) for key, value in workflow.get("env", {}).items()},
         }
         # an environment's secrets are for the jobs that name it
-        secrets = self.secrets if "environment" in job else {}
+        held = contexts["secrets"] if "environment" in job else ()
+        secrets = {name: self.secrets[name] for name in held}
         shell = workflow.get("defaults", {}).get("run", {}).get("shell")
         here = {**contexts, "secrets": secrets, "runner": {"temp": str(temp)}, "steps": {}}
         ran = Ran("success")
@@ -238,6 +275,7 @@ class GitHub:
         for name, command in (("python", python), ("reconciler", f"{python} -I -c {start}")):
             (scripts / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             (scripts / name).chmod(0o755)
+        (scripts.parent / "installed").write_text("version= digest= extras= constraints=\n")
 
     def _step(
         self,
@@ -256,15 +294,16 @@ class GitHub:
         if uses == "actions/checkout":
             return self._checkout(given, contexts, workspace)
         if uses == "actions/setup-python":
-            return 0, "", {"python-path": sys.executable}
+            return 0, "", {"python-path": self.python}
         if uses == "actions/upload-artifact":
             return self._upload(given)
-        assert OURS.fullmatch(step["uses"]), step["uses"]
-        return self._action(given, contexts, environ, workspace, key)
+        assert step["uses"] == OWN_ACTION or ACTION_STEP.fullmatch(step["uses"]), step["uses"]
+        return self.action(given, contexts, environ, workspace, key)
 
-    def _action(
+    def action(
         self, given: dict[str, str], contexts: dict[str, Any], environ: dict[str, str], workspace: Path, key: str
     ) -> tuple[int, str, dict[str, str]]:
+        """The status, output and outputs of our action, whose own steps are run as they stand."""
         action = document(ACTION / "action.yml")
         assert given.keys() <= action["inputs"].keys()
         inputs = {name: given.get(name, part.get("default", "")) for name, part in action["inputs"].items()}

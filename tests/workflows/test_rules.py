@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflows.runner import ACTION, EXPRESSION, ROOT, TEMPLATES, document
+from workflows import reusable
+from workflows.runner import ACTION, EXPRESSION, OWN_ACTION, ROOT, SHORT, TEMPLATES, document
 
 COPIED = sorted(TEMPLATES.glob("*.yml"))
+CALLING = sorted(SHORT.glob("*.yml"))
 WORKFLOWS = [*sorted((ROOT / ".github" / "workflows").glob("*.yml")), *COPIED]
 EVERYTHING = [*WORKFLOWS, ACTION / "action.yml"]
-SCRIPTS = sorted(ACTION.glob("*.sh"))
+SCRIPTS = [*sorted(ACTION.glob("*.sh")), ROOT / "examples" / "demo.sh"]
 
 each = pytest.mark.parametrize("path", EVERYTHING, ids=lambda path: path.name)
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -53,6 +55,8 @@ PERMISSIONS = {
         "comment": {"actions": "read", "pull-requests": "write"},
     },
 }
+# a reusable workflow may do what its long copy may
+PERMISSIONS |= {f"{name}.yml": PERMISSIONS[f"reconciler-{name}.yml"] for name in reusable.PARTS}
 
 
 def steps(path):
@@ -66,7 +70,14 @@ def steps(path):
 def test_every_action_is_named_by_a_commit(path):
     uses = [step["uses"] for _, step in steps(path) if "uses" in step]
     assert uses
-    assert [name for name in uses if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name)] == []
+    own = OWN_ACTION if path.stem in reusable.PARTS else None  # of the commit that the caller names
+    assert [name for name in uses if name != own and not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name)] == []
+
+
+@each
+def test_nothing_is_cached_that_a_pull_request_could_poison(path):
+    # neither an action that caches nor an input of one that does
+    assert [step for _, step in steps(path) if "cache" in json.dumps([step.get("uses"), step.get("with")])] == []
 
 
 def test_each_action_stands_at_one_commit_everywhere():
@@ -138,7 +149,8 @@ def test_nothing_of_a_pull_request_is_checked_out(name):
     for _, step in steps(path):
         if step.get("uses", "").startswith("actions/checkout@"):
             # of a review, the default would be the merge of the pull request
-            main = {"ref": "main"} if name == "reconciler-approvals.yml" else {}
+            default = {"ref": "${{ github.event.repository.default_branch }}"}
+            main = default if name == "reconciler-approvals.yml" else {}
             assert step["with"] == {**main, "fetch-depth": 0, "persist-credentials": False}
     scripts = [step["run"] for _, step in steps(path) if "run" in step]
     assert [
@@ -185,15 +197,20 @@ def run(*command):
 
 
 def test_actionlint_finds_nothing():
-    run(tool("actionlint"), "-no-color", *map(str, WORKFLOWS))
+    config = ROOT / ".github" / "actionlint.yaml"  # named, because an unpacked sdist is no git repository
+    run(tool("actionlint"), "-no-color", "-config-file", str(config), *map(str, [*WORKFLOWS, *CALLING]))
 
 
 def test_zizmor_finds_nothing():
-    run(tool("zizmor"), "--offline", "--no-progress", "--quiet", *map(str, EVERYTHING))
+    run(tool("zizmor"), "--offline", "--no-progress", "--quiet", *map(str, [*EVERYTHING, *CALLING]))
 
 
 def test_shellcheck_finds_nothing():
     run(tool("shellcheck"), *map(str, SCRIPTS))
+
+
+def test_hadolint_finds_nothing():
+    run(tool("hadolint"), str(ROOT / "Dockerfile"))
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
@@ -202,9 +219,12 @@ def test_scripts_are_bash_that_parses(path):
 
 
 def test_one_finding_is_passed_over_and_says_why():
-    ignored = {path.name: re.findall(r"zizmor: ignore\[([\w-]+)\] (.+)", path.read_text()) for path in EVERYTHING}
-    assert {name: found for name, found in ignored.items() if found} == {
-        name: [("dangerous-triggers", "nothing of the pull request is checked out or run")]
+    ignored = {
+        path: re.findall(r"zizmor: ignore\[([\w-]+)\] (.+)", path.read_text()) for path in [*EVERYTHING, *CALLING]
+    }
+    assert {path: found for path, found in ignored.items() if found} == {
+        folder / name: [("dangerous-triggers", "nothing of the pull request is checked out or run")]
+        for folder in (TEMPLATES, SHORT)
         for name in ("reconciler-approvals.yml", "reconciler-pull-request.yml")
     }
 
@@ -226,12 +246,15 @@ def test_the_action_installs_its_own_checkout_and_nothing_by_name(tmp_path):
         "GITHUB_ACTION_PATH": str(ACTION),
         "PYTHON": str(python),
         "INPUT_CONSTRAINTS": "pins.txt",
+        **dict.fromkeys(("INPUT_VERSION", "INPUT_DIGEST", "INPUT_EXTRAS"), ""),
     }
-    subprocess.run(["bash", str(ACTION / "install.sh")], env=environ, check=True, cwd=tmp_path)
+    for _ in range(2):  # once a job
+        subprocess.run(["bash", str(ACTION / "install.sh")], env=environ, check=True, cwd=tmp_path)
     made, installed = calls.read_text().splitlines()
     assert made == f"-m venv {tmp_path}/temp/reconciler/venv"
     words = installed.split()
     assert words[words.index("--constraint") + 1] == "pins.txt"
+    assert {"-I", "--no-cache-dir"} <= {*words}
     assert words[-1] == str(ROOT)
     assert (Path(words[-1]) / "pyproject.toml").is_file()
 
