@@ -7,11 +7,13 @@
 FROM python:3.12-slim-bookworm@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254 AS build
 COPY dist/*.whl /tmp/
 RUN python -m venv /opt/reconciler \
-    && /opt/reconciler/bin/pip install --no-cache-dir --disable-pip-version-check /tmp/*.whl \
-    && /opt/reconciler/bin/pip uninstall --yes pip
+    && for wheel in /tmp/*.whl; do \
+        /opt/reconciler/bin/python -m pip install --no-cache-dir --disable-pip-version-check "${wheel}[sandbox,html]"; done \
+    && /opt/reconciler/bin/python -m pip uninstall --yes pip
 
 FROM python:3.12-slim-bookworm@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254
-# `review` and `--applied` read git's objects
+# `review` and `--applied` read git's objects. Its version is the newest of the Debian that the digest names.
+# hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin reconciler
 COPY --from=build /opt/reconciler /opt/reconciler

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
-from pathlib import Path
 
-import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
-TOOLS = ("build", "hatchling", "twine", "check_wheel_contents")
-MISSING = [name for name in TOOLS if importlib.util.find_spec(name) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
-
-
-def python(*args, cwd, **environ):
-    done = subprocess.run(
-        [sys.executable, *map(str, args)], cwd=cwd, env={**os.environ, **environ}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory):
-    """The sdist of this checkout, and the wheel that is built from that, as `python -m build` does it."""
-    folder = tmp_path_factory.mktemp("dist")
-    python("-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
-    return folder
-
-
-def only(folder, pattern):
-    (found,) = folder.glob(pattern)
-    return found
+from release.conftest import ROOT, only, python
 
 
 def test_both_are_as_the_index_wants_them(dist):
