@@ -28,6 +28,12 @@ def to_sheet(found: Consents) -> Sheet:
         facts,
         bad=bool(missing),
         outputs={"missing": str(len(missing)), "needs": str(len(found.needs)), "risk": found.risk},
+        tiles=(
+            (str(len(missing)), "without consent", True),
+            (str(len(found.needs) - len(missing)), "with consent", False),
+        )
+        if found.needs
+        else (),
     )
 
 

@@ -8,7 +8,7 @@ from reconciler.model import address as addresses
 from reconciler.report import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from reconciler.model.plan import Change, Effect
 
@@ -67,13 +67,10 @@ def wrapped(words: Iterable[str], indent: str) -> Iterator[str]:
 
 def unsaid(effects: Sequence[Effect], changes: Iterable[Change]) -> tuple[Effect, ...]:
     """The effects that no change shows: those of a membership or grant are on its own line. Ownership always stays."""
-    said = {}
-    for change in changes:
-        parts = addresses.parts_of(change.address)
-        if change.kind in PEOPLE:
-            place = "/".join(part.partition(".")[2] for part in parts[:-1])
-            before, after = ((found or {}).get("role") for found in (change.before, change.after))
-            said[place, parts[-1].partition(".")[2]] = (before, after)
+    said = {
+        _place_and_person(change): tuple((found or {}).get("role") for found in (change.before, change.after))
+        for change in changes
+    }
     return tuple(
         effect
         for effect in effects
@@ -88,7 +85,17 @@ def invited(effects: Iterable[Effect]) -> Collection[tuple[str, str]]:
 
 def waits(change: Change, waiting: Collection[tuple[str, str]]) -> bool:
     """Whether a membership or grant takes effect only once the invitation is accepted."""
-    if change.kind not in PEOPLE or not waiting:
-        return False
-    parts = addresses.parts_of(change.address)
-    return ("/".join(part.partition(".")[2] for part in parts[:-1]), parts[-1].partition(".")[2]) in waiting
+    return bool(waiting) and _place_and_person(change) in waiting
+
+
+def why_access(change: Change, reasons: Mapping[tuple[str, str], str]) -> str:
+    """Why somebody gains or loses what this membership or grant gives, where the change itself does not say it."""
+    why = reasons.get(_place_and_person(change) or ("", ""), "")
+    return "" if why == "direct" or why in wording.why(change) else why
+
+
+def _place_and_person(change: Change) -> tuple[str, str] | None:
+    if change.kind not in PEOPLE:
+        return None
+    *places, last = addresses.parts_of(change.address)
+    return "/".join(part.partition(".")[2] for part in places), last.partition(".")[2]

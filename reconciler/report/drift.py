@@ -35,11 +35,15 @@ def to_sheet(drift: Drift) -> Sheet:
         often = _often_unknown(drift.outside)
         unknown = "; ".join(f"changed by: {why}, for {count(number, 'difference')}" for why, number in often.items())
         items = tuple(_difference(d, said=d.by is None and d.why_unknown in often) for d in drift.outside)
-        sections.append(Section(title, items, weight=KEPT, tone="alarm", about=(unknown,) if unknown else ()))
+        sections.append(
+            Section(title, items, weight=KEPT, tone="alarm", about=(unknown,) if unknown else (), by_org=True)
+        )
     sections += policies.outside_sections(drift.violations)
     if drift.not_applied:
         about = ("Written in the manifests since ", Name(drift.applied or ""), ", but not yet in Pipes.")
-        sections.append(Section("Not applied yet", tuple(_to_do(d) for d in drift.not_applied), about=about))
+        sections.append(
+            Section("Not applied yet", tuple(_to_do(d) for d in drift.not_applied), about=about, by_org=True)
+        )
     sections += expiring.sections(drift.expiring, drift.day)
     sections += access.tokens(drift.tokens)
     if drift.unmanaged:
@@ -61,7 +65,20 @@ def to_sheet(drift: Drift) -> Sheet:
             "unmanaged": str(len(drift.unmanaged or ())),
             "violations": str(len(drift.violations)),
         },
+        tiles=_tiles(drift),
     )
+
+
+def _tiles(drift: Drift) -> tuple[tuple[str, str, bool], ...]:
+    owners = [(d.wanted, d.live) for d in drift.outside if d.kind == "member" and "owner" in (d.wanted, d.live)]
+    found = (
+        (len(drift.outside), "changed outside" if drift.applied is not None else "differences", True),
+        (sum(1 for _, live in owners if live == "owner"), "extra owners", True),
+        (sum(1 for wanted, _ in owners if wanted == "owner"), "owners lost", True),
+        (len(drift.not_applied), "not applied yet", False),
+        (len(drift.refusals) + len(drift.forbidden), "not compared", True),
+    )
+    return tuple((str(number), what, bad) for number, what, bad in found)
 
 
 def _summary(drift: Drift) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.result import Result
-from reconciler.report import Validation, heading, html_layout, merged, wording
+from reconciler.report import Validation, compact, heading, html_layout, merged, wording
 
 if TYPE_CHECKING:
     from reconciler.model.made import Made
@@ -30,6 +30,7 @@ def render(subject: Plan | Result | Validation, made: Made | None = None) -> str
         title, lines = "Plan", list(wording.summary(subject))
         bad = bool(subject.refusals or subject.errors)
     plan = subject.plan if isinstance(subject, Result) else subject if not isinstance(subject, Validation) else None
+    shown = compact.unsaid(plan.impact, plan.changes) if plan else ()
     return html_layout.render(
         TEMPLATE,
         title=title,
@@ -38,14 +39,18 @@ def render(subject: Plan | Result | Validation, made: Made | None = None) -> str
         large=LARGE,
         made=heading.line(made) if made is not None else "",
         bad=bad,
-        style=html_layout.STYLE,
         plan=plan,
         sections=wording.by_org(plan.changes) if plan else (),
-        impact=wording.impact(plan.impact) if plan else None,
+        shown=shown,
+        beyond=plan is not None and len(shown) < len(plan.impact),
+        impact=wording.impact(shown),
+        reasons={(effect.object, effect.person): effect.why for effect in plan.impact} if plan else {},
+        waiting=compact.invited(plan.impact) if plan else (),
         result=subject if isinstance(subject, Result) else None,
         problems=subject.diagnostics if isinstance(subject, Validation) else plan.errors if plan else (),
         merged=merged,
         wording=wording,
+        compact=compact,
         gains=GAINS,
         outcomes=OUTCOMES,
     )
@@ -59,29 +64,50 @@ def _tiles(subject: Plan | Result | Validation) -> list[tuple[int, str, bool]]:
     if isinstance(subject, Validation):
         return [(len(subject.errors), "errors", True), (len(subject.warnings), "warnings", False)]
     if isinstance(subject, Result):
-        return [(number, status, status in ("failed", "unconfirmed")) for status, number in subject.counts.items()]
-    owners = [wording.direction(effect) for effect in subject.impact if wording.is_ownership(effect)]
-    found = [(number, f"to {action}", False) for action, number in subject.counts.items()]
-    found += [(owners.count("gain"), "owners gained", False), (owners.count("lose"), "owners lost", True)]
-    return [*found, (len(subject.refusals), "refusals", True)]
+        found = [(number, status, status in ("failed", "unconfirmed")) for status, number in subject.counts.items()]
+        return [*found, (_owners_lost(subject), "owners lost", True)]
+    return wording.plan_tiles(subject)
+
+
+def _owners_lost(result: Result) -> int:
+    """How many owners the steps that are done took from their organizations."""
+    done = {outcome.address for outcome in result.outcomes if outcome.status in ("done", "already")}
+    members = (c for c in result.plan.changes if c.kind == "member" and c.address in done)
+    return sum(1 for c in members if (c.before or {}).get("role") == "owner" != (c.after or {}).get("role"))
 
 
 TEMPLATE = """
 {%- extends "layout" %}
 {%- from "problem" import problem %}
+{%- from "tiles" import draw %}
 {%- macro name(text) %}<code><bdi>{{ text }}</bdi></code>{% endmacro %}
 {%- macro plain(text) %}<bdi>{{ text }}</bdi>{% endmacro %}
 {%- macro place(source) %}{% if source %} <span class="faint">{{ plain(wording.place(source)) }}</span>{% endif %}{% endmacro %}
 {%- macro role(text) %}{% if text is none %}<span class="faint">none</span>{% else %}{{ name(text) }}{% endif %}{% endmacro %}
+{%- macro steps(title, found, open) %}
+{% if found %}
+<details{% if open %} open{% endif %}>
+<summary><strong>{{ title }}</strong> <span class="faint">{{ found|length }}</span></summary>
+<table class="steps">
+<thead><tr><th>Step</th><th>Ended</th><th>What</th><th>Detail</th></tr></thead>
+<tbody>
+{% for outcome in found %}
+<tr><td data-label="Step">{{ outcome.number }}</td><td data-label="Ended"><strong class="{{ outcomes[outcome.status] }}">{{ outcome.status }}</strong></td><td data-label="What"><span>{{ outcome.action }} {{ name(outcome.address) }}</span></td><td data-label="Detail">{% if wording.outcome(outcome) %}{{ plain(wording.outcome(outcome)) }}{% endif %}</td></tr>
+{% endfor %}
+</tbody>
+</table>
+</details>
+{% endif %}
+{% endmacro %}
 {%- macro effects(title, found) %}
 {% if found %}
 <h3>{{ title }}</h3>
 <table class="effects">
 <thead><tr><th>Who</th><th>What</th><th>Before</th><th>After</th><th>Why</th></tr></thead>
 <tbody>
-{% for effect in found %}
+{% for effect, objects in merged.effects(found) %}
 {% set direction = wording.direction(effect) %}
-<tr><td data-label="Who"><span><span class="symbol {{ gains[direction] }}">{{ {"gain": "+", "lose": "-", "change": "~"}[direction] }}</span>{{ name(effect.person) }}</span></td><td data-label="What">{{ name(effect.object) }}</td><td data-label="Before"><span>{{ role(effect.before) }}</span></td><td data-label="After"><span>{{ role(effect.after) }}</span></td><td data-label="Why"><span>{{ plain(effect.why) }}{% if effect.expires %}, {{ wording.until(effect.expires, effect.then) }}{% endif %}{% if effect.invited %}; once the invitation is accepted{% endif %}</span></td></tr>
+<tr><td data-label="Who"><span><span class="symbol {{ gains[direction] }}">{{ {"gain": "+", "lose": "-", "change": "~"}[direction] }}</span>{{ name(effect.person) }}</span></td><td data-label="What"><span>{% for object in wording.brief(effect, objects)[0] %}{{ name(object) }}{{ ", " if not loop.last }}{% endfor %}</span></td><td data-label="Before"><span>{{ role(effect.before) }}</span></td><td data-label="After"><span>{{ role(effect.after) }}</span></td><td data-label="Why"><span>{{ plain(effect.why) }}{% if effect.expires %}, {{ wording.until(effect.expires, effect.then) }}{% endif %}{% if effect.invited %}; once the invitation is accepted{% endif %}</span></td></tr>
 {% endfor %}
 </tbody>
 </table>
@@ -92,7 +118,7 @@ TEMPLATE = """
 <p class="summary{{ " bad" if bad and not line.startswith("Plan: ") }}">{{ line }}</p>
 {% endfor %}
 {% if tiles and (plan is none or plan.changes or plan.refusals) %}
-<ul class="tiles">{% for number, what, bad in tiles %}<li{% if bad and number %} class="bad"{% endif %}><strong>{{ number }}</strong>{{ what }}</li>{% endfor %}</ul>
+{{ draw(tiles) }}
 {% endif %}
 {% if plan %}
 <p class="faint">{{ wording.count(plan.orgs|length, "organization") }} compared with the manifests, for {{ plan.day.isoformat() }}</p>
@@ -100,18 +126,16 @@ TEMPLATE = """
 {% if made %}
 <p class="faint">{{ plain(made) }}</p>
 {% endif %}
+{% if sections|length > 1 %}
+<nav class="faint">Changes by organization: {% for section in sections %}<a href="#part-{{ loop.index }}">{{ name(section.address) }}</a> ({{ section.changes|length }}){{ ", " if not loop.last }}{% endfor %}</nav>
+{% endif %}
 {% endblock %}
 {% block main %}
 {% if result %}
+{% set ended = result.outcomes|selectattr("status", "in", ("done", "already"))|list %}
 <h2>Steps</h2>
-<table>
-<thead><tr><th>Step</th><th>Ended</th><th>What</th><th>Detail</th></tr></thead>
-<tbody>
-{% for outcome in result.outcomes %}
-<tr><td data-label="Step">{{ outcome.number }}</td><td data-label="Ended"><strong class="{{ outcomes[outcome.status] }}">{{ outcome.status }}</strong></td><td data-label="What"><span>{{ outcome.action }} {{ name(outcome.address) }}</span></td><td data-label="Detail">{% if wording.outcome(outcome) %}{{ plain(wording.outcome(outcome)) }}{% endif %}</td></tr>
-{% endfor %}
-</tbody>
-</table>
+{{ steps("Not done", result.outcomes|rejectattr("status", "in", ("done", "already"))|list, true) }}
+{{ steps("Done", ended, ended|length < large) }}
 {% for note in result.notes %}
 <div class="box">{{ plain(note) }}</div>
 {% endfor %}
@@ -141,8 +165,8 @@ TEMPLATE = """
 {% for handle in plan.confirm_delete if not result %}
 <div class="box alarm">{{ plain(wording.confirmation(handle)) }}</div>
 {% endfor %}
-{% if plan.impact %}
-<h2>{{ "Planned access changes" if result else "Who gains or loses access" }}</h2>
+{% if shown %}
+<h2>{{ "Planned access changes" if result else "Who gains or loses access" }}{{ ", beyond the changes below" if beyond }}</h2>
 {{ effects("Owners", impact.owners) }}
 {{ effects("Access", impact.others) }}
 {% endif %}
@@ -156,19 +180,16 @@ TEMPLATE = """
 {% endif %}
 {% if sections %}
 <h2>Changes</h2>
-{% if sections|length > 1 %}
-<nav class="faint">{% for section in sections %}<a href="#part-{{ loop.index }}">{{ name(section.address) }}</a>{{ ", " if not loop.last }}{% endfor %}</nav>
-{% endif %}
 {% for section in sections %}
-<details id="part-{{ loop.index }}"{% if sections|length == 1 or section.size < large %} open{% endif %}>
-<summary><strong>{{ name(section.address) }}</strong></summary>
+<details id="part-{{ loop.index }}"{% if not result and (sections|length == 1 or section.changes|length < large) %} open{% endif %}>
+<summary><strong>{{ name(section.address) }}</strong> <span class="faint">{{ wording.tally(section.changes) }}</span></summary>
 {% for group in section.groups %}
 {% if group.title %}
 <h4>{{ plain(group.title) }}: {{ wording.tally(group.changes) }}</h4>
 {% endif %}
 <ul class="changes">
 {% for change in group.changes %}
-<li class="change"><span class="symbol {{ change.action }}" title="{{ change.action }}">{{ wording.SYMBOLS[change.action] }}</span>{{ plain(wording.title(change)) }}{% if wording.why(change) %} <span class="why">{{ plain(wording.why(change)) }}</span>{% endif %}
+<li class="change"><span class="symbol {{ change.action }}" title="{{ change.action }}">{{ wording.SYMBOLS[change.action] }}</span>{{ plain(wording.title(change)) }}{% if wording.why(change) %} <span class="why">{{ plain(wording.why(change)) }}</span>{% endif %}{% if compact.why_access(change, reasons) %} <span class="why">{{ plain(compact.why_access(change, reasons)) }}</span>{% endif %}{% if compact.waits(change, waiting) %} <span class="why">once the invitation is accepted</span>{% endif %}
 
 {% set attributes = wording.attributes(change) %}
 {% if attributes %}

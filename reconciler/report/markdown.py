@@ -356,12 +356,13 @@ def _diagnostic(found: Diagnostic, longest: int = LONGEST) -> str:
 
 
 def _folded_section(section: wording.OrgChanges) -> tuple[str, list[str]]:
-    changes = [change for group in section.groups for change in group.changes]
     lines = list(text.section(section))[1:]
     # GitHub colours a line of a diff by its first character; it knows `!` for a change, not `~`.
     lines = [SYMBOL.sub(lambda match: "!" if match[1] == "~" else match[1], line) for line in lines]
     return _folded(
-        code(section.address, SHORTEST), f"<code>{_html(section.address)}</code>: {wording.tally(changes)}", lines
+        code(section.address, SHORTEST),
+        f"<code>{_html(section.address)}</code>: {wording.tally(section.changes)}",
+        lines,
     )
 
 

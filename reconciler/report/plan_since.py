@@ -56,6 +56,7 @@ def to_sheet(since: Since) -> Sheet:
             "changed_here": str(numbers[HERE] + numbers[BOTH]),
             "drifted_before": str(numbers[BEFORE]),
         },
+        tiles=tuple((str(number), what, bad) for number, what, bad in wording.plan_tiles(plan)) if plan.changes else (),
     )
 
 
@@ -81,14 +82,14 @@ def _sections(since: Since) -> Iterator[Section]:
         if changes:
             weight = KEPT if mark in (HERE, BOTH) else "shown"
             about = (ABOUT[mark].format(base=since.base),)
-            yield Section(title, tuple(_in_order(changes)), weight=weight, about=about)
+            yield Section(title, tuple(_in_order(changes)), weight=weight, about=about, by_org=True)
     if not since.marks and plan.changes:
-        yield Section("Changes", tuple(_in_order(plan.changes)), weight=KEPT)
+        yield Section("Changes", tuple(_in_order(plan.changes)), weight=KEPT, by_org=True)
     if since.settled:
         about = (f"Pipes does not match {since.base}, but matches the manifests now.",)
         yield Section("Drift that these manifests adopt", tuple(_in_order(since.settled)), about=about)
     if found.others:
-        yield Section("Who gains or loses access", tuple(_effects(found.others)))
+        yield Section("Who gains or loses access", tuple(_effects(found.others)), by_org=True)
     if plan.dns:
         yield Section("DNS names that change", tuple(Item((wording.dns(name),)) for name in plan.dns), weight=KEPT)
     if plan.lifted:

@@ -181,7 +181,7 @@ def _sections(review: Review) -> Iterator[Section]:
     ):
         found = [one for one in others if direction(one) == kind]
         if found:
-            yield Section(title, tuple(_items(found, "notice")), weight=weight)
+            yield Section(title, tuple(_items(found, "notice")), weight=weight, by_org=True)
     yield from expiring.sections(review.expiring, review.day)
     for title, side, about in (
         (
@@ -193,16 +193,14 @@ def _sections(review: Review) -> Iterator[Section]:
     ):
         found = [one for one in review.access if one.unknown == side]
         if found:
-            yield Section(title, tuple(_items(found, "")), weight=SHOWN, about=(about,))
+            yield Section(title, tuple(_items(found, "")), weight=SHOWN, about=(about,), by_org=True)
     if review.teams:
         yield Section("Teams", tuple(_team(team) for team in review.teams))
     if review.rerouted:
         yield Section("Unchanged roles with a new reason", tuple(_items(review.rerouted, "")), weight=FOLDED)
     for section in wording.by_org(review.changes):
-        changes = [change for group in section.groups for change in group.changes]
-        yield Section(
-            f"{MANIFEST_CHANGES}{section.address}", tuple(_written(change) for change in changes), weight=FOLDED
-        )
+        written = tuple(map(_written, section.changes))
+        yield Section(f"{MANIFEST_CHANGES}{section.address}", written, weight=FOLDED)
 
 
 def _identity(found: IdentityChange) -> Item:

@@ -87,6 +87,7 @@ class Section(msgspec.Struct, frozen=True):
     weight: str = SHOWN  # KEPT, SHOWN or FOLDED
     about: Words = ()  # a line of prose below the title
     tone: str = ""  # `alarm`, `care` or none
+    by_org: bool = False  # in HTML, a long list is divided by organization, which each item's `brief` places in
 
 
 class Sheet(msgspec.Struct, frozen=True):

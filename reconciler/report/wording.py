@@ -77,9 +77,9 @@ class OrgChanges(msgspec.Struct, frozen=True):
     groups: tuple[Group, ...]
 
     @property
-    def size(self) -> int:
-        """How many changes there are."""
-        return sum(len(group.changes) for group in self.groups)
+    def changes(self) -> list[Change]:
+        """The changes of all groups, in order."""
+        return [change for group in self.groups for change in group.changes]
 
 
 class Impact(msgspec.Struct, frozen=True):
@@ -228,6 +228,14 @@ def impact(effects: Sequence[Effect]) -> Impact:
 def is_ownership(effect: Effect) -> bool:
     """Whether the effect makes an org gain or lose an owner."""
     return "/" not in effect.object and (effect.before == "owner") != (effect.after == "owner")
+
+
+def plan_tiles(plan: Plan) -> list[tuple[int, str, bool]]:
+    """The numbers of a plan that matter most: how many, of what, and whether it is bad news."""
+    owners = [direction(effect) for effect in plan.impact if is_ownership(effect)]
+    found = [(number, f"to {action}", False) for action, number in plan.counts.items()]
+    found += [(owners.count("gain"), "owners gained", False), (owners.count("lose"), "owners lost", True)]
+    return [*found, (len(plan.refusals), "refusals", True)]
 
 
 def direction(effect: Effect) -> str:

@@ -69,7 +69,7 @@ class Page(HTMLParser):
 
 def assert_ours(subject):
     found = Page(render(subject, "html"))
-    assert (found.style, found.script) == (html_layout.STYLE, "")
+    assert (found.style, found.script) == (html_layout.page_file("style.css"), "")
     for line in found.text.split("\n"):
         assert show_hidden(line) == line
     return found

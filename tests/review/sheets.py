@@ -142,8 +142,10 @@ def of_inline(token):
 
 def of_html(drawn):
     found = test_html_page.Page(drawn)
-    assert found.style == html_layout.STYLE + html_page.MORE
-    assert found.script in ("", html_page.SCRIPT)
+    matrix, script = ("matrix.css", "filter.js") if found.script else ("", "")
+    style = [html_layout.page_file(name) for name in ("style.css", matrix) if name]
+    assert found.style == "".join(style) + html_page.MORE
+    assert found.script == (html_layout.page_file(script) if script else "")
     for line in found.text.split("\n"):
         assert show_hidden(line) == line
     return found
