@@ -290,6 +290,10 @@ OFFLINE = {
 }  # fmt: skip
 
 
+# what takes a noticeable part of a tenth of a second
+SLOW = {"dataclasses", "difflib", "importlib.metadata", "subprocess"}
+
+
 @pytest.fixture
 def manifests(tmp_path, monkeypatch):
     """A manifest in the working folder, and the same in `base`."""
@@ -303,6 +307,11 @@ def manifests(tmp_path, monkeypatch):
 @pytest.mark.parametrize("args", [["validate"], ["access"], ["review", "base", "."]], ids=" ".join)
 def test_a_command_that_stays_offline_loads_neither_the_network_nor_the_planner(manifests, args):
     assert loaded_by(*args) & OFFLINE == set()
+
+
+@pytest.mark.parametrize("args", [["validate"], ["--help"]], ids=" ".join)
+def test_what_runs_at_each_save_loads_nothing_slow(manifests, args):
+    assert loaded_by(*args) & SLOW == set()
 
 
 def test_a_plan_loads_nothing_that_applies_and_no_report_but_its_own(manifests, monkeypatch):

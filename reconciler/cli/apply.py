@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
 from contextlib import suppress
@@ -141,7 +140,7 @@ def command(
     if pinned is not None:
         refused = replace(manifests.refused_plan(found.desired, pinned), made=made.now(paths, host=settings.pipes))
         if output.format == "text":
-            dataclasses.replace(output, out=None).write(refused, made=refused.made)
+            output._replace(out=None).write(refused, made=refused.made)
         _refused(refused, output)
         return REFUSED
     stop = Event()
@@ -170,7 +169,7 @@ def command(
         if not sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         if output.format == "text" and (saved is None or plan.refusals or plan.errors):
-            dataclasses.replace(output, out=None).write(plan, verbose=pipes.verbose, made=head)
+            output._replace(out=None).write(plan, verbose=pipes.verbose, made=head)
         if sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         held_back = plan_status(plan, detailed=False)
@@ -237,9 +236,7 @@ def _as_saved(saved: Plan, found: manifests.Manifests) -> manifests.Manifests:
     names = {org.partition(".")[2] for org in saved.orgs}
     if names >= found.desired.orgs.keys():
         return found
-    return dataclasses.replace(
-        found, desired=manifests.narrow(found.desired, names & found.desired.orgs.keys()), narrowed=True
-    )
+    return found._replace(desired=manifests.narrow(found.desired, names & found.desired.orgs.keys()), narrowed=True)
 
 
 # a plan as text, with and without a head; Terraform's `-out` saves one
@@ -389,7 +386,7 @@ def _report(result: Result, output: options.Output, status: int, head: Made | No
 
         with suppress(OSError):
             if output.out is not None:
-                dataclasses.replace(output, format="text", out=None).write(result, made=head)
+                output._replace(format="text", out=None).write(result, made=head)
             click.echo(
                 f"Error: the report could not be written ({error.strerror}); the apply itself has ended. "
                 f"{result_summary(result)}",

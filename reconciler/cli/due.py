@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import TYPE_CHECKING
 
@@ -43,7 +42,7 @@ def narrowed(found: Manifests, without: frozenset[str] = frozenset()) -> Manifes
     """The manifests with nothing but what is due; no orgs where nothing is."""
     from reconciler.plan.due import due_only
 
-    return dataclasses.replace(found, desired=due_only(found.desired, without), narrowed=True)
+    return found._replace(desired=due_only(found.desired, without), narrowed=True)
 
 
 def separated(whole: Manifests, found: Manifests, plan: Plan, live: Snapshot, lock: Lock) -> tuple[Manifests, Plan]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import reconciler
 from reconciler import clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from reconciler.model.made import Made
 
@@ -24,21 +25,14 @@ def now(paths: Sequence[Path] = (), *, host: str = "", user: str = "") -> Made:
 
 
 def version() -> str:
-    """The installed version of this tool; `unknown` where it runs without being installed."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("reconciler")
-    except PackageNotFoundError:
-        return "unknown"
+    """The version of this tool."""
+    return reconciler.__version__  # importlib.metadata would cost a tenth of a short run
 
 
 def commit() -> str:
     """The git commit of this tool: noted when it was built, or by pip where it was installed from git (PEP 610)."""
     import json
     from importlib.metadata import PackageNotFoundError, distribution
-    from pathlib import Path
 
     noted = Path(__file__).parent.parent / "COMMIT"
     if noted.exists():
@@ -57,6 +51,9 @@ def revision(paths: Sequence[Path] = ()) -> tuple[str, bool]:
     A file that git does not track counts only among the manifests at `paths`, or the default ones: a saved plan or a
     report beside them changes nothing.
     """
+    here = Path.cwd()
+    if "GIT_DIR" not in os.environ and not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        return "", False  # without starting git
     from reconciler.history.git import run
     from reconciler.manifest.files import default_paths
     from reconciler.model.errors import UsageError

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model.errors import ManifestError, RefusedRunError, UsageError
 
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 ENDINGS = 12  # look ahead at most to this many days on which entries end
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Manifests:
+class Manifests(NamedTuple):
     """The manifests of one run, limited to the requested orgs, and their lock file."""
 
     desired: Desired  # of the orgs that this run is about
@@ -84,8 +82,8 @@ def load(
         from reconciler.plan.shard import of_desired
 
         names, part = of_desired(desired, lock, *shard)
-        return dataclasses.replace(found, desired=narrow(desired, names), narrowed=True, shard=part)
-    return dataclasses.replace(found, desired=narrow(desired, orgs), narrowed=True) if orgs else found
+        return found._replace(desired=narrow(desired, names), narrowed=True, shard=part)
+    return found._replace(desired=narrow(desired, orgs), narrowed=True) if orgs else found
 
 
 def pinned_elsewhere(desired: Desired, settings: Settings) -> Refusal | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -128,8 +127,7 @@ def _expiring(text: str) -> Callable[[Command], Command]:
     return click.option("--expiring", callback=_days, default="14d", show_default=True, metavar="DAYS", help=text)
 
 
-@dataclass(frozen=True, slots=True)
-class PipesOptions:
+class PipesOptions(NamedTuple):
     """`--host`, `--token-file`, `--parallelism`, `-v`."""
 
     host: str | None
@@ -192,8 +190,7 @@ def pipes_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """`--format`, `--out`, `--no-color`."""
 
     format: str

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reconciler.kinds.kind import KEPT_BY_PIPES, READ_ONLY, Attribute, Kind, Place
+from reconciler.model.late_pattern import late_pattern
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 NAME = "connection_folder"
 # Free text: Pipes does not enforce the contract's format (observed). A manifest cannot write control characters, nor spaces at
 # the ends, which a server may trim.
-TITLE = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
+TITLE = late_pattern(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
 
 
 class Row(msgspec.Struct):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.late_pattern import late_pattern
 from reconciler.model.request import Request
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ MARK, URL = "logo", "avatar_url"
 # in the body of a planned request: the `avatar_url` when it was read. It is not sent, and no report for people has it
 REPLACES = "instead_of"
 
-_PINNED = re.compile(r"(?s)(.*)#sha256=([0-9a-f]{64})\Z")
-_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+_PINNED = late_pattern(r"(?s)(.*)#sha256=([0-9a-f]{64})\Z")
+_UNSAFE = late_pattern(r"[\x00-\x20\x7f\\]")
 
 
 def media_type(data: bytes) -> str | None:

@@ -7,10 +7,9 @@ print `(sensitive)` in its place. In doubt a value counts as a secret.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from typing import TYPE_CHECKING, Any
+
+from reconciler.model.late_pattern import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,8 +19,8 @@ LONGEST_WORD = 8  # the longest role or state; every token is longer
 # the field of a request's body in which references are filled in, and no other
 FIELD = "config"
 
-REFERENCE = re.compile(r"\$\{(env|file):([^{}\x00-\x1f]+)\}")
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+REFERENCE = late_pattern(r"\$\{(env|file):([^{}\x00-\x1f]+)\}")
+VARIABLE = late_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 # variables with this tool's own credentials, or those of its CI job: whoever can read a connection would get them
 OWN = frozenset(
     ("PIPES_TOKEN", "STEAMPIPE_CLOUD_TOKEN", "RECONCILER_FINGERPRINT_KEY", "GITHUB_TOKEN", "GH_TOKEN", "CI_JOB_TOKEN",
@@ -31,7 +30,7 @@ OWN = frozenset(
 Path = tuple[str | int, ...]
 
 # names of secrets, anywhere in a key
-_NAME = re.compile(
+_NAME = late_pattern(
     r"(?i)secret|token|passw(?:or)?d|private_?key|access_?key|credential|(?:api|app)[_-]?key|webhook|conn(?:ection)?_?str"
 )
 # the same as whole words of a key: `key` is in `ssh_key` and `apiKey`, not in `monkey`
@@ -40,7 +39,7 @@ _WORDS = frozenset(
      "mnemonic", "otp", "pass", "passphrase", "passcode", "pat", "pem", "pin", "psk", "pwd", "sas", "session", "sig",
      "signature")
 )  # fmt: skip
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_WORD = late_pattern(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NO_PASS = frozenset(("bypass", "compass", "encompass", "overpass", "surpass", "trespass", "underpass"))
 # with such an ending, a key is about something else: `token_path` is where a token is, `session_duration` how long
 _ABOUT = frozenset(
@@ -50,22 +49,22 @@ _ABOUT = frozenset(
 
 # Text from Pipes may have any length, so no pattern here may look at a character more than a few times.
 # the id of an AWS access key (IAM User Guide, "Understanding unique ID prefixes")
-AWS_KEY = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])")
+AWS_KEY = late_pattern(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])")
 # prefixes that services give their tokens, so that they can be found
-_ISSUED = re.compile(
+_ISSUED = late_pattern(
     r"-----BEGIN|AGE-SECRET-KEY-|(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|glptt-|xox[a-z]-|xapp-|tpt_|AIza|ya29\.|hv[bs]\."
     r"|npm_|pypi-|SG\.|do[op]_v1_|hf_|shp(?:at|ss)_|dckr_pat_|lin_api_|ATATT|ATCTT|NRAK-|PMAK-|figd_|glsa_|whsec_|sbp_"
     r"|dapi[0-9a-f])[A-Za-z0-9_-]{3}"
     r"|(?<![A-Za-z0-9])(?:[sr]k[-_]|pk_live_|eyJ)[A-Za-z0-9_-]{10}"
 )
-_AUTHORIZATION = re.compile(r"(?i)(?<![a-z])(?:authorization\s*+[:=]|bearer\s++[a-z0-9+/=._~-]{3})")
-_BASIC = re.compile(r"(?i)(?<![a-z])basic\s++([a-z0-9+/_-]++={0,2})")
-_WEBHOOK = re.compile(
+_AUTHORIZATION = late_pattern(r"(?i)(?<![a-z])(?:authorization\s*+[:=]|bearer\s++[a-z0-9+/=._~-]{3})")
+_BASIC = late_pattern(r"(?i)(?<![a-z])basic\s++([a-z0-9+/_-]++={0,2})")
+_WEBHOOK = late_pattern(
     r"(?i)//hooks\.|/hooks?/|webhook|//api\.telegram\.org/bot|//chat\.googleapis\.com/v1/spaces|\.logic\.azure\.com"
 )
 # `Password=…;` of a connection string, `sig=…` of a URL's query, `X-Api-Key: …` of a header
-_ASSIGNED = re.compile(r"([\w.-]++)[\"']?(\s*+=\s*+|\s*+:(?:\s++|(?=[\"'])))?+[\"']?(?=([^\s&;,]?))")
-_RANDOM = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9+/=_-]{20,}|[0-9a-fA-F]{32,}")
+_ASSIGNED = late_pattern(r"([\w.-]++)[\"']?(\s*+=\s*+|\s*+:(?:\s++|(?=[\"'])))?+[\"']?(?=([^\s&;,]?))")
+_RANDOM = late_pattern(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9+/=_-]{20,}|[0-9a-fA-F]{32,}")
 
 
 def is_reference(value: Any) -> bool:
@@ -156,6 +155,9 @@ def _has_a_password(word: str) -> bool:
 
 def _is_userinfo(encoded: str) -> bool:
     """Whether this is `user:password` in base64, as HTTP's Basic scheme has it."""
+    import base64
+    import binascii
+
     try:
         return b":" in base64.b64decode(encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4))
     except (binascii.Error, ValueError):

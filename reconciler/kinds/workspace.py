@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from reconciler.kinds.kind import KEPT_BY_PIPES, READ_ONLY, Attribute, Kind, Place
+from reconciler.model.late_pattern import late_pattern
 from reconciler.model.live import Resource
 from reconciler.model.request import Request
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SHARED = "db1.shared"
 VOLUME = "db_volume_size_bytes"
-INACTIVE = re.compile(r"(?i)inactiv|idle|asleep|sleep|unused|not (?:been )?used")
+INACTIVE = late_pattern(r"(?i)inactiv|idle|asleep|sleep|unused|not (?:been )?used")
 
 # a workspace in one of these states is on its way to another (contract: WorkspaceState)
 MOVING = frozenset({"pending", "creating", "enabling", "disabling", "pausing", "shutting-down", "stopping"})

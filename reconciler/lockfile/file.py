@@ -21,6 +21,7 @@ from reconciler.manifest.document import shown
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Source
 from reconciler.model.errors import ManifestError
+from reconciler.model.late_pattern import late_pattern
 from reconciler.model.live import ADDRESS, INVITED_ON, ROTATED, SENT, UNTOLD, Lock, LockEntry
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-_CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
-_VERSION = re.compile(r'"version"\s*+:\s*+([^\s,}]++)')
+_CONFLICT = late_pattern(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
+_VERSION = late_pattern(r'"version"\s*+:\s*+([^\s,}]++)')
 # a text with `: {` behind it; a text without is passed over up to its last quote, where the next may begin
-_ADDRESS = re.compile(r'("(?:[^"\\\n]|\\.)*+")\s*+:\s*+(?=\{)|"(?:[^"\\\n]|\\.)*+')
+_ADDRESS = late_pattern(r'("(?:[^"\\\n]|\\.)*+")\s*+:\s*+(?=\{)|"(?:[^"\\\n]|\\.)*+')
 # what is around the entries
-_FRAME = re.compile(
+_FRAME = late_pattern(
     r'[\s,{}\ufeff]*+(?:"version"\s*+:\s*+\d++)?+[\s,{}]*+(?:"entries"\s*+:)?+[\s,{}]*+(?:"seal"\s*+:\s*+"[0-9a-f]*+")?+[\s,{}]*+'
 )
 _FIELDS = ("id", "handle")

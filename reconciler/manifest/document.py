@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from reconciler.kinds import secret
 from reconciler.model.diagnostic import Diagnostic, Source
+from reconciler.model.late_pattern import late_pattern
 
 if TYPE_CHECKING:
     from reconciler.manifest.json_schema import KeyPath
@@ -19,11 +19,11 @@ MAX_COLUMN = 2_000  # a problem further right quotes nothing: its line is probab
 
 
 # the key of a configuration, in which any value may be a secret
-_CONFIG = re.compile(r"""(?:^|[\s{,"'])config["']?\s*+:""")
+_CONFIG = late_pattern(r"""(?:^|[\s{,"'])config["']?\s*+:""")
 _LINES_ABOVE = 500  # in which that key is looked for
 
-BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as the end of a line
-_TOKEN = re.compile(
+BREAK = late_pattern("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as the end of a line
+_TOKEN = late_pattern(
     r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|(?:[^\s,:#\[\]{}]|:(?=\S)|[#](?<=\S#)|[ ](?=[^\s#:,\[\]{}]))+|\S"""
 )
 

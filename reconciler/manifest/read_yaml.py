@@ -26,7 +26,8 @@ MAX_ALIASED = 100_000  # nodes that all aliases of a file may add
 _TOO_DEEP = f"this is nested more than {MAX_DEPTH} levels deep"
 _DROP = object()  # in place of a key that is an error: its value is read and dropped
 _CONFLICT = re.compile(rb"^<{7}(?: |\r?$)", re.MULTILINE)  # where git marks that it could not merge
-_BAD_CHARACTER = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# a text, which is compiled when a file has such a character: that takes longer than to read a small file
+_BAD_CHARACTER = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 # libyaml's own words, and what usually lies behind them.
 _SYNTAX = (
     (
@@ -71,7 +72,7 @@ def read(file: str, data: bytes) -> Document:
         _syntax(document, error)
     except yaml.reader.ReaderError:
         document.root = None
-        found = _BAD_CHARACTER.search(data.decode("utf-8").removeprefix("\ufeff"))
+        found = re.search(_BAD_CHARACTER, data.decode("utf-8").removeprefix("\ufeff"))
         line, column, character = (
             (1, 1, "?") if found is None else (*_place(found.string, found.start()), found.group())
         )

@@ -7,19 +7,19 @@ either. What the two read differently is refused, and so is what JSON cannot car
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 from reconciler.manifest.unquoted import NULLS, reads_as
+from reconciler.model.late_pattern import late_pattern
 
 TRUE = frozenset(("true", "True", "TRUE"))
 FALSE = frozenset(("false", "False", "FALSE"))
 LARGEST = 2**53  # beyond it, JSON readers that only have floats cannot tell neighbouring integers apart (RFC 8259, 6)
 
-INTEGER = re.compile(r"-?(?:0|[1-9][0-9_]{0,18})")  # where the schema asks for an integer
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?")
-_NONE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+INTEGER = late_pattern(r"-?(?:0|[1-9][0-9_]{0,18})")  # where the schema asks for an integer
+_INTEGER = late_pattern(r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+")
+_FLOAT = late_pattern(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?")
+_NONE = late_pattern(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
 class DoubtfulError(Exception):

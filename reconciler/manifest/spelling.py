@@ -6,7 +6,6 @@ The first mistakes get a suggestion; once the budget is spent, the others are re
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,5 +38,7 @@ def nearest_key(text: str, known: Collection[str]) -> str | None:
 
 
 def _nearest(text: str, known: Collection[str]) -> str | None:
+    from difflib import get_close_matches
+
     found = get_close_matches(text[:_LONGEST].lower(), tuple(known), n=1, cutoff=_CUTOFF)
     return found[0] if found else None

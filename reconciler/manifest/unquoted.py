@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from reconciler.model.late_pattern import late_pattern
 
-# What YAML 1.1 or 1.2 reads as something other than text when it is not in quotes.
 _BOOLEANS = frozenset(
     form for word in ("yes", "no", "true", "false", "on", "off") for form in (word, word.title(), word.upper())
 )
 NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _WORDS = _BOOLEANS | NULLS
 _FIRST = frozenset("0123456789+-.")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?")
-_NUMBER = re.compile(
+_DATE = late_pattern(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?")
+_NUMBER = late_pattern(
     r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
     r"|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
 )

@@ -6,10 +6,10 @@ those in text from outside.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from reconciler.model.expiring import until
+from reconciler.model.late_pattern import late_pattern
 from reconciler.model.result import Result
 from reconciler.report import Validation, compact, heading, merged, wording
 from reconciler.report.escaping import show_hidden
@@ -33,7 +33,7 @@ TALL = frozenset({"org", "workspace"})  # kinds whose attributes are always show
 EXCERPT = 160  # characters of a manifest line to show; a scalar may be megabytes long
 
 # GitHub's runner reads a line that starts with this, after any spaces, as a command (ActionCommand.cs, TryParseV2).
-COMMAND = re.compile(r"^(\s*)::")
+COMMAND = late_pattern(r"^(\s*)::")
 
 
 def escape(text: str) -> str:

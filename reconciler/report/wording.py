@@ -7,7 +7,6 @@ format passes the text through its own escape function.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
@@ -17,6 +16,7 @@ import msgspec
 from reconciler.kinds import KINDS, logo, secret
 from reconciler.model import address as addresses
 from reconciler.model.expiring import until
+from reconciler.model.late_pattern import late_pattern
 from reconciler.model.request import LATE_ID
 from reconciler.plan.risk import of_plan
 
@@ -44,7 +44,7 @@ REASONS = {
     "parent-deleted": "deleted with its parent",
 }
 # A string that is safe to show without quotes: YAML reads it as a string, and it cannot be mistaken for our own words.
-BARE = re.compile(r"[0-9]*+[A-Za-z_./@+-][A-Za-z0-9_./@+:-]*+\Z")
+BARE = late_pattern(r"[0-9]*+[A-Za-z_./@+-][A-Za-z0-9_./@+:-]*+\Z")
 NOT_STRINGS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "~", "nan", "inf"})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -190,6 +189,8 @@ def resembles(new: str, old: str) -> bool:
     """Whether `old` could be the former name of `new`: alike, and not merely counted on (dev1, dev2)."""
     if new.rstrip("0123456789") == old.rstrip("0123456789"):
         return False
+    from difflib import SequenceMatcher
+
     return SequenceMatcher(None, new, old, autojunk=False).ratio() >= RESEMBLANCE
 
 
