@@ -1,4 +1,4 @@
-"""The reusable workflows of .github/workflows, written from the long copies in examples/github.
+"""The reusable workflows of .github/workflows and GitLab's component, written from the long copies in examples/.
 
 A long copy is the source. Only the head differs, how it starts and where its settings come from, and the name of the action:
 `$/` is the repository of the file that says it, at the commit that the caller named.
@@ -67,3 +67,31 @@ def _head(name: str) -> str:
         for secret in secrets:
             lines += [f"      {secret}:", "        required: false"]
     return "\n".join([*lines, "", ""])
+
+
+COMPONENT = ROOT / "templates" / "reconciler.yml"
+LONG = ROOT / "examples" / "gitlab-ci.yml"
+GITLAB = {  # an input of the component: what it is, and what it replaces in the long copy
+    "package": ("What pip installs, of a fixed version: git+https://SERVER/reconciler.git@COMMIT", "RECONCILER"),
+    "manifests": ("A manifest file or a folder", "MANIFESTS"),
+    "lock-file": ("The lock file, in the folder of the manifests", "LOCK_FILE"),
+    "image": ("An image with Python 3.11 or newer, and git", "image"),
+}
+
+
+def component() -> str:
+    """GitLab's component, from the long copy."""
+    _, start, body = LONG.read_text(encoding="utf-8").partition("\n.reconciler:\n")
+    lines = [
+        "# A component for GitLab: docs/ci.md. What follows the inputs is written by `make accept` from examples/gitlab-ci.yml,",
+        "# whose head says how to keep the tokens: edit that one.",
+        "spec:",
+        "  inputs:",
+    ]
+    for name, (description, key) in GITLAB.items():
+        found = re.search(rf"^ +{key}: (\S+)", body, re.MULTILINE)
+        assert found, key
+        body = body[: found.start(1)] + f"$[[ inputs.{name} ]]" + body[found.end(1) :]
+        lines += [f"    {name}:", f'      description: "{description}"']
+        lines += [] if name == "package" else [f"      default: {found[1]}"]
+    return "\n".join([*lines, "---"]) + start + body

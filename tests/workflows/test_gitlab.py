@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -12,10 +13,11 @@ import yaml
 
 from days import clock_variables
 from stopped.sitecustomize import STOP
+from workflows import reusable
 from workflows.conftest import MANIFEST, READ, WRITE
-from workflows.runner import ROOT
 
-JOBS = yaml.safe_load((ROOT / "examples" / "gitlab-ci.yml").read_text())
+JOBS = yaml.safe_load(reusable.LONG.read_text())
+COMMON = JOBS[".reconciler"]
 CAROL = MANIFEST.replace("dave: member\n", "dave: member\n      carol: member\n")
 
 
@@ -32,12 +34,12 @@ def job(work, tmp_path):
             **clock_variables(),
             "PATH": f"{program.parent}:{os.environ['PATH']}",
             "PIPES_HOST": work.bench.host,
-            **{key: str(value) for key, value in JOBS["variables"].items()},
+            **{key: str(value) for key, value in COMMON["variables"].items()},
             "CI_DEFAULT_BRANCH": "main",
             **({"PIPES_READ_TOKEN": READ, "PIPES_WRITE_TOKEN": WRITE} if protected else {}),
             **more,
         }
-        script = "set -eo pipefail\n" + "\n".join(lines(JOBS[name]["script"]))
+        script = "set -eo pipefail\n" + "\n".join(lines(JOBS[f"reconciler-{name}"]["script"]))
         return subprocess.Popen(
             ["bash", "-c", script], cwd=work.clone, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, start_new_session=True,
@@ -56,6 +58,29 @@ def job(work, tmp_path):
 def lines(script):
     """A script's lines; GitLab takes lists in lists, as an anchor makes them, for one."""
     return [line for part in script for line in (part if isinstance(part, list) else [part])]
+
+
+def test_the_component_is_the_example_but_for_its_inputs():
+    if os.environ.get("RECONCILER_ACCEPT"):
+        reusable.COMPONENT.write_text(reusable.component())
+    text = reusable.COMPONENT.read_text()
+    assert text == reusable.component()
+    head, body = text.split("---\n", 1)
+    inputs = yaml.safe_load(head)["spec"]["inputs"]
+    assert [name for name, part in inputs.items() if "default" not in part] == [
+        "package"
+    ]  # whom to trust is nobody's default
+    values = {"package": COMMON["variables"]["RECONCILER"]} | {
+        name: part["default"] for name, part in inputs.items() if "default" in part
+    }
+    # as GitLab fills inputs in: as text, before the YAML is read
+    assert yaml.safe_load(re.sub(r"\$\[\[ inputs\.([\w-]+) \]\]", lambda found: values[found[1]], body)) == JOBS
+
+
+def test_a_job_of_the_component_collides_with_nothing_of_the_pipeline_that_includes_it():
+    # a component is merged into a pipeline: what is global there would be everybody's
+    assert [name for name in JOBS if not re.match(r"\.?reconciler", name)] == []
+    assert {job["stage"] for job in JOBS.values() if isinstance(job, dict) and "stage" in job} <= {"test", "deploy"}
 
 
 def test_a_merge_request_is_reviewed_without_a_token(work, job):
@@ -78,7 +103,7 @@ def test_main_is_planned_and_the_plan_is_applied(work, job):
 
 
 def test_drift_is_a_warning_and_not_having_looked_a_failure(work, job):
-    warned = JOBS["drift"]["allow_failure"]["exit_codes"]
+    warned = JOBS["reconciler-drift"]["allow_failure"]["exit_codes"]
     assert job("drift")[0] == 0
     work.bench.client().ok("POST", "/org/acme/member/invite", {"handle": "mallory", "role": "owner"})
     assert job("drift")[0] == warned
@@ -87,10 +112,10 @@ def test_drift_is_a_warning_and_not_having_looked_a_failure(work, job):
 
 def test_only_main_is_told_to_plan_and_apply():
     for name in ("plan", "apply"):
-        assert [rule["if"].split(" && ")[1] for rule in JOBS[name]["rules"]] == [
+        assert [rule["if"].split(" && ")[1] for rule in JOBS[f"reconciler-{name}"]["rules"]] == [
             "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
         ]
-    assert "TOKEN" not in str(JOBS["review"])
+    assert "TOKEN" not in str(JOBS["reconciler-review"])
 
 
 @pytest.mark.parametrize("name", ["plan", "apply"])
@@ -136,7 +161,7 @@ def test_a_cancelled_apply_finishes_what_is_in_flight_and_leaves_its_lock_file(w
 
 
 def test_the_lock_file_is_kept_whatever_became_of_the_apply_and_one_apply_runs_at_a_time():
-    assert JOBS["apply"]["artifacts"]["when"] == "always"
-    assert JOBS["apply"]["artifacts"]["paths"] == ["$LOCK_FILE"]
-    assert JOBS["apply"]["resource_group"]
-    assert JOBS["default"]["interruptible"] is False
+    assert JOBS["reconciler-apply"]["artifacts"]["when"] == "always"
+    assert JOBS["reconciler-apply"]["artifacts"]["paths"] == ["$LOCK_FILE"]
+    assert JOBS["reconciler-apply"]["resource_group"]
+    assert COMMON["interruptible"] is False
