@@ -49,7 +49,14 @@ def modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, p
             progress.seen_undone()
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
-            live_checks.owner_floor(run, step, now)
+            again = _check_owners(run, step, kind, request, now)
+            if again is None:
+                raise StepFailed("it is not there any more; plan again")
+            if is_as_wanted(kind, again, body):
+                progress.wrote = progress.wrote or progress.unclear
+                _note(run, step, body)
+                return
+            _must_be_unchanged(now, again)
         answer = send(run, step, Request("PATCH", request.path, body, now.version), progress)
         if answer is not None and answer.ok:
             _note(run, step, body)
@@ -88,7 +95,11 @@ def remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, p
             )
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
-            live_checks.owner_floor(run, step, now)
+            again = _check_owners(run, step, kind, request, now)
+            if again is None:
+                progress.wrote = progress.wrote or progress.unclear
+                return
+            _must_be_unchanged(now, again)
         if kind.name in REFERRED:
             live_checks.nothing_inside(run, step, kind, now)
         answer = send(run, step, Request("DELETE", request.path, None, now.version), progress)
@@ -104,6 +115,21 @@ def remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, p
             raise refused_by_pipes(answer)
         pause(run, attempt, answer)
     give_up(progress, answer)
+
+
+def _check_owners(run: Run, step: Step, kind: Kind, request: Request, leaving: Resource) -> Resource | None:
+    """Check the owner floor without `leaving`, and read it once more: the check takes several requests. None where it is gone."""
+    live_checks.owner_floor(run, step, leaving)
+    return reading.read_again(run.client, kind, request.path)
+
+
+def _must_be_unchanged(before: Resource, now: Resource) -> None:
+    """Stop where somebody wrote to the row while the owners were checked, also where nothing in it differs.
+
+    Another apply may hold it as an owner who stays.
+    """
+    if (now.id, now.version, now.attrs) != (before.id, before.version, before.attrs):
+        raise StepFailed("it was changed by somebody else at this moment, and is left as they made it; plan again")
 
 
 def _must_be_as_planned(run: Run, step: Step, change: Change, kind: Kind, now: Resource) -> None:

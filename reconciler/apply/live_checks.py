@@ -2,7 +2,8 @@
 
 Before an owner is demoted or removed, the owner floor is checked. Counting alone is not enough: two applies could each count
 the owner that the other one removes. So the owners that stay are written to first, unchanged, with `If-Match`: whoever
-meant to remove one of them fails on its version, or makes us fail.
+meant to remove one of them fails on its version, or makes us fail. A server may ignore `If-Match`, so each row is read once more
+right before it is written to.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from reconciler.kinds import children_of, member
 from reconciler.kinds.kind import Place
 from reconciler.model.errors import PipesError
 from reconciler.model.request import Request
+from reconciler.pipes import reading
 from reconciler.pipes.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from reconciler.kinds.kind import Kind
     from reconciler.model.live import Resource
     from reconciler.model.plan import Step
+    from reconciler.pipes.client import Answer
 
 
 def owner_floor(run: Run, step: Step, leaving: Resource) -> None:
@@ -75,11 +78,17 @@ def nothing_inside(run: Run, step: Step, kind: Kind, going: Resource) -> None:
 
 
 def _hold(run: Run, step: Step, witness: Resource) -> None:
-    """Write the role of an owner who stays, unchanged. If the server refuses that, the count alone must do."""
+    """Write the role of an owner who stays, unchanged. If the server refuses that, the count alone must do.
+
+    Somebody may have demoted them since the list was read, and the write must not make them an owner again.
+    """
     path = member.KIND.object_path(Place(org=step.org), witness.handle)
-    request = Request("PATCH", path, {"role": member.OWNER}, witness.version)
-    ticket = run.journal.intent(step, request, changes=False)
     try:
+        now = reading.read_again(run.client, member.KIND, path)
+        if now is None or now.id != witness.id or not member.is_accepted_owner(now.attrs):
+            raise _changed(step, witness)
+        request = Request("PATCH", path, {"role": member.OWNER}, now.version)
+        ticket = run.journal.intent(step, request, changes=False)
         answer = run.client.send(request)
     except StoppedError:
         raise
@@ -90,13 +99,16 @@ def _hold(run: Run, step: Step, witness: Resource) -> None:
         ) from None
     run.journal.outcome(ticket, str(answer.status))
     if answer.status in (404, 409, 412):
-        raise StepFailed(
-            f"owner-floor: {witness.handle}, an owner that {step.org} must keep, was changed by somebody else at this "
-            "moment; plan again",
-            status=answer.status,
-            request_id=answer.request_id,
-            code="owner-floor",
-        )
+        raise _changed(step, witness, answer)
+
+
+def _changed(step: Step, witness: Resource, answer: Answer | None = None) -> StepFailed:
+    return StepFailed(
+        f"owner-floor: {witness.handle}, an owner that {step.org} must keep, was changed by somebody else at this moment; plan again",
+        status=answer.status if answer else None,
+        request_id=answer.request_id if answer else None,
+        code="owner-floor",
+    )
 
 
 def is_as_wanted(kind: Kind, now: Resource, body: Mapping[str, Any]) -> bool:

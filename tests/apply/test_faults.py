@@ -61,8 +61,7 @@ class Meddler:
         self.app, self.pipes, self.watch, self.left, self.org, self.deed = app, pipes, watch, at, org, deed
         self.mutex = threading.Lock()
         self.did: tuple[str, str, str] | None = None  # path, attribute, value
-        self.read: set[str] = set()  # what we have looked at and not written since
-        self.listed = ""  # the list that we read last, while nothing but its rows was written since
+        self.read = ""  # what we have looked at last, and not written since
         self.unseeable = False  # it came between our look and our write, where only If-Match could have stopped us
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -73,17 +72,13 @@ class Meddler:
             statuses.append(status)
             return start_response(status, headers, exc_info)
 
-        above = path.rpartition("/")[0]
         if environ["REQUEST_METHOD"] == "GET":
-            self.read.add(path)
-            self.listed = path
-        elif above != self.listed:
-            self.listed = ""
+            self.read = path
         answer = list(self.app(environ, started))
         with self.mutex:
             # what was told to wait is sent again as it is: our look at it is still the one before
             if environ["REQUEST_METHOD"] != "GET" and not statuses[-1].startswith("429"):
-                self.read.discard(path)
+                self.read = ""
             self.left -= 1
             if self.left == 0:
                 self.meddle()
@@ -95,10 +90,7 @@ class Meddler:
             answer = client.session.patch(
                 f"http://sandbox.invalid/api/v0{self.deed['path']}", json={self.deed["attribute"]: self.deed["value"]}
             )
-        path = self.deed["path"]
-        # owners are counted in the list, and those who stay are written to right after it
-        looked = path in self.read or path.rpartition("/")[0] == self.listed
-        self.unseeable = looked and not self.pipes.if_match
+        self.unseeable = self.deed["path"] == self.read and not self.pipes.if_match
         if answer.ok and was != self.deed["value"]:
             self.did = (self.deed["path"], self.deed["attribute"], self.deed["value"])
         self.watch.recount(self.org)
