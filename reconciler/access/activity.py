@@ -20,7 +20,7 @@ def inactive(access: Access, days: int) -> Access:
     the day of the membership counts. Pending invitations and robots are not judged.
     """
     own = [assignment for assignment in access.assignments if assignment.why != OWNS]
-    with_activity = {assignment.object for assignment in own if assignment.last_activity_at}
+    with_activity = access.with_activity
     robots = sorted({assignment.person for assignment in own if assignment.robot})
     pending = sorted({assignment.person for assignment in own if assignment.pending and not assignment.robot})
     people = [assignment for assignment in own if not assignment.robot and not assignment.pending]

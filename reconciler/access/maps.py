@@ -170,7 +170,7 @@ def implicit(owners: Collection[Assignment], place: str) -> list[Assignment]:
     return [
         Assignment(
             o.person, o.key, place, member.OWNER, OWNS, (), o.pending, o.expires, o.source, None, o.because,
-            o.robot, o.last_activity_at,
+            o.robot, o.last_activity_at, None, o.status,
         )
         for o in owners
     ]  # fmt: skip
@@ -234,6 +234,7 @@ def rows(parent: Resource, kind: str, place: str, names: Names | None, keys: Map
         yield Assignment(
             name, handle, place, str(row.attrs.get("role", "")), why, (), pending,
             robot=robot, last_activity_at=row.attrs.get("last_activity_at"), since=row.attrs.get("since"),
+            status=row.attrs.get("status") or None,
         )  # fmt: skip
 
 

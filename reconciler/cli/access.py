@@ -75,6 +75,11 @@ def _inactive(_ctx: click.Context, _param: click.Parameter, value: str | None) -
     metavar="DAYS",
     help="With --live: only people who were not active for this time, such as 90d, and are in for as long.",
 )
+@click.option(
+    "--fix-up",
+    is_flag=True,
+    help="With --inactive: print a patch that takes the entries of these people out of the manifests.",
+)
 @options.day_option
 @options.pipes_options
 @options.report_options(FORMATS)
@@ -88,6 +93,7 @@ def command(
     moment: str | None,
     inactive: int | None,
     judged: bool,
+    fix_up: bool,
     day: datetime | None,
     pipes: options.PipesOptions,
     fmt: str,
@@ -108,6 +114,10 @@ def command(
         raise UsageError("--inactive needs --live: only Pipes knows when somebody was active")
     if judged and moment is not None:
         raise UsageError("--policies judges the access of today, so it cannot be combined with --at")
+    if fix_up and inactive is None:
+        raise UsageError("--fix-up takes out who was not active, so it needs --inactive")
+    if fix_up and fmt != "text":
+        raise UsageError("--fix-up prints a patch, so it cannot be combined with --format")
     when = day.date() if day else clock.today()
     verdict = None
     if moment is not None:
@@ -122,6 +132,8 @@ def command(
         from reconciler.access.activity import inactive as not_active
 
         chosen = not_active(chosen, inactive)
+    if fix_up:
+        return _fix_up(paths, when, chosen, out)
     _write(chosen, fmt, out, no_color, pipes.verbose, head, verdict)
     return 1 if verdict is not None and verdict.errors else 0
 
@@ -139,6 +151,24 @@ def _write(
         output_files.write_file(out, text)
     else:
         click.echo(text, nl=False, color=color)
+
+
+def _fix_up(paths: Sequence[Path], day: date, unused: Access, out: Path | None) -> int:
+    """Print a patch without the entries that were not used, and on standard error what it leaves, and why."""
+    from reconciler.cli.editing import Files
+    from reconciler.editing.unused import drop_unused
+    from reconciler.manifest.files import default_paths, read_all
+    from reconciler.report.text import escape
+
+    if not paths and not default_paths():
+        raise UsageError("--fix-up changes manifests, and there are none here")
+    found = manifests.load(paths, day)
+    texts, _ = read_all(paths)
+    for note in unused.notes:
+        click.echo(f"Note: {escape(note)}", err=True)
+    return Files(found, texts, write=False, out=out).make(
+        lambda: drop_unused(texts, found.desired, found.lock, unused.assignments)
+    )
 
 
 def _written(paths: Sequence[Path], day: date, *, judged: bool) -> tuple[Access, Made, Verdict | None]:

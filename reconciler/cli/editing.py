@@ -32,8 +32,8 @@ class Files:
     write: bool
     out: Path | None
 
-    def make(self, edit: Callable[[], Edit], who: str) -> int:
-        """Run an edit, print or write its patch, and say what `who` gains, loses and reaches afterwards."""
+    def make(self, edit: Callable[[], Edit], who: str | None = None) -> int:
+        """Run an edit, print or write its patch, and say who gains and loses what, and what `who` reaches afterwards."""
         from reconciler.editing.in_place import CannotEditError
         from reconciler.report.text import escape, render_refusals
 
@@ -70,7 +70,7 @@ class Files:
         else:
             click.echo(patch.encode(), nl=False)
 
-    def _tell(self, made: Edit, who: str) -> None:
+    def _tell(self, made: Edit, who: str | None) -> None:
         from reconciler import manifest
         from reconciler.access.maps import narrowed, of_desired
         from reconciler.access.review import Side, make_review
@@ -82,6 +82,8 @@ class Files:
         review = make_review(Side(before, lock), Side(after, lock))
         for line in lines_of_access(review):
             click.echo(line, err=True)
+        if who is None:
+            return
         people = {person.name: person.email for person in after.people.values()}
         shown = narrowed(of_desired(after, lock), people=[who])
         if not shown.assignments:

@@ -55,6 +55,14 @@ def canonical(name: str, data: bytes) -> bytes:
     return result
 
 
+def as_formatted_as(before: bytes, name: str, after: bytes) -> bytes:
+    """An edited manifest: in canonical form if it was in that before, else as it is."""
+    try:
+        return canonical(name, after) if canonical(name, before) == before else after
+    except ManifestError:
+        return after  # whoever reads it finds out what is wrong
+
+
 def _read(name: str, data: bytes) -> Any:
     document = read(name, data)
     check(document, Gaps())

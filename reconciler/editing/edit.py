@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from reconciler.access.maps import Names, of_desired
-from reconciler.editing.canonical import canonical
+from reconciler.editing.canonical import as_formatted_as
 from reconciler.editing.in_place import CannotEditError, File, scalar
 from reconciler.editing.nodes import keys_at, node_at
 from reconciler.kinds import grant, member, org, workspace
@@ -96,6 +96,17 @@ def place_called(name: str, desired: Desired) -> Place:
     if inner is None or inner.absent:
         raise UsageError(f"the manifests have no workspace {name}{_meant(name, spaces)}")
     return Place(name, found, inner, grant.KIND)
+
+
+def places(desired: Desired) -> Iterator[Place]:
+    """Every organization and workspace whose people the manifests list."""
+    for node in desired.orgs.values():
+        if node.absent:
+            continue
+        yield Place(node.name, node, node, member.KIND)
+        for space in node.children.get(workspace.KIND.name, {}).values():
+            if not space.absent:
+                yield Place(f"{node.name}/{space.name}", node, space, grant.KIND)
 
 
 def role_called(role: str, place: Place) -> str:
@@ -217,8 +228,7 @@ class Editor:
         made = {}
         for name, file in self.files.items():
             if file.touched:
-                before, after = self.texts[name], file.result()
-                made[name] = _formatted(name, after) if _is_formatted(name, before) else after
+                made[name] = as_formatted_as(self.texts[name], name, file.result())
         return {name: data for name, data in made.items() if data != self.texts[name]}
 
     def proven(self, texts: Mapping[str, bytes], also: Iterable[str] = ()) -> Desired:
@@ -243,6 +253,13 @@ class Editor:
         made.texts = self.result()
         try:
             after = self.proven(made.texts)
+            losses = list(self._unstated(after))
+            if losses:
+                for place in losses:
+                    self.write(place, ABSENT)
+                    made.notes.append(f"{place.name} keeps whoever has no line, so the removal is stated there")
+                made.texts = self.result()
+                after = self.proven(made.texts)
         except CannotEditError:
             made.refusals += self._floor(None)  # nobody would own an org: the manifests would be wrong
             if not made.refusals:
@@ -250,6 +267,19 @@ class Editor:
             return None
         made.refusals += self._floor(after)
         return None if made.refusals else after
+
+    def _unstated(self, after: Desired) -> Iterator[Place]:
+        """Where they lose their line although `unlisted: keep` leaves whoever has none. A grant falls with the membership."""
+        now = {place.name: place for place in places(after)}
+        for place in places(self.desired):
+            had, has = place.has(self.somebody), now[place.name].has(self.somebody)
+            if had is None or had.absent or has is not None or not place.node.keeps_unlisted:
+                continue
+            if place.node is not place.org and member.KIND.name in place.org.children:
+                inside = now[place.org.name].has(self.somebody)
+                if inside is None or inside.absent:
+                    continue
+            yield place
 
     def _floor(self, after: Desired | None) -> Iterator[Refusal]:
         """Refuse where they stop owning an org that needs them; without `after`, where it would need them if they did."""
@@ -286,20 +316,6 @@ def _others(desired: Desired, lock: Lock, keys: set[str]) -> set[Any]:
         for assignment in of_desired(desired, lock).assignments
         if assignment.key not in keys
     }
-
-
-def _formatted(name: str, data: bytes) -> bytes:
-    try:
-        return canonical(name, data)
-    except ManifestError:
-        return data  # the proof says what is wrong
-
-
-def _is_formatted(name: str, data: bytes) -> bool:
-    try:
-        return canonical(name, data) == data
-    except ManifestError:
-        return False
 
 
 def entry(role: str, expires: date | None = None, then: str | None = None, reason: str | None = None) -> str:

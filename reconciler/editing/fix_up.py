@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from reconciler.editing.canonical import as_formatted_as
 from reconciler.editing.in_place import CannotEditError, File, Source, scalar
 from reconciler.kinds import KINDS, children_of, grant, member, permission, workspace
 from reconciler.kinds.kind import weaker
@@ -90,7 +91,8 @@ def fix_up(
             take(found[half:])
 
     take(list(groups.values()))
-    return FixUp(_edited(sources, desired, taken), tuple(left))
+    made = {name: as_formatted_as(texts[name], name, data) for name, data in _edited(sources, desired, taken).items()}
+    return FixUp(made, tuple(left))
 
 
 def _entry_of(difference: Difference) -> str:

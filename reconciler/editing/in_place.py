@@ -77,6 +77,7 @@ class Section:
         if self.value(name).start_mark.index < self._key(name).end_mark.index:
             raise self.file.aliased(self._key(name), self.value(name))
         self.replaced[name] = text
+        self.removed.discard(name)
 
     def rename(self, name: str, text: str) -> None:
         self.renamed[name] = text

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from reconciler.editing.canonical import as_formatted_as
 from reconciler.editing.edit import ABSENT, Edit
 from reconciler.editing.in_place import CannotEditError, File, scalar, text_of
 from reconciler.editing.nodes import is_absent, keys_at, node_at, pairs_of, role_in
@@ -43,7 +44,9 @@ def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -
     made.notes += _answers_for(desired, somebody)
     editor = _Editor(texts, desired, somebody, made)
     editor.edit()
-    made.texts = {name: file.result() for name, file in editor.files.items() if file.touched}
+    made.texts = {
+        name: as_formatted_as(texts[name], name, file.result()) for name, file in editor.files.items() if file.touched
+    }
     _prove({**texts, **made.texts}, desired, somebody, editor.kept)
     if not made.texts:
         made.already = "the manifests only state that they are absent"
@@ -161,17 +164,20 @@ class _Editor:
                 if not child.names_people:
                     self._below(file, child.name, (*section, name), entry)
                 elif name in self.somebody and not (
-                    child is member.KIND and (is_absent(entry) or self._owned(path[1]))
+                    child is member.KIND and (is_absent(entry) or self._must_be_stated(path[1]))
                 ):
                     file.section(section).remove(name)
 
-    def _owned(self, name: str) -> bool:
-        """Whether a line, spent or not, makes them an owner of an org, directly or through a team."""
+    def _must_be_stated(self, name: str) -> bool:
+        """Whether an org would keep them without a statement: an owner, by a line, spent or not, their own or a team's; or
+        anybody, where `unlisted: keep` leaves whoever has no line.
+        """
+        keeps = self.desired.orgs[name].keeps_unlisted
         for file in self.files.values():
             for entry, node in pairs_of(node_at(file.root, (org.KIND.section, name, member.KIND.section))):
                 team = entry.removeprefix("team/")
                 theirs = entry in self.somebody if team == entry else team in self.teams
-                if theirs and role_in(node) == "owner":
+                if theirs and (keeps or role_in(node) == "owner"):
                     return True
         return False
 
@@ -182,7 +188,7 @@ class _Editor:
             (file, one) for file in self.files.values() for one in keys_at(file.root, *path) if one in self.somebody
         ]
         stated = any(is_absent(node_at(file.root, (*path, one))) for file, one in theirs)
-        if not stated and not self._owned(name):
+        if not stated and not self._must_be_stated(name):
             return
         called = self._called([one for _, one in theirs])
         for n, (file, one) in enumerate(theirs):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.editing.edit import ABSENT, Edit, Editor, Place, entry
+from reconciler.editing.edit import ABSENT, Edit, Editor, Place, entry, places
 from reconciler.editing.in_place import scalar
 from reconciler.editing.nodes import keys_at
 from reconciler.editing.people import Somebody, everyone
-from reconciler.kinds import grant as grants
-from reconciler.kinds import member, workspace
+from reconciler.kinds import member
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.errors import UsageError
 
@@ -174,7 +173,7 @@ def _copy(editor: Editor, desired: Desired, like: Somebody, made: Edit) -> None:
                 made.notes.append(f"team/{team} makes its people owners, so {editor.name} does not join it")
             else:
                 editor.join(team)
-    for place in _places(desired):
+    for place in places(desired):
         lines = Editor(editor.texts, desired, editor.lock, like).lines(place)
         found = place.has(like)
         if not lines or found is None or found.absent or found.via is not None:
@@ -208,14 +207,3 @@ def _owning(editor: Editor, node: Node) -> set[str]:
 
 def _owns_by_team(editor: Editor, node: Node) -> bool:
     return bool(_owning(editor, node))
-
-
-def _places(desired: Desired) -> Iterator[Place]:
-    """Every organization and workspace whose people the manifests list."""
-    for node in desired.orgs.values():
-        if node.absent:
-            continue
-        yield Place(node.name, node, node, member.KIND)
-        for space in node.children.get(workspace.KIND.name, {}).values():
-            if not space.absent:
-                yield Place(f"{node.name}/{space.name}", node, space, grants.KIND)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from reconciler.model.address import SERVICE
 from reconciler.model.expiring import until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import date
 
     from reconciler.model.diagnostic import Source
@@ -38,6 +39,19 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     robot: bool = False  # whether it is a robot's account
     last_activity_at: str | None = None  # as Pipes reports it; None if it does not, and for manifests
     since: str | None = None  # when the membership or the grant was made, as above
+    status: str | None = None  # `accepted` or `invited`, as above
+
+    @property
+    def kind(self) -> str:
+        """`person`, `robot` for an account that the manifests mark so, or `service account`."""
+        if self.person.startswith(SERVICE):
+            return "service account"
+        return "robot" if self.robot else "person"
+
+    @property
+    def user_handle(self) -> str | None:
+        """The handle in Pipes; None for somebody who is known by an address only."""
+        return None if "@" in self.key else self.key
 
     @property
     def until(self) -> str:
@@ -96,3 +110,21 @@ class Access(msgspec.Struct, frozen=True):
     open_connections: tuple[str, ...] = ()  # connections whose workspaces are unknown
     tokens: tuple[AccountToken, ...] | None = None  # of the service accounts; None where nobody asked for them
     teams: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # of the manifests, with nested teams
+
+    @property
+    def with_activity(self) -> frozenset[str]:
+        """The objects in whose own rows Pipes says when somebody was active. What it says of an owner is the organization's."""
+        return frozenset(one.object for one in self.assignments if one.last_activity_at is not None and one.why != OWNS)
+
+
+SEEN, NEVER, UNKNOWN = "seen", "never", "unknown"
+
+
+def activity(assignment: Assignment, with_activity: Collection[str]) -> str | None:
+    """SEEN, NEVER where other rows of that list have a last activity, else UNKNOWN. None for a pending invitation."""
+    if assignment.last_activity_at is not None:
+        return SEEN
+    if assignment.pending:
+        return None
+    place = assignment.object.partition("/")[0] if assignment.why == OWNS else assignment.object
+    return NEVER if place in with_activity else UNKNOWN

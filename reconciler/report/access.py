@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.access import SEEN, activity
 from reconciler.report import headed, wording
 from reconciler.report.escaping import show_hidden
 from reconciler.report.json_document import _source
@@ -39,6 +40,15 @@ COLUMNS = (
     "then",
     "robot",
     "last_activity_at",
+    # as the tables `pipes_organization_member` and `pipes_organization_workspace_member` of Steampipe's plugin for Pipes
+    # have them, so that both can be joined
+    "user_handle",
+    "org_handle",
+    "workspace_handle",
+    "status",
+    "since",
+    "kind",
+    "activity",
 )
 OPEN = "The manifests do not manage all members here, so others may have access. To see everyone, use --live."
 
@@ -143,17 +153,17 @@ def _overview(access: Access) -> Iterator[Section]:
 
 
 def _list(access: Access, *, whole: bool = True) -> Iterator[Section]:
-    seen = {assignment.object for assignment in access.assignments if assignment.last_activity_at}
+    live, known = access.source == "live", access.with_activity
     for title, robot in (("Who has access to what", False), ("What robots have access to", True)):
         rows = tuple(
             (
                 (Name(assignment.who),), (Name(assignment.object),), (Name(assignment.role),), (_why(assignment),),
-                *(((_active(assignment, seen),),) if seen else ()),
+                *(_live_cells(assignment, known) if live else ()),
             )
             for assignment in access.assignments
             if assignment.robot is robot
         )  # fmt: skip
-        head = ("Who", "What", "Role", "Why", *(("Last active",) if seen else ()))
+        head = ("Who", "What", "Role", "Why", *(("Kind", "Status", "Since", "Last active") if live else ()))
         if rows:
             folded = not whole and len(rows) > LONG
             yield Section("Reasons" if folded else title, table=Table(head, rows), weight=FOLDED if folded else KEPT)
@@ -162,11 +172,12 @@ def _list(access: Access, *, whole: bool = True) -> Iterator[Section]:
     yield from _open(access)
 
 
-def _active(assignment: Assignment, seen: Collection[str]) -> str:
-    """The day of the last activity. Where other rows of the list have one, a missing one means that there was none."""
-    if assignment.last_activity_at:
-        return assignment.last_activity_at[:10]
-    return "never" if assignment.object in seen else "unknown"
+def _live_cells(assignment: Assignment, with_activity: Collection[str]) -> tuple[Words, ...]:
+    """What only Pipes knows of a row: kind, status, since when, and the day of the last activity."""
+    found = activity(assignment, with_activity)
+    last = (assignment.last_activity_at or "")[:10] if found == SEEN else found or ""
+    since = (assignment.since or "")[:10]
+    return ((assignment.kind,), (Name(assignment.status or ""),), (Name(since),), (Name(last),))
 
 
 def tokens(found: tuple[AccountToken, ...] | None) -> Iterator[Section]:
@@ -294,6 +305,7 @@ def _cell(assignment: Assignment | None) -> Cell | None:
 
 def document(access: Access) -> dict[str, Any]:
     """The JSON: one entry in `access` for each person and object. Keys are only ever added to it."""
+    known = access.with_activity
     return {
         "format_version": FORMAT_VERSION,
         "kind": "access",
@@ -317,6 +329,12 @@ def document(access: Access) -> dict[str, Any]:
                 "robot": assignment.robot,
                 "last_activity_at": assignment.last_activity_at,
                 "since": assignment.since,
+                "user_handle": assignment.user_handle,
+                "org_handle": assignment.object.partition("/")[0],
+                "workspace_handle": assignment.object.partition("/")[2] or None,
+                "status": assignment.status,
+                "kind": assignment.kind,
+                "activity": _activity(access, assignment, known),
             }
             for assignment in access.assignments
         ],
@@ -338,6 +356,11 @@ def document(access: Access) -> dict[str, Any]:
     }
 
 
+def _activity(access: Access, assignment: Assignment, with_activity: Collection[str]) -> str | None:
+    """Whether Pipes has seen somebody active: `seen`, `never`, `unknown`; None for invitations and for manifests."""
+    return activity(assignment, with_activity) if access.source == "live" else None
+
+
 class Lines(list[str]):
     """A list that `csv` can write to."""
 
@@ -355,6 +378,7 @@ def table(access: Access) -> str:
     lines = Lines()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(COLUMNS)
+    known = access.with_activity
     for assignment in access.assignments:
         expires = assignment.expires.isoformat() if assignment.expires else ""
         row = (
@@ -369,6 +393,13 @@ def table(access: Access) -> str:
             assignment.then or "",
             "robot" if assignment.robot else "",
             assignment.last_activity_at or "",
+            assignment.user_handle or "",
+            assignment.object.partition("/")[0],
+            assignment.object.partition("/")[2],
+            assignment.status or "",
+            assignment.since or "",
+            assignment.kind,
+            _activity(access, assignment, known) or "",
         )
         writer.writerow([escape(cell) for cell in row])
     return "".join(lines)

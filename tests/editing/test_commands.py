@@ -323,3 +323,49 @@ def test_a_word_that_means_two_people_is_refused_by_each_command(bench, command)
     assert (ran.status, ran.out) == (3, "")
     assert "Refused: who-is-this  bob" in ran.err
     assert (bench.folder / "orgs.yaml").read_bytes() == before
+
+
+KEEPS = """\
+version: 1
+teams:
+  sre: [bob, carol]
+orgs:
+  acme:
+    unlisted: keep
+    members:
+      alice: owner
+      dave: member
+      team/sre: member
+    workspaces:
+      prod:
+        unlisted: keep
+        members:
+          carol: operator
+          dave: reader
+"""
+
+
+@pytest.mark.parametrize(
+    ("args", "gone"),
+    [
+        (("revoke", "carol", "acme/prod"), {"acme/prod"}),
+        (("revoke", "dave", "acme"), {"acme", "acme/prod"}),
+        (("move", "bob", "--from", "sre"), {"acme"}),
+        (("offboard", "carol"), {"acme", "acme/prod"}),
+        (("offboard", "dave"), {"acme", "acme/prod"}),
+    ],
+)
+def test_a_loss_is_stated_where_whoever_has_no_line_stays(bench, args, gone):
+    users = "{bob: {}, carol: {}, dave: {}}"
+    members = "{alice: owner, bob: member, carol: member, dave: member}"
+    bench.pipes(
+        f"users: {users}\norgs: {{acme: {{members: {members}, workspaces: {{prod: {{members: {{carol: operator, dave: reader}}}}}}}}}}\n"
+    )
+    bench.manifest(KEEPS)
+    assert bench.run("fmt").status == 0
+    _, access = edited(bench, *args)
+    assert {(who, place) for who, place, role in access if role is None} >= {(args[1], place) for place in gone}
+    assert bench.apply().status == 0
+    for place, path in (("acme", "/org/acme/member"), ("acme/prod", "/org/acme/workspace/prod/member")):
+        there = [row["user_handle"] for row in bench.client().all(path) if row["scope"] != "org" or place == "acme"]
+        assert args[1] not in there or place not in gone

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from reconciler.model.live import Lock
 
 
+_STATED = ("absent: true", "expired")  # why somebody is certain to lose something, also where whoever has no line stays
+
+
 def access_changes(sides: Sides, lock: Lock | None) -> tuple[list[AccessChange], list[AccessChange]]:
     """The roles that change, and the roles that stay the same for another reason, each by person and object."""
     before_map, after_map = of_desired(sides.base, lock), of_desired(sides.head, lock)
@@ -52,7 +55,17 @@ def access_changes(sides: Sides, lock: Lock | None) -> tuple[list[AccessChange],
             )  # fmt: skip
         elif have is not None:
             why, source = _lost(at, have, sides, after, gone)
-            changed.append(_change(at, have, None, why, "after" if at[1] in unknown_after else "", source))
+            stated = why in _STATED
+            if (
+                why == f"no longer in {at[1].partition('/')[0]}"
+            ):  # it goes with the membership, if that is certain to go
+                above = (at[0], at[1].partition("/")[0])
+                lost = before.get(above)
+                stated = above[1] not in unknown_after or (
+                    lost is not None and _lost(above, lost, sides, after, gone)[0] in _STATED
+                )
+            unknown = "after" if at[1] in unknown_after and not stated else ""
+            changed.append(_change(at, have, None, why, unknown, source))
     return changed, rerouted
 
 

@@ -238,7 +238,7 @@ class _Build:
             address=entry.get("email") or self.emails.get(handle, objects.unknown_email(handle)),
             role=entry["role"],
             by=founder,
-            at=self.at,
+            at=self._time(entry, "since", self.at),
             last_activity_at=self._time(entry, "last_activity_at", ""),
         )
         self.add(
@@ -384,7 +384,7 @@ class _Build:
                 user_id,
                 role=role,
                 by=by,
-                at=self.at,
+                at=self._time(said, "since", self.at),
                 last_activity_at=self._time(said, "last_activity_at", ""),
             )
             self.add(_INSERT_GRANT, row["id"], doc["id"], org.id, user_id, role, by, by, head(row))
