@@ -11,7 +11,7 @@ from reconciler.apply import live_checks
 from reconciler.apply.errors import StepFailed
 from reconciler.apply.live_checks import is_as_wanted
 from reconciler.apply.sending import CONFLICT, TRIES, Progress, give_up, is_unclear, pause, refused_by_pipes, send
-from reconciler.kinds import REFERRED, member
+from reconciler.kinds import REFERRED, member, secret
 from reconciler.kinds.kind import same_value
 from reconciler.model.plan import READDRESSED
 from reconciler.model.request import Request
@@ -148,7 +148,8 @@ def _must_be_as_planned(run: Run, step: Step, change: Change, kind: Kind, now: R
             continue
         same = a.same if a.secret else same_value
         if a.settable and not a.own_request and not same(now.attrs.get(a.name), before.get(a.name)):
-            what = f": {before.get(a.name)!r} is now {now.attrs.get(a.name)!r}" if not a.secret else ""
+            one, other = (secret.unless_token(side.get(a.name)) for side in (before, now.attrs))
+            what = f": {one!r} is now {other!r}" if not a.secret else ""
             raise StepFailed(
                 f"{a.name} was changed by somebody else since it was read{what}; it is left as they made it, plan again"
             )

@@ -16,7 +16,7 @@ from reconciler.sandbox.faults import Faults, FaultyApp
 from reconciler.sandbox.not_offered import is_offered_by_pipes
 from reconciler.sandbox.page import Avatar, Page
 from reconciler.sandbox.problems import Problem, problem_body
-from reconciler.sandbox.store import PRIMARY_TENANT_ID, next_moment, timestamp
+from reconciler.sandbox.store import PRIMARY_TENANT_ID, ClosedError, next_moment, timestamp
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,6 +54,7 @@ def create_app(
     app.add_error_handler(Exception, _crashed)
     app.add_error_handler(falcon.HTTPError, _http_error)
     app.add_error_handler(Problem, _problem)
+    app.add_error_handler(ClosedError, _stopped)
     by_path: dict[str, list[Operation]] = {}
     for operation in OPERATIONS.values():
         by_path.setdefault(operation.path, []).append(operation)
@@ -136,6 +137,11 @@ def _http_error(request: falcon.Request, response: falcon.Response, error: falco
         status, detail = 501, f"{request.path} is not offered by the sandbox"
     headers = dict(error.headers or {})
     _write(response, request, Problem(status, detail, headers=headers))
+
+
+def _stopped(request: falcon.Request, response: falcon.Response, error: ClosedError, _params: Any) -> None:
+    """Answer a request that nobody waits for any more: it is no failure of the sandbox, and gets no traceback."""
+    _write(response, request, Problem(503, str(error)))
 
 
 def _crashed(request: falcon.Request, response: falcon.Response, error: Exception, _params: Any) -> None:

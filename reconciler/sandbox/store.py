@@ -37,6 +37,10 @@ class NotSeededError(StoreError):
     """A sandbox in which no world has been seeded: nobody has a token."""
 
 
+class ClosedError(StoreError):
+    """The store was closed while somebody still used it, as at the end of a command that gives up its other requests."""
+
+
 def head(document: dict[str, Any]) -> str:
     """An object as the store keeps it: its JSON text without the closing brace."""
     return msgspec.json.encode(document).decode()[:-1]
@@ -136,6 +140,7 @@ class Store:
         """A connection that sees the store at one moment, whatever is written meanwhile."""
         if self._memory is not None:
             with self._write_lock:
+                self._refuse_when_closed()
                 yield self._memory
             return
         connection = self._acquire()
@@ -149,6 +154,7 @@ class Store:
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction with the store to itself: committed at the end, undone when an exception leaves it."""
         with self._write_lock:
+            self._refuse_when_closed()
             connection = self._memory or self._acquire()
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -160,10 +166,13 @@ class Store:
                 if connection is not self._memory:
                     self._release(connection)
 
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise ClosedError(f"the sandbox {self.path} is closed")
+
     def _acquire(self) -> sqlite3.Connection:
         with self._pool_lock:
-            if self._closed:
-                raise StoreError(f"the sandbox {self.path} is closed")
+            self._refuse_when_closed()
             if self._idle:
                 return self._idle.pop()
         connection = self._connect()
@@ -180,7 +189,7 @@ class Store:
         connection.close()
 
     def close(self) -> None:
-        """Close every connection. Using the store afterwards raises."""
+        """Close every connection. Using the store afterwards raises ClosedError."""
         with self._pool_lock:
             self._closed = True
             idle, self._idle = self._idle, []

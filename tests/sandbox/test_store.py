@@ -150,7 +150,7 @@ def test_a_crash_is_a_500_with_a_problem_and_its_trace_goes_to_the_log(sandboxes
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_the_app_over_a_closed_store_answers_500(capsys):
+def test_the_app_over_a_closed_store_answers_503_without_a_traceback(capsys):
     store = Store(":memory:")
     world.seed(store, {"users": {"alice": {}}})
     token = store.default_token()
@@ -159,5 +159,6 @@ def test_the_app_over_a_closed_store_answers_500(capsys):
     with requests.Session() as session:
         session.mount("https://sandbox", SandboxAdapter(app))
         response = session.get("https://sandbox/api/v0/actor", headers={"Authorization": f"Bearer {token}"})
-    assert response.status_code == 500
-    assert "closed" in capsys.readouterr().err
+    assert response.status_code == 503
+    assert "closed" in response.json()["detail"]
+    assert capsys.readouterr().err == ""

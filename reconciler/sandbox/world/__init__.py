@@ -31,6 +31,8 @@ def load(path: str | os.PathLike[str]) -> World:
         check(world)
     except WorldError as error:
         raise WorldError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise WorldError(f"{path}: the values nest too deep") from error
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise WorldError(f"{path}: {in_a_line(error)}") from error
     return cast("World", world)

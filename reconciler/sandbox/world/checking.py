@@ -14,6 +14,7 @@ from reconciler.sandbox.world.fields import (
     mapping,
     moment,
     named_users,
+    quoted,
     rows_of,
 )
 
@@ -70,7 +71,7 @@ class _Check:
             for handle, given in mapping(tenant.get("members"), "tenant.members").items():
                 checked_member(handle, given, f"tenant.members.{handle}", TENANT_ROLES)
         elif tenant != PRIMARY_TENANT:
-            raise WorldError(f"tenant: {tenant!r} has no members; write {{handle: {tenant}, members: {{…}}}}")
+            raise WorldError(f"tenant: {quoted(tenant)} has no members; write {{handle: {tenant}, members: {{…}}}}")
         emails: dict[str, str] = {}
         for handle, given in users.items():
             self._email(emails, handle, (given or {}).get("email"))
@@ -84,16 +85,16 @@ class _Check:
         if both:
             raise WorldError(f"orgs.{both[0]}: a user has this handle")
         if "actor" in world and world["actor"] not in known:
-            raise WorldError(f"actor: {world['actor']!r} is not among the users and members")
+            raise WorldError(f"actor: {quoted(world['actor'])} is not among the users and members")
         self._makers(orgs, known)
         for number, given in enumerate(rows_of(world.get("tokens"), "tokens"), 1):
             place = f"tokens[{number}]"
             mapping(given, place, _TOKEN)
             if given.get("user") not in known:
-                raise WorldError(f"{place}: {given.get('user')!r} is not among the users and members")
+                raise WorldError(f"{place}: {quoted(given.get('user'))} is not among the users and members")
             secret = given.get("token", "tpt_made")
             if not isinstance(secret, str) or not re.fullmatch(r"[\x21-\x7e]+", secret):
-                raise WorldError(f"{place}: token is {secret!r}, not a text without spaces")
+                raise WorldError(f"{place}: token is {quoted(secret)}, not a text without spaces")
             for key in ("issued_at", "expires_at"):
                 if key in given:
                     moment(given[key], f"{place}.{key}")
@@ -104,14 +105,14 @@ class _Check:
             for user, member in ((org or {}).get("members") or {}).items():
                 if isinstance(member, dict) and member.get("by", user) not in known:
                     raise WorldError(
-                        f"orgs.{handle}.members.{user}.by: {member['by']!r} is not among the users and members"
+                        f"orgs.{handle}.members.{user}.by: {quoted(member['by'])} is not among the users and members"
                     )
 
     def _email(self, emails: dict[str, str], handle: str, address: Any) -> None:
         if address is None:
             return
         if not isinstance(address, str) or "@" not in address:
-            raise WorldError(f"{handle}: {address!r} is not an email address")
+            raise WorldError(f"{handle}: {quoted(address)} is not an email address")
         if emails.setdefault(address.lower(), handle) != handle:
             raise WorldError(f"{handle}: {address} is the address of {emails[address.lower()]} too")
 
@@ -120,7 +121,9 @@ class _Check:
         checked_handle(handle, place, HANDLE)
         org = mapping(given, place, _ORG)
         if org.get("tenant", PRIMARY_TENANT) not in tenants:
-            raise WorldError(f"{place}.tenant: {org['tenant']!r} is neither {PRIMARY_TENANT} nor the world's tenant")
+            raise WorldError(
+                f"{place}.tenant: {quoted(org['tenant'])} is neither {PRIMARY_TENANT} nor the world's tenant"
+            )
         if "token_min_issued_at" in org:
             moment(org["token_min_issued_at"], f"{place}.token_min_issued_at")
         members = mapping(org.get("members"), f"{place}.members")
@@ -154,7 +157,7 @@ class _Check:
             if "created_at" in entry:
                 moment(entry["created_at"], f"{where}.created_at")
             if "workspace" in entry and entry["workspace"] not in (org.get("workspaces") or {}):
-                raise WorldError(f"{where}.workspace: {handle} has no workspace {entry['workspace']!r}")
+                raise WorldError(f"{where}.workspace: {handle} has no workspace {quoted(entry['workspace'])}")
 
     def _connections(self, org: dict[str, Any], place: str) -> None:
         workspaces = org.get("workspaces") or {}
@@ -167,7 +170,7 @@ class _Check:
                 permitted = (entry or {}).get("permitted", "all")
                 for workspace in [] if permitted == "all" else rows_of(permitted, where):
                     if workspace not in workspaces:
-                        raise WorldError(f"{where}: no workspace {workspace!r}")
+                        raise WorldError(f"{where}: no workspace {quoted(workspace)}")
         for workspace, entry in workspaces.items():
             where = f"{place}.workspaces.{workspace}"
             given = entry or {}
@@ -176,7 +179,9 @@ class _Check:
             _tree(own_folders, own, where, (_OWN_FOLDER, _OWN_CONNECTION))
             for name in rows_of(given.get("attached"), f"{where}.attached"):
                 if (name in folders) + (name in shared) != 1:
-                    raise WorldError(f"{where}.attached: {name!r} is not one of the connections or connection_folders")
+                    raise WorldError(
+                        f"{where}.attached: {quoted(name)} is not one of the connections or connection_folders"
+                    )
 
 
 def _tree(folders: dict[Any, Any], connections: dict[Any, Any], place: str, keys: tuple[set[str], set[str]]) -> None:
@@ -190,9 +195,9 @@ def _tree(folders: dict[Any, Any], connections: dict[Any, Any], place: str, keys
                 _plugin(given, where)
             title = given.get("title", name)
             if not isinstance(title, str) or not title:
-                raise WorldError(f"{where}: the title {title!r} is not a text; quote it")
+                raise WorldError(f"{where}: the title {quoted(title)} is not a text; quote it")
             if "folder" in given and given["folder"] not in folders:
-                raise WorldError(f"{where}.folder: {given['folder']!r} is not among the connection_folders")
+                raise WorldError(f"{where}.folder: {quoted(given['folder'])} is not among the connection_folders")
     for name, entry in folders.items():
         seen, at = {name}, (entry or {}).get("folder")
         while at is not None:

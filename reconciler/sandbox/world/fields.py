@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from datetime import UTC, date, datetime
 from typing import Any
 
 from reconciler.sandbox.bodies import HANDLE
 
 World = dict[str, Any]
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 120
 
 _MEMBER = {"role", "status", "email", "by", "since", "last_activity_at"}
 
@@ -17,14 +21,19 @@ class WorldError(Exception):
     """What is wrong with a world, and where; `load` puts the file's name before it."""
 
 
+def quoted(value: Any) -> str:
+    """A value as a message shows it, cut short: through YAML's aliases a small file can hold a value of any size."""
+    return _SHORT.repr(value)
+
+
 def mapping(value: Any, place: str, keys: set[str] | None = None) -> dict[Any, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise WorldError(f"{place} is {value!r}, not a mapping")
+        raise WorldError(f"{place} is {quoted(value)}, not a mapping")
     unknown = [key for key in value if keys is not None and key not in keys]
     if unknown:
-        raise WorldError(f"{place}: unknown key {unknown[0]!r} (known: {', '.join(sorted(keys or ()))})")
+        raise WorldError(f"{place}: unknown key {quoted(unknown[0])} (known: {', '.join(sorted(keys or ()))})")
     return value
 
 
@@ -32,15 +41,15 @@ def rows_of(value: Any, place: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise WorldError(f"{place} is {value!r}, not a list")
+        raise WorldError(f"{place} is {quoted(value)}, not a list")
     return value
 
 
 def checked_handle(value: Any, place: str, pattern: str) -> None:
     if not isinstance(value, str):
-        raise WorldError(f"{place}: the handle {value!r} is not a text; quote it")
+        raise WorldError(f"{place}: the handle {quoted(value)} is not a text; quote it")
     if not re.fullmatch(pattern, value):
-        raise WorldError(f"{place}: {value!r} is not a handle")
+        raise WorldError(f"{place}: {quoted(value)} is not a handle")
 
 
 def checked_member(handle: Any, given: Any, place: str, roles: tuple[str, ...] | None) -> dict[str, Any]:
@@ -48,9 +57,9 @@ def checked_member(handle: Any, given: Any, place: str, roles: tuple[str, ...] |
     entry = {"role": given} if isinstance(given, str) else mapping(given, place, _MEMBER)
     role = entry.get("role")
     if not isinstance(role, str) or (roles is not None and role not in roles):
-        raise WorldError(f"{place}: the role is {role!r}" + (f", not {' or '.join(roles)}" if roles else ""))
+        raise WorldError(f"{place}: the role is {quoted(role)}" + (f", not {' or '.join(roles)}" if roles else ""))
     if entry.get("status", "accepted") not in ("accepted", "invited"):
-        raise WorldError(f"{place}: the status is {entry['status']!r}, not accepted or invited")
+        raise WorldError(f"{place}: the status is {quoted(entry['status'])}, not accepted or invited")
     for key in ("since", "last_activity_at"):
         if key in entry:
             moment(entry[key], f"{place}.{key}")
@@ -62,11 +71,11 @@ def moment(value: Any, place: str) -> datetime:
         try:
             value = datetime.fromisoformat(value)
         except ValueError as error:
-            raise WorldError(f"{place}: {value!r} is not an ISO 8601 time") from error
+            raise WorldError(f"{place}: {quoted(value)} is not an ISO 8601 time") from error
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     if not isinstance(value, datetime):
-        raise WorldError(f"{place}: {value!r} is not an ISO 8601 time")
+        raise WorldError(f"{place}: {quoted(value)} is not an ISO 8601 time")
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
