@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from reconciler.model.request import Request
 
 
+# a server may say so of an address whose account it knows, and the manifests by another name
+THERE_ALREADY = "; somebody who is there already needs `handle: HANDLE` beside the email in `people:`"
+
+
 def create(run: Run, step: Step, kind: Kind, request: Request, progress: Progress) -> None:
     if kind is not member.KIND or "handle" in (request.body or {}):
         _create_one(run, step, kind, request, progress)
@@ -72,7 +76,7 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: Pr
             _learn_resource(run, step, kind, found, request)
             return
         if answer is not None and not is_unclear(answer):
-            raise refused_by_pipes(answer)
+            raise refused_by_pipes(answer, hint=THERE_ALREADY if by_email else "")
         progress.seen_undone()
     give_up(progress, answer)
 

@@ -69,8 +69,10 @@ def give_up(progress: Progress, answer: Answer | None) -> NoReturn:
     raise progress.lost
 
 
-def refused_by_pipes(answer: Answer, note: str = "") -> StepFailed:
-    return StepFailed(f"{note}Pipes answered {answer.problem}", status=answer.status, request_id=answer.request_id)
+def refused_by_pipes(answer: Answer, note: str = "", hint: str = "") -> StepFailed:
+    return StepFailed(
+        f"{note}Pipes answered {answer.problem}{hint}", status=answer.status, request_id=answer.request_id
+    )
 
 
 def is_unclear(answer: Answer) -> bool:

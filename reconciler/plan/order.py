@@ -122,6 +122,8 @@ def _needs(pieces: list[_Piece]) -> None:
     raises: list[int] = []  # steps that give the org an owner
     removals: dict[str, list[int]] = {}  # parent address -> the steps that remove its children
     leaving: dict[str, list[int]] = {}  # person -> the steps that remove their grants
+    unlisted = {p.draft.person for p in pieces if _removes_unlisted(p.draft)}
+    by_email = [p.number for p in pieces if unlisted and p.phase == RAISE and _invites_by_email(p)]
     last_loss: int | None = None
     last_of: dict[str, int] = {}
     for piece in pieces:
@@ -142,6 +144,10 @@ def _needs(pieces: list[_Piece]) -> None:
             and piece.phase == RAISE
         ):
             needs.add(joins[draft.person])
+        if piece.phase >= REMOVE and draft.person in unlisted:
+            needs.update(
+                by_email
+            )  # Pipes may say of one that it is for somebody who is there: for whoever would go here
         if draft.action == "delete":
             needs.update(removals.get(draft.address, ()))
             if draft.parent is not None:
@@ -164,6 +170,15 @@ def _needs(pieces: list[_Piece]) -> None:
             needs.update(other.number for other in pieces if other.number < piece.number)
         if draft.action in ("create", "rename") and piece.phase in (RENAME, RAISE):
             makers[draft.address] = piece.number
+
+
+def _removes_unlisted(draft: Draft) -> bool:
+    return draft.action == "delete" and draft.kind is member.KIND and not draft.stated
+
+
+def _invites_by_email(piece: _Piece) -> bool:
+    bodies = [r.body or {} for r in piece.requests if r.method == "POST"]
+    return piece.draft.kind is member.KIND and any("email" in body and "handle" not in body for body in bodies)
 
 
 def _loses_owner(draft: Draft) -> bool:

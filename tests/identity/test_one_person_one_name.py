@@ -107,6 +107,58 @@ def test_without_a_lock_file_one_email_dropped_and_another_added_is_doubtful(inv
     assert invited.database() == before
 
 
+# --- an address of somebody who is known by a handle only --------------------------------------------------------------
+
+KNOWN = """
+users: {bob: {email: bob@example.com}, zoe: {}}
+orgs: {acme: {members: {alice: owner, MEMBERS}, workspaces: {prod: {members: {bob: operator}}}}}
+"""
+BOB_BY_HANDLE = "orgs: {acme: {members: {alice: owner, MEMBERS}, workspaces: {prod: {members: {bob: operator}}}}}"
+
+
+def robert(bench, listed, members):
+    """Bob, known by his handle, becomes `robert`, known by his address; `listed` is what else the manifest has of bob."""
+    bench.pipes(KNOWN.replace("MEMBERS", members))
+    bench.manifest(BOB_BY_HANDLE.replace("MEMBERS", members))
+    assert bench.apply().status == 0
+    bench.manifest(
+        "people: {robert: {email: bob@example.com}}\norgs: {acme: {members: {alice: owner, robert: member"
+        f"{listed}}}, workspaces: {{prod: {{members: {{robert: operator}}}}}}}}}}"
+    )
+
+
+@pytest.mark.parametrize("members", ["bob: member", "bob: member, zoe: member"])
+def test_nobody_unlisted_is_removed_while_an_invitation_by_email_is_refused_that_may_be_theirs(bench, members):
+    robert(bench, "", members)
+    before = bench.database()
+    assert bench.planned().codes == []
+    ran = bench.apply()
+    assert ran.status == 1
+    assert "handle: HANDLE" in ran.out
+    assert bench.database() == before
+    bench.manifest(
+        "people: {robert: {email: bob@example.com, handle: bob}}\norgs: {acme: {members: {alice: owner, robert: member},"
+        " workspaces: {prod: {members: {robert: operator}}}}}"
+    )
+    assert bench.apply().status == 0
+    assert bench.members("acme") == {"alice": "owner", "bob": "member"}
+    assert bench.grants("acme", "prod") == {"bob": "operator"}
+
+
+def test_whose_absence_is_stated_goes_whatever_becomes_of_an_invitation(bench):
+    robert(bench, ", bob: {absent: true}", "bob: member")
+    assert bench.apply().status == 5
+    assert bench.members("acme") == {"alice": "owner"}
+
+
+def test_an_invitation_that_succeeds_holds_up_no_removal(bench):
+    robert(bench, "", "bob: member")
+    orgs = (bench.folder / "orgs.yaml").read_text()
+    bench.manifest(orgs.replace("bob@example.com", "robert@example.com"))
+    assert bench.apply().status == 0
+    assert "bob" not in bench.members("acme")
+
+
 # --- a corrected address ----------------------------------------------------------------------------------------------
 
 WORKSPACE = "workspaces: {prod: {members: {ivy: reader}}}"

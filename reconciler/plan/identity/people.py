@@ -273,16 +273,21 @@ def _refuse_doubtful_invitations(people: People, scene: Scene, desired: Desired,
     other = next((handle for handle, _ in strangers if handle not in desired.people), None)
     otherwise = f"; or say who {other} is: list that handle, or state `{other}: {{absent: true}}`" if other else ""
     pending = all(row.attrs.get("status") == member.INVITED for _, row in strangers)
-    fact = "has a pending invitation" if pending else "was let in by this token's user"
+    one = len(strangers) == 1
+    if pending:
+        fact = f"{'has a pending invitation' if one else 'have pending invitations'} that neither the manifests nor the lock file explain"
+    else:
+        fact = (
+            f"{'was' if one else 'were'} let in by this token's user, and neither the manifests nor the lock file say who "
+            f"{'that is' if one else 'they are'}"
+        )
     for name in first_invitations:
         del people.found[name]
         doubts.who_is_this(
             people,
             scene.org,
             desired.person(name),
-            f"{who} {fact} that neither the manifests nor the lock file explain; it may be the same person"
-            if pending
-            else f"{who} {fact}, and neither the manifests nor the lock file say who that is; it may be the same person",
+            f"{who} {fact}; {'it' if one else 'one of them'} may be the same person",
             otherwise,
         )
     people.spared.update(row.id for _, row in strangers)
