@@ -6,6 +6,7 @@ at 500 px).
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -13,9 +14,11 @@ import signal
 import subprocess
 import threading
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pypdf import PdfReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +27,30 @@ if TYPE_CHECKING:
 NAMES = ("chromium-headless-shell", "chromium", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 PATIENCE = 120.0  # seconds until a browser that does not answer is ended
+
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " "), "Escape": (27, "")}
+
+# The lowest contrast of any text that is shown with what is behind it (WCAG 2, "contrast ratio"), and the text.
+CONTRAST = """
+(() => {
+  const channel = c => (c /= 255) <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b);
+  const rgb = text => text.match(/[\\d.]+/g).map(Number);
+  const behind = one => { for (; one; one = one.parentElement) { const c = rgb(getComputedStyle(one).backgroundColor);
+    if (c.length < 4 || c[3] > 0) return c; } return rgb(getComputedStyle(document.documentElement).backgroundColor); };
+  let worst = [21, ""];
+  const seen = new Set();
+  for (const one of document.querySelectorAll("body *")) {
+    if (![...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()) || !one.checkVisibility()) continue;
+    const front = getComputedStyle(one).color, back = behind(one), pair = front + back;
+    if (seen.has(pair)) continue;
+    seen.add(pair);
+    const [a, b] = [light(rgb(front)), light(back)].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < worst[0]) worst = [(a + .05) / (b + .05), one.textContent];
+  }
+  return worst[0];
+})()
+"""
 
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium-headless-shell")
 
@@ -35,11 +62,14 @@ class Tab:
         self._process = process
         self._number = 0
         self._events: list[dict[str, Any]] = []
+        self._unread = b""
         self._session: str | None = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.call("Page.enable")
         self.call("Page.setLifecycleEventsEnabled", enabled=True)
+        self.call("Runtime.enable")
+        self.call("Log.enable")
 
     def call(self, method: str, **params: object) -> dict[str, Any]:
         """The result of a method of https://chromedevtools.github.io/devtools-protocol/."""
@@ -71,12 +101,41 @@ class Tab:
         """What an expression of JavaScript gives in the page."""
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"]["value"]
 
+    def show(self, url: str, width: int, scheme: str = "light", media: str = "") -> None:
+        """Open a page in a window of `width` pixels, in light or dark, or as it is printed (`media="print"`)."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        scheme_feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.call("Emulation.setEmulatedMedia", media=media, features=[scheme_feature])
+        self.open(url)
+
+    def type(self, text: str) -> None:
+        """Type into what has the focus."""
+        for key in text:
+            self.call("Input.dispatchKeyEvent", type="char", text=key)
+
+    def press(self, name: str, *, shift: bool = False) -> None:
+        """Press one of KEYS."""
+        code, text = KEYS[name]
+        key = {"key": text or name, "code": name, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
+        self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **key)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **key)
+
+    def printed(self) -> list[str]:
+        """The text of each page of the paper that the page is printed on."""
+        pdf = self.call("Page.printToPDF", preferCSSPageSize=True)["data"]
+        return [page.extract_text() for page in PdfReader(BytesIO(base64.b64decode(pdf))).pages]
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """What the browser wrote to its console, such as a script that failed or that the page's policy refused."""
+        return [event for event in self._events if event["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")]
+
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        text = bytearray()
-        while (byte := self._process.stdout.read(1)) != b"\0":
-            assert byte, "the browser has ended"
-            text += byte
+        while b"\0" not in self._unread:
+            more = os.read(self._process.stdout.fileno(), 1 << 20)
+            assert more, "the browser has ended"
+            self._unread += more
+        text, _, self._unread = self._unread.partition(b"\0")
         return json.loads(text)
 
 

@@ -14,7 +14,7 @@ from reconciler.sandbox import BASE_PATH, operations, tokens
 from reconciler.sandbox.call import OPERATIONS, Actor, Call, NeedsWriteError, Operation
 from reconciler.sandbox.faults import Faults, FaultyApp
 from reconciler.sandbox.not_offered import is_offered_by_pipes
-from reconciler.sandbox.page import Avatar, Page
+from reconciler.sandbox.page import Avatar, Favicon, Page
 from reconciler.sandbox.problems import Problem, problem_body
 from reconciler.sandbox.store import PRIMARY_TENANT_ID, ClosedError, next_moment, timestamp
 
@@ -65,6 +65,7 @@ def create_app(
             setattr(resource, f"on_{operation.method.lower()}", responder)
         app.add_route(BASE_PATH + path, resource)
     app.add_route("/", Page(store))
+    app.add_route("/favicon.ico", Favicon())
     app.add_route("/avatar/{org_id}", Avatar(store))
     wsgi: WSGIApplication = app
     if faults is not None:
