@@ -67,13 +67,13 @@ class Statement(msgspec.Struct, frozen=True):
 class IdentityChange(msgspec.Struct, frozen=True):
     """A name that is somebody else in HEAD than in BASE, or whose account the lock file changes."""
 
-    what: str  # address | handle | account
-    name: str  # as the manifests write it
-    entry: str = ""  # the lock file's address, for an account
+    what: str  # address | handle | account | id (of anything but a person)
+    name: str  # as the manifests write it, or the lock file's address
+    entry: str = ""  # the lock file's address, for an account or an id
     before: str | None = None  # who it was, None for nobody known
     after: str | None = None  # who it is now, None for nobody known
-    former: tuple[str, ...] = ()  # the other names that have, or had, this account
-    error: bool = False  # the account was, or is, another person's
+    former: tuple[str, ...] = ()  # the other names that have, or had, this account or id
+    error: bool = False  # it was, or is, another one's
     source: Source | None = None  # the line in `people:`
 
 

@@ -187,7 +187,7 @@ def _needs(
     for name, source in _people_changed(base, head):
         yield from (Need(one, RULES, f"people: {name} changes", (name,), source) for one in judged.rules())
     for identity in review.identities:
-        fact = f"who {identity.name} is changes"
+        fact = f"{'what' if identity.what == 'id' else 'who'} {identity.name} is changes"
         gains = (identity.name, *identity.former)
         yield from (Need(one, RULES, fact, gains, identity.source) for one in judged.rules())
 

@@ -100,8 +100,12 @@ def _result(review: Review) -> tuple[str, ...]:
             lines.append(f"{wording.count(len(review.inherited), 'error')} of these in {review.base}, too.")
         return tuple(lines)
     if review.identity_errors:
-        many = wording.count(review.identity_errors, "account")
-        return (f"{many} would be given to another person: see who is who.",)
+        others = sum(one.error and one.what == "id" for one in review.identities)
+        accounts = review.identity_errors - others
+        given = [f"{wording.count(accounts, 'account')} would be given to another person"] if accounts else []
+        if others:
+            given.append(f"{wording.count(others, 'id')} would be given to another name")
+        return (f"{', '.join(given)}: see who is who.",)
     if not review.access:
         if review.is_empty:
             return ("No changes.",)
@@ -205,11 +209,12 @@ def _sections(review: Review) -> Iterator[Section]:
 
 def _identity(found: IdentityChange) -> Item:
     """One name that is somebody else now, and whose account it was."""
-    words: list[str] = [Name(found.name), " was ", Name(found.before or "no account known"), ", and is now "]
-    words.append(Name(found.after or "no account known"))
-    why = f"its {found.what} changes" if found.what != "account" else f"the lock file's entry {found.entry}"
+    nobody = f"no {'id' if found.what == 'id' else 'account'} known"
+    words: list[str] = [Name(found.name), " was ", Name(found.before or nobody), ", and is now "]
+    words.append(Name(found.after or nobody))
+    why = f"the lock file's entry {found.entry}" if found.entry else f"its {found.what} changes"
     if found.error:
-        words += [": that account is ", *listed(found.former), "'s"]
+        words += [f": that {found.what} is ", *listed(found.former), "'s"]
     elif found.former:
         words += [", formerly ", *listed(found.former)]
     level = "error" if found.error else "warning"
@@ -321,7 +326,7 @@ def _written(change: Change) -> Item:
 def document(review: Review) -> dict[str, Any]:
     """The JSON. Keys are only ever added to it.
 
-    `identities[]`: `what` (address, handle, account), `name`, `entry` (of the lock file), `before`, `after`, `former` (other
+    `identities[]`: `what` (address, handle, account, id), `name`, `entry` (of the lock file), `before`, `after`, `former` (other
     names of the account), `error`. `one_person[]`: two names of one account. `access[]`: `person`, `handle` (the Pipes handle, or the address that is invited), `object`, `action` (gain, lose,
     change), `before` and `after` (null, or `role`, `why`, `path`, `expires`, `then`, `pending`, `source`), `why`, `unknown`
     (null, before, after), `invited`. `rerouted[]` is the same for roles that stay the same. `statements[]`: `kind`,

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.access.identities import identity_changes
+from reconciler.manifest import load_texts
 from reconciler.model.live import LockEntry, address_digest
+from stopped.sitecustomize import DAY
 from worlds import load
 
 PEOPLE = "version: 1\npeople:\n  carol: {email: carol@example.com}\n  dave: {handle: dave-acme}\n"
@@ -102,6 +104,133 @@ def test_what_an_apply_writes_of_a_new_label_is_shown_and_no_error(review):
         ("caro", [])
     ]
 
+
+# --- ids of anything else ---------------------------------------------------------------------------------------------
+
+OBJECTS = """version: 1
+orgs:
+  acme:
+    members: {alice: owner, bob: member, service/ci: member, service/deploy: owner}
+    service_accounts: {ci: {title: CI}, deploy: {title: Deploy}}
+    connection_folders: {f0: {}, f1: {}}
+    connections: {c0: {plugin: net}, c1: {plugin: net}}
+    workspaces: {prod: {}, dev: {}}
+  beta:
+    members: {alice: owner}
+    workspaces: {prod: {}}
+"""
+STATED = [
+    "org.acme", "org.beta", "org.acme/member.bob", "org.acme/service_account.ci", "org.acme/service_account.deploy",
+    "org.acme/connection_folder.f0", "org.acme/connection_folder.f1", "org.acme/connection.c0", "org.acme/connection.c1",
+    "org.acme/workspace.prod", "org.acme/workspace.dev", "org.beta/workspace.prod",
+]  # fmt: skip
+
+
+def object_review(bench, repository, head, change):
+    entries = {address: {"id": f"id_{place}"} for place, address in enumerate(STATED)}
+    repository.commit({"orgs.yaml": OBJECTS, "reconciler.lock.json": text(entries)})
+    change(entries)
+    repository.put("orgs.yaml", head)
+    repository.put("reconciler.lock.json", text(entries))
+    return bench.run("review", "HEAD", "--format", "json")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("org.acme", "org.beta"),
+        ("org.acme/service_account.ci", "org.acme/service_account.deploy"),
+        ("org.acme/service_account.ci", "org.acme/member.bob"),
+        ("org.acme/connection_folder.f0", "org.acme/connection_folder.f1"),
+        ("org.acme/connection_folder.f0", "org.acme/connection.c0"),
+        ("org.acme/workspace.prod", "org.acme/workspace.dev"),
+        ("org.acme/workspace.prod", "org.beta/workspace.prod"),
+    ],
+)
+def test_two_entries_that_swap_their_ids_fail_the_review(bench, repository, one, other):
+    def swap(entries):
+        entries[one], entries[other] = entries[other], entries[one]
+
+    found = object_review(bench, repository, OBJECTS, swap)
+    assert found.status == 1
+    entries = {one["entry"]: one["former"] for one in found.json["identities"] if one["error"]}
+    assert entries.keys() == {one, other}
+    assert entries[one] == [other.replace("org.acme/member.", "")]
+    assert "see who is who" in found.json["summary"][0]
+
+
+def test_a_service_account_of_a_key_that_is_gone_does_not_go_to_another_key_unseen(bench, repository):
+    head = OBJECTS.replace(", service/deploy: owner", "").replace(", deploy: {title: Deploy}", "")
+    deploy, ci = "org.acme/service_account.deploy", "org.acme/service_account.ci"
+    found = object_review(bench, repository, head, lambda entries: entries.update({ci: entries.pop(deploy)}))
+    assert found.status == 1
+    assert [(one["entry"], one["former"]) for one in found.json["identities"]] == [(ci, [deploy])]
+
+
+@pytest.mark.parametrize(
+    ("head", "old", "new", "shown"),
+    [
+        (OBJECTS.replace("dev: {}", "test: {renamed_from: dev}"), "workspace.dev", "workspace.test", 0),
+        (OBJECTS.replace("dev: {}", "test: {}"), "workspace.dev", "workspace.test", 1),  # renamed outside
+        (OBJECTS.replace("c1: {plugin", "c2: {renamed_from: c1, plugin"), "connection.c1", "connection.c2", 0),
+    ],
+    ids=["workspace", "renamed outside", "connection"],
+)
+def test_an_id_that_follows_a_rename_fails_nothing(bench, repository, head, old, new, shown):
+    def rename(entries):
+        entries[f"org.acme/{new}"] = entries.pop(f"org.acme/{old}")
+
+    found = object_review(bench, repository, head, rename)
+    assert found.status == 0, found.out
+    assert len(found.json["identities"]) == shown
+
+
+@pytest.mark.parametrize(
+    ("head", "old", "new"),
+    [
+        (OBJECTS.replace("dev: {}", "test: {}"), "workspace.dev", "workspace.test"),
+        (OBJECTS.replace("bob: member", "bobby: member"), "member.bob", "member.bobby"),
+        (OBJECTS.replace("bob: member", "bobby: owner"), "member.bob", "member.bobby"),
+    ],
+)
+def test_the_lock_file_of_an_apply_after_a_rename_outside_fails_nothing(bench, repository, head, old, new):
+    """The manifests were corrected and applied before; the lock file comes as a pull request of its own."""
+    entries = {address: {"id": f"id_{place}"} for place, address in enumerate(STATED)}
+    repository.commit({"orgs.yaml": head, "reconciler.lock.json": text(entries)})
+    entries[f"org.acme/{new}"] = entries.pop(f"org.acme/{old}")
+    repository.put("reconciler.lock.json", text(entries))
+    found = bench.run("review", "HEAD", "--format", "json")
+    assert found.status == 0, found.out
+    (one,) = found.json["identities"]
+    assert one["former"] == [old.replace("member.", "")] if "member" in old else [f"org.acme/{old}"]
+
+
+def test_what_lies_below_a_renamed_org_keeps_its_ids(bench, repository):
+    def rename(entries):
+        for address in [address for address in entries if f"{address}/".startswith("org.acme/")]:
+            entries[address.replace("org.acme", "org.acme2")] = entries.pop(address)
+
+    head = OBJECTS.replace("  acme:\n", "  acme2:\n    renamed_from: acme\n")
+    found = object_review(bench, repository, head, rename)
+    assert found.status == 0, found.out
+    assert found.json["identities"] == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(*[st.dictionaries(st.sampled_from(STATED), st.sampled_from(["id_1", "id_2", "id_3", "id_4"]))] * 2)
+def test_every_id_that_moves_to_another_name_is_reported(before, after):
+    desired = load_texts({"orgs.yaml": OBJECTS.encode()}, today=DAY)
+    base, head = ({address: LockEntry(one) for address, one in side.items()} for side in (before, after))
+    found = {one.entry for one in identity_changes(desired, desired, base, head) if one.error}
+    moved = {
+        address
+        for address, one in after.items()
+        if before.get(address) != one and any(one == was for at, was in before.items() if at != address)
+    }
+    assert moved <= found
+
+
+# --- accounts: a property ---------------------------------------------------------------------------------------------
 
 NAMES = ["ann", "bea", "cyd", "dan"]
 IDS = ["u_1", "u_2", "u_3", "u_4", "u_5"]
