@@ -272,6 +272,7 @@ def run(args: Sequence[str] | None = None) -> int:
 
 
 def _say(error: ReconcilerError) -> int:
+    from reconciler.kinds.secret import without_tokens
     from reconciler.report.text import escape
 
     if isinstance(error, RefusedRunError):
@@ -279,7 +280,7 @@ def _say(error: ReconcilerError) -> int:
 
         click.echo(render_refusals([error.refusal]), nl=False, err=True)
         return REFUSED
-    click.echo(f"Error: {escape(str(error))}", err=True)
+    click.echo(f"Error: {escape(without_tokens(str(error)))}", err=True)
     if isinstance(error, PipesError):
         return UNREACHABLE
     if type(error).__name__ == "TamperedPlanError":

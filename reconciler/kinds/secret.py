@@ -59,6 +59,9 @@ _ISSUED = late_pattern(
 )
 _AUTHORIZATION = late_pattern(r"(?i)(?<![a-z])(?:authorization\s*+[:=]|bearer\s++[a-z0-9+/=._~-]{3})")
 _BASIC = late_pattern(r"(?i)(?<![a-z])basic\s++([a-z0-9+/_-]++={0,2})")
+# what follows the mark that `without_tokens` puts in the place of a token's beginning
+_REST = late_pattern(r"\x00[ \t]?[^\s\"'`,;]*+")
+_BLANK = late_pattern(r"(\s+)")
 _WEBHOOK = late_pattern(
     r"(?i)//hooks\.|/hooks?/|webhook|//api\.telegram\.org/bot|//chat\.googleapis\.com/v1/spaces|\.logic\.azure\.com"
 )
@@ -138,6 +141,15 @@ def is_token_text(text: str) -> bool:
 def unless_token(value: Any) -> Any:
     """A value of an attribute that should not hold a secret, as reports may show it."""
     return SENSITIVE if isinstance(value, str) and len(value) > LONGEST_WORD and is_token_text(value) else value
+
+
+def without_tokens(text: str) -> str:
+    """A message without the tokens in it, where it may quote a file or an answer that holds some."""
+    if not is_token_text(text):
+        return text
+    for pattern in (AWS_KEY, _ISSUED, _AUTHORIZATION, _BASIC):
+        text = pattern.sub(SENSITIVE + "\0", text)
+    return "".join(SENSITIVE if _has_a_password(word) else word for word in _BLANK.split(_REST.sub("", text)))
 
 
 def is_random(text: str) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from reconciler.kinds import logo
+from reconciler.kinds import logo, secret
 from reconciler.manifest.document import shown
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Source
@@ -38,6 +38,7 @@ _FRAME = late_pattern(
     r'[\s,{}\ufeff]*+(?:"version"\s*+:\s*+\d++)?+[\s,{}]*+(?:"entries"\s*+:)?+[\s,{}]*+(?:"seal"\s*+:\s*+"[0-9a-f]*+")?+[\s,{}]*+'
 )
 _FIELDS = ("id", "handle")
+_NAME = late_pattern(r"[a-z0-9_-]{1,39}")  # what an id or a handle is made of
 # what an entry may have, and of what; docs/lock-file.md is made of it
 FIELDS = {
     "id": ("everything", "the id that Pipes gave it"),
@@ -294,7 +295,14 @@ def _wrong_entry(address: str, fields: Any) -> str | None:
         return f"the entry of {shown(address)} is not {{id, handle}}"
     if not all(isinstance(fields[name], str) and fields[name] for name in _FIELDS if name in fields):
         return f"id and handle of {shown(address)} must be texts"
+    if any(map(_may_be_secret, fields.values())):
+        return f"the entry of {shown(address)} holds what may be a secret"
     return None
+
+
+def _may_be_secret(value: Any) -> bool:
+    """Whether a value is a token, and no id or handle that begins like one."""
+    return isinstance(value, str) and not _NAME.fullmatch(value) and secret.is_token_text(value)
 
 
 def _last(text: str, key: str) -> int:
@@ -306,4 +314,5 @@ def _wrong(path: Path, fact: str, text: str = "", offset: int = 0, hint: str = _
     line = text[start:].split("\n", 1)[0].rstrip("\r")
     column = offset - start + 1
     source = Source(shown(path.as_posix(), 4096), text.count("\n", 0, offset) + 1, column)
-    return ManifestError([Diagnostic("error", fact, source, hint, text=line if line and len(line) <= 200 else None)])
+    quoted = line if line and len(line) <= 200 and not secret.is_secret_text(line) else None
+    return ManifestError([Diagnostic("error", fact, source, hint, text=quoted)])

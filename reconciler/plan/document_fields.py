@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date  # noqa: TC003  (msgspec resolves the annotations below at run time)
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -22,7 +22,7 @@ class Source(Part):
 
 class Request(Part):
     method: str
-    path: str
+    path: Annotated[str, msgspec.Meta(pattern="^/")]
     body: dict[str, Any] | None
     if_match: int | None
     late: str | None

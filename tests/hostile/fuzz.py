@@ -106,6 +106,14 @@ LITERALS = [
     {"api_key": SECRET},
     {f"glpat-{SECRET}": 1},
 ]
+# what is a secret wherever it stands: in a lock file, a journal, a saved plan, an answer
+TOKENS = [
+    f"postgres://u:{SECRET}@h",
+    f"ghp_{SECRET}",
+    f"Bearer {SECRET}",
+    f"glpat-{SECRET}",
+    f"AGE-SECRET-KEY-{SECRET}",
+]
 
 
 # --- mutations --------------------------------------------------------------------------------------------------------
@@ -152,6 +160,25 @@ def mutated(data, chance):
     return data
 
 
+def with_a_token(data, chance):
+    """Data with a token as one of its texts, or at the end of one, or as a key."""
+    places = [path for path in paths(data) if path and isinstance(at(data, path), str)]
+    if not places:
+        return data
+    *above, last = chance.choice(places)
+    holder, token = at(data, above), chance.choice(TOKENS)
+    way = chance.randrange(4)
+    if way == 0 and isinstance(holder, dict):
+        holder[token] = holder.pop(last)
+    elif way == 1:
+        holder[last] = f"{holder[last]} {token}"
+    elif way == 2 and isinstance(holder, dict):
+        holder["note"] = token
+    else:
+        holder[last] = token
+    return data
+
+
 def spoiled(text, chance):
     """A text with some of it repeated, left out, or in another place."""
     for _ in range(chance.randint(1, 3)):
@@ -193,16 +220,24 @@ def serialised(data, chance, kind):
 
 def variant(text, chance, kind, lines=False):
     """One mutation of a valid file, by its structure or by its text; bytes."""
+    hides = chance.random() < 0.4
     if chance.random() < 0.3:
         made = spoiled(text, chance)
+        if hides and kind == "json":  # also inside of what no longer is JSON
+            places = [found.end() for found in re.finditer('": "', made)] or [0]
+            place = chance.choice(places)
+            made = made[:place] + chance.choice(TOKENS) + made[place:]
     elif lines:
         rows = [json.loads(line) for line in text.splitlines()]
+        rows = with_a_token(rows, chance) if hides else rows
         made = "".join(json.dumps(row) + "\n" for row in mutated(rows, chance) if row is not None)
     else:
         data = yaml.safe_load(text) if kind == "yaml" else json.loads(text)
         if kind == "yaml" and chance.random() < 0.3:
             config = data["orgs"]["acme"]["connections"]["aws_prod"]["config"]
             config[chance.choice(["note", "regions", "rate", "more"])] = copy.deepcopy(chance.choice(LITERALS))
+        elif hides:
+            data = with_a_token(data, chance)
         data = mutated(data, chance)
         if isinstance(data, dict) and "digest" in data and chance.random() < 0.7:
             with contextlib.suppress(UnicodeEncodeError, ValueError):
@@ -316,12 +351,41 @@ class Fuzz:
                     f"{wrong}: seed {seed}: {' '.join(command)}: {name}\n{printed[-1500:]}\n{data[:1500]!r}"
                 )
 
+    def refusal(self):
+        """The body of an error that quotes what it was asked, with the token of the run and somebody's secret."""
+        quoted = json.dumps(
+            {"config": {"api_key": SECRET, "note": self.chance.choice(TOKENS)}, "authorization": f"Bearer {TOKEN}"}
+        )
+        words = self.chance.choice(
+            [
+                quoted,
+                json.dumps(quoted),
+                f"Authorization: Bearer {TOKEN}",
+                self.chance.choice(TOKENS),
+                f"password={SECRET}",
+            ]
+        )
+        body = {
+            "type": "about:blank",
+            "title": words,
+            "detail": f"refused: {words}",
+            "validation_errors": [{"location": words, "message": words}],
+        }
+        return self.chance.choice([json.dumps(body), json.dumps({"error": body}), words]).encode()
+
     def changed(self, answer):
         """The answer of Pipes whose turn it is, mutated."""
         self.answers += 1
         if self.chance is None or self.answers - 1 != self.spoil:
             return answer
         body = answer.raw.read(decode_content=True)
+        if self.chance.random() < 0.3:
+            body, answer.status_code = (
+                self.refusal(),
+                self.chance.choice([400, 401, 403, 404, 409, 412, 422, 429, 500, 503]),
+            )
+            answer.reason = self.chance.choice(["No", f"Bearer {TOKEN}", "\x1b[2J"])
+            answer.headers["retry-after"] = "0"
         with contextlib.suppress(ValueError):
             body = variant(body.decode(), self.chance, "json") if body else body
         answer.raw = HTTPResponse(

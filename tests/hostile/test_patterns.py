@@ -17,6 +17,7 @@ from hostile.steps import Counting, TooManyStepsError
 from reconciler.kinds import secret
 from reconciler.lockfile import file as lockfile
 from reconciler.manifest import document
+from reconciler.model.late_pattern import late_pattern
 from reconciler.report.wording import BARE, show
 
 # what a pattern may be asked to look at again and again: a start that is repeated, and an end that does not fit
@@ -31,6 +32,16 @@ EVERYWHERE = ("search", "finditer", "findall", "sub", "split")
 AT_THE_START = ("match", "fullmatch")
 
 
+def is_pattern(value):
+    return isinstance(value, re.Pattern | type(late_pattern("")))
+
+
+def compiled(pattern):
+    return re.compile(
+        pattern.pattern, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, str) else pattern.flags
+    )
+
+
 def found_patterns():
     """Each pattern of the package by where it stands, with the methods by which it is used. The sandbox meets its own user's text."""
     named, used, found = {}, {}, {}
@@ -38,7 +49,7 @@ def found_patterns():
         if ".sandbox" in module.name:
             continue
         values = vars(importlib.import_module(module.name))
-        named |= {f"{module.name}.{name}": one for name, one in values.items() if isinstance(one, re.Pattern)}
+        named |= {f"{module.name}.{name}": compiled(one) for name, one in values.items() if is_pattern(one)}
         tree = ast.parse(Path(values["__file__"]).read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
@@ -77,6 +88,14 @@ def patterns_of_schemas():
 
 FOUND = found_patterns()
 FOUND |= {f"schemas: {one}": (re.compile(one), {"search"}) for one in patterns_of_schemas()}
+
+
+def test_the_patterns_are_found():
+    assert {
+        "reconciler.kinds.secret._ISSUED",
+        "reconciler.lockfile.file._ADDRESS",
+        "reconciler.report.wording.BARE",
+    } <= set(FOUND)
 
 
 def repeated(pump, end, size):
@@ -153,8 +172,8 @@ def counted(monkeypatch):
     def count(*modules):
         for module in modules:
             for name, value in list(vars(module).items()):
-                if isinstance(value, re.Pattern):
-                    made.append(Counting(value))
+                if is_pattern(value):
+                    made.append(Counting(compiled(value)))
                     monkeypatch.setattr(module, name, made[-1])
 
         def steps(work):
