@@ -6,7 +6,7 @@ DEMO := .demo
 BENCH := .bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest days lint format accept pictures docs bench fuzz clean
+.PHONY: help demo test test-lowest days lint format accept pictures docs site bench fuzz clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,11 +39,14 @@ format: $(VENV)/installed ## Format the code
 accept: $(VENV)/installed ## Rewrite what the tests expect; read the diff before you commit it
 	RECONCILER_ACCEPT=1 $(BIN)/python -m pytest -n auto tests/plan tests/report tests/test_docs.py
 
-pictures: $(VENV)/installed ## Draw the picture of the README again
+pictures: $(VENV)/installed ## Draw the pictures of the README and the docs again
 	$(BIN)/python docs/pictures/make.py
 
 docs: $(VENV)/installed ## Rewrite outputs and generated parts in README and docs
 	RECONCILER_ACCEPT=1 $(BIN)/python -m pytest tests/test_docs.py
+
+site: $(VENV)/installed ## Build the docs as a site that needs no network, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 $(BENCH)/tried:
 	$(PYTHON) -m venv $(BENCH)
@@ -69,4 +72,4 @@ test-lowest: .lowest/installed ## The whole suite with every dependency at its l
 	.lowest/bin/python -m pytest -n auto
 
 clean: ## Remove what the targets created
-	rm -rf $(VENV) .lowest $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.now dist build
+	rm -rf $(VENV) .lowest $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.now dist build site

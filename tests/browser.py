@@ -125,9 +125,33 @@ class Tab:
         pdf = self.call("Page.printToPDF", preferCSSPageSize=True)["data"]
         return [page.extract_text() for page in PdfReader(BytesIO(base64.b64decode(pdf))).pages]
 
-    def complaints(self) -> list[dict[str, Any]]:
-        """What the browser wrote to its console, such as a script that failed or that the page's policy refused."""
-        return [event for event in self._events if event["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")]
+    def when(self, condition: str) -> Any:
+        """What an expression gives in the page once it is true; it is asked again whenever the page changes."""
+        script = f"""new Promise(done => {{
+            const look = () => {{ const found = {condition}; if (found) {{ watch.disconnect(); done(found); }} }};
+            const watch = new MutationObserver(look);
+            watch.observe(document, {{subtree: true, childList: true, attributes: true, characterData: true}});
+            look();
+        }})"""
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        return answer["result"]["value"]
+
+    def complaints(self) -> list[str]:
+        """What the console has shown as errors or warnings since the last call, such as what a page's policy refused."""
+        found = []
+        for event in self._events:
+            params = event.get("params", {})
+            if event["method"] == "Runtime.exceptionThrown":
+                found.append(params["exceptionDetails"]["text"])
+            elif event["method"] == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
+                found.append(str([one.get("value") for one in params["args"]]))
+            elif event["method"] == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+                found.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+        self._events.clear()
+        return found
+
+    def resize(self, width: int) -> None:
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -173,7 +197,7 @@ def assert_fits(source: str, width: int, folder: Path) -> None:
     file = folder / "page.html"
     file.write_text(source, encoding="utf-8")
     with tab(folder) as page:
-        page.call("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
+        page.resize(width)
         page.open(file.as_uri())
         assert page.value("innerWidth") == width
         wide = page.value("document.documentElement.scrollWidth")

@@ -1,6 +1,7 @@
-"""Draws the picture of the README: a plan of `docs/tour`, as a terminal shows it. `make pictures` runs this.
+"""Draws the pictures of the README and of docs/examples.md. `make pictures` runs this.
 
-The same code and manifests give the same picture: the day and the time are fixed, and the ids in the SVG, too.
+The README's is a plan of `docs/tour`, as a terminal shows it. The same code and manifests give the same picture: the day and the
+time are fixed, and the ids in the SVG, too. The others are screenshots of HTML reports; they need Chromium.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from shutil import copy
+from shutil import copy, which
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
@@ -21,6 +22,7 @@ from rich.text import Text
 from reconciler.plan.document import loads
 from reconciler.report import render
 
+HERE = Path(__file__).parent
 TOUR = Path(__file__).parents[1] / "tour"
 DAY = "2026-11-24"
 MOMENT = "1795510800"  # 2026-11-24 09:00 UTC
@@ -37,7 +39,7 @@ def plan_text() -> str:
             ("sandbox", "seed", "pipes.yaml"),
             ("plan", "--host", "sandbox", "--on", DAY, "-o", "plan.json"),
         ):
-            subprocess.run(  # noqa: S603 - our own program
+            subprocess.run(
                 [sys.executable, "-m", "reconciler", *words], cwd=folder, env=environ, check=True, capture_output=True
             )
         plan = loads((Path(folder) / "plan.json").read_text(encoding="utf-8"))
@@ -53,5 +55,24 @@ def svg() -> str:
     return "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
 
 
+def screenshots(browser: str) -> None:
+    """The top of each example report, in a window of 1200 x 800 pixels."""
+    sys.path.insert(0, str(HERE.parent / "site"))
+    import reports
+
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1200,800"]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, html in reports.made().items():
+            page = Path(folder) / f"{name}.html"
+            page.write_text(html, encoding="utf-8")
+            picture = HERE / f"report-{name}.png"
+            command = [browser, *options, f"--user-data-dir={folder}/profile", f"--screenshot={picture}", page.as_uri()]
+            subprocess.run(command, check=True, capture_output=True)
+
+
 if __name__ == "__main__":
-    (Path(__file__).parent / "plan.svg").write_text(svg(), encoding="utf-8")
+    (HERE / "plan.svg").write_text(svg(), encoding="utf-8")
+    if found := which("chromium") or which("google-chrome"):
+        screenshots(found)
+    else:
+        sys.exit("The screenshots were not drawn: there is no Chromium here.")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
+from pathlib import Path
 
 import yaml
 
+import reconciler
 from release.conftest import ROOT, only, python
 
 
@@ -51,10 +54,31 @@ def test_only_what_was_tested_is_published_and_only_for_a_tag():
         name for name, job in jobs.items() if any("python -m build" in step.get("run", "") for step in job["steps"])
     ]
     assert built == ["build"]
-    for name in ("publish", "image"):
+    for name in ("publish", "image", "site"):
         assert "github.ref_type == 'tag'" in jobs[name]["if"]
         assert jobs[name]["environment"] == "release"
     assert [name for name, job in jobs.items() if "id-token" in job["permissions"]] == ["publish"]
+
+
+def test_the_tag_has_to_be_the_version_and_its_notes_are_the_changelogs_section(tmp_path):
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    scripts = {step["name"]: step["run"] for job in jobs.values() for step in job["steps"] if "name" in step}
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+
+    def run(script, tag):
+        environ = {"PATH": path, "GITHUB_REF_NAME": tag, "GIT_DIR": str(tmp_path)}
+        return subprocess.run(["bash", "-eo", "pipefail", "-c", script], cwd=tmp_path, env=environ).returncode
+
+    for name in ("reconciler", "CHANGELOG.md"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    check = scripts["Check that the tag is the version, and that the changelog has it"]
+    notes = scripts["Release with the changelog's section"].partition("gh release create")[0]
+    tag = f"v{reconciler.__version__}"
+    assert [run(check, tag), run(notes, tag)] == [0, 0]
+    assert "# Changelog" not in (tmp_path / "notes.md").read_text()
+    assert "compatibility" in (tmp_path / "notes.md").read_text()
+    assert run(check, "v9.9.9") != 0
+    assert run(notes, "v9.9.9") != 0
 
 
 def test_the_image_is_pinned_needs_no_shell_and_is_not_root():

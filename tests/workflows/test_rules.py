@@ -33,6 +33,7 @@ PERMISSIONS = {
         "suite": {},
         "publish": {"attestations": "write", "contents": "write", "id-token": "write"},
         "image": {"contents": "read", "packages": "write"},
+        "site": {"contents": "write"},
     },
     "reconciler-apply.yml": {
         "plan": {"contents": "read"},
