@@ -31,6 +31,7 @@ class Files:
     texts: Mapping[str, bytes]
     write: bool
     out: Path | None
+    reason: str | None = None  # why, to be written beside what the edit writes
 
     def make(self, edit: Callable[[], Edit], who: str | None = None) -> int:
         """Run an edit, print or write its patch, and say who gains and loses what, and what `who` reaches afterwards."""
@@ -49,10 +50,18 @@ class Files:
             click.echo(f"Nothing to do: {escape(made.already)}.", err=True)
         else:
             self._give(made)
+            if self.reason is not None and not self._has_reason(made):
+                made.notes.append("the patch has no place for the reason: write it in the commit message")
         for note in made.notes:
             click.echo(f"Note: {escape(note)}", err=True)
         self._tell(made, who)
         return DONE
+
+    def _has_reason(self, made: Edit) -> bool:
+        from reconciler.editing.in_place import scalar
+
+        text = scalar(self.reason).encode()
+        return any(data.count(text) > self.texts[name].count(text) for name, data in made.texts.items())
 
     def _give(self, made: Edit) -> None:
         from reconciler.editing.unified_diff import unified
@@ -94,22 +103,23 @@ class Files:
 
 
 def edit_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """PATH, `--write` and `--out`, passed on as one `files: Files`."""
+    """PATH, `--reason`, `--write` and `--out`, passed on as one `files: Files`."""
 
     @options.paths_argument
+    @click.option("--reason", metavar="TEXT", help="Why, written beside what the patch writes.")
     @click.option("--write", is_flag=True, help="Edit the manifests instead of printing a patch.")
     @click.option(
         "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the patch to FILE."
     )
     @functools.wraps(command)
-    def wrapped(paths: tuple[Path, ...], write: bool, out: Path | None, **rest: Any) -> Any:
+    def wrapped(paths: tuple[Path, ...], reason: str | None, write: bool, out: Path | None, **rest: Any) -> Any:
         from reconciler.manifest.files import read_all
 
         if write and out is not None:
             raise UsageError("--write edits the manifests, so there is no patch for --out")
         found = manifests.load(paths, clock.today())
         texts, _ = read_all(paths)
-        return command(files=Files(found, texts, write, out), **rest)
+        return command(files=Files(found, texts, write, out, reason), **rest)
 
     return wrapped
 
@@ -129,6 +139,18 @@ def until_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(expires=_expires(until, days), **rest)
 
     return wrapped
+
+
+def _overlap(_ctx: click.Context, _param: click.Parameter, value: str | None) -> date | None:
+    return None if value is None else clock.today() + timedelta(days=days_of(value))
+
+
+overlap_option = click.option(
+    "--overlap",
+    callback=_overlap,
+    metavar="DAYS",
+    help="Let them stay in the team that they leave for this time, such as 14d, today included.",
+)
 
 
 def _expires(until: datetime | None, days: str | None) -> date | None:

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 @click.argument("role")
 @click.argument("place", shell_complete=names.places, metavar="ORG[/WORKSPACE]")
 @editing.until_options
-@click.option("--reason", metavar="TEXT", help="Why, written beside the entry.")
 @editing.edit_options
-def command(person: str, role: str, place: str, expires: date | None, reason: str | None, files: editing.Files) -> int:
+def command(person: str, role: str, place: str, expires: date | None, files: editing.Files) -> int:
     """Print a patch to the manifests at PATH that gives PERSON a role in an organization or a workspace.
 
     PERSON is a name from the manifests, a Pipes handle, or an address. PERSON joins a team instead if one there gives
-    exactly that; with an end or a reason, it is always an entry of their own. Whoever is not in the organization yet becomes
+    exactly that. Whoever is not in the organization yet becomes
     a member. Apply the patch with `git apply`. Needs neither network nor token.
 
     Exits 0 without a patch if PERSON has the role already, and 3 if the manifests do not list the people of that place.
@@ -36,6 +35,8 @@ def command(person: str, role: str, place: str, expires: date | None, reason: st
     what = role_called(role, where)
     somebody = editing.who_is(person, files, new=True)
     return files.make(
-        lambda: give(files.texts, desired, files.found.lock, somebody, where, what, expires=expires, reason=reason),
+        lambda: give(
+            files.texts, desired, files.found.lock, somebody, where, what, expires=expires, reason=files.reason
+        ),
         editing.called(somebody, files),
     )

@@ -21,4 +21,6 @@ def command(person: str, files: editing.Files) -> int:
     from reconciler.editing.offboard import take_out
 
     somebody = editing.who_is(person, files)
-    return files.make(lambda: take_out(files.texts, files.found.desired, somebody), editing.called(somebody, files))
+    return files.make(
+        lambda: take_out(files.texts, files.found.desired, somebody, files.reason), editing.called(somebody, files)
+    )

@@ -27,5 +27,6 @@ def command(person: str, place: str, files: editing.Files) -> int:
     where = place_called(place, desired)
     somebody = editing.who_is(person, files)
     return files.make(
-        lambda: take(files.texts, desired, files.found.lock, somebody, where), editing.called(somebody, files)
+        lambda: take(files.texts, desired, files.found.lock, somebody, where, files.reason),
+        editing.called(somebody, files),
     )

@@ -92,12 +92,17 @@ def _with_literals(node: Any, path: KeyPath) -> Iterator[tuple[int, int]]:
 def _meaning(data: dict[str, Any]) -> dict[str, Any]:
     """The data without what has no meaning, such as the order of a team's people."""
     teams = {
-        team: sorted(team_of)
+        team: sorted(team_of, key=_name_of)
         if isinstance(team_of, list)
-        else {**team_of, "members": sorted(team_of.get("members", ()))}
+        else {**team_of, "members": sorted(team_of.get("members", ()), key=_name_of)}
         for team, team_of in data.get("teams", {}).items()
     }
     return {**data, "teams": teams}
+
+
+def _name_of(item: Any) -> str:
+    """Whom an item of a team's list means."""
+    return str(item["name"] if isinstance(item, dict) else item)
 
 
 def _as_data(value: Any) -> Any:
@@ -148,8 +153,12 @@ class _Writer:
             yield f"{begun} {node.raw[0]}{side}"
             yield from _kept(node, indent)
         else:
-            yield f"{begun}{side}"
-            yield from self._block(node, path, indent)
+            lines = list(self._block(node, path, indent))
+            if begun.endswith("-") and not side and not lines[0].lstrip().startswith("#"):
+                lines[0] = f"{begun} {lines[0].lstrip()}"
+            else:
+                yield f"{begun}{side}"
+            yield from lines
 
     def _inline(self, node: WrittenNode, path: KeyPath) -> str | None:
         """A value in one line; None where comments, or a text of several lines, are in it."""
@@ -189,7 +198,7 @@ def _ordered(node: WrittenNode, path: KeyPath) -> list[tuple[Any, WrittenEntry]]
     """
     if node.kind == "list":
         items = list(enumerate(node.entries))
-        return sorted(items, key=lambda item: item[1].value.itself.value) if path[0] == "teams" else items
+        return sorted(items, key=lambda item: _called(item[1].value.itself)) if path[0] == "teams" else items
     pairs = [(entry.key.itself.value, entry) for entry in node.entries if entry.key is not None]
     parts = json_schema.at(path)
     if any(json_schema.is_map(part) for part in parts):
@@ -200,11 +209,18 @@ def _ordered(node: WrittenNode, path: KeyPath) -> list[tuple[Any, WrittenEntry]]
     return sorted(pairs, key=lambda pair: places.get(pair[0], len(places)))
 
 
+def _called(node: WrittenNode) -> str:
+    """The name of an item of a team's list."""
+    named = (one.value.itself for one in node.entries if one.key is not None and one.key.itself.value == "name")
+    return next(named, node).value
+
+
 def _is_short(node: WrittenNode, path: KeyPath) -> bool:
     """Whether a mapping is written in one line: who somebody is, what an entry says, or that something is absent."""
     if (
         not node.entries
         or path[:-1] == ("people",)
+        or (path[0] == "teams" and isinstance(path[-1], int))
         or path[-2:-1] == ("members",)
         or path == ("safeguards", "max_removals")
     ):

@@ -6,8 +6,11 @@ An edit is proven by reading its result: the manifests are valid, and nobody but
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from reconciler.access.maps import Names, of_desired
 from reconciler.editing.canonical import as_formatted_as
@@ -139,8 +142,11 @@ def _meant(name: str, there: Iterable[str], also: Iterable[str] = ()) -> str:
 class Editor:
     """Edits to all manifests, for one person."""
 
-    def __init__(self, texts: Mapping[str, bytes], desired: Desired, lock: Lock, somebody: Somebody) -> None:
+    def __init__(
+        self, texts: Mapping[str, bytes], desired: Desired, lock: Lock, somebody: Somebody, reason: str | None = None
+    ) -> None:
         self.texts = texts
+        self.reason = reason  # why, to be written beside what the edit writes
         self.desired = desired
         self.lock = lock
         self.somebody = somebody
@@ -204,24 +210,47 @@ class Editor:
     def people_of(self, team: str) -> list[tuple[File, list[str]]]:
         """What a team's list has, in the file that has it."""
         return [
-            (file, file.items(("teams", team)).values)
+            (file, [] if path is None else file.items(path).values)
             for file in self.files.values()
             if team in keys_at(file.root, "teams")
+            for path in [list_of_team(file, team)]
         ]
 
-    def join(self, team: str) -> None:
-        """Put them on a team's list. Raises CannotEditError."""
-        for file, _ in self.people_of(team)[:1]:
-            file.items(("teams", team)).insert(self.name)
+    def join(self, team: str, expires: date | None = None) -> None:
+        """Put them on a team's list, until the day `expires` comes where there is one. Raises CannotEditError."""
+        text = team_entry(self.name, expires, self.reason)
+        for file, values in self.people_of(team)[:1]:
+            path = list_of_team(file, team)
+            theirs = [value for value in values if value in self.somebody]
+            if path is None:
+                file.section(("teams", team)).insert("members", f"[{text}]")
+            elif theirs:
+                file.items(path).replace(theirs[0], text)
+            else:
+                file.items(path).insert(self.name, "" if text == scalar(self.name) else text)
 
     def leave(self, team: str) -> bool:
         """Take them off a team's list; False where they are not on it."""
         gone = False
         for file, values in self.people_of(team):
+            path = list_of_team(file, team)
             for name in [value for value in values if value in self.somebody]:
-                file.items(("teams", team)).remove(name)
-                gone = True
+                if path is not None:
+                    file.items(path).remove(name)
+                    gone = True
         return gone
+
+    def is_on(self, team: str, expires: date | None = None) -> bool:
+        """Whether they are on the list of a team, for good or at least until the day `expires`."""
+        ends = self.desired.team_ends.get(team, {})
+        return any(
+            value in self.somebody and (value not in ends or (expires is not None and ends[value] >= expires))
+            for _, values in self.people_of(team)
+            for value in values
+        )
+
+    def is_on_today(self, team: str) -> bool:
+        return self.is_on(team, self.desired.day + timedelta(days=1))
 
     def result(self) -> dict[str, bytes]:
         """The manifests that change, in canonical form where they were in it. Raises CannotEditError."""
@@ -256,7 +285,7 @@ class Editor:
             losses = list(self._unstated(after))
             if losses:
                 for place in losses:
-                    self.write(place, ABSENT)
+                    self.write(place, absent(self.reason))
                     made.notes.append(f"{place.name} keeps whoever has no line, so the removal is stated there")
                 made.texts = self.result()
                 after = self.proven(made.texts)
@@ -316,6 +345,26 @@ def _others(desired: Desired, lock: Lock, keys: set[str]) -> set[Any]:
         for assignment in of_desired(desired, lock).assignments
         if assignment.key not in keys
     }
+
+
+def list_of_team(file: File, team: str) -> tuple[str, ...] | None:
+    """Where a team's list is: the team itself, or its `members:`; None where it has none yet."""
+    path = ("teams", team)
+    if isinstance(node_at(file.root, path), yaml.MappingNode):
+        return (*path, "members") if "members" in keys_at(file.root, *path) else None
+    return path
+
+
+def team_entry(name: str, expires: date | None = None, reason: str | None = None) -> str:
+    """Somebody on a team's list as a manifest writes it."""
+    said = [f"expires: {expires.isoformat()}"] if expires is not None else []
+    said += [f"reason: {scalar(reason)}"] if reason is not None else []
+    return f"{{{', '.join([f'name: {scalar(name)}', *said])}}}" if said else scalar(name)
+
+
+def absent(reason: str | None = None) -> str:
+    """The statement that somebody must not be there as a manifest writes it."""
+    return ABSENT if reason is None else f"{{absent: true, reason: {scalar(reason)}}}"
 
 
 def entry(role: str, expires: date | None = None, then: str | None = None, reason: str | None = None) -> str:

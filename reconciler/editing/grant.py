@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.access.maps import Teams, of_desired
-from reconciler.editing.edit import ABSENT, Edit, Editor, Place, entry, not_managed
+from reconciler.editing.edit import ABSENT, Edit, Editor, Place, absent, entry, not_managed
 from reconciler.editing.in_place import CannotEditError
 from reconciler.editing.nodes import is_absent, role_in
 from reconciler.kinds import grant as grants
@@ -37,18 +37,19 @@ def give(
 
     A team that gives exactly that is preferred. Raises CannotEditError, and UsageError for what one entry cannot say.
     """
-    made, editor = Edit(), Editor(texts, desired, lock, somebody)
+    made, editor = Edit(), Editor(texts, desired, lock, somebody, reason)
     made.already = _already(editor, place, role, expires)
     if made.already:
         return made
     if place.kind.name not in place.node.children and not place.node.keeps_unlisted:
         made.refusals.append(not_managed(place))
         return made
-    if expires is None and reason is None and (team := _team(editor, place, role, made)) is not None:
+    team = _team(editor, place, role, expires, made)
+    if team is not None:
         made.notes.append(f"{editor.name} joins team/{team}, which gives {role} on {place.name}")
-        editor.join(team)
+        editor.join(team, expires)
     else:
-        _write(editor, place, role, expires, reason, made)
+        _write(editor, place, role, expires, made)
     if place.node is not place.org:
         _membership(editor, place, expires, made)
     editor.settled(made)
@@ -72,7 +73,7 @@ def _lasts(found: Node, expires: date | None) -> bool:
     return found.expires is None or (expires is not None and found.expires >= expires)
 
 
-def _team(editor: Editor, place: Place, role: str, made: Edit) -> str | None:
+def _team(editor: Editor, place: Place, role: str, expires: date | None, made: Edit) -> str | None:
     """The team that gives exactly that role there and nothing beyond it, where joining it does. Owners are stated one by one."""
     if (place.kind is member.KIND and role == member.OWNER) or editor.lines(place):
         return None
@@ -92,7 +93,7 @@ def _team(editor: Editor, place: Place, role: str, made: Edit) -> str | None:
             continue
         trial = Editor(editor.texts, editor.desired, editor.lock, editor.somebody)
         try:
-            trial.join(team)
+            trial.join(team, expires)
             after = trial.proven(trial.result())
         except CannotEditError:
             continue
@@ -126,7 +127,7 @@ def _ends(node: object) -> bool:
     return not isinstance(node, ScalarNode)
 
 
-def _write(editor: Editor, place: Place, role: str, expires: date | None, reason: str | None, made: Edit) -> None:
+def _write(editor: Editor, place: Place, role: str, expires: date | None, made: Edit) -> None:
     found, who = place.has(editor.somebody), editor.name
     had = found.attrs.get("role") if found is not None and not found.absent else None
     then = None
@@ -140,7 +141,7 @@ def _write(editor: Editor, place: Place, role: str, expires: date | None, reason
             made.notes.append(f"this lowers {who} from {had} to {role} on {place.name}")
         if expires is not None and found.via is None:
             then = _afterwards(found, place, role, had, expires, weaker=weaker)
-    editor.write(place, entry(role, expires, then, reason))
+    editor.write(place, entry(role, expires, then, editor.reason))
 
 
 def _afterwards(found: Node, place: Place, role: str, had: str, expires: date, *, weaker: bool) -> str | None:
@@ -186,12 +187,19 @@ def _membership(editor: Editor, place: Place, expires: date | None, made: Edit) 
 # --- taking away --------------------------------------------------------------------------------------------------------
 
 
-def take(texts: Mapping[str, bytes], desired: Desired, lock: Lock, somebody: Somebody, place: Place) -> Edit:
+def take(
+    texts: Mapping[str, bytes],
+    desired: Desired,
+    lock: Lock,
+    somebody: Somebody,
+    place: Place,
+    reason: str | None = None,
+) -> Edit:
     """Take somebody's own entry out of a place; of an organization, with their entries in its workspaces.
 
-    What a team gives is refused. Raises CannotEditError.
+    The reason is written where the removal is stated. What a team gives is refused. Raises CannotEditError.
     """
-    made, editor = Edit(), Editor(texts, desired, lock, somebody)
+    made, editor = Edit(), Editor(texts, desired, lock, somebody, reason)
     found, lines = place.has(somebody), editor.lines(place)
     org = place.in_org
     owned = org.has(somebody)
@@ -211,7 +219,7 @@ def take(texts: Mapping[str, bytes], desired: Desired, lock: Lock, somebody: Som
     for one in inside[1:]:
         editor.remove(one)
     if place.node is place.org and any(role_in(node) == member.OWNER for _, _, node in lines):
-        editor.write(place, ABSENT)  # an owner's removal is stated
+        editor.write(place, absent(reason))  # an owner's removal is stated
     else:
         editor.remove(place)
     editor.settled(made)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WIDTH = 100  # a list or a short entry that is longer than this has a line for each of its parts
 
-_PLAIN = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_./@+-]|:(?=[/A-Za-z0-9])| (?=[A-Za-z0-9_(]))*\Z")
+_PLAIN = re.compile(r"[0-9]+[dw]\Z|[A-Za-z_](?:[A-Za-z0-9_./@+-]|:(?=[/A-Za-z0-9])| (?=[A-Za-z0-9_(]))*\Z")
 _WORDS = frozenset(("yes", "no", "true", "false", "on", "off", "null", "y", "n"))
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
@@ -153,7 +153,9 @@ class Section:
 
 
 def text_of(item: yaml.Node) -> str:
-    """What tells an item of a list from the others: a text's value, else where it is."""
+    """What tells an item of a list from the others: a text's value, or that of its key `name`, else where it is."""
+    if isinstance(item, yaml.MappingNode):
+        item = next((v for k, v in item.value if k.value == "name"), item)
     return str(item.value) if isinstance(item, yaml.ScalarNode) else f"@{item.start_mark.index}"
 
 
@@ -170,7 +172,8 @@ class Items:
 
     # The edits
     removed: set[str] = field(default_factory=set)  # the texts that go
-    inserted: dict[str, None] = field(default_factory=dict)  # in order
+    replaced: dict[str, str] = field(default_factory=dict)  # what is written instead of each
+    inserted: dict[str, str] = field(default_factory=dict)  # in order, the text of each where it is no plain value
 
     @property
     def values(self) -> list[str]:
@@ -178,26 +181,36 @@ class Items:
 
     @property
     def touched(self) -> bool:
-        return bool(self.removed or self.inserted)
+        return bool(self.removed or self.inserted or self.replaced)
 
-    def insert(self, value: str) -> None:
+    def insert(self, value: str, text: str = "") -> None:
         if value in self.values and value not in self.removed:
             raise CannotEditError(f"`{value}` is there already")
-        self.inserted[value] = None
+        self.inserted[value] = text
 
     def remove(self, value: str) -> None:
+        self._check(value)
+        self.removed.add(value)
+
+    def replace(self, value: str, text: str) -> None:
+        self._check(value)
+        self.replaced[value] = text
+
+    def _check(self, value: str) -> None:
         if value not in self.values:
             raise CannotEditError(f"`{value}` is not where it was read")
         for item in self.node.value:
             if text_of(item) == value and item.start_mark.index < self.colon:
                 raise self.file.aliased(self.node, item)
-        self.removed.add(value)
 
     def edits(self) -> Iterator[tuple[int, int, str]]:
         """(start, end, text) in characters of the file."""
         found = self.node.value
         kept = [n for n, item in enumerate(found) if text_of(item) not in self.removed]
-        coming = [self._like(value) for value in self.inserted]
+        for item in found:
+            if text_of(item) in self.replaced and text_of(item) not in self.removed:
+                yield item.start_mark.index, _end(item), self.replaced[text_of(item)]
+        coming = [text or self._like(value) for value, text in self.inserted.items()]
         if not self.node.flow_style:
             yield from self._in_block(bool(kept), coming)
             return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from reconciler.editing.canonical import as_formatted_as
-from reconciler.editing.edit import ABSENT, Edit
+from reconciler.editing.edit import ABSENT, Edit, absent, list_of_team
 from reconciler.editing.in_place import CannotEditError, File, scalar, text_of
 from reconciler.editing.nodes import is_absent, keys_at, node_at, pairs_of, role_in
 from reconciler.editing.people import Somebody, entries_of_people
@@ -31,8 +31,8 @@ _ELSEWHERE = frozenset(("source", "sources", "children", "expired"))  # of a nod
 # --- leaving ----------------------------------------------------------------------------------------------------------
 
 
-def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -> Edit:
-    """Take somebody out of the manifests `texts`, which ask for `desired`.
+def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody, reason: str | None = None) -> Edit:
+    """Take somebody out of the manifests `texts`, which ask for `desired`; the reason is written where that is stated.
 
     Raises CannotEditError where no edit in place does it, or where it would do anything else.
     """
@@ -42,7 +42,7 @@ def take_out(texts: Mapping[str, bytes], desired: Desired, somebody: Somebody) -
     if made.refusals:
         return made
     made.notes += _answers_for(desired, somebody)
-    editor = _Editor(texts, desired, somebody, made)
+    editor = _Editor(texts, desired, somebody, made, reason)
     editor.edit()
     made.texts = {
         name: as_formatted_as(texts[name], name, file.result()) for name, file in editor.files.items() if file.touched
@@ -100,7 +100,10 @@ def _last_owner(name: str, node: Node, desired: Desired, somebody: Somebody) -> 
 
 
 class _Editor:
-    def __init__(self, texts: Mapping[str, bytes], desired: Desired, somebody: Somebody, made: Edit) -> None:
+    def __init__(
+        self, texts: Mapping[str, bytes], desired: Desired, somebody: Somebody, made: Edit, reason: str | None
+    ) -> None:
+        self.statement = absent(reason)
         self.files = {name: File(data.decode(), name) for name, data in texts.items()}
         self.desired = desired
         self.somebody = somebody
@@ -134,15 +137,13 @@ class _Editor:
                 file.items(("waivers",)).remove(text_of(item))
 
     def _team(self, file: File, team: str) -> None:
-        path: tuple[str, ...] = ("teams", team)
-        node = node_at(file.root, path)
-        if isinstance(node, yaml.MappingNode):
-            path = (*path, "members")
-            node = node_at(file.root, path)
-        values = [item.value for item in node.value] if isinstance(node, yaml.SequenceNode) else []
+        path = list_of_team(file, team)
+        items = None if path is None else file.items(path)
+        values = items.values if items is not None else []
         theirs = [value for value in values if value in self.somebody]
         for value in theirs:
-            file.items(path).remove(value)
+            if items is not None:
+                items.remove(value)
         if theirs and len(theirs) == len(values):
             self.made.notes.append(f"team/{team} has nobody any more, and stays as an empty list")
 
@@ -197,13 +198,13 @@ class _Editor:
                 section.remove(one)
                 continue
             if not stated:
-                section.replace(one, ABSENT)
+                section.replace(one, self.statement)
             if one != called:
                 section.rename(one, scalar(called))
         if theirs:
             return
         source = (node.sources or {}).get(member.KIND.name, node.source)
-        self.files[source.file].section(path).insert(called, ABSENT)
+        self.files[source.file].section(path).insert(called, self.statement)
 
     def _called(self, written: list[str]) -> str:
         """The name of a statement: the handle, so that `people:` need not keep them, else the name that is used."""

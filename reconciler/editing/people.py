@@ -62,6 +62,7 @@ def _marks(name: str, desired: Desired, lock: Lock) -> set[str]:
 def everyone(desired: Desired) -> set[str]:
     """Every name of a person that the manifests use anywhere."""
     found = set(desired.people) | {name for people in desired.teams.values() for name in people}
+    found |= {name for ends in desired.team_ends.values() for name in ends if not name.startswith("team/")}
     for _, node in entries_of_people(desired):
         found.add(node.name)
     for org_node in desired.orgs.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.editing.edit import ABSENT, Edit, Editor, Place, entry, places
+from reconciler.editing.edit import Edit, Editor, Place, absent, entry, places
 from reconciler.editing.in_place import scalar
 from reconciler.editing.nodes import keys_at
 from reconciler.editing.people import Somebody, everyone
@@ -14,34 +14,54 @@ from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
 
     from reconciler.model.desired import Desired, Node
     from reconciler.model.live import Lock
 
 
 def move(
-    texts: Mapping[str, bytes], desired: Desired, lock: Lock, somebody: Somebody, leave: str | None, join: str | None
+    texts: Mapping[str, bytes],
+    desired: Desired,
+    lock: Lock,
+    somebody: Somebody,
+    leave: str | None,
+    join: str | None,
+    *,
+    expires: date | None = None,
+    overlap: date | None = None,
+    reason: str | None = None,
 ) -> Edit:
-    """Take somebody off the list of one team and put them on another's. Raises CannotEditError, UsageError."""
-    made, editor = Edit(), Editor(texts, desired, lock, somebody)
-    inside = [team for team in (leave, join) if team is not None and _is_on(editor, team)]
+    """Take somebody off the list of one team and put them on another's, until the day `expires` comes where there is one.
+
+    They leave the first on the day `overlap` where there is one. Raises CannotEditError, UsageError.
+    """
+    made, editor = Edit(), Editor(texts, desired, lock, somebody, reason)
+    inside = [leave] if leave is not None and editor.is_on_today(leave) else []
+    if join is not None and editor.is_on(join, expires):
+        inside.append(join)
     if leave is not None and leave not in inside:
         if not somebody.names.isdisjoint(desired.teams[leave]):
             made.refusals.append(_nested(editor, leave))
             return made
         if join is None or join not in inside:
-            theirs = [team for team in desired.nested if _is_on(editor, team)]
+            theirs = [team for team in desired.nested if editor.is_on_today(team)]
             named = f"; they are in {', '.join(f'team/{team}' for team in theirs)}" if theirs else ""
             raise UsageError(f"{editor.name} is not in team/{leave}{named}")
     if leave not in inside and join in inside:
         made.already = f"{editor.name} is in team/{join} already" + (f", and not in team/{leave}" if leave else "")
         return made
-    if leave is not None and leave in inside:
+    if leave is not None and leave in inside and overlap is not None:
+        if join in inside and desired.team_ends.get(leave, {}).keys() & somebody.names:
+            made.already = f"{editor.name} is in team/{join}, and leaves team/{leave} already"
+            return made
+        editor.join(leave, overlap)
+    elif leave is not None and leave in inside:
         editor.leave(leave)
         if editor.people_of(leave)[0][1] and all(name in somebody for name in editor.people_of(leave)[0][1]):
             made.notes.append(f"team/{leave} has nobody any more, and stays as an empty list")
     if join is not None and join not in inside:
-        editor.join(join)
+        editor.join(join, expires)
     after = editor.settled(made)
     if after is None:
         return made
@@ -50,10 +70,6 @@ def move(
         made.notes.append(f"{editor.name} stops owning {place.name}, which is stated there")
     editor.settled(made)
     return made
-
-
-def _is_on(editor: Editor, team: str) -> bool:
-    return any(value in editor.somebody for _, values in editor.people_of(team) for value in values)
 
 
 def _stated(editor: Editor, after: Desired) -> Iterator[tuple[Place, str]]:
@@ -65,9 +81,9 @@ def _stated(editor: Editor, after: Desired) -> Iterator[tuple[Place, str]]:
         if had is None or had.absent or not member.is_owner(had.attrs):
             continue
         if has is None:
-            yield place, ABSENT
+            yield place, absent(editor.reason)
         elif not has.absent and not member.is_owner(has.attrs):
-            yield place, entry(has.attrs["role"])
+            yield place, entry(has.attrs["role"], reason=editor.reason)
 
 
 def _nested(editor: Editor, team: str) -> Refusal:
@@ -97,8 +113,11 @@ def let_in(
     *,
     like: Somebody | None = None,
     teams: Sequence[str] = (),
+    expires: date | None = None,
+    reason: str | None = None,
 ) -> Edit:
-    """Give somebody new a name in `people:`, put them on the lists of `teams`, and give them what `like` has.
+    """Give somebody new a name in `people:`, put them on the lists of `teams`, and give them what `like` has, until the day
+    `expires` comes where there is one.
 
     `address` is an email address or a Pipes handle. Raises CannotEditError, UsageError.
     """
@@ -106,17 +125,17 @@ def let_in(
     known = _known(desired, name, address)
     made, editor = (
         Edit(),
-        Editor(texts, desired, lock, Somebody(frozenset([name]), frozenset([handle] if handle else []))),
+        Editor(texts, desired, lock, Somebody(frozenset([name]), frozenset([handle] if handle else [])), reason),
     )
     if not known and handle != name:
         _introduce(
             editor, name, f"{{email: {scalar(address)}}}" if handle is None else f"{{handle: {scalar(address)}}}"
         )
     for team in dict.fromkeys(teams):
-        if not _is_on(editor, team):
-            editor.join(team)
+        if not editor.is_on(team, expires):
+            editor.join(team, expires)
     if like is not None:
-        _copy(editor, desired, like, made)
+        _copy(editor, desired, like, made, expires)
     made.texts = editor.result()
     if not made.texts:
         made.already = f"{name} is in the manifests already" + (
@@ -164,17 +183,20 @@ def _introduce(editor: Editor, name: str, text: str) -> None:
     file.section(()).insert("people", f"{{{scalar(name)}: {text}}}")
 
 
-def _copy(editor: Editor, desired: Desired, like: Somebody, made: Edit) -> None:
+def _copy(editor: Editor, desired: Desired, like: Somebody, made: Edit, expires: date | None) -> None:
     """Give them the teams and the entries of somebody else, but no ownership and nothing that ends."""
+    model = Editor(editor.texts, desired, editor.lock, like)
     owned = [node for node in desired.orgs.values() if not node.absent and _owns_by_team(editor, node)]
     for team in desired.nested:
-        if any(value in like for _, values in editor.people_of(team) for value in values) and not _is_on(editor, team):
+        if model.is_on_today(team) and not model.is_on(team):
+            made.notes.append(f"{model.name} is in team/{team} for a while only, so {editor.name} does not join it")
+        elif model.is_on(team) and not editor.is_on(team, expires):
             if any(team in _owning(editor, node) for node in owned):
                 made.notes.append(f"team/{team} makes its people owners, so {editor.name} does not join it")
             else:
-                editor.join(team)
+                editor.join(team, expires)
     for place in places(desired):
-        lines = Editor(editor.texts, desired, editor.lock, like).lines(place)
+        lines = model.lines(place)
         found = place.has(like)
         if not lines or found is None or found.absent or found.via is not None:
             continue
@@ -184,9 +206,9 @@ def _copy(editor: Editor, desired: Desired, like: Somebody, made: Edit) -> None:
             made.notes.append(f"{found.name} owns {place.name}, which is not copied")
         elif found.attrs["role"] == "owner":
             made.notes.append(f"{found.name} owns {place.name}, which is not copied: {editor.name} becomes a member")
-            editor.write(place, "member")
+            editor.write(place, entry("member", expires, reason=editor.reason))
         else:
-            editor.write(place, found.attrs["role"])
+            editor.write(place, entry(found.attrs["role"], expires, reason=editor.reason))
 
 
 def _owning(editor: Editor, node: Node) -> set[str]:

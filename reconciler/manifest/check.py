@@ -184,6 +184,9 @@ def _whole(path: KeyPath) -> KeyPath:
     """A person's entry, or a rule, goes as a whole: half of one would mean something else."""
     if path and path[0] in ("people", "policies", "waivers", "approvals"):
         return path[:2]
+    if path[:1] == ("teams",):  # an item, without its end, would be in the team for good
+        at = next((n for n, step in enumerate(path) if isinstance(step, int)), len(path))
+        return path[: at + 1]
     for depth in (2, 4):
         if path[:1] == ("orgs",) and len(path) > depth and path[depth] == member.KIND.section:
             return path[: depth + 2]

@@ -74,6 +74,8 @@ def _explain_alternatives(document: Document, path: KeyPath, error: Any) -> Iter
     hint = f"write a role ({_listed(roles)}), or {{{', '.join(keys)}}}" if keys and roles else "write one, or a list"
     if any(part.get("title") == "team" for part in parts) and len(path) == len(("teams", "NAME")):
         hint = "a team is a list: [alice, team/platform]"
+    if any(part.get("title") == "name" for part in parts) and keys:
+        hint = f"write a name, or {{{', '.join(keys)}}}"
     if error.instance is None:
         document.problem(f"{noun(path)} has no value", *place(document, path, key=True), hint=hint)
     else:

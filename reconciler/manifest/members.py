@@ -16,7 +16,7 @@ from reconciler.manifest.merge import Reporter
 from reconciler.manifest.name_lists import MANY, some
 from reconciler.manifest.people import identity_of, same_person
 from reconciler.manifest.spelling import Speller
-from reconciler.manifest.teams import unknown_team
+from reconciler.manifest.teams import is_over, unknown_team
 from reconciler.model.desired import Node, is_robot
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Resolution(msgspec.Struct, frozen=True):
     """What every section of one run is resolved with."""
 
     today: date
-    teams: Mapping[str, Mapping[str, None]]  # the people of each, nested teams included
+    teams: Mapping[str, Mapping[str, date | None]]  # the people of each, nested teams included, and when each leaves
     people: Mapping[str, Person]
     report: Reporter
     gaps: Gaps
@@ -85,25 +85,36 @@ def _from_teams(
     direct, today = section.direct, run.today
 
     # The strongest first, then the one that lasts longest, then by name: the first that has a person keeps them.
-    def order(entry: Node) -> tuple[int, bool, int, str]:
-        return (
-            -rank[entry.attrs["role"]],
-            entry.expires is not None,
-            -entry.expires.toordinal() if entry.expires else 0,
-            entry.name,
-        )
+    def order(given: tuple[Node, date | None, bool, list[str]]) -> tuple[int, bool, int, str]:
+        entry, end, _, _ = given
+        return (-rank[entry.attrs["role"]], end is not None, -end.toordinal() if end else 0, entry.name)
 
     entries = [
         *section.teams.values(),
-        *(_afterwards(entry) for entry in section.teams.values() if _is_over(entry, today) and entry.then is not None),
+        *(
+            _afterwards(entry)
+            for entry in section.teams.values()
+            if is_over(entry.expires, today) and entry.then is not None
+        ),
     ]
-    for entry in sorted(entries, key=order):
+    # an entry for the people of its team who leave on one day, what ends first, and whether they are in the team afterwards
+    given: list[tuple[Node, date | None, bool, list[str]]] = []
+    for entry in entries:
         found = run.teams.get(entry.name.removeprefix("team/"))
         if found is None:
             unknown_team(entry.name, entry.source, run.teams, run.report, run.gaps)
             continue
-        target = expired if _is_over(entry, today) else children
-        for name in found:
+        leaving: dict[date | None, list[str]] = {}
+        for name, day in found.items():
+            leaving.setdefault(day, []).append(name)
+        for day, people in leaving.items():
+            if day is None or (entry.expires is not None and entry.expires < day):
+                given.append((entry, entry.expires, True, people))
+            else:
+                given.append((entry, day, False, people))
+    for entry, end, stays, people in sorted(given, key=order):
+        target = expired if is_over(end, today) else children
+        for name in people:
             if name in target or (name in direct and name not in expired):
                 continue
             target[name] = Node(
@@ -112,15 +123,11 @@ def _from_teams(
                 dict(entry.attrs),
                 entry.source,
                 via=entry.name,
-                expires=entry.expires,
-                then=entry.then,
+                expires=end,
+                then=entry.then if stays else None,
                 reason=entry.reason,
                 sources=entry.sources,
             )
-
-
-def _is_over(entry: Node, today: date) -> bool:
-    return entry.expires is not None and entry.expires <= today
 
 
 def ended(written: Written, today: date, documents: dict[str, Document]) -> list[Diagnostic]:
@@ -128,7 +135,7 @@ def ended(written: Written, today: date, documents: dict[str, Document]) -> list
     report = Reporter(documents)
     for place, section in written.people_of.items():
         for node in (*section.direct.values(), *section.teams.values()):
-            if not _is_over(node, today):
+            if not is_over(node.expires, today):
                 continue
             assert node.expires is not None
             report.warning(
@@ -138,6 +145,14 @@ def ended(written: Written, today: date, documents: dict[str, Document]) -> list
                 hint=(f"write `{node.name}: {node.then}`" if node.then else "remove the line")
                 + " once that is applied",
             )
+    for team, (_, entries) in written.teams.items():
+        for one in entries:
+            if one.expires is not None and is_over(one.expires, today):
+                report.warning(
+                    f"the entry of {one.name} in team {team} ended on {one.expires.isoformat()} and counts as not written",
+                    one.source,
+                    hint="remove it once that is applied",
+                )
     return report.found
 
 

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     from reconciler.model.policy import Approval, Policy, Waiver
 
 
+class TeamEntry(msgspec.Struct, frozen=True):
+    """Somebody, or a team as `team/NAME`, on the list of a team."""
+
+    name: str
+    source: Source
+    expires: date | None = None  # the first day on which they are not in the team
+
+
 class Section(msgspec.Struct):
     """A `members:` section as written: its entries for people and for teams, expired ones included."""
 
@@ -48,9 +56,7 @@ class Written(msgspec.Struct):
 
     # By name
     people: dict[str, Person] = msgspec.field(default_factory=dict)  # `people:`
-    teams: dict[str, tuple[Source, list[tuple[str, Source]]]] = msgspec.field(
-        default_factory=dict
-    )  # entries and their places
+    teams: dict[str, tuple[Source, list[TeamEntry]]] = msgspec.field(default_factory=dict)  # with the place of each
     orgs: dict[str, Node] = msgspec.field(default_factory=dict)  # `orgs:`
     policies: dict[str, Policy] = msgspec.field(default_factory=dict)  # `policies:`
     approvals: dict[str, Approval] = msgspec.field(default_factory=dict)  # `approvals:`
@@ -202,10 +208,14 @@ def _teams(document: Document, section: Map | None, written: Written, report: Re
             if "github" in entry:
                 written.team_logins.setdefault(name, entry["github"])
         assert isinstance(entries, Seq)
-        team = (
-            source,
-            [(item, Source(document.file, *place)) for item, place in zip(entries, entries.at, strict=True)],
-        )
+        team: tuple[Source, list[TeamEntry]] = (source, [])
+        for item, place in zip(entries, entries.at, strict=True):
+            here, day = Source(document.file, *place), None
+            if isinstance(item, Map):
+                if "expires" in item:
+                    day = _day(document, item, "expires", item["expires"], report)
+                item = item["name"]  # noqa: PLW2901
+            team[1].append(TeamEntry(item, here, day))
         first = written.teams.setdefault(name, team)
         if first is not team:
             _twice(f"team {name}", source, first[0], report)

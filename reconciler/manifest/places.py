@@ -28,6 +28,8 @@ def noun(path: KeyPath) -> str:
             name = str(step) if str(step).startswith("team/") else f"{title} {shown(str(step))}"
         elif title is not None and isinstance(step, str):
             name = f"`{title}`"
+        elif title == "name" and isinstance(step, int):
+            name = f"an entry of {name}"
         elif title is not None and "properties" in json_schema.resolved(sub):
             name = title  # one of a list of mappings
         parts = json_schema.below(parts, step)

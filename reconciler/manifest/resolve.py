@@ -57,8 +57,18 @@ def resolve(written: Written, today: date, report: Reporter, gaps: Gaps) -> Desi
         day=today,
         host=written.host,
         resend_after=written.resend_after[0] if written.resend_after is not None else None,
-        teams={name: tuple(sorted(inside)) for name, inside in flat.items()},
-        nested={name: tuple(item for item, _ in entries) for name, (_, entries) in written.teams.items()},
+        teams={
+            name: tuple(sorted(one for one, end in inside.items() if not teams.is_over(end, today)))
+            for name, inside in flat.items()
+        },
+        nested={
+            name: tuple(entry.name for entry in entries if not teams.is_over(entry.expires, today))
+            for name, (_, entries) in written.teams.items()
+        },
+        team_ends={
+            name: {entry.name: entry.expires for entry in entries if entry.expires is not None}
+            for name, (_, entries) in written.teams.items()
+        },
         policies=written.policies,
         waivers=tuple(written.waivers),
         approvals=written.approvals,

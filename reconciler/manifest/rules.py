@@ -233,7 +233,7 @@ class _Known:
         if self._people is None:
             sections = self._written.people_of.values()
             listed: Iterable[str] = (name for section in sections for name in section.direct)
-            teams = (item for _, entries in self._written.teams.values() for item, _ in entries)
+            teams = (entry.name for _, entries in self._written.teams.values() for entry in entries)
             self._people = {*self._written.people, *listed, *(one for one in teams if not one.startswith("team/"))}
         return self._people
 

@@ -115,6 +115,9 @@ class Desired(msgspec.Struct):
     resend_after: int | None = None  # days after which an invitation by email that is gone is sent again
     teams: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # team -> names, sorted, in nested ones too
     nested: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # as written: team -> names and `team/…`
+    team_ends: dict[str, dict[str, date]] = msgspec.field(
+        default_factory=dict
+    )  # team -> name or `team/…` -> the first day on which its entry does not count; also those that are over
     policies: dict[str, Policy] = msgspec.field(default_factory=dict)  # by name
     waivers: tuple[Waiver, ...] = ()  # in the order written
     approvals: dict[str, Approval] = msgspec.field(default_factory=dict)  # by key: a place, `default`, `rules`, ...

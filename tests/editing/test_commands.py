@@ -98,10 +98,11 @@ def test_a_team_that_gives_more_is_named_and_not_joined(here):
 
 def test_an_end_and_a_reason_stand_beside_the_role_and_let_them_into_the_organization_as_long(here):
     ran, _ = edited(
-        here, "grant", "dave", "admin", "acme/prod", "--until", "2026-12-24", "--reason", 'INC-42: a #1 "fire"'
+        here, "grant", "dave", "admin", "acme/lab", "--until", "2026-12-24", "--reason", 'INC-42: a #1 "fire"'
     )
     assert added(ran) == [
         "dave: {role: member, expires: 2026-12-25}",
+        "members:",
         'dave: {role: operator, expires: 2026-12-25, reason: "INC-42: a #1 \\"fire\\""}',
     ]
     assert "dave becomes a member of acme as well" in ran.err
@@ -369,3 +370,71 @@ def test_a_loss_is_stated_where_whoever_has_no_line_stays(bench, args, gone):
     for place, path in (("acme", "/org/acme/member"), ("acme/prod", "/org/acme/workspace/prod/member")):
         there = [row["user_handle"] for row in bench.client().all(path) if row["scope"] != "org" or place == "acme"]
         assert args[1] not in there or place not in gone
+
+
+# --- entries of teams that end ------------------------------------------------------------------------------------------
+
+
+def until(bench, day="2026-11-24"):
+    rows = bench.run("access", "--format", "json", "--on", day).json["access"]
+    return {(one["person"], one["object"]): (one["role"], one["expires"], one["then"]) for one in rows}
+
+
+def test_a_team_that_gives_exactly_that_is_joined_for_a_while(here):
+    ran, access = edited(here, "grant", "dave", "operator", "acme/prod", "--for", "14d", "--reason", "INC-42")
+    assert added(ran) == ["sre: [carol, {name: dave, expires: 2026-12-08, reason: INC-42}, team/platform]"]
+    assert access == {("dave", "acme", "member"), ("dave", "acme/prod", "operator")}
+    assert until(here)["dave", "acme/prod"] == ("operator", "2026-12-08", None)
+    assert ("dave", "acme") not in until(here, "2026-12-08")
+    ran, _ = edited(here, "grant", "dave", "operator", "acme/prod", "--for", "13d")
+    assert "dave has operator on acme/prod already (team/sre, until 2026-12-08)" in ran.err
+    ran, _ = edited(here, "grant", "dave", "operator", "acme/prod")
+    assert added(ran) == ["sre: [carol, dave, team/platform]"]
+
+
+def test_somebody_new_and_a_move_may_be_for_a_while_and_a_move_may_overlap(here):
+    ran, _ = edited(here, "onboard", "zoe@example.com", "--as", "zoe", "--team", "sre", "--until", "2026-12-24")
+    assert "sre: [carol, team/platform, {name: zoe, expires: 2026-12-25}]" in added(ran)
+    ran, _ = edited(
+        here, "onboard", "yan@example.com", "--as", "yan", "--like", "fred", "--for", "2w", "--reason", "audit"
+    )
+    assert "yan: {role: reader, expires: 2026-12-08, reason: audit}" in added(ran)
+    ran, _ = edited(
+        here, "move", "bob", "--from", "platform", "--to", "heads", "--overlap", "14d", "--reason", "promoted"
+    )
+    assert added(ran) == [
+        "heads: [{name: bob, reason: promoted}, hal]",
+        "platform: [alice, {name: bob, expires: 2026-12-08, reason: promoted}]  # ours",
+    ]
+    assert until(here)["bob", "acme"] == ("owner", None, None)
+    ran, _ = edited(here, "move", "bob", "--from", "platform", "--to", "heads", "--overlap", "14d")
+    assert "bob is in team/heads, and leaves team/platform already" in ran.err
+    ran, _ = edited(here, "move", "bob", "--from", "platform", "--to", "heads")
+    assert added(ran) == ["platform: [alice]  # ours"]
+    for args, said in (
+        (("move", "bob", "--to", "sre", "--overlap", "14d"), "--overlap is for a move"),
+        (("move", "bob", "--from", "heads", "--for", "14d"), "so they need it"),
+        (("onboard", "x@example.com", "--as", "x", "--for", "14d"), "name one with --team or --like"),
+    ):
+        ran = here.run(*args)
+        assert (ran.status, said in ran.err) == (1, True), ran.err
+
+
+def test_a_reason_that_nothing_is_written_for_is_said(here):
+    ran, _ = edited(here, "revoke", "grace", "acme", "--reason", "left")
+    assert added(ran) == ["grace: {absent: true, reason: left}"]
+    ran, _ = edited(here, "revoke", "fred", "acme/prod", "--reason", "left")
+    assert "write it in the commit message" in ran.err
+    ran, _ = edited(here, "offboard", "hal", "--reason", "left")
+    assert "hal: {absent: true, reason: left}" in added(ran)
+
+
+def test_a_team_with_its_name_on_github_is_edited_like_any_other(here):
+    text = (here.folder / "orgs.yaml").read_text()
+    here.manifest(
+        text.replace("heads: [hal]", 'heads: {members: [hal], github: "@acme/heads"}\n  new: {github: "@acme/new"}')
+    )
+    assert here.run("fmt").status == 0
+    edited(here, "move", "bob", "--from", "platform", "--to", "heads")
+    edited(here, "move", "bob", "--from", "heads", "--to", "new", "--for", "14d")
+    assert "{name: bob, expires: 2026-12-08}" in (here.folder / "orgs.yaml").read_text()
