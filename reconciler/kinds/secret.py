@@ -59,7 +59,7 @@ _ISSUED = late_pattern(
 )
 _AUTHORIZATION = late_pattern(r"(?i)(?<![a-z])(?:authorization\s*+[:=]|bearer\s++[a-z0-9+/=._~-]{3})")
 _BASIC = late_pattern(r"(?i)(?<![a-z])basic\s++([a-z0-9+/_-]++={0,2})")
-# what follows the mark that `without_tokens` puts in the place of a token's beginning
+# the mark that `without_tokens` puts where a token begins, and the rest of that token
 _REST = late_pattern(r"\x00[ \t]?[^\s\"'`,;]*+")
 _BLANK = late_pattern(r"(\s+)")
 _WEBHOOK = late_pattern(

@@ -48,22 +48,29 @@ def load_texts(texts: Mapping[str, bytes], *, today: date, pictures: logos.Reade
 def _load(
     texts: Mapping[str, bytes], today: date, problems: Sequence[Diagnostic], pictures: logos.Reader = logos.read
 ) -> Desired:
+    from reconciler.manifest import read_yaml
     from reconciler.manifest.check import Gaps, check
     from reconciler.manifest.document import MAX_PROBLEMS
     from reconciler.manifest.members import ended
     from reconciler.manifest.merge import Reporter, merge
-    from reconciler.manifest.read_yaml import read
     from reconciler.manifest.resolve import resolve
 
     gaps = Gaps(everything=bool(problems))
-    documents = {name: read(name, data) for name, data in texts.items()}
+    documents: dict[str, Document] = {}
+    room = read_yaml.MAX_VALUES
+    for name, data in texts.items():
+        documents[name] = document = read_yaml.read(name, data, room)
+        if document.root is None and document.values >= room:
+            gaps.everything = True  # the files after this one are not read
+            break
+        room = max(0, room - document.values)
     for document in documents.values():
         check(document, gaps)
     report = Reporter(documents)
     written = merge(documents, report, gaps)
     logos.pin(written.orgs, pictures, report)
-    for name, data in texts.items():
-        _aws_keys(documents[name], data, report)
+    for name, document in documents.items():
+        _aws_keys(document, texts[name], report)
     if report.count:
         gaps.people = True  # of two lines about the same person only the first was taken
     desired = resolve(written, today, report, gaps)

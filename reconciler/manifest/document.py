@@ -61,6 +61,7 @@ class Document(msgspec.Struct):
     # paths of unquoted scalars that YAML reads as a null, boolean, number or date; True where that is the key
     specials: list[tuple[KeyPath, bool]] = msgspec.field(default_factory=list)
     problems: list[Diagnostic] = msgspec.field(default_factory=list)  # the first MAX_PROBLEMS
+    values: int = 0  # how many keys and values it has, those that aliases repeat included
     more: int = 0  # how many there are beyond those
     lines: list[str] | None = None  # of the text, once a line was asked for
 

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32  # a manifest needs 7
 MAX_SCALAR = 65_536  # characters
 MAX_ALIASED = 100_000  # nodes that all aliases of a file may add
+MAX_VALUES = 1_500_000  # keys and values of all manifests of a run: 700 MB, at 300 to 500 bytes each
 _TOO_DEEP = f"this is nested more than {MAX_DEPTH} levels deep"
 _DROP = object()  # in place of a key that is an error: its value is read and dropped
+_FEWER = "that is more than fits in memory: give each part its own run, with its own paths"
 _CONFLICT = re.compile(rb"^<{7}(?: |\r?$)", re.MULTILINE)  # where git marks that it could not merge
 # a text, which is compiled when a file has such a character: that takes longer than to read a small file
 _BAD_CHARACTER = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -58,13 +60,15 @@ class _Anchored(msgspec.Struct):
     last: int
 
 
-def read(file: str, data: bytes) -> Document:
-    """Read one YAML file. `problems` has what is wrong; `root` is set if the file could be read to its end."""
+def read(file: str, data: bytes, room: int = MAX_VALUES) -> Document:
+    """Read one YAML file of at most `room` keys and values. `problems` has what is wrong; `root` is set if the file could be
+    read to its end.
+    """
     document = Document(file, data)
     if not _is_text(document):
         return document
     try:
-        _build(document)
+        _build(document, room)
     except _StopReading:
         document.root = None  # half a document would give false alarms about its other half
     except yaml.MarkedYAMLError as error:
@@ -126,7 +130,7 @@ def _syntax(document: Document, error: yaml.MarkedYAMLError) -> None:
     document.problem(f"this is not YAML: {shown(problem, 120)}{context}", line, column, hint=hint)
 
 
-def _build(document: Document) -> None:
+def _build(document: Document, room: int) -> None:
     """Turn the events into `document.root`. It is one loop because every row of every manifest goes through it.
 
     `holder` is the mapping or list that is being filled, with `key` as the key whose value comes next (None: a key comes
@@ -176,8 +180,10 @@ def _build(document: Document) -> None:
         else:
             document.root = value
 
-    while True:
-        event: Any = next_event()
+    number = 0
+    event: Any = None
+    for number in range(room):  # noqa: B007 - it is how many there were
+        event = next_event()
         kind = type(event)
         if kind is yaml.ScalarEvent:
             mark = event.start_mark
@@ -323,6 +329,12 @@ def _build(document: Document) -> None:
                 raise _StopReading
         elif kind is yaml.StreamEndEvent:
             break
+    else:
+        line, column = (1, 1) if event is None else (event.start_mark.line + 1, event.start_mark.column + 1)
+        problem(f"the manifests have more than {MAX_VALUES:,} keys and values up to here", line, column, hint=_FEWER)
+        document.values = room
+        raise _StopReading
+    document.values = number + 1 + aliased
     if documents == 0 or document.root == "":
         document.root = None
         problem("the file is empty", 1, 1, hint="a manifest begins with `version: 1`")

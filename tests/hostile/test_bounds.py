@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from reconciler.history import git_tree, revision
-from reconciler.manifest import files, load_texts, spelling
+from reconciler.manifest import files, load_texts, read_yaml, spelling
 from reconciler.manifest.document import MAX_PROBLEMS
 from reconciler.model.errors import ManifestError
 from stopped.sitecustomize import DAY as TODAY
@@ -111,6 +111,32 @@ def test_what_is_read_in_all_is_bounded(bench, monkeypatch, bound, fact):
     ran = bench.run("validate")
     assert ran.status == 1
     assert fact in ran.err
+
+
+def test_values_of_all_files_are_bounded_so_that_they_fit_in_memory(bench, monkeypatch):
+    for n in range(3):
+        bench.manifest(f"version: 1\norgs: {{a{n}: {{members: {{alice: owner}}}}}}", f"orgs/{n}.yaml")
+    each = read_yaml.read("x", (bench.folder / "orgs" / "0.yaml").read_bytes()).values
+    monkeypatch.setattr(read_yaml, "MAX_VALUES", 3 * each)
+    assert bench.run("validate").status == 0
+    for bound, place in ((2 * each, "orgs/2.yaml:1:1"), (each + 8, "orgs/1.yaml:2:")):
+        monkeypatch.setattr(read_yaml, "MAX_VALUES", bound)
+        for command in OFFLINE[:3]:
+            ran = bench.run(*command)
+            assert ran.status == 1
+            assert place in ran.err
+            assert ran.err.count("error:") == 1, "nothing is concluded from what was not read"
+            assert f"more than {bound:,} keys and values" in ran.err
+
+
+def test_what_aliases_repeat_counts_in_every_file(monkeypatch):
+    monkeypatch.setattr(read_yaml, "MAX_VALUES", 2_000)
+    names = ", ".join(f"p{n}" for n in range(100))
+    text = f"version: 1\nteams: {{%s: &a [{names}], %s: *a, %s: *a}}\n"
+    files = {f"{n}.yaml": (text % (f"a{n}", f"b{n}", f"c{n}")).encode() for n in range(8)}
+    with pytest.raises(ManifestError) as raised:
+        load_texts(files, today=TODAY)
+    assert [found.source.file for found in raised.value.diagnostics] == ["6.yaml"]
 
 
 # --- revisions --------------------------------------------------------------------------------------------------------
