@@ -16,6 +16,7 @@ from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.live import ADDRESS, INVITED_ON, LockEntry, address_digest
 from reconciler.pipes import reading
+from reconciler.pipes.answers import convert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,7 +101,7 @@ def _must_be_ours(kind: Kind, body: Mapping[str, Any]) -> None:
     if kind.must_differ_from is None or kind.is_own_row is None:
         return
     try:
-        ours = kind.is_own_row(msgspec.convert(body, kind.row))
+        ours = kind.is_own_row(convert(body, kind.row))
     except msgspec.ValidationError:
         ours = False
     if not ours:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -61,10 +62,28 @@ class _Problem(msgspec.Struct):
     validation_errors: list[_Invalid] | None = None
 
 
-@cache
+_MAKING = threading.Lock()
+
+
 def decoder(row_type: Any) -> msgspec.json.Decoder[Any]:
-    """The decoder for a type, made once."""
+    """The decoder for a type, made once.
+
+    Only one thread makes one at a time: msgspec lets others use a type before it has worked out its fields, and a thread
+    that decodes by half a type ends the process (SIGSEGV).
+    """
+    with _MAKING:
+        return _make_decoder(row_type)
+
+
+@cache
+def _make_decoder(row_type: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(row_type)
+
+
+def convert(value: Any, row_type: Any) -> Any:
+    """`value` as this type, for any thread. Raises msgspec.ValidationError."""
+    decoder(row_type)  # the type is worked out from here on
+    return msgspec.convert(value, row_type)
 
 
 def problem(raw: RawAnswer) -> str:

@@ -1,5 +1,6 @@
 """Threads that read side by side: callbacks one at a time, nothing lost, nothing after the end."""
 
+import subprocess
 import sys
 import threading
 
@@ -156,3 +157,29 @@ def test_an_interruption_at_any_instruction_ends_the_reading():
         at += 1
     assert outcomes[-1] is True
     assert outcomes.count(None) > 50
+
+
+# in a process of its own: without the lock it ends by SIGSEGV
+DECODING = """
+import sys, threading, msgspec
+from reconciler.pipes import answers, pages
+
+def read(row, ready, found):
+    ready.wait()
+    found.append(answers.decoder(pages.page_type(row)).decode(b'{"items": [{"f0": "x", "f29": "y"}]}').items[0].f29)
+    found.append(answers.convert({"f29": "y"}, row).f29)
+
+sys.setswitchinterval(1e-6)
+for number in range(100):
+    row = msgspec.defstruct(f"Row{number}", [(f"f{n}", str | None, None) for n in range(30)])
+    ready, found = threading.Barrier(4), []
+    threads = [threading.Thread(target=read, args=(row, ready, found)) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    assert found == ["y"] * 8, found
+"""
+
+
+def test_threads_that_decode_a_type_for_the_first_time_at_once_all_do():
+    done = subprocess.run([sys.executable, "-c", DECODING], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
