@@ -24,11 +24,14 @@ def command(*words: object, pipes: PipesOptions | None = None) -> str:
 
 
 def show(steps: Iterable[tuple[str, str]]) -> None:
-    """Print `Next:` and each command with what it does."""
+    """Print `Next:`, and each command with what it does below it.
+
+    Not as a comment on its line: zsh, as it comes, takes a `#` that is pasted for an argument.
+    """
     from reconciler.report.text import escape
 
-    listed = [(escape(line), escape(what)) for line, what in steps]
-    wide = max(len(line) for line, _ in listed)
     click.echo("\nNext:")
-    for line, what in listed:
-        click.echo(f"  {line:{wide}}  # {what}" if what else f"  {line}")
+    for line, what in steps:
+        click.echo(f"  {escape(line)}")
+        if what:
+            click.echo(f"      {escape(what)}")

@@ -30,6 +30,7 @@ BY_STATUS = {"done": "green", "already": "dim", "unconfirmed": "yellow", "failed
 WIDEST = 60  # the maximum width of a column, so that one long name does not push the others off the screen
 SHORT = 40  # attributes up to this length in total are shown on the line of their change
 TALL = frozenset({"org", "workspace"})  # kinds whose attributes are always shown below, one on each line
+SCREEN = 40  # lines that are seen at once
 EXCERPT = 160  # characters of a manifest line to show; a scalar may be megabytes long
 
 # GitHub's runner reads a line that starts with this, after any spaces, as a command (ActionCommand.cs, TryParseV2).
@@ -46,15 +47,25 @@ def render(
 ) -> str:
     """The whole report. A result shows only its outcomes, because the plan was shown before."""
     paint = _colored if color else _unpainted
+    summary = 1
     if isinstance(subject, Validation):
         lines = list(_validation(subject, paint))
     elif isinstance(subject, Result):
         lines = list(_result(subject, paint))
     else:
         lines = list(_plan(subject, paint, verbose=verbose))
+        summary = len(wording.summary(subject))
+    lines = with_summary_first(lines, summary)
     if made is not None:
         lines = [paint("dim", escape(heading.line(made))), *lines]
     return "\n".join(lines) + "\n"
+
+
+def with_summary_first(lines: list[str], summary: int) -> list[str]:
+    """`lines`, of which the last `summary` sum the others up. A terminal stops there; a file or a log is read from its
+    top. So what is longer than a screen says it in both places.
+    """
+    return [*lines[-summary:], "", *lines] if summary and len(lines) > SCREEN else lines
 
 
 def render_diagnostics(diagnostics: Sequence[Diagnostic], *, color: bool = False) -> str:

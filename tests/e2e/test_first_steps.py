@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ NOTHING = "No changes. Pipes matches the manifests.\n"
 def next_commands(ran):
     """The commands that a run prints below `Next:`."""
     _, _, listed = ran.out.partition("\nNext:\n")
-    return [line.partition("  # ")[0].strip() for line in listed.splitlines()]
+    return [line.strip() for line in listed.splitlines() if not line.startswith("   ")]
 
 
 def run(bench, line):
@@ -318,3 +320,28 @@ def test_import_writes_display_names_as_comments_and_nothing_in_them_is_read(ben
     assert bench.plan().out.endswith(NOTHING)
     assert bench.run("import", "acme", *bench.local).out == "Nothing to change: the manifests match Pipes.\n"
     assert bench.run("fmt", "--check").status == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_printed_commands_can_be_pasted_into_a_shell(bare, shell):
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed")
+    folder = bare.folder / "bin"
+    folder.mkdir()
+    (folder / "reconciler").write_text('#!/bin/sh\nprintf "%s|" reconciler "$@"; echo\n')
+    (folder / "reconciler").chmod(0o755)
+    ran = bare.run("init")
+    lines, pasted = next_commands(ran), ran.out.partition("\nNext:\n")[2]
+    options = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
+    environ = {"PATH": str(folder), "HOME": str(bare.folder), "TERM": "dumb"}
+    ran = subprocess.run(
+        [program, *options, "-i"],
+        input=pasted,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    for line in lines:
+        assert "|".join(shlex.split(line)) + "|\n" in ran.stdout, ran

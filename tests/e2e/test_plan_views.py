@@ -67,6 +67,15 @@ def test_203_changes_over_5_workspaces_are_read_in_under_120_lines(large):
     assert len(large.plan().out.splitlines()) < 120
 
 
+@pytest.mark.parametrize(("size", "twice"), [("large", True), ("small", False)])
+def test_what_is_longer_than_a_screen_says_its_summary_first_and_last(request, size, twice):
+    lines = request.getfixturevalue(size).plan().out.splitlines()
+    summary = lines[-1]
+    assert summary.startswith("Plan: ")
+    assert (lines[1] == summary) is twice, "below the line that says where it comes from"
+    assert lines.count(summary) == 1 + twice
+
+
 def test_a_large_plan_names_everybody_and_v_loses_nothing(large):
     out, full = large.plan().out, large.plan("-v").out
     for change in large.planned().json["resource_changes"]:

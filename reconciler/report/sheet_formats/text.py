@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.report.compact import wrapped
 from reconciler.report.sheet import FOLDED, MANIFEST_CHANGES, flat, letter, line
-from reconciler.report.text import CODES, WIDEST, escape, render_diagnostics
+from reconciler.report.text import CODES, WIDEST, escape, render_diagnostics, with_summary_first
 from reconciler.report.wording import place
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def draw(sheet: Sheet, *, color: bool, verbose: bool) -> str:
     def paint(style: str, raw: str) -> str:
         return f"\x1b[{CODES[style]}m{raw}\x1b[0m" if color and raw else raw
 
-    return "\n".join(_sheet(sheet, paint, color=color, verbose=verbose)) + "\n"
+    lines = list(_sheet(sheet, paint, color=color, verbose=verbose))
+    return "\n".join(with_summary_first(lines, len(sheet.summary))) + "\n"
 
 
 def _sheet(sheet: Sheet, paint: Paint, *, color: bool, verbose: bool) -> Iterator[str]:
