@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script of the build, in no package
 """Puts the git commit that a wheel or sdist is built from into the package, for `reconciler --version`."""
 
 from __future__ import annotations
