@@ -24,7 +24,7 @@ test: $(VENV)/installed ## The whole suite
 	rm -f .days
 	RECONCILER_NOTE_DAYS="$(CURDIR)/.days" $(BIN)/python -m pytest -n auto
 
-days: $(VENV)/installed ## What could feel the day, on other days: 29 February, the end of the year
+days: $(VENV)/installed ## What could feel the day, on other days; SHARE=1: one case of each test function, as CI does
 	$(BIN)/python tests/shifted.py --noted .days $(if $(SHARE),--share)
 
 lint: $(VENV)/installed ## Style and types
@@ -62,14 +62,14 @@ fuzz: $(VENV)/installed ## Mutate what the command reads for a minute; SECONDS=6
 	$(BIN)/python tests/hostile/fuzz.py $(or $(SECONDS),60) $(or $(SEED),0)
 
 # every dependency at the lower bound that pyproject.toml names; those of the dependencies are the newest that fit
-.lowest/installed: pyproject.toml
+.lowest/installed: pyproject.toml tests/lowest.py
 	$(PYTHON) -m venv .lowest
-	.lowest/bin/python -c 'import re, tomllib; from pathlib import Path; project = tomllib.loads(Path("pyproject.toml").read_text())["project"]; extras = project["optional-dependencies"]; print("\n".join(sorted({re.sub(r"\s*;.*", "", one).replace(">=", "==") for one in project["dependencies"] + extras["sandbox"] + extras["html"]})))' > .lowest/constraints.txt
-	.lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint .lowest/constraints.txt --editable '.[test]'
+	.lowest/bin/python tests/lowest.py .lowest
+	.lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint .lowest/constraints.txt --requirement .lowest/tools.txt --editable '.[sandbox,html]'
 	@touch $@
 
 test-lowest: .lowest/installed ## The whole suite with every dependency at its lower bound
 	.lowest/bin/python -m pytest -n auto
 
 clean: ## Remove what the targets created
-	rm -rf $(VENV) .lowest $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.now dist build site
+	rm -rf $(VENV) .lowest $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.? dist build site

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.manifest import load_texts
+from stopped.sitecustomize import DAY
 
-FIRST = date(2026, 11, 24)
+FIRST = DAY
 
 
 def people(teams, day, role="{role: owner, expires: 2026-12-05, then: member}"):
