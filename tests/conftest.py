@@ -10,14 +10,20 @@ from pathlib import Path
 import pytest
 
 import days  # before what notes what a test meets
+import shifted
 import stopped.sitecustomize  # before the clocks are imported
 from reconciler.sandbox import app
 from sandbox.contract import contract_checking
 
-# the commands that a test starts find the stopped clock by it
+# the commands that a test starts find the stopped clock by these
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(Path(stopped.sitecustomize.__file__).parent), os.environ.get("PYTHONPATH")])
 )
+os.environ.update(stopped.sitecustomize.GIT_DATES)
+
+# whoever moved the clock: a command that a test kills may hold what libfaketime in all others waits for
+if days.is_moved():
+    os.environ["FAKETIME_SHARED"] = shifted.shared()
 
 # a shell that runs the suite in the background has Ctrl-C ignored, also in the commands that a test starts
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -1,8 +1,9 @@
 """Which tests could feel the day on which they run: the plugin that notes them, and the one that runs only those.
 
-The suite's clock stands still in every Python process (`tests/stopped`), and `tests/test_clock.py` finds code that reads
-another one. What is left to feel the day is what such a process meets: a program that is not Python, or a certificate. So a
-test is noted when it, or a Python process that it started, starts such a program or encrypts a connection.
+The suite's clock stands still in every Python process and in git's commits (`tests/stopped`), and `tests/test_clock.py`
+finds code that reads another one. What is left to feel the day is what such a process meets: a program that is not Python,
+or a certificate. So a test is noted when it, or a Python process that it started, starts such a program or relies on a
+certificate that does not outlast every shift.
 
 `NOTE` names the file that a run writes them into; `ONLY` names one whose tests are to be run. A line is JSON, since ids hold
 any character: the id and what was met.
@@ -28,9 +29,12 @@ if NOTE in os.environ:
     _file = tempfile.NamedTemporaryFile(prefix="reconciler-felt-")  # noqa: SIM115 -- it goes with the process
     os.environ[FELT] = _file.name
 
-# with these the clock of a process is moved, and what it meets is noted; who builds an environment from nothing takes
-# them along
-MOVES = (FELT, "LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "FAKETIME_FORCE_MONOTONIC_FIX", "NO_FAKE_STAT")
+# with these the clock of a process is moved, what it meets is noted, and git commits at the suite's moment; who builds an
+# environment from nothing takes them along
+MOVES = (
+    FELT, "LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "FAKETIME_FORCE_MONOTONIC_FIX", "FAKETIME_SHARED",
+    "NO_FAKE_STAT", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE",
+)  # fmt: skip
 
 
 @contextmanager
@@ -65,7 +69,7 @@ def write(file: Path, names: list[str]) -> None:
 
 
 def clock_variables() -> dict[str, str]:
-    """The variables that move the clock of this process, or note what it meets, for an environment built from nothing."""
+    """The variables of this process that move or stop a clock, or note what it meets, for an environment built from nothing."""
     return {name: os.environ[name] for name in MOVES if name in os.environ}
 
 

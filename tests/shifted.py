@@ -5,23 +5,30 @@ name brings along. How long something takes stays real: threads wait by the mono
 their real times, too: Python would compile every module again.
 
 The tests are those that the last run of the suite has noted (`RECONCILER_NOTE_DAYS`, see `days.py`), or all where there is
-no such list. Those with the marker `unshifted` are skipped, and listed with their reasons.
+no such list. Those with the marker `unshifted` are skipped, and listed with their reasons. As many days are run at a time as
+there are processors.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
+import ctypes
+import functools
 import importlib.util
 import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import days
 
 ROOT = Path(__file__).parents[1]
+DAYS = 4
+HANGING = ("-o", "faulthandler_timeout=120")  # a test that takes so long prints where it is
 
 
 def shifts(now: datetime) -> dict[str, datetime]:
@@ -50,6 +57,32 @@ def library() -> Path | None:
     return file if file.exists() else None
 
 
+@functools.cache
+def shared() -> str:
+    """A semaphore and a piece of memory for libfaketime in all processes, as long as this process lives: `FAKETIME_SHARED`.
+
+    Every process waits for the semaphore as it starts. Those that libfaketime makes itself are held by one process at a
+    time, named after a process id, and left behind by who is killed: one killed at that moment stops all that start after
+    it, and one that gets the id of a dead one ends. Ours lets everybody in and has a name of its own. The memory is for
+    clocks that go faster, which these do not.
+    """
+    name = f"days-{os.getpid()}-{time.monotonic_ns()}"
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.sem_open.restype = ctypes.c_void_p
+    if not libc.sem_open(f"/{name}".encode(), os.O_CREAT | os.O_EXCL, ctypes.c_uint(0o600), ctypes.c_uint(2**30)):
+        raise OSError(ctypes.get_errno(), "no semaphore")
+    memory = Path("/dev/shm") / name
+    memory.touch(mode=0o600)
+    os.truncate(memory, 4096)
+
+    def end() -> None:
+        libc.sem_unlink(f"/{name}".encode())
+        memory.unlink()
+
+    atexit.register(end)
+    return f"/{name} /{name}"
+
+
 def moved(to: datetime) -> dict[str, str]:
     """The environment in which a process that is started now, and all that it starts, begin at `to`."""
     return {
@@ -58,6 +91,7 @@ def moved(to: datetime) -> dict[str, str]:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         # without it, what waits on a condition by the monotonic clock waits for no time at all: Python's lock spins
         "FAKETIME_FORCE_MONOTONIC_FIX": "0",
+        "FAKETIME_SHARED": shared(),
         "NO_FAKE_STAT": "1",
     }
 
@@ -73,59 +107,68 @@ def takes() -> bool:
     return done.stdout == "2000-02-29\n"
 
 
-def share(noted: list[str], number: int, of: int) -> list[str]:
-    """The part of the tests that the shift of this number runs: each test function on one day at least.
+def share(noted: list[str], day: int, turn: int) -> list[str]:
+    """The part of the tests that the shift of this number runs in CI: one case of each test function.
 
-    Of a function with several cases each day runs another one, so that as many are tried as there are days.
+    It is another case on each day, as far as there are so many, and with each `turn`.
     """
     cases: dict[str, list[str]] = {}
     for name in sorted(set(noted)):
         cases.setdefault(name.partition("[")[0], []).append(name)
-    chosen = []
-    for place, found in enumerate(cases.values()):
-        turn = (number - place) % of
-        few = min(len(found), of)
-        if turn < few:
-            chosen.append(found[turn * len(found) // few])
-    return chosen
+    return [found[(turn + day * len(found) // DAYS) % len(found)] for found in cases.values()]
+
+
+def turn() -> int:
+    """A number that changes with each commit; 0 where there is none."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return int(done.stdout[:8], 16) if done.returncode == 0 else 0
+
+
+def run(number: int, moment: datetime, noted: list[str], file: Path) -> tuple[int, str]:
+    """Run these tests, or all where there are none, as if it were another moment: the exit status and what pytest said.
+
+    `file` is written: the tests to run.
+    """
+    environ = {**os.environ, **moved(moment)}
+    if noted:
+        days.write(file, noted)
+        environ[days.ONLY] = str(file.resolve())
+    files = sorted({name.partition("::")[0] for name in noted})
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider", "-rfs", *HANGING, *files],
+        env=environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout.decode(errors="replace")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the tests that could feel the day on other days.")
     parser.add_argument("--noted", type=Path, help="the list of tests that the last run of the suite wrote")
-    parser.add_argument("--share", action="store_true", help="run each test function on one of the days only")
+    parser.add_argument("--share", action="store_true", help="run one case of each test function on each day")
+    parser.add_argument("--day", type=int, choices=range(DAYS), help="run one of the days only")
     args = parser.parse_args()
     if not takes():
         print("NOT RUN: the clock cannot be moved here. libfaketime is needed, which is for Linux on x86-64.")
         return int(sys.platform == "linux" and os.uname().machine == "x86_64")
-    environ = dict(os.environ)
     noted: list[str] = []
     if args.noted is not None and args.noted.exists():
         noted = days.read(args.noted)
-        print(f"{len(noted)} tests could feel the day; the clock of the others stands still.")
+        print(f"{len(set(noted))} tests could feel the day; the clock of the others stands still.", flush=True)
     else:
-        print("No list of tests that could feel the day: all are run.")
-    files: list[str] = []
-    said, worst = [], 0
-    moments = shifts(datetime.now(UTC))
-    for number, (name, moment) in enumerate(moments.items()):
+        print("No list of tests that could feel the day: all are run.", flush=True)
+    started, worst = {}, 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number, (name, moment) in enumerate(shifts(datetime.now(UTC)).items()):
+            if args.day in {None, number}:
+                tests = share(noted, number, turn()) if args.share else noted
+                file = Path(f"{args.noted or '.days'}.{number}")
+                started[pool.submit(run, number, moment, tests, file)] = f"{name}, {moment:%F %T} UTC"
         begun = time.monotonic()
-        print(f"--- {name}: {moment:%F %T} UTC", flush=True)
-        if noted:
-            file = args.noted.with_suffix(".now")
-            names = share(noted, number, len(moments)) if args.share else noted
-            days.write(file, names)
-            files = sorted({name.partition("::")[0] for name in names})
-            environ[days.ONLY] = str(file.resolve())
-        status = subprocess.run(
-            [sys.executable, "-m", "pytest", "-n", "auto", "-rfs", "-p", "no:cacheprovider", *files],
-            env={**environ, **moved(moment)},
-            cwd=ROOT,
-            check=False,
-        ).returncode
-        said.append(f"{name}: {'passed' if status == 0 else 'FAILED'} in {time.monotonic() - begun:.0f} s")
-        worst = max(worst, status)
-    print("\n".join(said))
+        for future in as_completed(started):
+            status, said = future.result()
+            print(f"--- {started[future]}: {'passed' if status == 0 else 'FAILED'}, {time.monotonic() - begun:.0f} s")
+            print(said, flush=True)
+            worst = max(worst, status)
     return worst
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 import importlib.util
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +25,7 @@ import shifted
 from days import clock_variables
 from reconciler import clock
 from reconciler.sandbox import clock as pipes_clock
-from stopped.sitecustomize import CLOCKS, DAY, MOMENT, STOP
+from stopped.sitecustomize import CLOCKS, DAY, FIRST, LAST, MOMENT, STOP
 
 ROOT = Path(__file__).parents[1]
 CLOCK_FILES = {ROOT / "reconciler" / "clock.py", ROOT / "reconciler" / "sandbox" / "clock.py"}
@@ -166,27 +169,51 @@ SHIFTS = shifted.shifts(MOMENT)
 needs_shifts = pytest.mark.skipif(
     not shifted.takes(), reason="the clock cannot be moved: libfaketime is for Linux on x86-64"
 )
-MEETS_THE_DAY = f"""
-import subprocess
+# ways in which a test can depend on the day, past the stopped clocks: each expects the suite's
+ON_ITS_DAY = f"""
+import subprocess, sys, time
+from datetime import date, datetime
+from email.utils import localtime
 
-def test_of_one_day():
-    said = subprocess.run(["date", "-u", "+%F"], capture_output=True, text=True).stdout
-    assert said == "{DAY}\\n"
+DAY, CODE = "{DAY}", "import datetime; print(datetime.date.today())"
+AT_IMPORT = date.today()
+
+def said(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+def written(folder):
+    (folder / "golden.json").write_text('{{"sent": "%s"}}' % datetime.now().date())
+    return (folder / "golden.json").read_text()
+
+def committed(folder):
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    said("git", "init", "--quiet", str(folder))
+    said("env", "-u", "GIT_COMMITTER_DATE", "git", *who, "-C", str(folder), "commit", "--quiet", "--allow-empty", "-m", "x")
+    return said("git", "-C", str(folder), "log", "-1", "--format=%cs")
+
+def test_at_import(): assert AT_IMPORT.isoformat() == DAY
+def test_in_a_helper(): assert time.strftime("%Y-%m-%d", time.gmtime(time.time())) == DAY
+def test_in_a_library(): assert localtime().date().isoformat() == DAY
+def test_in_a_file(tmp_path): assert written(tmp_path) == '{{"sent": "{DAY}"}}'
+def test_in_a_program(): assert said("date", "-u", "+%F") == DAY
+def test_in_a_script(): assert said("bash", "-c", "printf '%(%F)T'") == DAY
+def test_in_a_command(): assert said(sys.executable, "-c", CODE) == DAY
+def test_in_a_commit(tmp_path): assert committed(tmp_path) == DAY
 """
+WAYS = ON_ITS_DAY.count("def test_")
 
 
 @needs_shifts
 @pytest.mark.unshifted("it moves the clock itself")
 @pytest.mark.parametrize(("name", "moment"), [("the same day", MOMENT), *SHIFTS.items()], ids=["the same day", *SHIFTS])
 def test_a_test_that_depends_on_the_day_is_caught(tmp_path, name, moment):
-    # what it meets is another program, so that a stopped clock in Python does not help
-    (tmp_path / "test_it.py").write_text(MEETS_THE_DAY)
+    (tmp_path / "test_it.py").write_text(ON_ITS_DAY)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(tmp_path)],
-        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, **shifted.moved(moment)},
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(tmp_path)],
+        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "TZ": "UTC", **shifted.moved(moment)},
     )  # fmt: skip
-    assert done.returncode == (moment != MOMENT), done.stdout
-    assert ("AssertionError: assert '" in done.stdout) == (moment != MOMENT)
+    expected = f"{WAYS} passed" if moment == MOMENT else f"{WAYS} failed"
+    assert done.stdout.splitlines()[-1].startswith(expected), done.stdout
 
 
 @needs_shifts
@@ -198,6 +225,20 @@ def test_a_moved_clock_leaves_timeouts_alone():
     environ = {**os.environ, **shifted.moved(SHIFTS["500 days later"])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, timeout=60)
     assert done.stdout == "True\n"
+
+
+@needs_shifts
+@pytest.mark.unshifted("it moves the clock itself")
+def test_a_process_that_is_killed_as_it_starts_stops_no_other():
+    # libfaketime holds its semaphore then; that of a killed process stays held
+    environ = {**os.environ, **shifted.moved(SHIFTS["29 February"])}
+    libc = ctypes.CDLL(None)
+    libc.sem_open.restype = ctypes.c_void_p
+    semaphore = ctypes.c_void_p(libc.sem_open(environ["FAKETIME_SHARED"].split()[0].encode(), 0))
+    assert semaphore.value
+    assert libc.sem_wait(semaphore) == 0
+    done = subprocess.run(["date", "-u", "+%F"], env=environ, capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"{SHIFTS['29 February'].date()}\n"
 
 
 @pytest.mark.parametrize(
@@ -214,28 +255,51 @@ def test_the_leap_day_of_the_shifts_is_the_next_one(now, leap_day):
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30)), max_size=60, unique=True), st.integers(1, 5)
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30)), max_size=60, unique=True),
+    st.integers(0, 2**32),
 )
-def test_a_share_of_the_days_runs_every_test_function_and_no_case_twice(cases, of):
+def test_a_share_runs_each_test_function_on_each_day_and_in_time_each_case(cases, turn):
     noted = [f"t.py::{function}[{case}]" for function, case in cases]
-    shares = [shifted.share(noted, number, of) for number in range(of)]
-    chosen = [name for found in shares for name in found]
-    assert len(chosen) == len(set(chosen))
-    assert set(chosen) <= set(noted)
-    had, run = (Counter(name.partition("[")[0] for name in names) for names in (noted, chosen))
-    assert run == {function: min(count, of) for function, count in had.items()}
-    assert all(len({n.partition("[")[0] for n in found}) == len(found) for found in shares)
+    had = Counter(name.partition("[")[0] for name in noted)
+    shares = [shifted.share(noted, day, turn) for day in range(shifted.DAYS)]
+    for chosen in shares:
+        assert set(chosen) <= set(noted)
+        assert Counter(name.partition("[")[0] for name in chosen) == dict.fromkeys(had, 1)
+    for function, count in had.items():
+        of = {name for chosen in shares for name in chosen if name.partition("[")[0] == function}
+        assert len(of) == min(count, shifted.DAYS)
+    turns = [shifted.share(noted, 0, turn + more) for more in range(max(had.values(), default=0))]
+    assert {name for chosen in turns for name in chosen} == set(noted)
 
 
 MEETS = """
-import days, stopped.sitecustomize, ssl, subprocess, sys
+from datetime import datetime
+import days, stopped.sitecustomize, ssl, subprocess, sys, trustme, socket, threading
 CHILD = [sys.executable, "-c", "import subprocess; subprocess.run(['true'])"]
+BARE = {"PYTHONPATH": sys.argv[1], "PATH": "/usr/local/bin:/usr/bin:/bin"}
+def git(*words, **more): subprocess.run(["git", "-c", "a.b=c", "-C", "/nonexistent", *words], stderr=subprocess.DEVNULL, **more)
+def greet(name, **dates):
+    authority, server, client = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.configure_trust(client)
+    authority.issue_cert("localhost", **dates).configure_cert(server)
+    one, other = socket.socketpair()
+    serving = threading.Thread(target=lambda: server.wrap_socket(one, server_side=True).close())
+    serving.start()
+    with client.wrap_socket(other, server_hostname=name): pass
+    serving.join()
 with days.noted("nothing"): pass
 with days.noted("a program [\\n]"): subprocess.run(["true"])
 with days.noted("python"): subprocess.run([sys.executable, "--version"])
 with days.noted("a program of a command"): subprocess.run(CHILD)
-with days.noted("of a bare environment"): subprocess.run(CHILD, env={"PYTHONPATH": sys.argv[1], **days.clock_variables()})
-with days.noted("a certificate"):
+with days.noted("of a bare environment"): subprocess.run(CHILD, env={**BARE, **days.clock_variables()})
+with days.noted("git that reads"): git("rev-parse", "HEAD", env=BARE)
+with days.noted("git that commits at the suite's moment"): git("commit")
+with days.noted("git that commits in a bare environment"): git("commit", env=BARE)
+with days.noted("git that counts back from now"): git("log", "--since=yesterday")
+with days.noted("git that names a revision by the time"): git("rev-parse", "HEAD@{1.day.ago}")
+with days.noted("a lasting certificate"): greet("localhost")
+with days.noted("a certificate that ends"): greet("localhost", not_after=datetime(2030, 1, 1))
+with days.noted("a certificate that was not looked at"):
     context = ssl.create_default_context()
     try: context.wrap_socket(None)
     except AttributeError: pass
@@ -247,11 +311,27 @@ def test_a_test_that_meets_another_program_or_a_certificate_is_noted_and_chosen(
     path = os.pathsep.join([str(ROOT / "tests"), str(stopped)])
     environ = {**os.environ, days.NOTE: str(noted), "PYTHONPATH": path}
     subprocess.run([sys.executable, "-c", MEETS, str(stopped)], env=environ, check=True)
-    assert [json.loads(line) for line in noted.read_text().splitlines()] == [
-        ["a program [\n]", ["true"]],
-        ["a program of a command", ["true"]],
-        ["of a bare environment", ["true"]],
-        ["a certificate", ["a certificate"]],
-    ]
+    expected = {
+        "a program [\n]": "true",
+        "a program of a command": "true",
+        "of a bare environment": "true",
+        "git that commits in a bare environment": "git",
+        "git that counts back from now": "git",
+        "git that names a revision by the time": "git",
+        "a certificate that ends": "a certificate",
+        "a certificate that was not looked at": "a certificate",
+    }
+    assert [json.loads(line) for line in noted.read_text().splitlines()] == [[n, [met]] for n, met in expected.items()]
     monkeypatch.setenv(days.ONLY, str(noted))
-    assert days.chosen() == {"a program [\n]", "a program of a command", "of a bare environment", "a certificate"}
+    assert days.chosen() == expected.keys()
+
+
+def test_the_certificates_of_the_suite_outlast_every_shift(tmp_path):
+    # those of whom it is relied upon: the served one is looked at as a test meets it
+    trustme.CA().cert_pem.write_to_path(tmp_path / "authority.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(tmp_path / "authority.pem")
+    (authority,) = context.get_ca_certs()
+    assert ssl.cert_time_to_seconds(authority["notBefore"]) <= FIRST
+    assert ssl.cert_time_to_seconds(authority["notAfter"]) >= LAST
+    assert max(SHIFTS.values()).timestamp() < LAST
