@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from reconciler.model.live import Lock, Resource
     from reconciler.pipes.client import Client
 
+_AGAIN = "; it is planned again where it is still needed"
+
 
 class Me(msgspec.Struct):
     """The contract's User (actor_get), as far as it is used."""
@@ -31,7 +33,7 @@ class Me(msgspec.Struct):
 
 
 def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[str]) -> tuple[Lock, list[str]]:
-    """The lock file's content with what the journal knows beyond it, and a line for each request that was in flight.
+    """The lock file's content with what the journal knows beyond it, and a line for each such entry and request in flight.
 
     The journal is evidence, not authority: anybody can write a line into it. It is believed that an address was invited
     as a certain account only where live shows that invitation: pending, sent by this token's user, after the journal's
@@ -43,6 +45,10 @@ def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[
     for address, one in earlier.invited.items():
         if address not in known and (row := _confirmed(client, address, one, known, by_handle)) is not None:
             known[address] = invited(row.id, row.handle, one.email, row.attrs.get("sent"))
+            lines.append(
+                f"by the journal, the last apply invited {one.email} for {address}, and the lock file does not say so; "
+                f"Pipes shows an invitation that fits, as {row.handle}, and it is taken for that one"
+            )
     for request in earlier.in_flight:
         what = f"{request.action} {request.address} was in flight when the last apply ended: "
         try:
@@ -50,9 +56,7 @@ def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[
         except PipesError as error:
             lines.append(f"{what}what became of it could not be read ({error})")
         except (LookupError, TypeError, ValueError, AttributeError):
-            lines.append(
-                f"{what}the journal does not say clearly what it was; it is planned again where it is still needed"
-            )
+            lines.append(f"{what}the journal does not say clearly what it was{_AGAIN}")
     return known, lines
 
 
@@ -85,7 +89,7 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
     if request.method != "POST":
         now = reading.read_again(client, kind, request.path)
         if request.method == "DELETE":
-            return "it is still there and is planned again" if now else "it took effect"
+            return f"it is still there{_AGAIN}" if now else "it took effect"
         wanted = request.body or {}
         if now is None and "handle" in wanted:
             return "it took effect, or the object is gone"
@@ -94,7 +98,7 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
         taken = all(kind.attribute(n).same(now.attrs.get(n), v) for n, v in wanted.items() if n != "handle")
         if taken and any(a.secret and a.name in wanted for a in kind.attributes):
             return "whether its secrets were taken is not told, so they are sent again where the lock file has others"
-        return "it took effect" if taken else "it did not take effect and is planned again"
+        return "it took effect" if taken else f"it did not take effect{_AGAIN}"
     place = Place.of(request.address)
     handle = (request.body or {}).get("handle") if kind.names_people else addresses.split(request.address)[-1][1]
     if handle is not None:
@@ -112,12 +116,8 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
         email = str((request.body or {}).get("email") or "")
         known[request.address] = invited(new[0].id, new[0].handle, email, new[0].attrs.get("sent"))
         return f"it took effect, as {new[0].handle}"
-    return (
-        "it did not take effect and is planned again"
-        if not new
-        else "it is unclear which of several new invitations it is"
-    )
+    return f"it did not take effect{_AGAIN}" if not new else "it is unclear which of several new invitations it is"
 
 
 def _made(found: Sequence[Resource]) -> str:
-    return "it took effect" if found else "it did not take effect and is planned again"
+    return "it took effect" if found else f"it did not take effect{_AGAIN}"

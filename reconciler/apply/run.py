@@ -22,7 +22,7 @@ from reconciler.model.errors import PipesError
 from reconciler.model.live import address_digest
 from reconciler.model.result import Outcome, Result
 from reconciler.pipes import reading
-from reconciler.pipes.errors import NotAuthorisedError
+from reconciler.pipes.errors import NotAuthorisedError, StatusError
 from reconciler.plan import make_plan
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def _read_again(
         for o in outcomes
         if o.wrote and o.status == "done" and _ends_access(steps[o.number], state.plan, state.actor)
     }
+    left = {org for org in left if _has_ended(state, org, live.actor.handle)}
     written = replace(
         desired,
         orgs={name: node for name, node in desired.orgs.items() if name in touched},
@@ -154,6 +155,19 @@ def _read_again(
         return unread(outcomes, touched, str(error), ended), lock
     again = Reread(written, live, fresh, make_plan(written, fresh, lock), lock, left, state.plan.allowed)
     return verify(outcomes, again), remembered(desired, fresh, lock, only=touched)
+
+
+def _has_ended(state: Run, org: str, actor: str) -> bool:
+    """Whether Pipes shows that the token's user owns an org no more. A failure that says nothing of it does not show that."""
+    try:
+        row = reading.read_again(state.client, member.KIND, member.KIND.object_path(Place(org=org), actor))
+    except NotAuthorisedError:
+        return True
+    except StatusError as error:
+        return error.status == 403
+    except PipesError:
+        return False
+    return row is None or not member.is_accepted_owner(row.attrs)
 
 
 def _configured(state: Run, outcome: Outcome) -> dict[str, Any] | None:

@@ -97,6 +97,22 @@ def verify(outcomes: Sequence[Outcome], again: Reread) -> Verified:
         else o
         for o in found.outcomes
     ]
+    refused = {
+        refusal.address: refusal.fact
+        for refusal in again.plan.refusals
+        if addresses.org_of(refusal.address) not in unseen
+        and not any(code == refusal.code and addresses.covers(at, refusal.address) for code, at in again.allowed)
+    }
+    found.outcomes = [
+        replace(
+            o,
+            status="failed",
+            detail=f"Pipes answered with success, but a plan made now is refused: {refused[o.address]}",
+        )
+        if o.status == "done" and o.address in refused and addresses.depth(o.address)
+        else o
+        for o in found.outcomes
+    ]
     others = []
     for address, change in sorted(changes.items()):
         if address in mine and mine[address].status != "already":
@@ -105,13 +121,8 @@ def verify(outcomes: Sequence[Outcome], again: Reread) -> Verified:
             others.append(address)
         else:
             found.remaining.append(address)
-    found.remaining += [
-        refusal.address
-        for refusal in again.plan.refusals
-        if addresses.org_of(refusal.address) not in unseen
-        and refusal.address not in mine
-        and not any(code == refusal.code and addresses.covers(at, refusal.address) for code, at in again.allowed)
-    ]
+    # of an org as a whole: whether its own attributes were changed says nothing of that
+    found.remaining += [address for address in refused if address not in mine or not addresses.depth(address)]
     if others:
         found.notes.append(f"changed by somebody else while this apply ran; plan again: {_named(others)}")
     if found.remaining:

@@ -71,15 +71,15 @@ def test_what_somebody_else_changes_meanwhile_is_named_as_theirs(orgs, monkeypat
     assert orgs.planned().addresses == [f"org.acme/member.{who}"]
 
 
-def lying(then):
-    """A server that says 200 to every write, does nothing, and whose lists are then not whole."""
+def lying(then, writes=1):
+    """A server that says 200 to every write, does nothing, and whose lists are not whole after some writes."""
     wrote = []
 
     def answering(method, path):
         if method != "GET":
             wrote.append(path)
             return "200 OK", {"id": "x", "user_id": "u_00000000000000000000", "user_handle": "dave"}
-        return then(path) if wrote else None
+        return then(path) if len(wrote) >= writes else None
 
     return answering
 
@@ -107,6 +107,36 @@ def test_an_apply_that_ends_its_own_access_is_done_all_the_same(orgs):
     ran = orgs.apply("--format", "json", "--allow", "self-removal=org.beta")
     assert (ran.status, set(statuses(ran))) == (0, {"done"})
     assert any("ended its own access to beta" in note for note in ran.json["outcome_notes"])
+
+
+@pytest.mark.parametrize("wanted", ["member", "{absent: true}"])
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param(lambda p: ("200 OK", {"items": []}) if p == "/org/beta/member" else None, id="empty"),
+        pytest.param(lambda p: ("403 Forbidden", {}) if p == "/org/beta/member" else None, id="forbidden"),
+        pytest.param(lambda p: ("200 OK", {"items": [], "next_token": "x"}) if p == "/org/beta/member" else None, id="no end"),
+        pytest.param(lambda _: None, id="whole"),
+    ],
+)  # fmt: skip
+def test_an_apply_that_was_to_end_its_own_access_and_did_not_is_not_done(orgs, monkeypatch, wanted, then):
+    """Every write is answered with success, the one of the token's own row too, and alice still owns beta."""
+    orgs.client().ok("PATCH", "/org/beta/member/bob", {"role": "owner"})
+    orgs.manifest(f"orgs: {{beta: {{members: {{bob: owner, alice: {wanted}}}}}}}")
+    answer(monkeypatch, lying(then, writes=2))  # the first one is to the owner who stays
+    ran = orgs.apply("--format", "json", "--allow", "self-removal=org.beta")
+    assert ran.status == 5
+    assert set(statuses(ran)) <= {"unconfirmed", "failed"}
+    assert not any("ended its own access" in note for note in ran.json["outcome_notes"])
+
+
+def test_an_invitation_of_which_a_fresh_plan_says_another_account_is_not_done(orgs, monkeypatch):
+    """The answer names an account that dave is not: the next plan would refuse it."""
+    orgs.manifest("orgs: {acme: {members: {alice: owner, carol: member, dave: member}}}")
+    answer(monkeypatch, lying(lambda _: None))
+    ran = orgs.apply("--format", "json")
+    assert (ran.status, statuses(ran)) == (5, ["failed"])
+    assert "a plan made now is refused" in ran.json["outcomes"][0]["detail"]
 
 
 # --- stopped ----------------------------------------------------------------------------------------------------------

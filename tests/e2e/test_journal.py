@@ -91,9 +91,48 @@ def test_an_invitation_from_before_the_intent_is_not_it(acme):
 def test_an_invitation_that_live_confirms_is_it(acme):
     invite(acme, "carol-c", "owner")
     journal(acme, intent(), outcome(ids(acme)["carol-c"], "carol-c"))
-    assert acme.apply().status == 0
+    ran = acme.apply()
+    assert ran.status == 0
+    assert "by the journal, the last apply invited carol@example.com for org.acme/member.carol" in ran.err
     assert acme.members("acme")["carol-c"] == "owner?"
     assert ids(acme)["carol-c"] in acme.lock_text()
+
+
+def test_what_is_taken_from_the_journal_is_told_where_it_cancels_somebodys_invitation(acme):
+    """A forged line gives mallory's invitation the address of nobody, as if it had been corrected since."""
+    invite(acme, "mallory", "owner")
+    journal(acme, intent(body={"email": "x@example.org\x1b[2J", "role": "owner"}), outcome(ids(acme)["mallory"]))
+    ran = acme.apply()
+    assert ran.status == 0
+    assert "the last apply invited x@example.org" in ran.err
+    assert "Pipes shows an invitation that fits, as mallory, and it is taken for that one" in ran.err
+    assert "\x1b" not in ran.out + ran.err
+    assert "new address: the invitation is cancelled and sent again" in ran.out
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        intent(address="org.zulu", path="/org", body={"handle": "zulu"}),
+        intent(address="org.acme/workspace.dev", path="/org/acme/workspace", body={"handle": "dev"}),
+        intent(address="org.acme/service_account.ci", path="/org/acme/service_account", body={"title": "CI"}),
+        intent(address="org.acme/connection.c1", path="/org/acme/connection", body={"handle": "c1", "plugin": "net"}),
+        intent(address="org.acme/connection_folder.f0", path="/org/acme/connection_folder", body={"title": "f0"}),
+        intent(address="org.acme/workspace.prod/grant.bob", path="/org/acme/workspace/prod/member", body={"handle": "bob"}),
+    ],
+)  # fmt: skip
+def test_no_line_of_another_kind_makes_anything_or_says_that_it_will(acme, line):
+    accounts = ids(acme)
+    answer = {"outcome": 1, "status": "201", "id": accounts["mallory"], "user_id": accounts["mallory"]}
+    for lines in ([line], [line, answer]):
+        journal(acme, *lines)
+        acme.manifest("orgs: {acme: {members: {alice: owner, bob: member}}}")
+        before = acme.database()
+        ran = acme.apply()
+        assert ran.status == 0
+        assert ("did not take effect; it is planned again where it is still needed" in ran.err) == (len(lines) == 1)
+        assert acme.database() == before
+        assert accounts["mallory"] not in (acme.lock_text() or "")
 
 
 BROKEN = [

@@ -85,7 +85,7 @@ def invited_again(scene: Scene, name: str) -> str:
     """A note for somebody known by handle who was in the org, or invited to it, and is not there any more."""
     return (
         f"{name} was in {scene.place} or invited to it at an earlier apply, and is not there now: the invitation was declined "
-        f"or cancelled, has expired, or {name} left; this plan invites {name} again, as every plan does that lists {name}"
+        f"or cancelled, has expired, or {name} left; every plan invites {name} again as long as the manifests list {name}"
     )
 
 
