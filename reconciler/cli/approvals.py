@@ -77,7 +77,7 @@ def command(
 
     result = consents.judge(
         review, found.base, found.head, found.base_lock,
-        author=author, approved_by=approved_by, forge=forge if forge is not None else _forge(), later=_later(found),
+        author=author, approved_by=approved_by, forge=forge if forge is not None else _forge(), later=later_changes(found),
     )  # fmt: skip
     output.write(result, made=made.now(paths))
     return REFUSED if result.missing else DONE
@@ -89,7 +89,7 @@ def _forge() -> str:
     return "github" if os.environ.get("GITHUB_ACTIONS") else ""
 
 
-def _later(found: Compared) -> Mapping[date, Sequence[AccessChange]]:
+def later_changes(found: Compared) -> Mapping[date, Sequence[AccessChange]]:
     """What changes in access on the days on which entries of either side end: an entry may take over on such a day."""
     from reconciler.access.expiring import ending
     from reconciler.access.review import access_on

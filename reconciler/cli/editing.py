@@ -15,12 +15,14 @@ from reconciler.cli import DONE, ERROR, REFUSED, manifests, options, output_file
 from reconciler.model.errors import RefusedRunError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import date, datetime
 
     from reconciler.cli.manifests import Manifests
     from reconciler.editing.edit import Edit
     from reconciler.editing.people import Somebody
+    from reconciler.model.desired import Desired
+    from reconciler.model.review import Review
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,16 @@ class Files:
         from reconciler.access.review import Side, make_review
         from reconciler.report.access import render
         from reconciler.report.review import lines_of_access
+        from reconciler.report.text import escape
 
         before, lock = self.found.desired, self.found.lock
         after = manifest.load_texts({**self.texts, **made.texts}, today=before.day) if made.texts else before
         review = make_review(Side(before, lock), Side(after, lock))
         for line in lines_of_access(review):
             click.echo(line, err=True)
+        if made.texts:
+            for line in self._rules(review, after, {**self.texts, **made.texts}):
+                click.echo(escape(line), err=True)
         if who is None:
             return
         people = {person.name: person.email for person in after.people.values()}
@@ -100,6 +106,40 @@ class Files:
             click.echo(f"{said} reaches nothing by the manifests.", err=True)
         else:
             click.echo(render(shown, "text"), nl=False, err=True)
+
+    def _rules(self, review: Review, after: Desired, texts: Mapping[str, bytes]) -> Iterator[str]:
+        """The policies that the edit breaks, and whose consent it needs, where the manifests have either."""
+        from msgspec.structs import replace
+
+        from reconciler import manifest
+        from reconciler.cli.approvals import later_changes
+        from reconciler.cli.review import Compared
+        from reconciler.policy import compare, consents
+        from reconciler.report import approvals, policies
+
+        before, lock = self.found.desired, self.found.lock
+        if before.policies:
+            broken = compare.of_review(before, after, lock).new
+            yield "Policies:" if broken else "Policies: this breaks none."
+            for one in broken:
+                first, *more = policies.lines(one)
+                yield f"  ! {first}"
+                yield from (f"    {line}" for line in more)
+        if before.approvals:
+            review = replace(review, rules=compare.rule_changes(before, after))
+            both = Compared(
+                review,
+                before,
+                after,
+                lock,
+                lambda day: manifest.load_texts(self.texts, today=day),
+                lambda day: manifest.load_texts(texts, today=day),
+            )
+            needs = consents.judge(
+                review, before, after, lock, author="", approved_by=(), later=later_changes(both)
+            ).needs
+            yield "Approvals:" if needs else "Approvals: this needs none."
+            yield from (f"  ! {approvals.wanted(need)}: {need.fact}" for need in needs)
 
 
 def edit_options(command: Callable[..., Any]) -> Callable[..., Any]:

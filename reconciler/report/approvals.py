@@ -51,6 +51,11 @@ def summary(found: Consents) -> tuple[str, ...]:
     return ("Missing: " + "; ".join(f"{number} of {people}" for people, number in asked) + ".",)
 
 
+def wanted(need: Need) -> str:
+    """Whose consent one change needs: `2 of team/security for role/owner`."""
+    return f"{need.approval.count} of {_people(need)} for {need.approval.key}"
+
+
 def _people(need: Need) -> str:
     names = " or ".join(need.approval.of)
     return f"{names} of {need.place.partition('/')[0]}" if need.approval.of == ("owners",) else names

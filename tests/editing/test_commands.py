@@ -438,3 +438,29 @@ def test_a_team_with_its_name_on_github_is_edited_like_any_other(here):
     edited(here, "move", "bob", "--from", "platform", "--to", "heads")
     edited(here, "move", "bob", "--from", "heads", "--to", "new", "--for", "14d")
     assert "{name: bob, expires: 2026-12-08}" in (here.folder / "orgs.yaml").read_text()
+
+
+def test_the_policies_and_approvals_that_an_edit_meets_are_said(here):
+    text = (here.folder / "orgs.yaml").read_text()
+    rules = """
+policies:
+  prod-is-sre: {in: "*/prod", role: [operator, owner], only: [team/sre, owners]}
+approvals:
+  default: {of: team/sre}
+  acme/prod: {of: team/heads}
+  role/owner: {of: team/sre, count: 2}
+  losing: {of: none}
+"""
+    here.manifest(text + rules)
+    ran = here.run("grant", "fred", "owner", "acme/prod")
+    assert ran.status == 0
+    assert re.search(r"Policies:\n  ! .*fred is owner on acme/prod \(direct\).* \(policy prod-is-sre, ", ran.err)
+    assert "- {policy: prod-is-sre, who: fred, in: acme/prod, until: " in ran.err
+    assert "Approvals:\n  ! 1 of team/heads for acme/prod: fred changes from reader to owner on acme/prod\n" in ran.err
+    ran = here.run("grant", "fred", "owner", "acme", "--for", "14d")
+    assert "Policies: this breaks none.\n" in ran.err
+    assert "  ! 2 of team/sre for role/owner: fred changes from member to owner of acme\n" in ran.err
+    ran = here.run("revoke", "fred", "acme/prod")
+    assert "Policies: this breaks none.\nApprovals: this needs none.\n" in ran.err
+    (here.folder / "orgs.yaml").write_text(text)
+    assert "Policies" not in here.run("revoke", "fred", "acme/prod").err
