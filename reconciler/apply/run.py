@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from reconciler.apply import schedule, secrets, workspace_wait
+from reconciler.apply import implied, schedule, secrets, workspace_wait
 from reconciler.apply.perform import perform
 from reconciler.apply.state import Run
 from reconciler.apply.verify import Reread, Verified, unread, verify
@@ -26,7 +26,7 @@ from reconciler.pipes.errors import NotAuthorisedError, StatusError
 from reconciler.plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from reconciler.apply.journal import Journal
     from reconciler.model.desired import Desired
@@ -43,6 +43,9 @@ class Options(msgspec.Struct, frozen=True):
     settle_seconds: float = 600.0  # that workspaces may take until they can be used
     fail_fast: bool = False  # start nothing more after a failure
     keep_going: bool = False  # apply the other orgs although one is refused
+    ends_only: bool = (
+        False  # nothing but ends of entries: grants go with memberships, orgs and workspaces are as before
+    )
     complete: bool = True  # the manifests are whole: what the lock file knows beyond them has left
 
     # What it is given
@@ -95,14 +98,17 @@ def run_plan(
             )
         return perform(state, step)
 
-    outcomes = schedule.run_steps(
-        steps,
-        do,
-        parallelism=options.parallelism,
-        stop=options.stop,
-        fail_fast=options.fail_fast,
-        ended=options.ended,
-    )
+    def run_steps(some: Sequence[Step]) -> list[Outcome]:
+        return schedule.run_steps(
+            some,
+            do,
+            parallelism=options.parallelism,
+            stop=options.stop,
+            fail_fast=options.fail_fast,
+            ended=options.ended,
+        )
+
+    outcomes = implied.run(steps, implied.going(plan) if options.ends_only else {}, run_steps)
     outcomes = _with_late_workspaces(wait, outcomes)
     outcomes = [o if options.stop.is_set() else _tested(state, o) for o in outcomes]
     learned = with_addresses(state.learned, desired)
@@ -116,7 +122,7 @@ def run_plan(
     touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
     found = Verified(outcomes)
     if touched and not options.stop.is_set():
-        found, new_lock = _read_again(state, desired, live, new_lock, outcomes)
+        found, new_lock = _read_again(state, desired, live, new_lock, outcomes, live if options.ends_only else None)
     new_lock = remembered(desired, live, new_lock, only={o for o in _org_names(plan) if o not in touched})
     if options.complete and len(desired.orgs) == len(plan.orgs):
         new_lock = {a: entry for a, entry in new_lock.items() if addresses.org_of(a) in desired.orgs}
@@ -132,9 +138,12 @@ def run_plan(
 
 
 def _read_again(
-    state: Run, desired: Desired, live: Snapshot, lock: Lock, outcomes: list[Outcome]
+    state: Run, desired: Desired, live: Snapshot, lock: Lock, outcomes: list[Outcome], known: Snapshot | None
 ) -> tuple[Verified, Lock]:
-    """Read the orgs again that were written to, and judge the outcomes by that. The lock file's content goes with it."""
+    """Read the orgs again that were written to, and judge the outcomes by that. The lock file's content goes with it.
+
+    Of `known`, orgs and workspaces are not read again.
+    """
     touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
     steps = {step.number: step for step in state.plan.steps}
     left = {
@@ -149,7 +158,7 @@ def _read_again(
         elsewhere={**desired.elsewhere, **{n: node for n, node in desired.orgs.items() if n not in touched}},
     )
     try:
-        fresh = reading.snapshot(state.client, written, lock)
+        fresh = reading.snapshot(state.client, written, lock, known=known)
     except PipesError as error:
         ended = touched if left and isinstance(error, NotAuthorisedError) else left
         return unread(outcomes, touched, str(error), ended), lock

@@ -188,6 +188,7 @@ def command(
             stop=stop,
             ended=progress.ended,
             complete=not found.narrowed,
+            ends_only=due,
             secrets=following,
         )
         with (

@@ -18,7 +18,7 @@ from reconciler.pipes.reading.identities import find_near_matches, new_people, r
 from reconciler.pipes.reading.limits import creates_workspaces, read_limit
 from reconciler.pipes.reading.missing import add_missing
 from reconciler.pipes.reading.one_object import find_created, read_again
-from reconciler.pipes.reading.orgs import read_actor_and_orgs
+from reconciler.pipes.reading.orgs import read_actor_and_orgs, take_known
 from reconciler.pipes.reading.references import name_references, read_what_moves
 from reconciler.pipes.reading.state import EMPTY_READ, Run, live_org_of, org_addresses
 from reconciler.pipes.reading.tenants import has_unknown_addresses, read_tenants
@@ -42,11 +42,13 @@ def snapshot(
     lock: Lock,
     *,
     only_orgs: Collection[str] = (),
+    known: Snapshot | None = None,
     progress: Progress | None = None,
 ) -> Snapshot:
     """Read what a plan for `desired` needs, with as many requests at once as the client allows.
 
-    `only_orgs` narrows to those wanted orgs. `progress(kind, done, total, address)` is called whenever something is
+    `only_orgs` narrows to those wanted orgs. Of `known`, the actor, the orgs and their workspaces are not read again.
+    `progress(kind, done, total, address)` is called whenever something is
     read; `total` grows while more turns out to be needed. Raises PipesError where Pipes as a whole cannot be read;
     a single org that cannot be is in the Snapshot's `unreadable`, under the handle that the manifest uses.
     """
@@ -61,7 +63,10 @@ def snapshot(
                 by_id.setdefault(lock[address].id, []).append(node)
     with Workers(client.parallelism) as workers:
         run = Run(client, dict(lock), desired, wanted, by_old_handle, by_id, workers, progress)
-        read_actor_and_orgs(run)
+        if known is not None:
+            take_known(run, known)
+        else:
+            read_actor_and_orgs(run)
         _read_what_creates_need(run)
         find_near_matches(run)
     return _snapshot_of(run)

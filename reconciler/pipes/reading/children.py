@@ -105,6 +105,14 @@ def read_children(run: Run, entry: LiveOrg, kind: Kind, place: Place, parent: Re
     read_list(run, ListOf(path, kind.row, kind.name, address), take, end, begin)
 
 
+def take_children(run: Run, entry: LiveOrg, kind: Kind, parent: Resource, own: dict[str, Resource]) -> None:
+    """Take one list below an org as it was read before, and read the lists below its objects."""
+    assert parent.children is not None
+    parent.children[kind.name] = own
+    for found in own.values():
+        _read_below(run, entry, kind, found, join(None, "org", parent.handle))
+
+
 def _name_by_id(run: Run, entry: LiveOrg, kind: Kind, own: dict[str, Resource], parent: Resource) -> None:
     """Give live objects without handles, which are below `parent`, the names that the manifests have for them."""
     assert kind.name_live is not None

@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.kinds import children_of, member, org
+from reconciler.kinds import children_of, member, org, workspace
 from reconciler.kinds.kind import Place
 from reconciler.model.address import join
 from reconciler.model.errors import PipesError
 from reconciler.model.live import Actor, Resource, Unreadable, carry
 from reconciler.pipes.errors import ContentError, NotAuthorisedError, NotSentError, StatusError
-from reconciler.pipes.reading.children import needs, read_children
+from reconciler.pipes.reading.children import needs, read_children, take_children
 from reconciler.pipes.reading.identities import look_up
 from reconciler.pipes.reading.pages import ListOf, checked, is_plain, read_list
 from reconciler.pipes.reading.state import EMPTY_READ, LiveOrg, org_addresses, report_progress, submit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from reconciler.model.desired import Node
+    from reconciler.model.live import Snapshot
     from reconciler.pipes.reading.state import Run
 
 
@@ -68,8 +69,22 @@ def read_actor_and_orgs(run: Run) -> None:
     run.workers.run()
 
 
-def _take_org(run: Run, live: Resource) -> None:
-    """Note a live org: as managed, which starts reading its lists, or as one of the others."""
+def take_known(run: Run, known: Snapshot) -> None:
+    """Take the actor, the orgs and their workspaces as they were read before, and read the lists of people in them."""
+    run.actor = known.actor
+    for live in known.orgs.values():
+        spaces = live.of(workspace.KIND.name) if live.was_read(workspace.KIND.name) else None
+        _take_org(run, _alone(live), spaces)
+    run.workers.run()
+
+
+def _alone(live: Resource) -> Resource:
+    """An object without what is below it."""
+    return Resource(live.kind, live.handle, live.id, live.version, dict(live.attrs))
+
+
+def _take_org(run: Run, live: Resource, spaces: Mapping[str, Resource] | None = None) -> None:
+    """Note a live org: as managed, which starts reading its lists, or as one of the others. `spaces` need not be read."""
     nodes: list[Node] = []
     named = run.wanted.get(live.handle)
     for node in (
@@ -94,7 +109,10 @@ def _take_org(run: Run, live: Resource) -> None:
     live.inherited = {}
     for kind in children_of(org.KIND.name):
         if any(needs(kind, node, live) for node in nodes):
-            read_children(run, entry, kind, place, live, f"org.{live.handle}")
+            if kind is workspace.KIND and spaces is not None:
+                take_children(run, entry, kind, live, {handle: _alone(one) for handle, one in spaces.items()})
+            else:
+                read_children(run, entry, kind, place, live, f"org.{live.handle}")
 
 
 def _look_up_unlisted(run: Run, listed: dict[str, Resource]) -> None:
