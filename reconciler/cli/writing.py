@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import date
 
-    from reconciler.model.desired import Desired
+    from reconciler.model.desired import Desired, Person
     from reconciler.model.live import Lock, Resource
 
 
@@ -50,6 +51,11 @@ class Existing:
     lock_path: Path  # where the file is or will be
     day: date  # the day of the run
     seal: str = ""  # the lock file's, whoever wrote it
+
+    @property
+    def people(self) -> Mapping[str, Person]:
+        """The people whom the manifests name."""
+        return self.desired.people if self.desired is not None else {}
 
 
 def target(out: Path | None, split: bool) -> Target:
@@ -141,9 +147,12 @@ class Draft:
             if found:
                 file = (target.path / f"{section}.yaml" if target.is_folder else target.path).as_posix()
                 self._put(self._having(section) or file, section, found)
-        for handle in sorted(self.orgs):
-            path = target.path / f"{handle}.yaml" if target.is_folder else target.path
-            self._put(path.as_posix(), "orgs", {handle: self.orgs[handle]})
+        orgs = dict(sorted(self.orgs.items()))
+        if target.is_folder:
+            for handle, org in orgs.items():
+                self._put((target.path / f"{handle}.yaml").as_posix(), "orgs", {handle: org})
+        elif orgs:
+            self._put(target.path.as_posix(), "orgs", orgs)
 
     def _having(self, section: str) -> str | None:
         """A manifest that has a section already."""
@@ -185,15 +194,22 @@ class Draft:
             first = next(iter(entries))
             raise LeftAloneError(f"{file}: {'.'.join((*path, first))} cannot be added: {error}") from None
 
-    def names(self, org: str) -> Callable[[Resource], str]:
-        """What the manifests call a person: found by handle, or by the id that the invitation was answered with."""
-        people = self.existing.desired.people if self.existing.desired is not None else {}
-        by_handle = {person.handle: person.name for person in reversed(people.values()) if person.handle}
+    @cached_property
+    def _names(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The names of people by handle, and by the id that an invitation was answered with."""
+        people = self.existing.people
+        by_handle = {person.handle: person.name for person in reversed([*people.values()]) if person.handle}
         by_id = {
             entry.id: name
             for address, entry in self.existing.lock.items()
             if (name := address.partition("/member.")[2]) in people and people[name].handle is None
         }
+        return by_handle, by_id
+
+    def names(self, org: str) -> Callable[[Resource], str]:
+        """What the manifests call a person: found by handle, or by the id that the invitation was answered with."""
+        people = self.existing.people
+        by_handle, by_id = self._names
 
         def name_of(row: Resource) -> str:
             name = by_handle.get(row.handle) or by_id.get(row.id) or row.handle

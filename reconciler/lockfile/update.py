@@ -36,19 +36,28 @@ def remembered(desired: Desired, live: Snapshot, lock: Lock, *, only: Collection
     """
     kept = {address: entry for address, entry in lock.items() if addresses.org_of(address) not in only}
     known = identity.known(identity.carried(lock, desired, live))
+    before = _by_org(lock)
     for worksheet in diff.worksheets(desired, live, known):
         if worksheet.name in only:
-            kept.update(_of_org(worksheet, desired, live, lock, known.entries))
+            kept.update(_of_org(worksheet, desired, live, before.get(worksheet.address, {}), known.entries))
     return kept
 
 
-def _of_org(worksheet: OrgWorksheet, desired: Desired, live: Snapshot, lock: Lock, known: Lock) -> Lock:
-    """The entries of one org after a reading. `known` is the lock file under the names that the manifests use today.
+def _by_org(lock: Lock) -> dict[str, Lock]:
+    """The entries of each org, by its address."""
+    found: dict[str, Lock] = {}
+    for address, entry in lock.items():
+        found.setdefault(address.partition("/")[0], {})[address] = entry
+    return found
+
+
+def _of_org(worksheet: OrgWorksheet, desired: Desired, live: Snapshot, before: Lock, known: Lock) -> Lock:
+    """The entries of one org after a reading. `before` are those that the lock file has, `known` is the whole of it under
+    the names that the manifests use today.
 
     All entries stay if the org is doubtful or could not be read. Else: itself, its people, what has a handle of its own,
     and what is wanted and known without being live. Whatever a refusal is about keeps its entry.
     """
-    before = {a: e for a, e in lock.items() if addresses.covers(worksheet.address, a)}
     doubtful = {refusal.address for refusal in worksheet.refusals}
     if worksheet.address in doubtful or (
         worksheet.have is None and (not worksheet.want.absent or worksheet.name in live.forbidden)
@@ -75,7 +84,7 @@ def _of_org(worksheet: OrgWorksheet, desired: Desired, live: Snapshot, lock: Loc
             found[address] = known[address]
     found.update({address: entry_of(known, address, have.id) for address, have in worksheet.named.items()})
     found.update({a: known[a] for a in wanted if a not in found and a in known and not _is_person(a)})
-    found.update({a: lock[a] for a in doubtful if a in lock})
+    found.update({a: before[a] for a in doubtful if a in before})
     waiting = (addresses.join(worksheet.address, member.KIND.name, name) for name in worksheet.waiting)
     found.update({a: known[a] for a in waiting if a in known})
     return found
@@ -180,8 +189,9 @@ def refreshed(desired: Desired, live: Snapshot, lock: Lock) -> Refreshed:
     known = identity.known(identity.carried(lock, desired, live))
     found: Lock = {}
     worksheets = diff.worksheets(desired, live, known)
+    before = _by_org(lock)
     for worksheet in worksheets:
-        found.update(_of_org(worksheet, desired, live, lock, known.entries))
+        found.update(_of_org(worksheet, desired, live, before.get(worksheet.address, {}), known.entries))
     live_ids = {entry.id for entry in found.values()}
     orgs = _by_id([*live.others.values(), *live.orgs.values()])
     parents = {worksheet.address: worksheet.have for worksheet in worksheets}

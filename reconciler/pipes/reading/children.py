@@ -9,7 +9,7 @@ from reconciler.kinds.kind import Place
 from reconciler.model.address import join
 from reconciler.pipes.errors import PartialReadError
 from reconciler.pipes.reading.pages import ListOf, belongs, check_all, read_list, share_texts
-from reconciler.pipes.reading.state import fail, org_addresses
+from reconciler.pipes.reading.state import fail, locked, org_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,10 +123,7 @@ def _name_by_id(run: Run, entry: LiveOrg, kind: Kind, own: dict[str, Resource], 
         for name, want in node.children.get(kind.name, {}).items():
             wanted.setdefault(name, want)
         for above in places:
-            start = join(above, kind.name, "")
-            for address, locked in run.lock.items():
-                if address.startswith(start) and "/" not in (name := address[len(start) :]):
-                    known.setdefault(name, locked.id)
+            known = {**locked(run, above, kind.name), **known}
     names = kind.name_live(by_id, wanted, known, parent.id)
     own.clear()
     for identifier, found in by_id.items():

@@ -15,7 +15,7 @@ from reconciler.pipes.errors import ContentError, NotAuthorisedError, NotSentErr
 from reconciler.pipes.reading.children import needs, read_children, take_children
 from reconciler.pipes.reading.identities import look_up
 from reconciler.pipes.reading.pages import ListOf, checked, is_plain, read_list
-from reconciler.pipes.reading.state import EMPTY_READ, LiveOrg, org_addresses, report_progress, submit
+from reconciler.pipes.reading.state import EMPTY_READ, LiveOrg, locked, org_addresses, report_progress, submit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -99,8 +99,9 @@ def _take_org(run: Run, live: Resource, spaces: Mapping[str, Resource] | None = 
         return
     if named is not None and join(None, "org", named.name) not in run.lock:
         # the lock file has it under an earlier name of the manifests
-        for old in [a for a, entry in run.lock.items() if "/" not in a and entry.id == live.id]:
-            carry(run.lock, old, join(None, "org", named.name))
+        for old in [handle for handle, locked_id in locked(run, None, "org").items() if locked_id == live.id]:
+            carry(run.lock, join(None, "org", old), join(None, "org", named.name))
+            run.siblings = None
     entry = run.managed[live.id] = LiveOrg(live, nodes)
     for node in nodes:
         run.candidates.setdefault(node.name, {})[live.handle] = entry

@@ -48,6 +48,7 @@ class Run(msgspec.Struct):
     progress: Progress | None  # is called for each list
     begun: int = 0  # lists and look-ups
     ended: int = 0  # those that are done
+    siblings: dict[str, dict[str, str]] | None = None  # `locked`'s index; None where it has to be made (again)
     asked: set[str] = msgspec.field(default_factory=set)  # handles and ids of orgs that were looked up one by one
 
     # What was found
@@ -74,6 +75,16 @@ class Run(msgspec.Struct):
 def org_addresses(node: Node) -> list[str]:
     """The addresses under which the lock file may know an org: by its present name, and by its `renamed_from`."""
     return [join(None, "org", name) for name in (node.name, node.renamed_from) if name is not None]
+
+
+def locked(run: Run, above: str | None, kind: str) -> dict[str, str]:
+    """The ids that the lock file has for the objects of a kind directly below an address, by name."""
+    if run.siblings is None:
+        run.siblings = {}
+        for address, entry in run.lock.items():
+            name = address.rpartition("/")[2].partition(".")[2]
+            run.siblings.setdefault(address[: len(address) - len(name)], {})[name] = entry.id
+    return run.siblings.get(join(above, kind, ""), {})
 
 
 def live_org_of(run: Run, node: Node) -> LiveOrg | None:
