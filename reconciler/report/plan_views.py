@@ -31,7 +31,7 @@ def summary(plan: Plan, *, color: bool = False, made: Made | None = None) -> str
     for effect in plan.impact:
         if wording.is_ownership(effect):
             sign = BY_DIRECTION[wording.direction(effect)]
-            owners.setdefault(f"org.{effect.object}", []).append(f"{sign}{effect.person}")
+            owners.setdefault(f"org.{effect.object}", []).append(f"{sign}{effect.person}{_later(effect, ' ')}")
     codes: dict[str, dict[str, None]] = {}
     for refusal in plan.refusals:
         codes.setdefault(refusal.address.partition("/")[0], {})[refusal.code] = None
@@ -70,10 +70,15 @@ def by_person(plan: Plan, *, color: bool = False, made: Made | None = None) -> s
 def _of_person(effect: Effect) -> str:
     role = effect.after if effect.before is None else effect.before if effect.after is None else ""
     what = role or f"{effect.before} -> {effect.after}"
-    later = f", {until(effect.expires, effect.then)}" if effect.expires else ""
+    later = _later(effect, ", ")
     later += ", once the invitation is accepted" if effect.invited else ""
     place = effect.object.replace(wording.CONNECTION, "/", 1)
     return f"{BY_DIRECTION[wording.direction(effect)]} {what} {'on' if '/' in effect.object else 'of'} {place}{later}"
+
+
+def _later(effect: Effect, between: str) -> str:
+    """How long it lasts, and what comes then; empty if it stays."""
+    return f"{between}{until(effect.expires, effect.then)}" if effect.expires else ""
 
 
 def _few(changes: list[Change], most: int = 10) -> Iterator[str]:

@@ -127,6 +127,19 @@ def test_the_summary_is_a_line_for_each_org(small):
     assert lines[-1].startswith("Plan: 2 to create, 2 to update, 0 to rename, 0 to delete.")
 
 
+@pytest.mark.parametrize(
+    "view", [(), ("--summary",), ("--by", "person"), ("--person", "bob"), ("--format", "markdown")]
+)
+def test_an_owner_for_a_while_is_shown_as_one_in_every_view(bench, view):
+    bench.pipes("users: {bob: {}}\norgs: {acme: {members: {alice: owner, bob: member}}}")
+    bench.manifest(
+        "orgs: {acme: {members: {alice: owner, bob: {role: owner, reason: on call, expires: 2027-01-31, then: member}}}}"
+    )
+    out = bench.plan(*view).out
+    assert "bob" in out
+    assert "until 2027-01-31, then member" in out
+
+
 def test_the_summary_names_what_refuses(bench):
     bench.pipes("orgs: {acme: {members: {alice: owner, bob: owner}}}")
     bench.manifest("orgs: {acme: {members: {alice: owner}}}")
