@@ -161,8 +161,27 @@ class _HttpsPool(HTTPSConnectionPool):
 _POOLS = {"http": _HttpPool, "https": _HttpsPool}
 
 
+def _socks_pools() -> dict[str, type[HTTPConnectionPool]]:
+    """The pools for a SOCKS proxy. Only with PySocks, which urllib3 needs for one, can they be made."""
+    from urllib3.contrib.socks import SOCKSConnection
+
+    class Noted(_Noted, SOCKSConnection):
+        """A connection through the proxy; the few bytes that it agrees on with the proxy have urllib3's bound alone."""
+
+    class NotedTls(Noted, HTTPSConnection):
+        """The same over TLS."""
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Noted
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = NotedTls
+
+    return {"http": Pool, "https": TlsPool}
+
+
 class WatchedAdapter(HTTPAdapter):
-    """Carries requests over connections that a Watch can cut. Those through a SOCKS proxy are not watched."""
+    """Carries requests over connections that a Watch can cut."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
@@ -170,6 +189,5 @@ class WatchedAdapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **options)
-        if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = _POOLS
+        manager.pool_classes_by_scheme = _socks_pools() if proxy.lower().startswith("socks") else _POOLS
         return manager

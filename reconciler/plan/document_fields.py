@@ -79,7 +79,7 @@ class Effect(Part):
 
 
 class DnsChange(Part):
-    workspace: str
+    workspace: Annotated[str, msgspec.Meta(pattern=r"^[^/\s]+/[^/\s]+$")]
     before: str
     after: str | None
 

@@ -16,6 +16,7 @@ from reconciler.model.result import Result
 from reconciler.plan.risk import of_plan
 from reconciler.report import Validation, heading, markdown, wording
 from reconciler.report.escaping import show_hidden
+from reconciler.report.repeated_mistakes import grouped, others
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -160,7 +161,7 @@ def _plan(plan: Plan) -> Iterator[str]:
             f"{refusal.address}: {wording.sentence(refusal.fact)} {to_fix}",
             refusal.source,
         )
-    yield from (_diagnostic(error) for error in plan.errors)
+    yield from (_diagnostic(*error) for error in grouped(plan.errors))
     for handle in plan.confirm_delete:
         yield _command("warning", "An organization is deleted", wording.confirmation(handle), None)
     for refusal in plan.lifted:
@@ -203,16 +204,18 @@ def _result(result: Result) -> Iterator[str]:
 
 
 def _validation(validation: Validation) -> Iterator[str]:
-    yield from (_diagnostic(error) for error in validation.errors)
+    yield from (_diagnostic(*error) for error in grouped(validation.errors))
     yield from (_diagnostic(warning) for warning in validation.warnings)
     yield from (_command("notice", "reconciler", note, None) for note in validation.notes)
     yield _command("notice", "reconciler", wording.validation_summary(validation), None)
 
 
-def _diagnostic(found: Diagnostic) -> str:
+def _diagnostic(found: Diagnostic, more: tuple[Diagnostic, ...] = ()) -> str:
     message = found.summary + (f" ({found.hint})" if found.hint else "")
     message += "".join(f" {line}" for line in found.below)
     if found.also:
         message += f"; {found.also_is}: {found.also}"
+    if more:
+        message += f"; {others(found, more)}"
     level = LEVELS.get(found.severity, "notice")
     return _command(level, found.severity, message, found.source, found.length)

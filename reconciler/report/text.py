@@ -13,6 +13,7 @@ from reconciler.model.late_pattern import late_pattern
 from reconciler.model.result import Result
 from reconciler.report import Validation, compact, heading, merged, wording
 from reconciler.report.escaping import show_hidden
+from reconciler.report.repeated_mistakes import grouped, others
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -69,9 +70,13 @@ def with_summary_first(lines: list[str], summary: int) -> list[str]:
 
 
 def render_diagnostics(diagnostics: Sequence[Diagnostic], *, color: bool = False) -> str:
-    """Each diagnostic with its position, its manifest line and a caret; empty when there are none."""
+    """Each diagnostic with its position, its manifest line and a caret; many of one kind as one. Empty when there are none."""
     paint = _colored if color else _unpainted
-    return "".join(line + "\n" for diagnostic in diagnostics for line in _diagnostic(diagnostic, paint))
+    return "".join(
+        line + "\n"
+        for first, more in grouped(diagnostics)
+        for line in (*_diagnostic(first, paint), *_more(first, more))
+    )
 
 
 def render_refusals(refusals: Sequence[Refusal]) -> str:
@@ -294,6 +299,11 @@ def _diagnostic(found: Diagnostic, paint: Paint) -> Iterator[str]:
         yield f"      {escape(line)}"
     if found.also:
         yield f"    {escape(found.also_is)}: {escape(str(found.also))}"
+
+
+def _more(first: Diagnostic, more: tuple[Diagnostic, ...]) -> Iterator[str]:
+    if more:
+        yield f"    {escape(others(first, more))}"
 
 
 def _excerpt(found: Diagnostic, hint: str, paint: Paint) -> Iterator[str]:

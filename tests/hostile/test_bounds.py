@@ -64,6 +64,44 @@ def test_people_who_have_grants_and_are_no_members_are_one_error():
     assert found.summary == "21 people have roles in acme/prod, but will not be in acme: p0, p1, p2, p3, p4 and 16 more"
 
 
+def rows(form, number=12):
+    return "".join(f"      {form.format(n)}\n" for n in range(number))
+
+
+REPEATED = {
+    "keys written twice": "members:\n      alice: owner\n" + rows("p{0}: member\n      p{0}: member"),
+    "roles that do not exist": "members:\n      alice: owner\n" + rows("p{0}: meber"),
+    "names that are none": "members:\n      alice: owner\n" + rows("P.{0}: member"),
+    "keys that do not exist": "members:\n      alice: owner\n" + rows("p{0}: {{rolle: member}}"),
+    "teams that do not exist": "workspaces:\n" + rows("w{0}: {{members: {{team/sree: reader}}}}"),
+    "days that are none": "members:\n      alice: owner\n" + rows("p{0}: {{role: member, expires: 2026-02-30}}"),
+    "folders that do not exist": "connections:\n" + rows("c{0}: {{plugin: p, folder: clod}}"),
+    "members that are lists": "workspaces:\n" + rows("w{0}: {{members: [a, b]}}"),
+}
+
+
+@pytest.mark.parametrize("text", REPEATED.values(), ids=REPEATED)
+def test_many_mistakes_of_one_kind_are_shown_as_one_with_their_places(bench, text):
+    bench.manifest(f"version: 1\nteams: {{sre: [bob]}}\norgs:\n  acme:\n    {text}")
+    ran = bench.run("validate")
+    assert ran.status == 1
+    assert ran.err.count("error:") == 1
+    assert ran.err.count("\n") <= 6
+    assert "and 11 more like it: " in ran.err
+    assert ran.err.count("orgs.yaml:") - ran.err.count("also here") == 12
+    assert "12 errors" in bench.run("validate", "--format", "junit").out
+    assert bench.run("validate", "--format", "github").out.count("::error ") == 1
+    found = bench.run("validate", "--format", "json").json
+    assert (found["error_count"], len(found["diagnostics"])) == (12, 12)
+
+
+def test_a_few_mistakes_of_one_kind_are_shown_each_for_itself(bench):
+    bench.manifest(f"version: 1\norgs:\n  acme:\n    members:\n      alice: owner\n{rows('p{0}: meber', 3)}")
+    ran = bench.run("validate")
+    assert ran.err.count("error:") == 3
+    assert "more like it" not in ran.err
+
+
 @pytest.mark.parametrize("text", list(MANY.values())[:2], ids=list(MANY)[:2])
 def test_every_command_ends_with_the_errors(bench, text):
     bench.pipes("orgs: {acme: {members: {alice: owner}}}")

@@ -104,6 +104,66 @@ def test_an_answer_that_does_not_end_is_lost(slow, clock):
     assert server.connections > 1
 
 
+class Socks:
+    """A SOCKS 5 proxy that leads every connection to one port of this machine."""
+
+    def __init__(self, port):
+        self.port = port
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"socks5h://127.0.0.1:{self.socket.getsockname()[1]}"
+
+    def _serve(self):
+        with suppress(OSError):
+            while True:
+                connection, _ = self.socket.accept()
+                threading.Thread(target=self._lead, args=(connection,), daemon=True).start()
+
+    def _lead(self, connection):
+        with suppress(OSError), connection, socket.create_connection(("127.0.0.1", self.port)) as target:
+            connection.recv(3)
+            connection.sendall(b"\x05\x00")  # no authentication
+            head = connection.recv(5)
+            connection.recv(head[4] + 2)  # the host's name and port
+            connection.sendall(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+            back = threading.Thread(target=self._copy, args=(target, connection), daemon=True)
+            back.start()
+            self._copy(connection, target)
+            back.join(20)
+
+    @staticmethod
+    def _copy(source, target):
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("name", ["a body by the byte", "100 Continue for ever", "nothing"])
+def test_an_answer_through_a_socks_proxy_has_the_same_deadline(monkeypatch, clock, tmp_path, name):
+    monkeypatch.setattr(deadline, "SECONDS", 0.3)
+    monkeypatch.setattr(retry, "ATTEMPTS", 2)
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("pipes.example").configure_cert(tls)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    server = Slow(ENDLESS[name], tls)
+    proxy = Socks(server.port)
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    settings = Settings("https://pipes.example/api/v0", "tpt_x")
+    with (
+        Client(settings, read_only=False, clock=clock.source) as client,
+        pytest.raises(LostAnswerError, match=r"took more than 0\.3 s"),
+    ):
+        client.send(Request("PATCH", "/org/acme", {}))
+    assert server.connections > 0
+    proxy.socket.close()
+    server.close()
+
+
 def test_a_handshake_that_does_not_end_reached_nobody(monkeypatch, clock):
     monkeypatch.setattr(deadline, "SECONDS", 0.3)
     server = Slow(ENDLESS["nothing"])

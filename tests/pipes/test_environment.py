@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from reconciler.pipes import environment
 from reconciler.pipes.client import Client, NotSentError, Observers
 from reconciler.pipes.environment import check
 from reconciler.pipes.settings import Settings
@@ -69,6 +70,7 @@ def test_a_folder_of_certificates_is_for_openssl_to_look_into(tmp_path, monkeypa
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_named(monkeypatch, name, value, says):
+    monkeypatch.setattr(environment, "find_spec", lambda _: None)  # as it is where PySocks is not installed
     monkeypatch.setenv(name, value)
     found = refused()
     assert found.startswith(f"{name} ")
@@ -77,6 +79,7 @@ def test_a_proxy_that_cannot_be_used_is_named(monkeypatch, name, value, says):
 
 
 def test_a_host_that_no_proxy_is_for_needs_none(monkeypatch):
+    monkeypatch.setattr(environment, "find_spec", lambda _: None)
     monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example")
     monkeypatch.setenv("NO_PROXY", "pipes.example")
     assert check(URL) is None
