@@ -247,8 +247,9 @@ def test_a_journal_that_is_none(acme):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written(acme):
-    (acme.folder / FOLDER).mkdir(mode=0o500)
+    (acme.folder / FOLDER).mkdir()
     (acme.folder / FOLDER / FILE).touch()
+    (acme.folder / FOLDER).chmod(0o500)
     try:
         found, fix = failing(acme, "journal", status=1)
     finally:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -238,7 +239,8 @@ def test_the_action_installs_its_own_checkout_and_nothing_by_name(tmp_path):
     calls = tmp_path / "calls"
     # stands for the interpreter that setup-python gave; `-m venv DIR` makes another one like it
     python.write_text(
-        f'#!/bin/sh\necho "$@" >>{calls}\nif [ "$2" = venv ]; then mkdir -p "$3/bin" && cp "$0" "$3/bin/python"; fi\n'
+        f"#!/bin/sh\nprintf '%s|' \"$@\" >>{shlex.quote(str(calls))}; echo >>{shlex.quote(str(calls))}\n"
+        'if [ "$2" = venv ]; then mkdir -p "$3/bin" && cp "$0" "$3/bin/python"; fi\n'
     )
     python.chmod(0o755)
     environ = {
@@ -251,9 +253,8 @@ def test_the_action_installs_its_own_checkout_and_nothing_by_name(tmp_path):
     }
     for _ in range(2):  # once a job
         subprocess.run(["bash", str(ACTION / "install.sh")], env=environ, check=True, cwd=tmp_path)
-    made, installed = calls.read_text().splitlines()
-    assert made == f"-m venv {tmp_path}/temp/reconciler/venv"
-    words = installed.split()
+    made, words = (line.split("|")[:-1] for line in calls.read_text().splitlines())
+    assert made == ["-m", "venv", f"{tmp_path}/temp/reconciler/venv"]
     assert words[words.index("--constraint") + 1] == "pins.txt"
     assert {"-I", "--no-cache-dir"} <= {*words}
     assert words[-1] == str(ROOT)
