@@ -6,7 +6,7 @@ DEMO := .demo
 BENCH := .bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest days lint format accept pictures docs site bench fuzz clean
+.PHONY: help demo test test-lowest days lint format accept pictures docs site bench fuzz mutants clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -71,5 +71,13 @@ fuzz: $(VENV)/installed ## Mutate what the command reads for a minute; SECONDS=6
 test-lowest: .lowest/installed ## The whole suite with every dependency at its lower bound
 	.lowest/bin/python -m pytest -n auto
 
+.mutants/installed:
+	$(PYTHON) -m venv .mutants/venv
+	.mutants/venv/bin/python -m pip install --quiet --disable-pip-version-check 'cosmic-ray>=8.4'
+	@touch $@
+
+mutants: $(VENV)/installed .mutants/installed ## Mistakes in plans, safeguards, policies and the lock file that no test notices; hours, or SAMPLE=40 SEED=N
+	$(BIN)/python tests/mutants.py .mutants/venv/bin/cosmic-ray "$(SAMPLE)" "$(or $(SEED),0)"
+
 clean: ## Remove what the targets created
-	rm -rf $(VENV) .lowest $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.? dist build site
+	rm -rf $(VENV) .lowest .mutants $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.? dist build site

@@ -7,6 +7,7 @@ wheel names, with theirs.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 import shutil
@@ -137,6 +138,29 @@ def test_the_images_steps(dist, offline, demo, tmp_path):
         said = run(f"{root}{entry}", *command, cwd=demo, **environ)
     assert "No changes. Pipes matches the manifests." in said
     assert sorted((root / "opt").rglob("*")) == before, "it writes nothing outside of /work"
+
+
+def builder():
+    """A program that can build an image here: its daemon answers."""
+    for name in ("docker", "podman"):
+        if shutil.which(name) and subprocess.run([name, "info"], capture_output=True).returncode == 0:
+            return name
+    return pytest.skip("no builder of images answers here; the steps alone are tried")
+
+
+def test_the_image_where_it_can_be_built(dist, demo, tmp_path):
+    name = builder()
+    context = tmp_path / "context"
+    (context / "dist").mkdir(parents=True)
+    shutil.copy(only(dist, "*.whl"), context / "dist")
+    shutil.copy(ROOT / "Dockerfile", context)
+    environ = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    tag = "reconciler-suite"
+    run(name, "build", "--tag", tag, ".", cwd=context, **environ)
+    user = ["--user", f"{os.getuid()}:{os.getgid()}"]
+    for command in COMMANDS:
+        said = run(name, "run", "--rm", *user, "--volume", f"{demo}:/work", tag, *command, cwd=demo, **environ)
+    assert "No changes. Pipes matches the manifests." in said
 
 
 def test_the_action_installs_a_release_by_its_digest_and_works_in_a_folder(dist, offline, demo, tmp_path):
