@@ -228,6 +228,7 @@ class GitHub:
         workspace.mkdir(parents=True)
         self._installed(temp)
         github = contexts["github"]
+        (place / "event.json").write_text(json.dumps(github["event"]))
         environ = {
             "PATH": f"{self.bin}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(place),
@@ -242,6 +243,7 @@ class GitHub:
             "GITHUB_RUN_ATTEMPT": "1",
             "GITHUB_SERVER_URL": "https://github.example",
             "GITHUB_WORKSPACE": str(workspace),
+            "GITHUB_EVENT_PATH": str(place / "event.json"),
             "RUNNER_TEMP": str(temp),
             "FAKE_GH_STATE": str(self.state),
             "FAKE_GH_ARTIFACTS": str(self.folder),

@@ -41,6 +41,10 @@ PERMISSIONS = {
         "apply": {"actions": "read", "contents": "read"},
         "keep-lock": {"actions": "read", "contents": "write", "pull-requests": "write"},
     },
+    "reconciler-request.yml": {
+        "edit": {"contents": "read"},
+        "pull-request": {"actions": "read", "contents": "write", "issues": "write", "pull-requests": "write"},
+    },
     "reconciler-due.yml": {"due": {"contents": "read"}},
     "reconciler-approvals.yml": {"approvals": {"contents": "read", "pull-requests": "read"}},
     "reconciler-drift.yml": {
@@ -113,7 +117,7 @@ def test_no_checkout_leaves_credentials_behind_and_no_job_runs_for_ever(path):
 @each_copied
 def test_a_job_with_a_pipes_token_has_an_environment_and_may_write_nothing_on_github(path):
     held = {name for name, step in steps(path) if "secrets." in json.dumps(step)}
-    assert bool(held) == (path.name != "reconciler-approvals.yml")
+    assert bool(held) == (path.name not in ("reconciler-approvals.yml", "reconciler-request.yml"))
     for name in held:
         job = document(path)["jobs"][name]
         assert job["environment"] in ("pipes-read", "pipes", "pipes-due")
