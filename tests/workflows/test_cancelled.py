@@ -113,6 +113,29 @@ def test_an_older_run_started_again_undoes_nothing_that_was_merged_since(work):
     assert work.writes == before
 
 
+def test_an_older_run_of_what_is_due_takes_nothing_that_was_extended_since(work):
+    """It waited behind an apply, or somebody started it again."""
+    ended = MANIFEST.replace(
+        "dave: member\n", "dave: member\n      carol: {role: owner, expires: 2026-11-01, then: member}\n"
+    )
+    assert (
+        work.merged({"orgs.yaml": MANIFEST.replace("dave: member\n", "dave: member\n      carol: owner\n")})[
+            "apply"
+        ].result
+        == "success"
+    )
+    work.commit({"orgs.yaml": ended})
+    work.push()
+    older = work.github.git("rev-parse", "main")
+    work.commit({"orgs.yaml": ended.replace("2026-11-01", "2027-11-01")})
+    work.push()
+    before = work.writes
+    ran = work.github.run("reconciler-due.yml", {"name": "schedule", "sha": older})
+    assert ran["due"].result == "failure"
+    assert "main has other manifests by now" in ran["due"].log
+    assert work.writes == before
+
+
 def test_a_merge_while_reviewers_decide_stops_the_apply(work):
     def merge(job):
         if job == "apply":

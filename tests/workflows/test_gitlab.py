@@ -118,7 +118,7 @@ def test_only_main_is_told_to_plan_and_apply():
     assert "TOKEN" not in str(JOBS["reconciler-review"])
 
 
-@pytest.mark.parametrize("name", ["plan", "apply"])
+@pytest.mark.parametrize("name", ["plan", "apply", "due"])
 def test_an_older_pipeline_run_again_undoes_nothing_that_was_merged_since(work, job, name):
     older = work.git("rev-parse", "HEAD")
     assert job("plan")[0] == 0
