@@ -39,7 +39,12 @@ def create(run: Run, step: Step, kind: Kind, request: Request, progress: Progres
     with run.mutex:
         turn = run.turns.setdefault(addresses.org_of(step.address), Mutex())
     with turn:  # two lost answers at once could not be told apart
-        _create_one(run, step, kind, request, progress)
+        try:
+            _create_one(run, step, kind, request, progress)
+        except Exception:
+            if progress.unclear:  # it may still arrive, while the next one's answer is looked for
+                run.unanswered.add((addresses.org_of(step.address), str((request.body or {}).get("role"))))
+            raise
 
 
 def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: Progress) -> None:
@@ -122,6 +127,12 @@ def _invited_meanwhile(run: Run, place: Place, before: Sequence[str], role: str)
     with run.mutex:
         known = {*before, *(entry.id for entry in run.learned.values())}
     new = invitations.new_invitations(run.client, place.org, invitations.Sought(role, run.actor, known, run.by_handle))
+    if new and (place.org, role) in run.unanswered:
+        raise StepFailed(
+            f"no clear answer came, and whether {new[0].handle} is this new invitation or an earlier one without an answer "
+            "is unclear; name the handle in `people:`",
+            wrote=True,
+        )
     if len(new) > 1:
         raise StepFailed(
             f"the answer was lost and {len(new)} invitations are new ({', '.join(r.handle for r in new)}): which one is "

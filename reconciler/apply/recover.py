@@ -8,7 +8,7 @@ import msgspec
 
 from reconciler.apply import invitations
 from reconciler.apply.create import invited
-from reconciler.kinds import KINDS, logo
+from reconciler.kinds import KINDS, logo, member
 from reconciler.kinds.kind import Place
 from reconciler.model import address as addresses
 from reconciler.model.errors import PipesError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from reconciler.apply.journal import Earlier, InFlight, Invited
-    from reconciler.model.live import Lock, Resource
+    from reconciler.model.live import Lock, LockEntry, Resource
     from reconciler.pipes.client import Client
 
 _AGAIN = "; it is planned again where it is still needed"
@@ -38,7 +38,8 @@ def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[
     The journal is evidence, not authority: anybody can write a line into it. It is believed that an address was invited
     as a certain account only where live shows that invitation: pending, sent by this token's user, after the journal's
     intent, with its role, and nobody whom the lock file or the manifests know under another name (`by_handle` are the
-    handles that the manifests name). Where that is not exactly one, the plan refuses with `who-is-this`. Raises PipesError.
+    handles that the manifests name). Where that is not exactly one, or two addresses may have reached it, the plan
+    refuses with `who-is-this`. Raises PipesError.
     """
     known = dict(lock)
     lines = []
@@ -49,15 +50,65 @@ def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[
                 f"by the journal, the last apply invited {one.email} for {address}, and the lock file does not say so; "
                 f"Pipes shows an invitation that fits, as {row.handle}, and it is taken for that one"
             )
+    reached = _Reached(client, earlier, dict(known), by_handle)
     for request in earlier.in_flight:
         what = f"{request.action} {request.address} was in flight when the last apply ended: "
         try:
-            lines.append(what + _became(client, request, known, by_handle))
+            lines.append(what + _became(client, request, known, reached))
         except PipesError as error:
             lines.append(f"{what}what became of it could not be read ({error})")
         except (LookupError, TypeError, ValueError, AttributeError):
             lines.append(f"{what}the journal does not say clearly what it was{_AGAIN}")
-    return known, lines
+    return known, list(dict.fromkeys(lines))  # a request that was tried again is in flight as often
+
+
+class _Reached:
+    """Which open invitations the invitations by email in flight may have made: read when the first one is asked for."""
+
+    def __init__(self, client: Client, earlier: Earlier, known: Lock, by_handle: Collection[str]) -> None:
+        self._client, self._earlier, self._known, self._by_handle = client, earlier, known, by_handle
+        self._rows: dict[str, dict[str, Resource]] = {}  # by member address, then by user id
+        self._unread: dict[str, PipesError] = {}  # by member address
+
+    def by(self, address: str) -> tuple[list[Resource], bool]:
+        """The invitations that the one of `address` may be, and whether one of them may be another name's. Raises PipesError."""
+        if not self._rows and not self._unread:
+            self._read()
+        if address in self._unread:
+            raise self._unread[address]
+        rows = self._rows.get(address, {})
+        others = {row for other, found in self._rows.items() if _name(other) != _name(address) for row in found}
+        return list(rows.values()), not others.isdisjoint(rows)
+
+    def _read(self) -> None:
+        actor = self._client.get_json("/actor", Me).id
+        for request in self._earlier.in_flight:
+            address = request.address
+            if address in self._known or not _is_by_email(request):
+                continue
+            invited = self._earlier.invited.items()
+            answered = {one.user_id for other, one in invited if _name(other) != _name(address)}
+            role = str((request.body or {}).get("role"))
+            sought = invitations.Sought(
+                role, actor, {*request.known, *answered, *_others(self._known, address)}, self._by_handle, request.at
+            )
+            rows = self._rows.setdefault(address, {})
+            try:
+                new = invitations.new_invitations(self._client, addresses.org_of(address), sought)
+            except PipesError as error:
+                self._unread[address] = error
+            else:
+                rows.update((row.id, row) for row in new)
+
+
+def _name(address: str) -> tuple[str, str]:
+    """The kind and the name of an object: a person's are the same in every org."""
+    return addresses.split(address)[-1]
+
+
+def _is_by_email(request: InFlight) -> bool:
+    kind = addresses.split(request.address)[-1][0]
+    return request.method == "POST" and kind == member.KIND.name and "handle" not in (request.body or {})
 
 
 def _confirmed(client: Client, address: str, one: Invited, known: Lock, by_handle: Collection[str]) -> Resource | None:
@@ -78,11 +129,10 @@ def _confirmed(client: Client, address: str, one: Invited, known: Lock, by_handl
 
 def _others(known: Lock, address: str) -> set[str]:
     """The user ids that the lock file knows under another name than that of `address`, in whatever org."""
-    name = addresses.split(address)[-1]
-    return {entry.id for at, entry in known.items() if addresses.split(at)[-1] != name}
+    return {entry.id for at, entry in known.items() if _name(at) != _name(address)}
 
 
-def _became(client: Client, request: InFlight, known: Lock, by_handle: Collection[str]) -> str:
+def _became(client: Client, request: InFlight, known: dict[str, LockEntry], reached: _Reached) -> str:
     kind = KINDS[addresses.split(request.address)[-1][0]]
     if logo.is_about(request.path):
         return "whether Pipes took the logo cannot be known, and it is planned again"
@@ -106,17 +156,16 @@ def _became(client: Client, request: InFlight, known: Lock, by_handle: Collectio
         return _made(reading.find_created(client, kind, place, str(handle), sent))
     if request.address in known:
         return "it took effect"
-    actor = client.get_json("/actor", Me).id
-    explained = {*request.known, *_others(known, request.address)}
-    role = str((request.body or {}).get("role"))
-    new = invitations.new_invitations(
-        client, place.org, invitations.Sought(role, actor, explained, by_handle, request.at)
-    )
-    if len(new) == 1:
-        email = str((request.body or {}).get("email") or "")
-        known[request.address] = invited(new[0].id, new[0].handle, email, new[0].attrs.get("sent"))
-        return f"it took effect, as {new[0].handle}"
-    return f"it did not take effect{_AGAIN}" if not new else "it is unclear which of several new invitations it is"
+    new, shared = reached.by(request.address)
+    if not new:
+        return f"it did not take effect{_AGAIN}"
+    if shared:
+        return "it is unclear whether a new invitation is this one or another one that was in flight"
+    if len(new) > 1:
+        return "it is unclear which of several new invitations it is"
+    email = str((request.body or {}).get("email") or "")
+    known[request.address] = invited(new[0].id, new[0].handle, email, new[0].attrs.get("sent"))
+    return f"it took effect, as {new[0].handle}"
 
 
 def _made(found: Sequence[Resource]) -> str:

@@ -43,6 +43,9 @@ class Run(msgspec.Struct):
     attrs: dict[str, dict[str, Any]] = msgspec.field(
         default_factory=dict
     )  # address -> what we know it to be by our own writes
+    unanswered: set[tuple[str, str]] = msgspec.field(
+        default_factory=set
+    )  # org and role of invitations by email whose effect is unknown
     turns: dict[str, Mutex] = msgspec.field(default_factory=dict)  # org -> whose turn it is to invite by email
     mutex: Mutex = msgspec.field(default_factory=Mutex)  # held while these are changed
 
