@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _LARGEST = 65_536  # bytes of a file
 _SHORTEST_OWN = 8  # characters of a credential that is looked for in values: a shorter one may be part of anything
 _SYSTEM = ("/proc", "/dev", "/sys")  # not files that somebody wrote: environments and memory of processes, devices
+# where a checkout keeps the job's token for git's pushes, and a pod its own
+_OF_THE_JOB = (".git", "kubernetes.io")
 
 
 @dataclass(slots=True)
@@ -119,6 +121,9 @@ def _of_file(reference: str, name: str) -> str:
         raise UsageError(
             f"{reference} leads to {path.parts[1]}, where the system shows processes and devices, not files"
         )
+    for folder in _OF_THE_JOB:
+        if folder in path.parts:
+            raise UsageError(f"{reference} leads into {folder}, where a job keeps its own credentials")
     try:
         if not path.is_file():
             raise UsageError(f"{reference} names no regular file")

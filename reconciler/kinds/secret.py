@@ -35,9 +35,9 @@ _NAME = late_pattern(
 )
 # the same as whole words of a key: `key` is in `ssh_key` and `apiKey`, not in `monkey`
 _WORDS = frozenset(
-    ("apikey", "appkey", "auth", "authorization", "bearer", "cert", "certificate", "cookie", "dsn", "jwt", "key", "keys",
-     "mnemonic", "otp", "pass", "passphrase", "passcode", "pat", "pem", "pin", "psk", "pwd", "sas", "session", "sig",
-     "signature")
+    ("apikey", "appkey", "auth", "authorization", "bearer", "cert", "certificate", "cookie", "cred", "creds", "dsn", "hmac",
+     "jwt", "key", "keys", "kubeconfig", "mnemonic", "netrc", "oauth", "otp", "pass", "passphrase", "passcode", "pat", "pem", "pin",
+     "psk", "pw", "pwd", "sas", "session", "sig", "signature")
 )  # fmt: skip
 _WORD = late_pattern(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _NO_PASS = frozenset(("bypass", "compass", "encompass", "overpass", "surpass", "trespass", "underpass"))
@@ -62,6 +62,10 @@ _BASIC = late_pattern(r"(?i)(?<![a-z])basic\s++([a-z0-9+/_-]++={0,2})")
 # the mark that `without_tokens` puts where a token begins, and the rest of that token
 _REST = late_pattern(r"\x00[ \t]?[^\s\"'`,;]*+")
 _BLANK = late_pattern(r"(\s+)")
+# connection strings that are no URLs: `user:password@tcp(host)/db` of Go's MySQL driver, `…:thin:user/password@host` of Oracle's
+_DSN = late_pattern(
+    r"(?<![^\s\"'])[^\s:@/\"']{1,128}+:[^\s@]{1,256}+@(?:tcp|udp|unix)\(|:thin:[^\s/@]{1,128}+/[^\s@]{1,256}+@"
+)
 _WEBHOOK = late_pattern(
     r"(?i)//hooks\.|/hooks?/|webhook|//api\.telegram\.org/bot|//chat\.googleapis\.com/v1/spaces|\.logic\.azure\.com"
 )
@@ -118,7 +122,7 @@ def _is_secret_name(name: str) -> bool:
         return False
     if _NAME.search(name) or not _WORDS.isdisjoint(words):
         return True
-    return any(word.endswith(("pass", "pwd")) and word not in _NO_PASS for word in words)
+    return any(word.endswith(("pass", "pwd", "pw")) and word not in _NO_PASS for word in words)
 
 
 def is_secret_text(text: str) -> bool:
@@ -133,7 +137,7 @@ def is_token_text(text: str) -> bool:
     """The same, but only where the secret itself has a known form, and not by the name before it: `password: …`."""
     if text.startswith(SENSITIVE) or AWS_KEY.search(text) or _ISSUED.search(text) or _AUTHORIZATION.search(text):
         return True
-    if any(map(_has_a_password, text.split())):
+    if any(map(_has_a_password, text.split())) or _DSN.search(text):
         return True
     return any(_is_userinfo(found[1]) for found in _BASIC.finditer(text))
 
@@ -147,7 +151,7 @@ def without_tokens(text: str) -> str:
     """A message without the tokens in it, where it may quote a file or an answer that holds some."""
     if not is_token_text(text):
         return text
-    for pattern in (AWS_KEY, _ISSUED, _AUTHORIZATION, _BASIC):
+    for pattern in (AWS_KEY, _ISSUED, _AUTHORIZATION, _BASIC, _DSN):
         text = pattern.sub(SENSITIVE + "\0", text)
     return "".join(SENSITIVE if _has_a_password(word) else word for word in _BLANK.split(_REST.sub("", text)))
 

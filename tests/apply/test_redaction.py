@@ -125,6 +125,16 @@ def test_no_file_of_the_system_is_read(tmp_path, name, way):
         Secrets({}).value(f"${{file:{name}}}")
 
 
+@pytest.mark.parametrize("place", [".git/config", "secrets/kubernetes.io/serviceaccount/token"])
+def test_no_file_is_read_where_a_job_keeps_its_own_credentials(tmp_path, place):
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_text("extraheader = AUTHORIZATION: basic eC1hY2Nlc3MtdG9rZW46Z2hzX3g=\n")
+    (tmp_path / "link").symlink_to(tmp_path / place)
+    for name in (place, "link", f"nowhere/../{place}"):
+        with pytest.raises(UsageError, match="where a job keeps its own credentials"):
+            Secrets({}).value(f"${{file:{tmp_path}/{name}}}")
+
+
 def test_a_nul_is_nowhere(tmp_path):
     (tmp_path / "nul").write_bytes(b"pass\0word")
     with pytest.raises(UsageError, match="NUL character"):
