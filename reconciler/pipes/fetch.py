@@ -72,13 +72,9 @@ _NOT_PUBLIC_6 = (
     ipaddress.IPv6Network("2001:2::/48"),  # benchmarking
     ipaddress.IPv6Network("2001:10::/28"),  # ORCHID
     ipaddress.IPv6Network("2001:20::/28"),  # ORCHIDv2
-    ipaddress.IPv6Network("2620:4f:8000::/48"),  # AS112
 )
 _NOT_PUBLIC_4 = (
     ipaddress.IPv4Network("192.0.0.0/24"),  # IETF protocol assignments; 192.0.0.192 is a cloud's metadata service
-    ipaddress.IPv4Network("192.31.196.0/24"),  # AS112
-    ipaddress.IPv4Network("192.52.193.0/24"),  # AMT
-    ipaddress.IPv4Network("192.175.48.0/24"),  # AS112
     ipaddress.IPv4Network("192.88.99.0/24"),  # 6to4 relays (RFC 7526)
     ipaddress.IPv4Network("168.63.129.16/32"),  # Azure's own services, as every virtual machine there sees them
 )
