@@ -45,21 +45,27 @@ class Workers:
 
         For callbacks, and for the thread that calls `run`.
         """
+        self._expect_one()
+        self._jobs.put((work, then))
+
+    def _expect_one(self) -> None:
+        """Count one job more, and start a thread for it unless there are enough."""
         self._open += 1
         if self._started < min(self._count, self._open):
             self._started += 1
             threading.Thread(target=self._loop, name=f"reading-{self._started}", daemon=True).start()
-        self._jobs.put((work, then))
 
     def run(self) -> None:
         """Wait until nothing is under way. Raises an error that is not a PipesError, which ends all of it."""
         if self._open and self._failed is None:
             self._settled.clear()
-            # so that a thread looks at what ended before now. This thread takes no lock that an interruption could leave
-            # locked: Ctrl-C is raised here, between any two instructions
-            self.submit(_nothing, _ignored)
+            self._expect_one()
             self._taking.release()
             try:
+                # so that a thread looks at what ended before now; while the lock was held, it would have looked in vain.
+                # This thread takes no lock that an interruption could leave locked: Ctrl-C is raised here, between any two
+                # instructions
+                self._jobs.put((_nothing, _ignored))
                 # a signal that comes in the instant before a wait begins does not end it, so no wait is long
                 while not self._settled.wait(WAKE):
                     pass

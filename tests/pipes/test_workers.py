@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from queue import SimpleQueue
 
 import pytest
 from hypothesis import given, settings
@@ -157,6 +158,42 @@ def test_an_interruption_at_any_instruction_ends_the_reading():
         at += 1
     assert outcomes[-1] is True
     assert outcomes.count(None) > 50
+
+
+class Prompt(SimpleQueue):
+    """Jobs that are done, and found to be done, before the thread that calls `run` goes on."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = threading.Semaphore(0)
+        self.begun = False
+
+    def get(self):
+        if self.begun:  # asked again: the job before has been looked at
+            self.asked.release()
+        self.begun = True
+        return super().get()
+
+    def put(self, job):
+        super().put(job)
+        if job is not None and threading.current_thread().name == "caller":
+            self.asked.acquire()
+
+
+def test_what_ended_before_the_wait_began_is_taken():
+    taken = []
+
+    def read():
+        with Workers(1) as workers:
+            workers._jobs = Prompt()
+            for number in range(3):
+                workers.submit(lambda: None, lambda _, number=number: taken.append(number))
+                workers.run()
+
+    caller = threading.Thread(target=read, name="caller", daemon=True)
+    caller.start()
+    caller.join(60)
+    assert (taken, caller.is_alive()) == ([0, 1, 2], False)
 
 
 # in a process of its own: without the lock it ends by SIGSEGV
