@@ -24,7 +24,7 @@ test: $(VENV)/installed ## The whole suite
 	rm -f .days
 	RECONCILER_NOTE_DAYS="$(CURDIR)/.days" $(BIN)/python -m pytest -n auto
 
-days: $(VENV)/installed ## What could feel the day, on other days; SHARE=1: one case of each test function, as CI does
+days: $(VENV)/installed ## What could feel the day, on four other days; SHARE=1 for the part that CI runs
 	$(BIN)/python tests/shifted.py --noted .days $(if $(SHARE),--share)
 
 lint: $(VENV)/installed ## Style and types
