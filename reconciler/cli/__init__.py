@@ -72,6 +72,7 @@ def plan_status(plan: Plan, *, detailed: bool) -> int:
 
 # What people type who know other tools, and what does the same here.
 ELSEWHERE = {
+    "audit": "history",
     "auth": "doctor",
     "check": "validate",
     "compare": "plan",
@@ -106,6 +107,7 @@ ANSWERS = {
     "version": "write `reconciler --version`",
     "diff": "write `reconciler plan`; for two revisions of the manifests, `reconciler review BASE`",
     "destroy": "state the removal in the manifests (`reconciler explain absent`), and run `reconciler apply`",
+    "state": "there is no state file: every command reads Pipes again; `reconciler access --live` shows who has what",
     "rollback": "revert the commit in git, and run `reconciler apply`",
     "undo": "revert the commit in git, and run `reconciler apply`",
 }

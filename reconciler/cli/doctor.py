@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,6 +112,9 @@ def _problems(error: ManifestError, paths: Sequence[Path]) -> list[Check]:
         lock = next_steps.command("lock", *paths)
         hint = first.hint or f"restore it from git, or run `{lock}`, which repairs it"
         return [Check("lock file", "fail", f"{where}{first.summary}{more}", hint)]
+    if missing := [path for path in paths if not path.exists()]:
+        many = "there is no file or folder " + " or ".join(f"`{path}`" for path in missing)
+        return [Check("manifests", "fail", many, "check the path, and from which folder you run this")]
     hint = f"{first.hint}{' ' if first.hint.endswith('?') else '; '}" if first.hint else ""
     validate = next_steps.command("validate", *paths)
     return [Check("manifests", "fail", f"{where}{first.summary}{more}", f"{hint}`{validate}` shows all of it")]
@@ -211,6 +215,10 @@ def _git() -> Check:
     from reconciler.report.checks import Check
 
     found, dirty = revision()
+    if shutil.which("git") is None:
+        return Check(
+            "git", "warn", "git is not installed, so `review` and `drift --applied` do not work", "install git"
+        )
     if not found:
         return Check(
             "git",

@@ -40,7 +40,7 @@ def command(subject: str) -> None:
         hint = (
             f"; did you mean {' or '.join(f'`{name}`' for name in near)}?"
             if near
-            else "; `reconciler validate` checks manifests"
+            else ": name a safeguard's code, an exit status, or a key or role of a manifest"
         )
         raise UsageError(f"nothing here is called `{subject}`{hint}")
     click.echo("\n\n".join("\n".join(escape(line) for line in page.strip("\n").split("\n")) for page in pages))
@@ -58,16 +58,20 @@ def _pages(subject: str) -> Iterator[str]:
     from reconciler.safeguards.table import SAFEGUARDS
 
     word = subject.strip().strip("`").lower()
-    if word in SAFEGUARDS:
-        yield SAFEGUARDS[word].text
+    code = word.partition("=")[0].replace("_", "-")  # as after --allow, too
+    if code in SAFEGUARDS:
+        yield SAFEGUARDS[code].text
     elif word in STATUSES or word == "143":
         status = "130" if word == "143" else word
         yield f"# exit status {word}\n\n{STATUSES[status]}"
     else:
         yield from (_role(word, found) for found in _roles().get(word, ()))
-        wanted = subject.strip().strip("`:")
+        keys = list(_keys())
+        known = {name for path, _ in keys for name in path.split(".")}
+        # `orgs.acme.members` means `orgs.members`: a path has no names of objects
+        wanted = ".".join(name for name in subject.strip().strip("`:").split(".") if name in known)
         seen: dict[str, list[str]] = {}
-        for path, part in _keys():
+        for path, part in keys if wanted else ():
             if path == wanted or path.endswith(f".{wanted}"):
                 seen.setdefault(_key(part), []).append(path)
         yield from (f"# {', '.join(paths)}\n\n{text}" for text, paths in seen.items())
@@ -108,9 +112,9 @@ def _keys() -> Iterator[tuple[str, dict[str, Any]]]:
                 whole = json_schema.resolved(sub)
                 yield ".".join((*path, name)), whole
                 yield from below(sub, (*path, name), inside)
-            named = leaf.get("additionalProperties")
-            if isinstance(named, dict):
-                yield from below(named, path, inside)
+            for named in (leaf.get("additionalProperties"), leaf.get("items")):
+                if isinstance(named, dict):
+                    yield from below(named, path, inside)
 
     seen: dict[tuple[str, int], None] = {}
     for path, part in below(json_schema.schema(), (), ()):

@@ -122,7 +122,8 @@ def base_url_of(text: str, source: str = "--host") -> str:
     path = parts.path.rstrip("/")
     if not path.endswith(BASE_PATH):
         path += BASE_PATH
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.removesuffix(f':{default}').removesuffix(':')}{path}"
 
 
 def _split(text: str, source: str) -> SplitResult:
@@ -162,7 +163,7 @@ def _sandbox(text: str, token_file: Path | None, cwd: Path) -> Settings:
         with Store.open_existing(path) as store:
             token = token or store.default_token()
     except (FileNotFoundError, NotSeededError):
-        problem = _no_sandbox(path)
+        problem = _no_sandbox(text, path)
     except (StoreError, sqlite3.Error, OSError, ValueError) as error:
         problem = f"the sandbox cannot be opened: {error}"
     if problem is not None:
@@ -170,8 +171,11 @@ def _sandbox(text: str, token_file: Path | None, cwd: Path) -> Settings:
     return Settings(_SANDBOX_URL, token, path)
 
 
-def _no_sandbox(path: Path) -> str:
-    return f"no sandbox at {path}; `reconciler sandbox seed FILE` makes one"
+def _no_sandbox(given: str, path: Path) -> str:
+    import shlex
+
+    database = f" --db {shlex.quote(given)}" if given else ""
+    return f"no sandbox at {path}; `reconciler sandbox seed --example{database}` makes one, or the same with a FILE of your own"
 
 
 def _token(token_file: Path | None, environ: Mapping[str, str], cwd: Path, hints: tuple[str, ...]) -> str:

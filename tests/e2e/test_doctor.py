@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -305,6 +307,51 @@ def test_without_git(acme):
     (acme.folder / ".git").rename(acme.folder / "elsewhere")
     found, _ = failing(acme, "git", status=0)
     assert "no git repository" in found
+
+
+def test_a_machine_without_git(acme, monkeypatch):
+    monkeypatch.setenv("PATH", str(acme.folder))
+    found, fix = failing(acme, "git", status=0)
+    assert "not installed" in found
+    assert fix == "install git"
+
+
+def test_a_path_that_does_not_exist(acme):
+    _, checks = doctor(acme, "orgs.yml")
+    state, found, fix = checks["manifests"]
+    assert (state, found) == ("fail", "there is no file or folder `orgs.yml`")
+    assert "check the path" in fix
+
+
+def test_an_apply_that_was_interrupted(acme):
+    acme.manifest("orgs: {acme: {display_name: Acme, members: {alice: owner, bob: member}}}")
+    with acme.served({"kind": "latency", "ms": 60_000, "method": "PATCH"}) as seen:
+        process = acme.start("apply", "--auto-approve", "--host", acme.host)
+        seen.wait_until_held()
+        process.send_signal(signal.SIGINT)
+        seen.released.set()
+        process.communicate(timeout=60)
+    assert process.returncode in (0, 5), "the request in flight was finished"
+    subprocess.run(["git", "checkout", "--quiet", "orgs.yaml"], cwd=acme.folder, check=True)
+    _, checks = doctor(acme)
+    assert checks["journal"][0] == "ok"
+    assert "came to its end" in checks["journal"][1]
+
+
+def test_an_apply_that_was_ended_at_once_by_a_second_ctrl_c(acme):
+    acme.manifest("orgs: {acme: {display_name: Acme, members: {alice: owner, bob: member}}}")
+    with acme.served({"kind": "latency", "ms": 60_000, "method": "PATCH"}) as seen:
+        process = acme.start("apply", "--auto-approve", "--host", acme.host)
+        seen.wait_until_held()
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=1)
+        process.communicate(timeout=60)
+    subprocess.run(["git", "checkout", "--quiet", "orgs.yaml"], cwd=acme.folder, check=True)
+    found, fix = failing(acme, "journal", status=0)
+    assert "update org.acme was in flight" in found
+    assert "reconciler apply" in fix
 
 
 def test_changes_that_are_not_committed(acme):

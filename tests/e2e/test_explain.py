@@ -8,6 +8,7 @@ import pytest
 
 from reconciler import cli
 from reconciler.cli.explain import STATUSES, subjects
+from reconciler.manifest import schema
 from reconciler.safeguards.table import SAFEGUARDS
 
 
@@ -50,7 +51,29 @@ def test_a_role_says_what_it_allows(bare):
     assert "owner (workspace role)" in explained(bare, "owner")
 
 
-@pytest.mark.parametrize("written", ["OWNER-FLOOR", "`owner-floor`", "members:"])
+def test_no_key_of_the_schema_is_without_a_page():
+    def keys(part):
+        if isinstance(part, dict):
+            yield from part.get("properties", {})
+            part = part.values()
+        for below in part if not isinstance(part, str) and hasattr(part, "__iter__") else ():
+            yield from keys(below)
+
+    assert set(keys(schema())) <= set(subjects())
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "OWNER-FLOOR",
+        "`owner-floor`",
+        "members:",
+        "owner_floor",
+        "owner-floor=org.acme",
+        "orgs.acme.members",
+        "waivers.until",
+    ],
+)
 def test_it_is_found_as_it_is_pasted(bare, written):
     explained(bare, written)
 

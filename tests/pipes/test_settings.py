@@ -177,6 +177,23 @@ def test_a_token_file_counts_for_the_sandbox_too(tmp_path):
     assert resolved("sandbox:my.db", Path("token"), cwd=tmp_path).token == "tpt_another"
 
 
+@pytest.mark.parametrize(
+    "pin",
+    ["Pipes.Example", "pipes.example:443", "pipes.example:", "https://pipes.example:443/api/v0", "pipes.example/"],
+)
+def test_a_host_is_the_same_however_it_is_written(tmp_path, pin):
+    (tmp_path / "token").write_text("tpt_another")
+    settings = resolved("pipes.example", Path("token"), cwd=tmp_path)
+    assert settings.is_at(pin)
+    assert settings.where == resolved(pin.lower(), Path("token"), cwd=tmp_path).where
+
+
+@pytest.mark.parametrize("pin", ["pipes.example:8443", "http://pipes.example:443", "pipes.example/other", "example"])
+def test_another_port_or_path_is_another_host(tmp_path, pin):
+    (tmp_path / "token").write_text("tpt_another")
+    assert not resolved("pipes.example", Path("token"), cwd=tmp_path).is_at(pin)
+
+
 def test_the_sandbox_is_below_the_current_folder_by_default(tmp_path):
     seeded(tmp_path / DEFAULT_PATH)
     assert resolved("sandbox", cwd=tmp_path).sandbox_path == tmp_path / DEFAULT_PATH
@@ -185,14 +202,14 @@ def test_the_sandbox_is_below_the_current_folder_by_default(tmp_path):
 @pytest.mark.parametrize("with_file", [False, True])
 def test_a_sandbox_that_is_not_there_says_how_to_make_one(tmp_path, with_file):
     (tmp_path / "token").write_text("tpt_another")
-    with pytest.raises(PipesError, match="`reconciler sandbox seed FILE` makes one"):
+    with pytest.raises(PipesError, match="`reconciler sandbox seed --example` makes one"):
         resolved("sandbox", Path("token") if with_file else None, cwd=tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["token"]
 
 
 def test_a_sandbox_without_a_world_says_how_to_make_one(tmp_path):
     Store(tmp_path / "my.db").close()
-    with pytest.raises(PipesError, match="`reconciler sandbox seed FILE` makes one"):
+    with pytest.raises(PipesError, match=r"`reconciler sandbox seed --example --db my\.db` makes one"):
         resolved("sandbox:my.db", cwd=tmp_path)
 
 
