@@ -115,7 +115,8 @@ def _owned(actor: Actor, found: Sequence[VisibleOrg]) -> tuple[str, ...]:
             + (f"; it is a member of {', '.join(others)}" if others else "")
         )
     if others:
-        left = f"{escape(actor.handle)} does not own {', '.join(others)}, so they are not imported"
+        they = "it is" if len(others) == 1 else "they are"
+        left = f"{escape(actor.handle)} does not own {', '.join(others)}, so {they} not imported"
         click.echo(f"Note: {left}.", err=True)
     return owned
 
@@ -130,7 +131,12 @@ def _show_next(existing: Existing, pipes: options.PipesOptions, *, offline: bool
     paths = () if default_paths() == (target.as_posix(),) else (target,)
     files = [target] if existing.target.is_folder else [target, existing.lock_path]
     files += [path for path in (starting.SCHEMA, Path(".gitignore"), Path(".vscode")) if path.exists()]
-    expected = "shows what the state does not have" if offline else "shows no changes"
+    if offline:
+        expected = "shows what the state does not have"
+    elif existing.desired is not None and existing.desired.orgs:
+        expected = "shows no changes of what was imported"
+    else:
+        expected = "shows no changes"
     next_steps.show(
         [
             (next_steps.command("plan", *paths, pipes=pipes), expected),
@@ -203,7 +209,11 @@ def _live_org(handle: str, live: Snapshot, lock: Lock) -> Resource:
     holder = live.identities.get(handle)
     if holder is not None and holder.type == "user":
         raise PipesError(f"{handle} is a user, not an organization")
-    raise PipesError(f"Pipes shows no org {handle} to {live.actor.handle}{_near(handle, [*live.orgs, *live.others])}")
+    near = _near(handle, [*live.orgs, *live.others])
+    raise PipesError(
+        f"{live.actor.handle}, the user of this token, sees no organization {handle}"
+        f"{near or '; `reconciler import` lists those that are there'}"
+    )
 
 
 def _near(name: str, there: Sequence[str]) -> str:

@@ -48,6 +48,11 @@ def _below(kind: str) -> Callable[[Desired], Iterable[str]]:
     return names
 
 
+def shown(desired: Desired) -> set[str]:
+    """What `plan --person` and `--workspace` can name, as far as the manifests know it."""
+    return {*_people(desired), *_below("workspace")(desired)}
+
+
 orgs = _of(lambda desired: desired.orgs)
 people = _of(_people)
 teams = _of(lambda desired: desired.teams)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import REFUSED, made, manifests, names, options, output_files, plan_status, token_end
+from reconciler.cli import REFUSED, made, manifests, names, next_steps, options, output_files, plan_status, token_end
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from reconciler.model.desired import Desired
@@ -145,7 +145,16 @@ def command(
             text = write({**document, "mark": plan_mark(document["digest"], found.key)})
         output_files.write_file(save, text)
     if summary or by or people or workspaces:
-        _show(result, output, summary=summary, by=by, people=people, workspaces=workspaces, verbose=pipes.verbose)
+        _show(
+            result,
+            output,
+            summary=summary,
+            by=by,
+            people=people,
+            workspaces=workspaces,
+            known=names.shown(found.desired),
+            verbose=pipes.verbose,
+        )
     elif since is None:
         output.write(result, verbose=pipes.verbose, made=head)
     else:
@@ -155,7 +164,7 @@ def command(
         what = (
             "It is refused, so you can show it but not apply it."
             if result.refusals or result.errors
-            else f"To apply exactly this plan: {' '.join(('reconciler apply', str(save), *map(str, paths)))}"
+            else f"To apply exactly this plan: {next_steps.command('apply', save, *paths, pipes=pipes)}"
         )
         click.echo(f"Saved the plan as {save}. {what}", err=True)
     return plan_status(result, detailed=detailed_exitcode)
@@ -189,13 +198,14 @@ def _show(
     by: str | None,
     people: tuple[str, ...],
     workspaces: tuple[str, ...],
+    known: Collection[str],
     verbose: bool,
 ) -> None:
-    """Show the plan as the options ask for it."""
+    """Show the plan as the options ask for it; `known` are the names of the manifests."""
     from reconciler.report import plan_views
 
     if people or workspaces:
-        plan = plan_views.narrowed(plan, people, workspaces)
+        plan = plan_views.narrowed(plan, people, workspaces, known)
     if not summary and not by:
         output.write(plan, verbose=verbose, made=plan.made)
         return

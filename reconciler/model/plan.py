@@ -143,6 +143,7 @@ class Plan(msgspec.Struct, frozen=True):
     shard: Shard | None = None  # None for a plan of everything
     host: str = ""  # where Pipes is; `sandbox` for an embedded one; empty if unknown
     made: Made | None = None  # where the plan comes from; not compared
+    view: str = ""  # the summary of a plan of which only a part is shown; such a plan is never saved or applied
 
     @property
     def counts(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ from reconciler.report import heading, wording
 from reconciler.report.text import CODES, escape, render_diagnostics, render_refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from reconciler.model.made import Made
     from reconciler.model.plan import Change, Effect, Plan
@@ -104,10 +104,10 @@ def _framed(plan: Plan, lines: list[str], *, color: bool, made: Made | None) -> 
 # --- narrowed ----------------------------------------------------------------------------------------------------------
 
 
-def narrowed(plan: Plan, people: Collection[str], workspaces: Collection[str]) -> Plan:
+def narrowed(plan: Plan, people: Collection[str], workspaces: Collection[str], known: Collection[str] = ()) -> Plan:
     """The plan with only the changes and effects of these people and workspaces (`acme/prod`); refusals and errors stay.
 
-    It is for showing: it has no steps, so nobody can apply it.
+    It is for showing: it has no steps, so nobody can apply it. `known` are names that could be meant where nothing is found.
     """
     changes = tuple(change for change in plan.changes if _wanted(change, people, workspaces))
     impact = tuple(
@@ -115,10 +115,31 @@ def narrowed(plan: Plan, people: Collection[str], workspaces: Collection[str]) -
         for effect in plan.impact
         if (not people or effect.person in people) and (not workspaces or effect.object in workspaces)
     )
-    what = " and ".join(filter(None, (", ".join(people), ", ".join(workspaces))))
-    note = f"only what concerns {what} is shown, {len(changes)} of {wording.count(len(plan.changes), 'change')}"
     dns = tuple(one for one in plan.dns if not people and one.workspace in workspaces)
-    return replace(plan, changes=changes, impact=impact, steps=(), dns=dns, unmanaged=(), notes=(note,), warnings=())
+    what = " and ".join(filter(None, (", ".join(people), ", ".join(workspaces))))
+    whole = " ".join(wording.summary(replace(plan, refusals=(), errors=(), shard=None))).removeprefix("Plan: ")
+    if changes or impact or dns:
+        many = wording.count(len(plan.changes), "change")
+        view = f"Only what concerns {what} is shown: {len(changes)} of {many}. The whole plan: {whole}"
+    else:
+        near = _near([*people, *workspaces], known)
+        view = f"Nothing in this plan concerns {what}{near} The whole plan: {whole}"
+    return replace(
+        plan, changes=changes, impact=impact, steps=(), dns=dns, unmanaged=(), notes=(), warnings=(), view=view
+    )
+
+
+def _near(names: Iterable[str], known: Collection[str]) -> str:
+    """`; did you mean acme/prod?` where a name is unknown and resembles one; else a full stop."""
+    from difflib import get_close_matches
+
+    for name in names:
+        if name not in known:
+            whole = [one for one in known if one.endswith(f"/{name}")]
+            near = whole or get_close_matches(name, list(known), n=2, cutoff=0.6)
+            if near:
+                return f"; did you mean {' or '.join(sorted(near))}?"
+    return "."
 
 
 def _person(change: Change) -> str | None:

@@ -340,7 +340,9 @@ def tally(changes: Sequence[Change]) -> str:
 def summary(plan: Plan) -> tuple[str, ...]:
     """The last lines of a plan's report: what it would do, what prevents it, and which shard it is."""
     lines = []
-    if plan.changes:
+    if plan.view:
+        lines.append(plan.view)
+    elif plan.changes:
         counts = "Plan: " + ", ".join(f"{number} to {action}" for action, number in plan.counts.items()) + "."
         lines.append(with_risk(counts, of_plan(plan)))
     elif not (plan.refusals or plan.errors):

@@ -168,11 +168,25 @@ def test_only_one_person_or_one_workspace_is_shown(small, format_):
     assert "bob" in bob
     assert "carol" not in bob
     assert "zoe" not in bob
-    assert "only what concerns bob is shown" in bob
+    assert "Only what concerns bob is shown" in bob
     prod = small.plan("--workspace", "acme/prod", "--format", format_).out
     assert "bob" in prod
     assert "zoe" not in prod
     assert "beta" not in prod
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--person", "nobody-here"), "Nothing in this plan concerns nobody-here. The whole plan: "),
+        (("--workspace", "prod"), "Nothing in this plan concerns prod; did you mean acme/prod? The whole plan: "),
+        (("--person", "bobb"), "Nothing in this plan concerns bobb; did you mean bob? The whole plan: "),
+    ],
+)
+def test_a_view_of_nothing_never_says_that_nothing_changes(small, args, says):
+    out = small.plan(*args).out
+    assert says in out
+    assert "No changes" not in out
 
 
 def test_a_view_does_not_change_the_exit_status(small):
