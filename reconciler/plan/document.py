@@ -169,9 +169,16 @@ def loads(text: str) -> Plan:
     Raises TamperedPlanError for a file that is cut short or is not a JSON object, that has another `format_version`, or
     whose digest is missing or does not match; UsageError for a digest that matches a document that is not a plan.
     """
+    document = parsed(text)
+    if "outcomes" in document:
+        raise TamperedPlanError("this is the report of an apply, not a saved plan")
+    return verified(document)
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """The JSON object of a plan, or of the report of an apply. Raises TamperedPlanError, without looking at the digest."""
     try:
         document = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants, parse_float=_finite)
-        found = digest(document) if isinstance(document, dict) else ""
     except json.JSONDecodeError as error:
         cut = "" if text.rstrip().endswith("}") else " (is it cut short?)"
         raise TamperedPlanError(f"the saved plan is not JSON{cut}: {error}") from None
@@ -184,10 +191,17 @@ def loads(text: str) -> Plan:
         raise TamperedPlanError(
             f"the saved plan has format_version {_quoted(version)}, this version reads `{FORMAT_VERSION}`"
         )
-    if "outcomes" in document:
-        raise TamperedPlanError("this is the report of an apply, not a saved plan")
+    return document
+
+
+def verified(document: Mapping[str, Any]) -> Plan:
+    """The plan of a document whose digest matches. Raises TamperedPlanError, and UsageError, as `loads`."""
     if "digest" not in document:
         raise TamperedPlanError("the saved plan has no digest")
+    try:
+        found = digest(document)
+    except (ValueError, RecursionError) as error:
+        raise TamperedPlanError(f"the saved plan cannot be read: {_one_line(error)}") from None
     if document["digest"] != found:
         raise TamperedPlanError("the saved plan was changed after it was written: its digest does not match")
     return from_document(document)

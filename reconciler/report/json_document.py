@@ -36,6 +36,9 @@ def _result(result: Result) -> dict[str, Any]:
                 "wrote": outcome.wrote,
                 "status_code": outcome.status_code,
                 "request_id": outcome.request_id,
+                "code": outcome.code,
+                "unreachable": outcome.unreachable,
+                "test_failed": outcome.test_failed,
             }
             for outcome in result.outcomes
         ],

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reconciler.cli import CHANGES, DONE, ERROR, REFUSED
+from reconciler.cli import CHANGES, DONE, ERROR, PARTLY, REFUSED
 
 FORMATS = ("text", "json", "markdown", "html", "github", "junit")
 NAMES = ("acme", "beta", "gamma", "delta", "kappa")
@@ -186,3 +186,71 @@ def test_drift_is_shared_out_too(estate):
     # what another shard manages is managed
     for ran in found:
         assert [u["address"] for u in ran.json["unmanaged"] if "/" not in u["address"]] == ["org.unlisted"]
+
+
+def apply_all(bench, files):
+    """Each shard applied as in a job of its own; returns the files of the reports, and the exit statuses."""
+    reports = [f"done-{file}" for file in files]
+    return reports, [
+        bench.apply(file, "--format", "json", "--out", report).status
+        for file, report in zip(files, reports, strict=True)
+    ]
+
+
+def test_the_applies_of_all_shards_are_joined_into_the_result_of_one(estate):
+    reports, statuses = apply_all(estate, save(estate))
+    assert statuses == [DONE] * 3
+    joined = estate.run("show", "--merge", *reversed(reports), "--format", "json")
+    assert joined.status == DONE
+    assert [one["number"] for one in joined.json["outcomes"]] == [one["number"] for one in joined.json["steps"]]
+    assert {one["status"] for one in joined.json["outcomes"]} == {"done"}
+    assert {one["address"] for one in joined.json["outcomes"]} >= {f"org.{name}/member.carol" for name in NAMES}
+    for form in FORMATS:
+        assert estate.run("show", "--merge", *reports, "--format", form).status == DONE
+    assert estate.planned().json["resource_changes"] == []
+
+
+def test_a_shard_that_is_refused_leaves_the_others_done_and_the_joined_status_says_so(estate):
+    estate.manifest(MANIFEST.replace("acme: {members: {alice: owner,", "acme: {members: {bob: owner,"))
+    files = ["1.json", "2.json", "3.json"]
+    for number, file in enumerate(files, 1):
+        estate.plan("--shard", f"{number}/3", "-o", file)
+    reports, statuses = apply_all(estate, files)
+    assert sorted(statuses) == [DONE, DONE, REFUSED]
+    joined = estate.run("show", "--merge", *reports, "--format", "json")
+    assert joined.status == PARTLY
+    refused = {one["address"] for one in joined.json["outcomes"] if one["status"] == "skipped"}
+    assert "org.acme/member.carol" in refused
+    assert any("was refused" in note and "acme" in note for note in joined.json["outcome_notes"])
+    text = estate.run("show", "--merge", *reports)
+    assert "Applied in part" in text.out
+    left = set(estate.planned().addresses)
+    assert left == refused
+    # nobody applied any of them: the status is that of the refusal
+    which = statuses.index(REFUSED)
+    alone = [
+        report if number == which else file for number, (report, file) in enumerate(zip(reports, files, strict=True))
+    ]
+    assert estate.run("show", "--merge", *alone).status == REFUSED
+
+
+def test_a_shard_without_a_report_is_not_confirmed_and_a_missing_one_is_an_error(estate):
+    files = save(estate)
+    reports, _ = apply_all(estate, files)
+    joined = estate.run("show", "--merge", files[0], *reports[1:], "--format", "json")
+    assert joined.status == PARTLY
+    assert {one["status"] for one in joined.json["outcomes"]} == {"done", "unconfirmed"}
+    assert "has no report" in str(joined.json["outcome_notes"])
+    assert "shard 1 of 3 is missing" in estate.run("show", "--merge", *reports[1:]).err
+    assert estate.run("show", "--merge", *reports, "--detailed-exitcode").status == ERROR
+
+
+def test_a_report_whose_outcomes_are_not_those_of_its_steps_is_an_error(estate):
+    reports, _ = apply_all(estate, save(estate))
+    path = estate.folder / next(name for name in reports if json.loads((estate.folder / name).read_text())["outcomes"])
+    document = json.loads(path.read_text())
+    document["outcomes"].pop()
+    path.write_text(json.dumps(document))
+    ran = estate.run("show", "--merge", *reports)
+    assert ran.status == ERROR
+    assert "contradicts itself" in ran.err

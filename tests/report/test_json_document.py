@@ -30,6 +30,9 @@ def test_the_json_of_a_result_is_the_plan_and_its_outcomes():
         "wrote": False,
         "status_code": 402,
         "request_id": "req-1f",
+        "code": None,
+        "unreachable": False,
+        "test_failed": False,
     }
     assert found.pop("outcome_notes") == ["the lock file was not kept: the folder cannot be written"]
     assert found.pop("remaining") == []
