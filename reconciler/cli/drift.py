@@ -179,6 +179,7 @@ def with_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapsho
     if not any(refusal.code == "rename" for refusal in plan.refusals):
         return plan
     from reconciler.drift.compare import find
+    from reconciler.plan.identity.doubts import RENAMED
 
     finding = find(desired, live, lock).renames()
     _search_all(client, finding.searches)
@@ -186,7 +187,9 @@ def with_who_renamed(plan: Plan, client: Client, desired: Desired, live: Snapsho
     return replace(
         plan,
         refusals=tuple(
-            replace(r, fact=f"{r.fact}; {said[r.address]}") if r.code == "rename" and r.address in said else r
+            replace(r, fact=f"{r.fact}; {said[r.address]}")
+            if r.code == "rename" and r.address in said and RENAMED in r.fact
+            else r
             for r in plan.refusals
         ),
     )

@@ -138,3 +138,29 @@ def test_whoever_accepted_at_the_wrong_address_can_be_taken_out_as_the_note_says
     bench.manifest(CORRECTED + ORGS)
     assert bench.apply().status == 0
     assert bench.members("acme") == {"alice": "owner", "bob": "owner", "ivy-r": "member?"}
+
+
+def test_an_account_that_the_manifests_name_no_more_was_not_renamed_by_anybody(bench):
+    """Somebody else got the invitation; now the manifests give the handle of the person who was meant."""
+    bench.pipes("users: {ivy-r: {}, bob: {}}\norgs: {acme: {members: {alice: owner, bob: member}}}")
+    bench.manifest(
+        "people: {ivy: {email: iivy@example.com}}\norgs: {acme: {members: {alice: owner, bob: member, ivy: member}}}"
+    )
+    assert bench.apply().status == 0
+    assert bench.members("acme")["iivy"] == "member?"
+    bench.manifest("people: {ivy: {handle: ivy-r}}\norgs: {acme: {members: {alice: owner, bob: member, ivy: member}}}")
+    ran = bench.plan()
+    assert ran.status == 3
+    assert "the lock file knows ivy as iivy" in ran.out
+    assert "renamed outside" not in ran.out
+    assert "remove the entry org.acme/member.ivy from the lock file" in ran.out
+
+
+def test_nobody_was_renamed_where_a_lock_file_gives_a_handle_the_account_of_another(bench):
+    bench.pipes("users: {bob: {}, carol: {}}\norgs: {acme: {members: {alice: owner, bob: member, carol: member}}}")
+    bench.manifest("orgs: {acme: {members: {alice: owner, bob: owner, carol: member}}}")
+    bench.lock(**{"org.acme/member.bob": "user carol"})
+    ran = bench.plan()
+    assert ran.status == 3
+    assert "renamed outside" not in ran.out
+    assert "the lock file knows bob as carol" in ran.out

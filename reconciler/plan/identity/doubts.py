@@ -9,9 +9,11 @@ from reconciler.model.diagnostic import Refusal
 
 if TYPE_CHECKING:
     from reconciler.model.desired import Person
-    from reconciler.model.live import Resource
+    from reconciler.model.live import LockEntry, Resource
     from reconciler.plan.identity.lock_index import Known
     from reconciler.plan.identity.people import People
+
+RENAMED = "was renamed outside"  # in the fact of a refusal that is sure of it
 
 
 def who_is_this(
@@ -48,16 +50,28 @@ def second_name(org: str, person: Person, names: list[str], row: Resource | None
     )
 
 
-def person_renamed(org: str, person: Person, known_as: Resource) -> Refusal:
-    return Refusal(
-        "rename",
-        addresses.join(org, "member", person.name),
-        f"{person.handle} was renamed outside: the user with the id {known_as.id} now has the handle {known_as.handle}",
-        f"write the new handle, as `{known_as.handle}` or as `people: {{{person.name}: {{handle: {known_as.handle}}}}}`; "
-        "nobody but they themselves can take the old one back",
-        person.source,
-        liftable=False,
+def person_renamed(
+    org: str, person: Person, known_as: Resource, entry: LockEntry | None = None, holder: str | None = None
+) -> Refusal:
+    """`rename` for somebody whom the lock file knows under another handle than the manifests give.
+
+    `entry` is their own one in this org, and `holder` the user who has the manifests' handle now.
+    """
+    address = addresses.join(org, "member", person.name)
+    theirs = f"`{known_as.handle}` or as `people: {{{person.name}: {{handle: {known_as.handle}}}}}`"
+    fact = (
+        f"{person.handle} was renamed outside: the user with the id {known_as.id} now has the handle {known_as.handle}"
     )
+    fix = f"write the new handle, as {theirs}; nobody but they themselves can take the old one back"
+    if holder is not None or (entry is not None and entry.handle == known_as.handle):
+        now = f"belongs to the user {holder}" if holder is not None else "was not theirs when that was noted"
+        fact = (
+            f"the lock file knows {person.name} as {known_as.handle} ({known_as.id}), and the handle {person.handle} {now}: "
+            "it may be another person"
+        )
+        at = address if entry is not None else f"of {person.name}"
+        fix = f"if it is {known_as.handle}, write that, as {theirs}; if not, remove the entry {at} from the lock file"
+    return Refusal("rename", address, fact, fix, person.source, liftable=False)
 
 
 def person_gone(org: str, person: Person, ids: set[str]) -> Refusal:

@@ -106,7 +106,8 @@ def _by_handle(
     renamed = next((by_id[i] for i in sorted(ids) if i in by_id and by_id[i].handle != handle), None)
     if renamed is not None:
         people.spared.add(renamed.id)
-        people.refusals.append(doubts.person_renamed(scene.org, person, renamed))
+        other = have.id if have is not None else holder.id if holder is not None and holder.id not in ids else None
+        people.refusals.append(doubts.person_renamed(scene.org, person, renamed, entry, other))
     elif have is not None:
         people.refusals.append(doubts.other_person(scene.org, person, have.id, ids, lock))
     elif ids and handle in scene.identities and holder is None:
