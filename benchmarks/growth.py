@@ -28,7 +28,9 @@ COMMANDS = {
     "fmt": ("fmt", "--check"),
     "plan": ("plan", *HERE),
     "drift": ("drift", *HERE),
+    "lock": ("lock", *HERE),
     "import": ("import", "--all", *HERE, "--out", "fresh.yaml"),
+    "import into a file": ("import", "--all", *HERE),
 }
 FLOOR = """
 import json, yaml, msgspec

@@ -48,6 +48,9 @@ def run(
 ) -> Took:
     """One run. Ends the benchmark where the command fails, or does not print `expect`."""
     given = {**os.environ, "NO_COLOR": "1", "CHECKPOINT_DISABLE": "1", **(environ or {})}
+    given.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # with it, each run would compile our modules again: a third of a short one
     ran = subprocess.run(
         [sys.executable, "-I", "-c", _CHILD, str(cap), *command],
         cwd=folder, check=True, capture_output=True, text=True, env=given,

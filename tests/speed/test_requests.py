@@ -5,6 +5,7 @@ from math import ceil
 
 import pytest
 
+from reconciler import cli
 from reconciler.cli.manifests import narrow
 from reconciler.manifest import load_texts
 from reconciler.pipes.client import Client, Observers
@@ -54,6 +55,18 @@ def test_a_plan_that_finds_nothing_to_do_sends_no_more_gets_than_the_pages_it_ne
     expected += managed * ceil(grants / 100)
     assert len(seen) <= expected
     assert all(line.startswith("GET ") for line in seen)
+
+
+@pytest.mark.parametrize(("options", "more"), [((), 1), (("--expiring", "0d"), 0)])
+def test_the_command_asks_once_more_when_the_token_ends(tmp_path, monkeypatch, capsys, options, more):
+    world = generate(orgs=2, members=101, workspaces=2, grants=5)
+    with Store(tmp_path / "pipes.db") as store:
+        seed(store, world)
+    (tmp_path / "orgs.yaml").write_bytes(manifest(world))
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["plan", "--host", "sandbox:pipes.db", "-v", *options]) == 0
+    sent = [line for line in capsys.readouterr().err.splitlines() if line.startswith("GET ")]
+    assert len(sent) == 1 + more + 1 + 2 * 2 + 2 * 1 + 2 * 2  # as docs/performance.md has it
 
 
 ORGS, MEMBERS = 30, 20
