@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from reconciler.access.review import Side, make_review, nothing
+from reconciler.access.review import access_on, nothing, reading_order
 from reconciler.kinds import grant, member, workspace
 from reconciler.model.history import Event
 
@@ -58,8 +58,7 @@ class Timeline:
     def _changes(
         self, before: Desired, after: Desired, commit: Commit, day: date, lock: Lock, *, ended: bool
     ) -> Iterator[Event]:
-        review = make_review(Side(before, lock), Side(after, lock))
-        for change in review.access:
+        for change in sorted(access_on(before, after, lock), key=reading_order):
             yield Event(day, commit, change, ended)
 
 

@@ -266,11 +266,9 @@ def open_tree(revision: str) -> Iterator[Tree]:
     if where.returncode:
         raise UsageError(no_repository(revision, where.stderr))
     prefix, top = os.fsdecode(where.stdout).split("\n")[:2]
-    if not resolves(revision):
-        raise UsageError(no_revision(revision))
-    root = run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}^{{tree}}")
-    if root.returncode:
-        raise UsageError(lacking(revision))
+    root = run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}^{{tree}}") if revision else None
+    if root is None or root.returncode:
+        raise UsageError(lacking(revision) if resolves(revision) else no_revision(revision))
     with subprocess.Popen(  # noqa: S603 - no shell, and nothing of the revision is an argument
         command("cat-file", "--batch"),
         env={**os.environ, **ENVIRON},

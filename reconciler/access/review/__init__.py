@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.model.live import Lock
     from reconciler.model.review import AccessChange
 
-__all__ = ["Side", "access_on", "endings", "make_review", "nothing"]
+__all__ = ["Side", "access_on", "endings", "make_review", "nothing", "reading_order"]
 
 
 def make_review(base_side: Side, head_side: Side, later: Mapping[date, Later] | None = None) -> Review:
