@@ -8,18 +8,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.kinds import attachment, connection, member, workspace, workspace_connection
+from reconciler.kinds import (
+    attachment,
+    connection,
+    connection_folder,
+    folder_permission,
+    member,
+    permission,
+    workspace,
+    workspace_connection,
+)
 from reconciler.model import address as addresses
 from reconciler.model.plan import Effect
+from reconciler.plan.folders import path_of
 from reconciler.safeguards.worksheet import GrantWorksheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from reconciler.model.live import Resource
     from reconciler.safeguards.worksheet import Draft, Membership, OrgWorksheet
 
 REACHED = "reached"
 ATTACHMENT, CONNECTION, WORKSPACE = attachment.KIND.name, connection.KIND.name, workspace.KIND.name
+FOLDER, PERMISSION = connection_folder.KIND.name, permission.KIND.name
+FOLDER_PERMISSION = folder_permission.KIND.name
 OWN = workspace_connection.KIND.name
 DELETED = "the connection is deleted"
 
@@ -31,6 +44,7 @@ def effects(worksheet: OrgWorksheet) -> Iterator[Effect]:
     if worksheet.deleted:
         return
     spaces = _spaces(worksheet)
+    _note_folders(worksheet, spaces)
     untold: dict[str, None] = {}
     closed: dict[str, None] = {}
     people = sorted(worksheet.members.items(), key=lambda item: item[1].label)
@@ -116,6 +130,64 @@ def _of_the_org(
         )
         if before != after:
             yield address, before, after
+
+
+def _note_folders(worksheet: OrgWorksheet, spaces: Mapping[str, GrantWorksheet]) -> None:
+    """Note what a workspace loses with the permission for a folder: what lies in it is detached, unless it is permitted
+    otherwise. Where it was read what is attached, `worksheet.detached` has it; elsewhere a note names whoever is there.
+    """
+    if worksheet.have is None:
+        return
+    live, names = worksheet.have.of(FOLDER), {one.id: address for address, one in worksheet.named.items()}
+    gone = {(d.parent, d.have.id) for d in worksheet.drafts if _takes(d, FOLDER_PERMISSION) and d.have is not None}
+    moved = {d.address for d in worksheet.drafts if "folder" in d.attrs and d.action == "update"}
+    for parent, at in sorted((str(parent), at) for parent, at in gone):
+        folder = worksheet.named.get(parent)
+        if folder is None or at not in spaces:
+            continue
+        space, unread, sure = spaces[at], [], True
+        for one in worksheet.have.of(CONNECTION).values():
+            path = path_of(live, one.attrs.get("folder"))
+            address = names.get(one.id) or addresses.join(worksheet.address, CONNECTION, one.handle)
+            above = [(names.get(live[name].id), live[name]) for name in path]
+            if folder.handle not in path or address in moved:
+                continue
+            if _is_permitted(worksheet, space, at, [(address, one), *above]):
+                continue
+            if one.was_read(ATTACHMENT):
+                worksheet.detached.setdefault(address, set()).add(at)
+            else:
+                unread.append(addresses.split(address)[-1][1])
+                sure &= one.was_read(PERMISSION) and all(holder.was_read(FOLDER_PERMISSION) for _, holder in above)
+        if unread:
+            people = sorted(p.label for key, p in worksheet.members.items() if _reached_before(space, key, p))
+            known = worksheet.lists_read and space.before is not None
+            worksheet.notes.append(
+                f"{_place(worksheet, space)} may no longer use the folder {addresses.split(parent)[-1][1]}, and loses what is attached "
+                f"there through it ({', '.join(sorted(unread))}"
+                + ("); " if sure else ", unless a permission lets it in that was not read); ")
+                + (f"people there: {', '.join(people) or 'nobody'}" if known else "the people there were not read")
+            )
+
+
+def _takes(draft: Draft, kind: str) -> bool:
+    return draft.kind.name == kind and draft.action == "delete"
+
+
+def _is_permitted(
+    worksheet: OrgWorksheet, space: GrantWorksheet, at: str, holders: list[tuple[str | None, Resource]]
+) -> bool:
+    """Whether a workspace may use something after the plan: by a permission of its own, or of a folder that it is in."""
+    kinds = (PERMISSION, FOLDER_PERMISSION)
+    changed = [d for d in worksheet.drafts if d.kind.name in kinds]
+    for address, one in holders:
+        taken = {d.have.id for d in changed if d.parent == address and d.action == "delete" and d.have is not None}
+        there = {row.id for kind in kinds for row in one.of(kind).values()} - taken
+        if at in there or any(permission.EVERYWHERE in one.of(kind) for kind in kinds):
+            return True
+        if any(d.parent == address and d.action == "create" and d.handle == space.name_after for d in changed):
+            return True
+    return False
 
 
 def _deletes_workspace(draft: Draft) -> bool:
