@@ -20,6 +20,7 @@ from reconciler.cli import (
     UNREACHABLE,
     made,
     manifests,
+    names,
     options,
     plan_status,
     prompt,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     "confirmed",
     multiple=True,
     metavar="HANDLE",
+    shell_complete=names.orgs,
     help="Delete the org HANDLE that the manifests state as absent; may be repeated.",
 )
 @click.option(
@@ -234,10 +236,10 @@ def _unless_marked(plan: Plan, path: Path, key: str) -> Plan:
 
 def _as_saved(saved: Plan, found: manifests.Manifests) -> manifests.Manifests:
     """The manifests, narrowed to the orgs of the saved plan as far as they are still there."""
-    names = {org.partition(".")[2] for org in saved.orgs}
-    if names >= found.desired.orgs.keys():
+    planned = {org.partition(".")[2] for org in saved.orgs}
+    if planned >= found.desired.orgs.keys():
         return found
-    return found._replace(desired=manifests.narrow(found.desired, names & found.desired.orgs.keys()), narrowed=True)
+    return found._replace(desired=manifests.narrow(found.desired, planned & found.desired.orgs.keys()), narrowed=True)
 
 
 # a plan as text, with and without a head; Terraform's `-out` saves one

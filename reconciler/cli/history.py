@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import clock
-from reconciler.cli import DONE, made, options, output_files
+from reconciler.cli import DONE, made, names, options, output_files
 from reconciler.model.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
@@ -26,8 +26,14 @@ FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.histo
 
 
 @click.command(short_help="Show who had what when, by which commit.")
-@click.argument("person", required=False)
-@click.option("--in", "place", metavar="ORG[/WORKSPACE]", help="Only this organization, or this workspace.")
+@click.argument("person", required=False, shell_complete=names.people)
+@click.option(
+    "--in",
+    "place",
+    metavar="ORG[/WORKSPACE]",
+    shell_complete=names.places,
+    help="Only this organization, or this workspace.",
+)
 @click.option(
     "--path",
     "paths",

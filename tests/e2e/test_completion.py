@@ -28,6 +28,9 @@ LINES = [
     ("reconciler move alice --from ", {"platform"}),
     ("reconciler explain owner-", {"owner-floor", "owner-removal"}),
     ("reconciler plan --allow mass", {"mass-removal"}),
+    ("reconciler history ca", {"carol"}),
+    ("reconciler history --in acme/", {"acme/prod", "acme/dev"}),
+    ("reconciler apply --confirm-delete be", {"beta"}),
     ("reconciler completion ", {"bash", "zsh", "fish"}),
 ]
 
