@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -208,9 +209,10 @@ def _how_to(url: str, token: str, certificate: Certificate | None) -> str:
         lines.append(f"terraform   PIPES_HOST={url} PIPES_TOKEN={token} terraform plan")
     if authority:
         lines.insert(2, f"Trust:   {authority}")
-        lines[4] = lines[4].replace("PIPES_HOST", f"REQUESTS_CA_BUNDLE={authority} PIPES_HOST")
-        lines[5] = lines[5].replace("curl -H", f"curl --cacert {authority} -H")
-        lines[6] = lines[6].replace("PIPES_HOST", f"SSL_CERT_FILE={authority} PIPES_HOST")
+        file = shlex.quote(str(authority))
+        lines[4] = lines[4].replace("PIPES_HOST", f"REQUESTS_CA_BUNDLE={file} PIPES_HOST")
+        lines[5] = lines[5].replace("curl -H", f"curl --cacert {file} -H")
+        lines[6] = lines[6].replace("PIPES_HOST", f"SSL_CERT_FILE={file} PIPES_HOST")
     lines += ["", "Ctrl-C stops it."]
     return "\n".join(lines)
 

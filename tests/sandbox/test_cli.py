@@ -135,8 +135,10 @@ def test_serving_says_how_to_be_reached_and_stops_when_told(db, number):
     assert server.stop(number) == 0
 
 
-def test_the_printed_curl_line_works(db):
-    server = Served(db)
+def test_the_printed_curl_line_works_in_a_path_with_blanks(db):
+    folder = db.parent / "two words"
+    folder.mkdir()
+    server = Served(db.rename(folder / db.name))
     line = next(line for line in server.lines if line.startswith("curl")).split(maxsplit=1)[1]
     done = subprocess.run(["bash", "-c", f"{line} --silent --show-error"], capture_output=True, text=True)
     server.stop()
