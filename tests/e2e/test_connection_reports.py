@@ -100,7 +100,7 @@ def test_a_plan_says_who_loses_an_account_with_a_detach_in_each_form(here, form)
 def test_a_plan_as_a_page_has_a_row_for_who_loses_an_account(here):
     here.manifest(HEAD.replace("[prod]", "[dev]"))
     page = re.sub(r"<[^>]*>", " ", here.plan("--format", "html").out).split()
-    row = "- bob acme/connection.aws_prod reached none detached from acme/prod"
+    row = "- bob acme/aws_prod reached none detached from acme/prod"
     assert row in " ".join(page)
 
 
