@@ -69,7 +69,16 @@ addresses = (
     | st.builds("org.{}/member.{}".format, texts, texts)
     | texts
 )
-requests = built(Request, st.sampled_from(("POST", "PATCH", "DELETE")), texts, attributes, st.none() | numbers, maybe)
+# `acme/prod`: the schema of a plan takes nothing else
+workspaces = st.from_regex(r"[^/\s]+/[^/\s]+", fullmatch=True)
+requests = built(
+    Request,
+    st.sampled_from(("POST", "PATCH", "DELETE")),
+    texts.map(lambda text: f"/{text}"),
+    attributes,
+    st.none() | numbers,
+    maybe,
+)
 changes = built(
     Change,
     actions,
@@ -126,7 +135,7 @@ def plans(draw):
         changes=made,
         steps=draw(steps_for(made)),
         impact=draw(few(effects)),
-        dns=draw(few(built(DnsChange, texts, texts, maybe))),
+        dns=draw(few(built(DnsChange, workspaces, texts, maybe))),
         refusals=draw(few(refusals)),
         lifted=draw(few(refusals)),
         allowed=draw(few(st.tuples(texts, addresses))),
