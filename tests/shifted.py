@@ -75,7 +75,11 @@ def shared() -> str:
     memory.touch(mode=0o600)
     os.truncate(memory, 4096)
 
+    owner = os.getpid()
+
     def end() -> None:
+        if os.getpid() != owner:  # a fork of this process ends as well
+            return
         libc.sem_unlink(f"/{name}".encode())
         memory.unlink()
 

@@ -297,19 +297,24 @@ def _block(data: Mapping[str, Any], indent: int = 0, *, people: bool = False) ->
 
 def _entry(begun: str, value: Any, indent: int, *, people: bool = False) -> Iterator[str]:
     if isinstance(value, dict) and value:
-        yield begun
-        yield from (f"  {line}" for line in _block(value, indent + 2, people=people))
+        yield from _nested(begun, list(_block(value, indent + 2, people=people)))
         return
     line = f"{begun} {_flow(value)}"
     if isinstance(value, Remarked) and value.remark:
         yield f"{line}  # {value.remark}"
         return
     if isinstance(value, list | tuple) and value and indent + len(line) > WIDTH:
-        yield begun
-        for item in value:
-            yield from (f"  {inner}" for inner in _entry("-", item, indent + 2))
+        yield from _nested(begun, [line for item in value for line in _entry("-", item, indent + 2)])
     else:
         yield line
+
+
+def _nested(begun: str, lines: list[str]) -> Iterator[str]:
+    """Lines below the one that begins them; in a list, the first one is in its line."""
+    if begun == "-" and not lines[0].startswith("#"):
+        begun = f"- {lines.pop(0)}"
+    yield begun
+    yield from (f"  {line}" for line in lines)
 
 
 def _flow(value: Any) -> str:

@@ -206,10 +206,12 @@ def test_a_hostile_manifest_is_1_with_its_places_and_no_traceback(bare, path):
     text, _, expected = path.read_bytes().decode().partition("# expected\n")
     (bare.folder / "orgs.yaml").write_bytes(text.encode())
     wrong = [line for line in expected.splitlines() if ": error: " in line]
-    ran = bare.run("validate")
+    ran = bare.run("validate", "--format", "json")
     assert ran.status == (1 if wrong else 0)
-    places = [line.split(": error: ")[0] for line in ran.err.splitlines() if ": error: " in line]
-    assert places == [f"orgs.yaml:{line.removeprefix('# ').split(': error: ')[0]}" for line in wrong]
+    assert "Traceback" not in ran.err
+    sources = [found["source"] for found in ran.json["diagnostics"] if found["severity"] == "error"]
+    places = [f"{source['line']}:{source['column']}" for source in sources]
+    assert places == [line.removeprefix("# ").split(": error: ")[0] for line in wrong]
 
 
 def looping(folder):

@@ -198,7 +198,7 @@ def crowd(bench):
 def test_a_reader_that_has_seen_enough_of_a_plan_gets_no_traceback(bench):
     crowd(bench)
     with bench.start("plan", *bench.local) as process:
-        assert "Compared 1 organization" in process.stdout.readline() + process.stdout.readline()
+        assert "Plan: 1500 to create" in process.stdout.readline() + process.stdout.readline()
         process.stdout.close()
         err = process.stderr.read()
     assert err == ""

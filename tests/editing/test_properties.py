@@ -115,8 +115,10 @@ def test_a_grant_gives_what_it_says_and_a_revoke_of_it_gives_back_the_same_bytes
         return
     after = checked(desired, before, made, name)
     has = {(where, what, until) for _, where, what, until, _ in assignments(after, key, theirs=True)}
+    longer = {what for where, what, until in has if where == place.name and until}
+    if not made.already and all(place.ranks.index(what) < place.ranks.index(role) for what in longer - {role}):
+        assert (place.name, role, expires) in has  # a stronger role that ends comes first
     if not made.already:
-        assert (place.name, role, expires) in has
         assert made.texts
     given_ = place.has(somebody)
     gained = assignments(after, key, theirs=True) - assignments(desired, key, theirs=True)
@@ -129,6 +131,9 @@ def test_a_grant_gives_what_it_says_and_a_revoke_of_it_gives_back_the_same_bytes
         return
     if any(line is not None for line in lines_of(before, place, somebody)):
         return  # an expired line of theirs was replaced
+    if set(before.splitlines()) - set(made.texts[FILE].splitlines()):
+        event("other lines moved")  # a comment that ended the entry above is no part of it any more
+        return
     again = take({FILE: made.texts[FILE]}, after, {}, somebody, place_called(place.name, after))
     if not again.refusals:
         event("there and back")
