@@ -121,6 +121,25 @@ def test_an_entry_without_an_address_is_not_believed_until_somebody_has_looked(a
 # --- the seal ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kind", ["org", "workspace"])
+def test_ids_that_changed_places_are_said_to_be_unclear_and_not_to_be_renamed(bench, kind):
+    bench.pipes(
+        "orgs: {acme: {members: {alice: owner}, workspaces: {prod: {}, dev: {}}}, beta: {members: {alice: owner}}}"
+    )
+    bench.manifest("orgs: {acme: {workspaces: {prod: {}, dev: {}}}, beta: {members: {alice: owner}}}")
+    assert bench.apply().status == 0
+    one, other = ("org.acme", "org.beta") if kind == "org" else ("org.acme/workspace.prod", "org.acme/workspace.dev")
+
+    def swap(known):
+        known[one]["id"], known[other]["id"] = known[other]["id"], known[one]["id"]
+
+    entries(bench, swap)
+    ran = refused(bench, "rename")
+    facts = [refusal["fact"] for refusal in ran.json["safeguards"]["refusals"]]
+    assert len(facts) == 2
+    assert all("unclear" in fact and "renamed" not in fact for fact in facts)
+
+
 @pytest.fixture
 def sealed(accepted, monkeypatch):
     """The same, sealed by somebody who has the key."""

@@ -91,7 +91,7 @@ def match_named(
             )
         elif old and not want.absent and have is None and known is not None and known.handle != old:
             # the stated rename is done, or another one came in between: what it is called now decides what to write
-            found = _renamed_outside(here, kind, want, known)
+            found = _renamed_outside(here, kind, want, known, have)
         elif old and not want.absent and have is None:
             found = _match_rename(kind, parent, want, beside, live, lock)
         elif old and not want.absent and old in live and old not in beside:
@@ -102,7 +102,7 @@ def match_named(
                 f"drop renamed_from if {name} is the one you mean",
             )
         elif known is not None and known.handle != name:
-            found = _renamed_outside(here, kind, want, known)
+            found = _renamed_outside(here, kind, want, known, have)
         elif entry is not None and have is not None and have.id != entry.id:
             found = _refuse(
                 here,
@@ -139,7 +139,16 @@ def _refuse(address: str, want: Node, fact: str, fix: str) -> Refusal:
     return Refusal("rename", address, fact, fix, want.source, liftable=False)
 
 
-def _renamed_outside(address: str, kind: Kind, want: Node, known: Resource) -> Refusal:
+def _renamed_outside(address: str, kind: Kind, want: Node, known: Resource, holder: Resource | None) -> Refusal:
+    """`known` has the id of the lock file, and `holder` the manifest's name, if anything has."""
+    if holder is not None:  # renamed and replaced, or the lock file was changed: that cannot be told
+        return _refuse(
+            address,
+            want,
+            f"the lock file knows {want.name} by the id {known.id}, which is live as {known.handle}, and another {kind.noun} is "
+            f"live as {want.name}: which one is meant is unclear",
+            f"if it is {known.handle}, write that; if not, remove the entry {address} from the lock file",
+        )
     return _refuse(
         address,
         want,
