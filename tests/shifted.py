@@ -115,18 +115,18 @@ def takes() -> bool:
 
 
 def share(noted: list[str], day: int, turn: int) -> list[str]:
-    """The part of the tests that the shift of this number runs in CI: one case of every second test function.
+    """The part of the tests that the shift of this number runs in CI: one case of every fourth test function.
 
-    The next day has the other functions, so that each is run on two of the days: another case on each of them, as far as there
-    are so many. With each `turn` it is another case, on the other two days.
+    The other days have the other functions, so that each is run on one of the days. With the next `turn` it is the next day, and
+    after all of them another case, as far as there are so many.
     """
     cases: dict[str, list[str]] = {}
     for name in sorted(set(noted)):
         cases.setdefault(name.partition("[")[0], []).append(name)
     return [
-        found[(turn // 2 + day // 2 * len(found) // 2) % len(found)]
+        found[turn // DAYS % len(found)]
         for place, found in enumerate(cases.values())
-        if (place + day + turn) % 2 == 0
+        if (place + day + turn) % DAYS == 0
     ]
 
 

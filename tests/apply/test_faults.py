@@ -1,7 +1,7 @@
 """Any world, any fault: nobody is locked out, nothing is done twice, nothing of somebody else's is overwritten unseen,
 the exit status is right, and running it again finishes the job.
 
-2,000 cases by default, told apart by a seed. RECONCILER_FAULT_CASES=50000 makes a long run of it (CONTRIBUTING).
+1,000 cases by default, told apart by a seed. RECONCILER_FAULT_CASES=50000 makes a long run of it (CONTRIBUTING).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from worlds import ACTOR, Pipes, Scene, check, load, scenes, token_of
 
 PARTS = 8
 PHASES = [Phase.generate] if os.environ.get("RECONCILER_FAULT_CASES") else [Phase.generate, Phase.shrink]
-CASES = int(os.environ.get("RECONCILER_FAULT_CASES", "2000"))
+CASES = int(os.environ.get("RECONCILER_FAULT_CASES", "1000"))
 # refusals that a generated world may earn and that no option lifts
 HARD = {"owner-floor", "handle-taken", "who-is-this", "rename", "empty-read"}
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from days import clock_variables
+from stopped.sitecustomize import STOP
 from workflows.conftest import MANIFEST
 from workflows.runner import TEMPLATES
 
@@ -106,7 +107,7 @@ def test_gitlab_makes_a_merge_request_of_the_variables(work, tmp_path):
     (job,) = (part for name, part in yaml.safe_load(GITLAB.read_text()).items() if name == "reconciler-request")
     assert "PIPES" not in GITLAB.read_text()
     program = tmp_path / "bin" / "reconciler"
-    start = "from reconciler.cli import main; main()"
+    start = f"{STOP}from reconciler.cli import main; main()"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -c {shlex.quote(start)} "$@"\n')
     program.chmod(0o755)
     work.github.git("config", "receive.advertisePushOptions", "true")

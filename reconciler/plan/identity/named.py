@@ -141,7 +141,7 @@ def _refuse(address: str, want: Node, fact: str, fix: str) -> Refusal:
 
 def _renamed_outside(address: str, kind: Kind, want: Node, known: Resource, holder: Resource | None) -> Refusal:
     """`known` has the id of the lock file, and `holder` the manifest's name, if anything has."""
-    if holder is not None:  # renamed and replaced, or the lock file was changed: that cannot be told
+    if holder is not None:  # it was renamed and replaced, or the lock file was changed
         return _refuse(
             address,
             want,
