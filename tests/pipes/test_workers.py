@@ -135,6 +135,7 @@ class Interrupted:
 
 def read_until_interrupted(at, ended):
     taken = []
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 looks for one such frame when tracing begins, and not later
     sys.settrace(Interrupted(at))
     try:
         with Workers(2) as workers:
