@@ -13,7 +13,7 @@ import msgspec
 
 from reconciler.sandbox import objects
 from reconciler.sandbox.problems import Problem, bad_request, forbidden, not_found
-from reconciler.sandbox.store import document, head, next_moment, next_opaque, timestamp
+from reconciler.sandbox.store import document, head, next_moment, next_opaque, numbered, timestamp
 
 if TYPE_CHECKING:
     import sqlite3
@@ -266,7 +266,7 @@ class Call:
     def user_id(self, asked: str) -> str | None:
         """The id of the user that a path or a body names, by handle or by id."""
         row = self.db.execute(
-            "SELECT id FROM identity WHERE (handle = ?1 OR id = ?1) AND type = 'user'", (asked,)
+            "SELECT id FROM identity WHERE (handle = ?1 OR id = ?1) AND type = 'user'", numbered(asked)
         ).fetchone()
         return row[0] if row else None
 

@@ -51,6 +51,11 @@ def document(text: str) -> dict[str, Any]:
     return msgspec.json.decode(text + "}", type=dict[str, Any])
 
 
+def numbered(*values: object) -> dict[str, object]:
+    """What `?1`, `?2`, … stand for in a statement: SQLite calls them named, and Python 3.14 takes a mapping for those."""
+    return {str(number): value for number, value in enumerate(values, 1)}
+
+
 def timestamp(moment: datetime) -> str:
     """A moment as Pipes writes it: ISO 8601 in UTC, to the second. Texts of this form sort as their moments do."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

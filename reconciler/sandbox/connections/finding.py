@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.sandbox.problems import not_found
+from reconciler.sandbox.store import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,7 @@ def _first(condition: str, call: Call, org: Org, asked: str, workspace_id: str |
     row = call.db.execute(
         f"SELECT {_COLUMNS} FROM connection WHERE org_id = ?1"  # noqa: S608 -- constants
         f" AND ifnull(workspace_id, '') = ?3 AND {condition}",
-        (org.id, asked, workspace_id or ""),
+        numbered(org.id, asked, workspace_id or ""),
     ).fetchone()
     return None if row is None else Connection(*row)
 

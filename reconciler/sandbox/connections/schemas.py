@@ -15,7 +15,7 @@ from reconciler.sandbox import objects
 from reconciler.sandbox.connections.finding import Connection, by_name
 from reconciler.sandbox.connections.tree import ancestry
 from reconciler.sandbox.problems import Problem, bad_request
-from reconciler.sandbox.store import head, opaque
+from reconciler.sandbox.store import head, numbered, opaque
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,8 @@ def permitted(call: Call, connection_id: str, workspace_id: str) -> bool:
     """Whether a workspace may use a connection or a folder: by its own permissions, or those of a folder above it."""
     return any(
         call.db.execute(
-            "SELECT 1 FROM connection_permission WHERE connection_id = ? AND ifnull(workspace_id, ?2) = ?2",
-            (id_, workspace_id),
+            "SELECT 1 FROM connection_permission WHERE connection_id = ?1 AND ifnull(workspace_id, ?2) = ?2",
+            numbered(id_, workspace_id),
         ).fetchone()
         for id_ in ancestry(call, connection_id)
     )
@@ -149,7 +149,7 @@ def schemas(call: Call, org: Org, workspace_id: str) -> list[dict[str, Any]]:
     for permission, at in call.db.execute(
         "SELECT p.j, p.connection_id FROM connection_permission_row p JOIN connection_permission q ON q.id = p.id"
         " WHERE q.org_id = ?1 AND ifnull(q.workspace_id, ?2) = ?2 ORDER BY p.k",
-        (org.id, workspace_id),
+        numbered(org.id, workspace_id),
     ):
         given = msgspec.json.decode(permission)
         association = {key: given[key] for key in SIGNED} | {"identity_id": org.id, "workspace_id": workspace_id}

@@ -9,7 +9,7 @@ from reconciler.sandbox.call import Call, Org, Reply, operation
 from reconciler.sandbox.operations.connection import CONNECTION
 from reconciler.sandbox.operations.connection_folder import FOLDER
 from reconciler.sandbox.problems import bad_request, not_found
-from reconciler.sandbox.store import head
+from reconciler.sandbox.store import head, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def _target(call: Call, org: Org) -> tuple[str | None, str]:
             raise bad_request("body", "names neither an identity nor a workspace")
         return None, ""
     found = call.db.execute(
-        "SELECT id, handle FROM workspace WHERE org_id = ?1 AND (handle = ?2 OR id = ?2)", (org.id, workspace)
+        "SELECT id, handle FROM workspace WHERE org_id = ?1 AND (handle = ?2 OR id = ?2)", numbered(org.id, workspace)
     ).fetchone()
     if found is None:
         raise bad_request("body.workspace_handle", f"no workspace {workspace} in {org.handle}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.sandbox.call import operation
 from reconciler.sandbox.problems import not_found
+from reconciler.sandbox.store import numbered
 
 if TYPE_CHECKING:
     from reconciler.sandbox.call import Call, Reply
@@ -24,7 +25,7 @@ def identity_list(call: Call) -> Reply:
 def identity_get(call: Call) -> Reply:
     """404 says that the handle is free."""
     asked = call.params["identity_handle"]
-    row = call.db.execute("SELECT row FROM identity WHERE handle = ?1 OR id = ?1", (asked,)).fetchone()
+    row = call.db.execute("SELECT row FROM identity WHERE handle = ?1 OR id = ?1", numbered(asked)).fetchone()
     if row is None:
         raise not_found(f"nobody has the handle {asked}")
     return 200, row[0]

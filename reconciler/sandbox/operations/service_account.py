@@ -14,7 +14,7 @@ import msgspec
 from reconciler.sandbox import bodies, objects, tokens, users
 from reconciler.sandbox.call import operation
 from reconciler.sandbox.problems import bad_request, forbidden, not_found
-from reconciler.sandbox.store import PRIMARY_TENANT_ID, head
+from reconciler.sandbox.store import PRIMARY_TENANT_ID, head, numbered
 
 if TYPE_CHECKING:
     from reconciler.sandbox.call import Call, Org, Reply
@@ -29,7 +29,7 @@ def _account(call: Call, org: Org) -> str:
     """The id of the account of the path, which may name it by id or by handle. Raises Problem (404)."""
     asked = call.params["service_account_identifier"]
     row = call.db.execute(
-        "SELECT id FROM user WHERE org_id = ?1 AND deleted = 0 AND (id = ?2 OR handle = ?2)", (org.id, asked)
+        "SELECT id FROM user WHERE org_id = ?1 AND deleted = 0 AND (id = ?2 OR handle = ?2)", numbered(org.id, asked)
     ).fetchone()
     if row is None:
         raise not_found(f"no service account {asked} in {org.handle}")

@@ -9,7 +9,7 @@ import msgspec
 from reconciler.sandbox import bodies, objects, users
 from reconciler.sandbox.call import Call, Reply, operation
 from reconciler.sandbox.problems import Problem, bad_request, forbidden, not_found
-from reconciler.sandbox.store import PRIMARY_TENANT_ID, head, next_opaque
+from reconciler.sandbox.store import PRIMARY_TENANT_ID, head, next_opaque, numbered
 
 TENANT = "/tenant/{tenant_handle}"
 MEMBERS = TENANT + "/member"
@@ -32,7 +32,7 @@ def _tenant(call: Call, need: str = "member", *, missing: int = 403) -> _Tenant:
     row = call.db.execute(
         "SELECT t.id, t.handle, t.head, t.token_min, m.role FROM tenant t LEFT JOIN tenant_member m"
         " ON m.tenant_id = t.id AND m.user_id = ?1 AND m.status = 'accepted' WHERE t.handle = ?2 OR t.id = ?2",
-        (call.actor.id, asked),
+        numbered(call.actor.id, asked),
     ).fetchone()
     if row is None:
         raise not_found(f"no tenant {asked}") if missing == 404 else forbidden(f"no access to the tenant {asked}")
@@ -113,7 +113,7 @@ def tenant_delete(call: Call) -> Reply:
     used = call.db.execute(
         "SELECT EXISTS (SELECT 1 FROM org WHERE tenant_id = ?1)"
         " OR EXISTS (SELECT 1 FROM user WHERE tenant_id = ?1 AND deleted = 0)",
-        (tenant.id,),
+        numbered(tenant.id),
     ).fetchone()[0]
     if used or tenant.id == PRIMARY_TENANT_ID:
         raise bad_request("path.tenant_handle", f"{tenant.handle} still has organizations or users")
@@ -149,7 +149,7 @@ def _member(call: Call, tenant: _Tenant) -> tuple[str, str, str]:
     row = call.db.execute(
         "SELECT m.user_id, m.role, m.head FROM tenant_member m JOIN identity i ON i.id = m.user_id"
         " WHERE m.tenant_id = ?1 AND (i.handle = ?2 OR i.id = ?2)",
-        (tenant.id, asked),
+        numbered(tenant.id, asked),
     ).fetchone()
     if row is None:
         raise not_found(f"{asked} is not a member of the tenant {tenant.handle}")
@@ -223,7 +223,7 @@ def _invitation(call: Call) -> tuple[str, str]:
     row = call.db.execute(
         "SELECT m.id, m.user_id, m.head FROM tenant_member m JOIN tenant t ON t.id = m.tenant_id"
         " WHERE m.invite = ?1 AND (t.handle = ?2 OR t.id = ?2)",
-        (token, call.params["tenant_handle"]),
+        numbered(token, call.params["tenant_handle"]),
     ).fetchone()
     if row is None:
         raise bad_request("query.t", "is not a pending invitation of this tenant")

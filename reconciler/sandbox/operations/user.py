@@ -7,6 +7,7 @@ import msgspec
 from reconciler.sandbox import bodies, tokens, users
 from reconciler.sandbox.call import Call, Reply, operation
 from reconciler.sandbox.problems import forbidden, not_found
+from reconciler.sandbox.store import numbered
 
 USER = "/user/{user_handle}"
 TOKENS = USER + "/token"
@@ -39,7 +40,7 @@ def user_get(call: Call) -> Reply:
         " WHERE a.user_id = ?1 AND a.status = 'accepted' AND b.user_id = ?2)"
         " OR EXISTS (SELECT 1 FROM tenant_member a JOIN tenant_member b ON b.tenant_id = a.tenant_id"
         " WHERE a.user_id = ?1 AND a.status = 'accepted' AND b.user_id = ?2)",
-        (call.actor.id, user_id),
+        numbered(call.actor.id, user_id),
     ).fetchone()[0]
     if not shared:
         raise forbidden(f"no access to {asked}")

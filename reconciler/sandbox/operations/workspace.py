@@ -9,7 +9,7 @@ import msgspec
 from reconciler.sandbox import bodies, objects
 from reconciler.sandbox.call import Call, Reply, operation
 from reconciler.sandbox.problems import Problem, bad_request, not_found
-from reconciler.sandbox.store import document, head
+from reconciler.sandbox.store import document, head, numbered
 
 WORKSPACES = "/org/{org_handle}/workspace"
 WORKSPACE = WORKSPACES + "/{workspace_handle}"
@@ -150,7 +150,7 @@ def org_workspace_delete(call: Call) -> Reply:
     org = call.org("owner")
     asked = call.params["workspace_handle"]
     row = call.db.execute(
-        "SELECT id, head, state FROM workspace WHERE org_id = ?1 AND (handle = ?2 OR id = ?2)", (org.id, asked)
+        "SELECT id, head, state FROM workspace WHERE org_id = ?1 AND (handle = ?2 OR id = ?2)", numbered(org.id, asked)
     ).fetchone()
     if row is None:
         raise not_found(f"no workspace {asked} in {org.handle}")
