@@ -304,7 +304,7 @@ class Call:
             " ELSE substr(steps, 1, instr(steps, ',') - 1) END,"
             " steps = CASE instr(steps, ',') WHEN 0 THEN '' ELSE substr(steps, instr(steps, ',') + 1) END"
             " WHERE org_id = ?1 AND steps <> '' AND (?2 = '' OR id = ?2)",
-            (org_id, workspace_id),
+            numbered(org_id, workspace_id),
         )
 
     def audit(
