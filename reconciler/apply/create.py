@@ -33,7 +33,7 @@ THERE_ALREADY = "; somebody who is there already needs `handle: HANDLE` beside t
 
 
 def create(run: Run, step: Step, kind: Kind, request: Request, progress: Progress) -> None:
-    if kind is not member.KIND or "handle" in (request.body or {}):
+    if kind is not member.KIND or not member.is_by_email(request.body):
         _create_one(run, step, kind, request, progress)
         return
     with run.mutex:
@@ -49,7 +49,7 @@ def create(run: Run, step: Step, kind: Kind, request: Request, progress: Progres
 
 def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: Progress) -> None:
     body = request.body or {}
-    by_email = kind is member.KIND and "handle" not in body
+    by_email = kind is member.KIND and member.is_by_email(body)
     place = Place.of(step.address)
     before = _pending(run, place) if by_email else []
     answer = None
@@ -119,14 +119,15 @@ def _must_be_ours(kind: Kind, body: Mapping[str, Any]) -> None:
 
 def _pending(run: Run, place: Place) -> list[str]:
     """The user ids of the invitations that are open now: the list that a lost answer is compared with."""
-    return [r.id for r in invitations.members(run.client, place.org) if r.attrs.get("status") == member.INVITED]
+    return [row.user_id for row in invitations.open_rows(run.client, place.org)]
 
 
 def _invited_meanwhile(run: Run, place: Place, before: Sequence[str], role: str) -> Resource | None:
     """Who has been invited by us since `before` was read. More than one cannot be told apart, and is not guessed."""
     with run.mutex:
         known = {*before, *(entry.id for entry in run.learned.values())}
-    new = invitations.new_invitations(run.client, place.org, invitations.Sought(role, run.actor, known, run.by_handle))
+    rows = invitations.open_rows(run.client, place.org)
+    new = invitations.fitting(rows, invitations.Sought(role, run.actor, known, run.by_handle))
     if new and (place.org, role) in run.unanswered:
         raise StepFailed(
             f"no clear answer came, and whether {new[0].handle} is this new invitation or an earlier one without an answer "
@@ -148,7 +149,7 @@ def _learn(run: Run, step: Step, kind: Kind, body: Mapping[str, Any], request: R
     handle = body.get("user_handle") if kind.names_people else body.get("handle")
     with run.mutex:
         if isinstance(identifier, str) and kind.in_lock_file:
-            by_email = kind is member.KIND and "handle" not in (request.body or {})
+            by_email = kind is member.KIND and member.is_by_email(request.body)
             run.learned[step.address] = (
                 invited(identifier, handle, str((request.body or {}).get("email")), body.get("created_at"))
                 if by_email and isinstance(handle, str)

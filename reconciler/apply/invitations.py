@@ -12,7 +12,7 @@ from reconciler.kinds.kind import Place
 from reconciler.pipes.reading.tokens import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from reconciler.model.live import Resource
@@ -25,6 +25,11 @@ _SKEW = timedelta(minutes=5)  # by which this machine's clock may be ahead of Pi
 def members(client: Client, org: str) -> list[Resource]:
     """An org's own member rows (orgMember_list), inherited ones left out."""
     return [member.resource(row) for row in _rows(client, org)]
+
+
+def open_rows(client: Client, org: str) -> list[member.Row]:
+    """An org's invitations that nobody has accepted yet. Raises PipesError."""
+    return [row for row in _rows(client, org) if row.status == member.INVITED]
 
 
 def _rows(client: Client, org: str) -> list[member.Row]:
@@ -51,13 +56,12 @@ class Sought(msgspec.Struct, frozen=True):
     since: datetime | None = None  # when it was about to be sent, by this machine's clock
 
 
-def new_invitations(client: Client, org: str, sought: Sought) -> list[Resource]:
-    """The open invitations that may be the one that is sought: sent by us, new, of that role, and nobody else's. Raises PipesError."""
+def fitting(rows: Iterable[member.Row], sought: Sought) -> list[Resource]:
+    """The open invitations that may be the one that is sought: sent by us, new, of that role, and nobody else's."""
     return [
         member.resource(row)
-        for row in _rows(client, org)
-        if row.status == member.INVITED
-        and row.user_id not in sought.known
+        for row in rows
+        if row.user_id not in sought.known
         and row.user_handle not in sought.handles
         and row.role == sought.role
         and row.created_by_id == sought.actor

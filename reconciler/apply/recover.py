@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from reconciler.apply import invitations
 from reconciler.apply.create import invited
@@ -15,21 +14,17 @@ from reconciler.model.errors import PipesError
 from reconciler.model.request import Request
 from reconciler.pipes import reading
 from reconciler.pipes.errors import StatusError
+from reconciler.pipes.reading.visible_orgs import read_actor
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from reconciler.apply.journal import Earlier, InFlight, Invited
     from reconciler.model.live import Lock, LockEntry, Resource
     from reconciler.pipes.client import Client
 
 _AGAIN = "; it is planned again where it is still needed"
-
-
-class Me(msgspec.Struct):
-    """The contract's User (actor_get), as far as it is used."""
-
-    id: str
 
 
 def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[str]) -> tuple[Lock, list[str]]:
@@ -43,14 +38,15 @@ def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[
     """
     known = dict(lock)
     lines = []
+    there = _Open(client, by_handle)
     for address, one in earlier.invited.items():
-        if address not in known and (row := _confirmed(client, address, one, known, by_handle)) is not None:
+        if address not in known and (row := _confirmed(there, address, one, known)) is not None:
             known[address] = invited(row.id, row.handle, one.email, row.attrs.get("sent"))
             lines.append(
                 f"by the journal, the last apply invited {one.email} for {address}, and the lock file does not say so; "
                 f"Pipes shows an invitation that fits, as {row.handle}, and it is taken for that one"
             )
-    reached = _Reached(client, earlier, dict(known), by_handle)
+    reached = _Reached(there, earlier, dict(known))
     for request in earlier.in_flight:
         what = f"{request.action} {request.address} was in flight when the last apply ended: "
         try:
@@ -62,43 +58,59 @@ def recover(client: Client, earlier: Earlier, lock: Lock, by_handle: Collection[
     return known, list(dict.fromkeys(lines))  # a request that was tried again is in flight as often
 
 
-class _Reached:
-    """Which open invitations the invitations by email in flight may have made: read when the first one is asked for."""
+class _Open:
+    """The open invitations of orgs: the token's user and each org are read once, when the first one is asked for."""
 
-    def __init__(self, client: Client, earlier: Earlier, known: Lock, by_handle: Collection[str]) -> None:
-        self._client, self._earlier, self._known, self._by_handle = client, earlier, known, by_handle
-        self._rows: dict[str, dict[str, Resource]] = {}  # by member address, then by user id
+    def __init__(self, client: Client, by_handle: Collection[str]) -> None:
+        self._client, self._by_handle = client, by_handle
+        self._rows: dict[str, list[member.Row]] = {}  # by org handle
+
+    @cached_property
+    def _actor(self) -> str:
+        return read_actor(self._client)[0].id
+
+    def fitting(self, address: str, role: str, known: Collection[str], since: datetime | None) -> list[Resource]:
+        """Those that may be the one of a member address: sent by us since then, with that role, to nobody known. Raises PipesError."""
+        org, actor = addresses.org_of(address), self._actor
+        if org not in self._rows:
+            self._rows[org] = invitations.open_rows(self._client, org)
+        return invitations.fitting(self._rows[org], invitations.Sought(role, actor, known, self._by_handle, since))
+
+
+class _Reached:
+    """Which open invitations the invitations by email in flight may have made."""
+
+    def __init__(self, there: _Open, earlier: Earlier, known: Lock) -> None:
+        self._there, self._earlier, self._known = there, earlier, known
+        self._rows: dict[str, dict[str, Resource]] | None = None  # by member address, then by user id
         self._unread: dict[str, PipesError] = {}  # by member address
 
     def by(self, address: str) -> tuple[list[Resource], bool]:
         """The invitations that the one of `address` may be, and whether one of them may be another name's. Raises PipesError."""
-        if not self._rows and not self._unread:
-            self._read()
+        if self._rows is None:
+            self._rows = self._read()
         if address in self._unread:
             raise self._unread[address]
         rows = self._rows.get(address, {})
         others = {row for other, found in self._rows.items() if _name(other) != _name(address) for row in found}
         return list(rows.values()), not others.isdisjoint(rows)
 
-    def _read(self) -> None:
-        actor = self._client.get_json("/actor", Me).id
+    def _read(self) -> dict[str, dict[str, Resource]]:
+        found: dict[str, dict[str, Resource]] = {}
+        answered = self._earlier.invited.items()
         for request in self._earlier.in_flight:
-            address = request.address
+            address, body = request.address, request.body or {}
             if address in self._known or not _is_by_email(request):
                 continue
-            invited = self._earlier.invited.items()
-            answered = {one.user_id for other, one in invited if _name(other) != _name(address)}
-            role = str((request.body or {}).get("role"))
-            sought = invitations.Sought(
-                role, actor, {*request.known, *answered, *_others(self._known, address)}, self._by_handle, request.at
-            )
-            rows = self._rows.setdefault(address, {})
+            others = {one.user_id for other, one in answered if _name(other) != _name(address)}
+            known = {*request.known, *others, *_others(self._known, address)}
             try:
-                new = invitations.new_invitations(self._client, addresses.org_of(address), sought)
+                rows = self._there.fitting(address, str(body.get("role")), known, request.at)
             except PipesError as error:
                 self._unread[address] = error
             else:
-                rows.update((row.id, row) for row in new)
+                found.setdefault(address, {}).update((row.id, row) for row in rows)
+        return found
 
 
 def _name(address: str) -> tuple[str, str]:
@@ -108,20 +120,15 @@ def _name(address: str) -> tuple[str, str]:
 
 def _is_by_email(request: InFlight) -> bool:
     kind = addresses.split(request.address)[-1][0]
-    return request.method == "POST" and kind == member.KIND.name and "handle" not in (request.body or {})
+    return request.method == "POST" and kind == member.KIND.name and member.is_by_email(request.body)
 
 
-def _confirmed(client: Client, address: str, one: Invited, known: Lock, by_handle: Collection[str]) -> Resource | None:
+def _confirmed(there: _Open, address: str, one: Invited, known: Lock) -> Resource | None:
     """The pending invitation that the journal says was sent to an address, where live shows it."""
     if one.at is None:
         return None
-    explained = _others(known, address)
-    org = addresses.org_of(address)
     try:
-        actor = client.get_json("/actor", Me).id
-        rows = invitations.new_invitations(
-            client, org, invitations.Sought(one.role, actor, explained, by_handle, one.at)
-        )
+        rows = there.fitting(address, one.role, _others(known, address), one.at)
     except StatusError:
         return None  # the org is not there any more, or not ours to read
     return next((row for row in rows if row.id == one.user_id), None)

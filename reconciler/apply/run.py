@@ -122,7 +122,7 @@ def run_plan(
     touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
     found = Verified(outcomes)
     if touched and not options.stop.is_set():
-        found, new_lock = _read_again(state, desired, live, new_lock, outcomes, live if options.ends_only else None)
+        found, new_lock = _read_again(state, desired, live, new_lock, outcomes, ends_only=options.ends_only)
     new_lock = remembered(desired, live, new_lock, only={o for o in _org_names(plan) if o not in touched})
     if options.complete and len(desired.orgs) == len(plan.orgs):
         new_lock = {a: entry for a, entry in new_lock.items() if addresses.org_of(a) in desired.orgs}
@@ -138,11 +138,11 @@ def run_plan(
 
 
 def _read_again(
-    state: Run, desired: Desired, live: Snapshot, lock: Lock, outcomes: list[Outcome], known: Snapshot | None
+    state: Run, desired: Desired, live: Snapshot, lock: Lock, outcomes: list[Outcome], *, ends_only: bool
 ) -> tuple[Verified, Lock]:
     """Read the orgs again that were written to, and judge the outcomes by that. The lock file's content goes with it.
 
-    Of `known`, orgs and workspaces are not read again.
+    With `ends_only`, orgs and workspaces are as they are in `live`, and are not read again.
     """
     touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
     steps = {step.number: step for step in state.plan.steps}
@@ -158,7 +158,7 @@ def _read_again(
         elsewhere={**desired.elsewhere, **{n: node for n, node in desired.orgs.items() if n not in touched}},
     )
     try:
-        fresh = reading.snapshot(state.client, written, lock, known=known)
+        fresh = reading.snapshot(state.client, written, lock, known=live if ends_only else None)
     except PipesError as error:
         ended = touched if left and isinstance(error, NotAuthorisedError) else left
         return unread(outcomes, touched, str(error), ended), lock

@@ -264,11 +264,7 @@ class Editor:
         """What the edited manifests ask for. `also` are names that the edit gives them. Raises CannotEditError where they would
         be wrong, or where somebody else would gain or lose anything.
         """
-        try:
-            after = load_texts({**self.texts, **texts}, today=self.desired.day)
-        except ManifestError as error:
-            first = next((one for one in error.diagnostics if one.severity == "error"), error.diagnostics[0])
-            raise CannotEditError(f"the manifests would be wrong: {first.source}: {first.summary}") from None
+        after = edited({**self.texts, **texts}, self.desired)
         theirs = {*self.somebody.names, *also}
         keys = {Names(side, self.lock).key(name) for side in (self.desired, after) for name in theirs}
         if _others(self.desired, self.lock, keys) != _others(after, self.lock, keys):
@@ -345,6 +341,15 @@ def _others(desired: Desired, lock: Lock, keys: set[str]) -> set[Any]:
         for assignment in of_desired(desired, lock).assignments
         if assignment.key not in keys
     }
+
+
+def edited(texts: Mapping[str, bytes], before: Desired) -> Desired:
+    """What edited manifests ask for, on the day of `before`. Raises CannotEditError where they would be wrong."""
+    try:
+        return load_texts(texts, today=before.day)
+    except ManifestError as error:
+        first = next((one for one in error.diagnostics if one.severity == "error"), error.diagnostics[0])
+        raise CannotEditError(f"the manifests would be wrong: {first.source}: {first.summary}") from None
 
 
 def list_of_team(file: File, team: str) -> tuple[str, ...] | None:

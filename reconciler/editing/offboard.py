@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from reconciler.editing.canonical import as_formatted_as
-from reconciler.editing.edit import ABSENT, Edit, absent, list_of_team
+from reconciler.editing.edit import ABSENT, Edit, absent, edited, list_of_team
 from reconciler.editing.in_place import CannotEditError, File, scalar, text_of
 from reconciler.editing.nodes import is_absent, keys_at, node_at, pairs_of, role_in
 from reconciler.editing.people import Somebody, entries_of_people
 from reconciler.kinds import KINDS, children_of, member, org, service_account
-from reconciler.manifest import load_texts
 from reconciler.model.diagnostic import Refusal
-from reconciler.model.errors import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -223,11 +221,7 @@ class _Editor:
 
 def _prove(texts: Mapping[str, bytes], before: Desired, somebody: Somebody, kept: set[str]) -> None:
     """Raise CannotEditError unless they appear in statements only, and all that is left is as it was."""
-    try:
-        after = load_texts(texts, today=before.day)
-    except ManifestError as error:
-        first = error.diagnostics[0]
-        raise CannotEditError(f"the manifests would be wrong: {first.source}: {first.summary}") from None
+    after = edited(texts, before)
     left = {name for name in after.people if name in somebody} - kept
     left |= {name for people in after.teams.values() for name in people if name in somebody}
     theirs = somebody.names | (somebody.handles - set(after.people))

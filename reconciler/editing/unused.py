@@ -8,13 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.access.maps import Names, of_desired
-from reconciler.editing.edit import ABSENT, Edit, Editor, Place, places
+from reconciler.editing.edit import ABSENT, Edit, Editor, Place, edited, places
 from reconciler.editing.in_place import CannotEditError
 from reconciler.editing.nodes import role_in
 from reconciler.editing.people import Somebody, everyone
 from reconciler.kinds import grant, member
-from reconciler.manifest import load_texts
-from reconciler.model.errors import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -103,11 +101,7 @@ def _role_of(editor: Editor, place: Place, team: str) -> str | None:
 
 def _prove(editor: Editor, texts: Mapping[str, bytes], gone: Collection[tuple[str, str]]) -> None:
     """Raise CannotEditError unless the edited manifests are valid, nobody gains, and only what was chosen is lost."""
-    try:
-        after = load_texts({**editor.texts, **texts}, today=editor.desired.day)
-    except ManifestError as error:
-        first = next((one for one in error.diagnostics if one.severity == "error"), error.diagnostics[0])
-        raise CannotEditError(f"the manifests would be wrong: {first.source}: {first.summary}") from None
+    after = edited({**editor.texts, **texts}, editor.desired)
     had, has = _reached(editor.desired, editor.lock), _reached(after, editor.lock)
     changed = {one for one in had.keys() | has.keys() if had.get(one) != has.get(one)}
     for one in changed:

@@ -101,6 +101,11 @@ def create(place: Place, handle: str, attrs: Mapping[str, Any]) -> tuple[Request
     return (Request("POST", f"/org/{place.org}/member/invite", {**who, **body}),)
 
 
+def is_by_email(body: Mapping[str, Any] | None) -> bool:
+    """Whether the body of a create invites an address: whose account that is, only the answer tells."""
+    return body is not None and "email" in body and "handle" not in body
+
+
 def update(place: Place, have: Resource, attrs: Mapping[str, Any]) -> tuple[Request, ...]:
     """orgMember_update. A 409 or 412 means that the row changed since it was read."""
     return (Request("PATCH", object_path(place, in_path(have)), KIND.body(attrs, create=False), have.version),)

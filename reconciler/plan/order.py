@@ -145,9 +145,8 @@ def _needs(pieces: list[_Piece]) -> None:
         ):
             needs.add(joins[draft.person])
         if piece.phase >= REMOVE and draft.person in unlisted:
-            needs.update(
-                by_email
-            )  # Pipes may say of one that it is for somebody who is there: for whoever would go here
+            # Pipes may refuse one because its address is somebody's who is there: whoever would go here
+            needs.update(by_email)
         if draft.action == "delete":
             needs.update(removals.get(draft.address, ()))
             if draft.parent is not None:
@@ -177,8 +176,7 @@ def _removes_unlisted(draft: Draft) -> bool:
 
 
 def _invites_by_email(piece: _Piece) -> bool:
-    bodies = [r.body or {} for r in piece.requests if r.method == "POST"]
-    return piece.draft.kind is member.KIND and any("email" in body and "handle" not in body for body in bodies)
+    return piece.draft.kind is member.KIND and any(member.is_by_email(request.body) for request in piece.requests)
 
 
 def _loses_owner(draft: Draft) -> bool:

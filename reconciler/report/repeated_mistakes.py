@@ -24,12 +24,13 @@ _NAMES = late_pattern(
 def grouped(diagnostics: Iterable[Diagnostic]) -> list[tuple[Diagnostic, tuple[Diagnostic, ...]]]:
     """The diagnostics in their order; where more than FEW errors are of one kind, the first one with the others beside it."""
     kinds: dict[tuple[str, str, str], list[Diagnostic]] = {}
-    found = list(diagnostics)
-    for one in found:
-        kinds.setdefault(_kind(one), []).append(one)
+    found: list[tuple[Diagnostic, list[Diagnostic]]] = []  # each with all of its kind
+    for one in diagnostics:
+        alike = kinds.setdefault(_kind(one), [])
+        alike.append(one)
+        found.append((one, alike))
     shown: list[tuple[Diagnostic, tuple[Diagnostic, ...]]] = []
-    for one in found:
-        alike = kinds[_kind(one)]
+    for one, alike in found:
         if len(alike) <= FEW:
             shown.append((one, ()))
         elif one is alike[0]:

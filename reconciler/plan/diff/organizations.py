@@ -16,6 +16,7 @@ from reconciler.model.live import Resource
 from reconciler.plan import folders, identity
 from reconciler.plan.diff import drafts, grants, members, named, services
 from reconciler.plan.diff.drafts import Inputs, Target, labelled
+from reconciler.plan.identity.doubts import RENAMED
 from reconciler.safeguards import empty_read, handle_taken, looks_like_rename
 from reconciler.safeguards.worksheet import GrantWorksheet, Membership, OrgWorksheet
 
@@ -188,7 +189,7 @@ def _closed(worksheet: OrgWorksheet, identifier: str, actor: str) -> Refusal:
     return Refusal(
         "rename",
         worksheet.address,
-        f"{worksheet.name} was renamed outside: the org that the lock file knows by it ({identifier}) is there, and "
+        f"{worksheet.name} {RENAMED}: the org that the lock file knows by it ({identifier}) is there, and "
         f"{actor}, the user of this token, may not read it",
         f"have one of its owners let {actor} in and say its handle; if {worksheet.name} should be another org, remove the entry "
         f"{worksheet.address} from the lock file",

@@ -59,9 +59,7 @@ def person_renamed(
     """
     address = addresses.join(org, "member", person.name)
     theirs = f"`{known_as.handle}` or as `people: {{{person.name}: {{handle: {known_as.handle}}}}}`"
-    fact = (
-        f"{person.handle} was renamed outside: the user with the id {known_as.id} now has the handle {known_as.handle}"
-    )
+    fact = f"{person.handle} {RENAMED}: the user with the id {known_as.id} now has the handle {known_as.handle}"
     fix = f"write the new handle, as {theirs}; nobody but they themselves can take the old one back"
     if holder is not None or (entry is not None and entry.handle == known_as.handle):
         now = f"belongs to the user {holder}" if holder is not None else "was not theirs when that was noted"

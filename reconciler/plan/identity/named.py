@@ -9,6 +9,7 @@ import msgspec
 from reconciler.kinds import named_in
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal
+from reconciler.plan.identity.doubts import RENAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -152,7 +153,7 @@ def _renamed_outside(address: str, kind: Kind, want: Node, known: Resource, hold
     return _refuse(
         address,
         want,
-        f"{want.name} was renamed outside: the {kind.noun} with its id {known.id} is live as {known.handle}",
+        f"{want.name} {RENAMED}: the {kind.noun} with its id {known.id} is live as {known.handle}",
         f"write `{known.handle}` instead of `{want.name}` in the manifest, or state the rename back with "
         f"`renamed_from: {known.handle}`",
     )
