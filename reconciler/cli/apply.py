@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Plan
     from reconciler.model.result import Result
     from reconciler.pipes.client import Client
+
+_STOPPING = b"\nStopping: requests in flight are finished, no more are started. Once more to stop at once.\n"
 
 
 @click.command(short_help="Change Pipes to match the manifests.")
@@ -195,7 +198,7 @@ def command(
         )
         with (
             pipes.client(settings, read_only=False, secrets=following) as client,
-            orderly_stop(stop, client) as received,
+            orderly_stop(partial(_stop, stop, client), _STOPPING) as received,
             progress,
         ):
             unless_ended()
@@ -208,6 +211,12 @@ def command(
             return status
         is_headed = output.format == "text" and output.out is None and saved is None  # by the plan above it
         return _report(result, output, status, None if is_headed else head)
+
+
+def _stop(stop: Event, client: Client) -> None:
+    """Start no more steps, and wake the requests that wait for the host to take them."""
+    stop.set()
+    client.stop()
 
 
 def _refused(plan: Plan, output: options.Output) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import shlex
-import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Event
+from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.signals import orderly_stop
 from reconciler.sandbox import BASE_PATH, DEFAULT_PATH
 
 if TYPE_CHECKING:
+    from cheroot.wsgi import Server
+
     from reconciler.sandbox.serve import Certificate
     from reconciler.sandbox.store import Store
 
@@ -158,21 +161,30 @@ def serve(
             server = make_server(KnownHosts(app, (bind, *names)), bind, port, certificate)
         except OSError as error:
             raise click.ClickException(f"cannot listen on {bind}:{port}: {error}") from error
+        _serve(server, _how_to(url(server), token, certificate))
+
+
+def _serve(server: Server, how_to: str) -> None:
+    """Serve until Ctrl-C or SIGTERM; requests in hand are answered."""
+    ended = Event()
+
+    def end() -> None:
         try:
-            # SIGINT too: whatever a shell started in the background ignores it.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, _interrupt)
-            click.echo(_how_to(url(server), token, certificate))
+            server.stop()
+        finally:
+            ended.set()
+
+    # SIGINT too: whatever a shell started in the background ignores it.
+    with orderly_stop(end) as received:
+        try:
+            click.echo(how_to)
             sys.stdout.flush()
             server.serve()
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
         finally:
             server.stop()
-
-
-def _interrupt(_number: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
+            if received:
+                ended.wait()
+                click.echo("stopped", err=True)
 
 
 def _certificate(tls: str | None, key: Path | None, folder: Path, bind: str) -> Certificate | None:

@@ -1,4 +1,7 @@
-"""What Ctrl-C and SIGTERM do to an apply: end it while nothing is being written, else let it finish what it has begun."""
+"""What Ctrl-C and SIGTERM do to an apply and to a server.
+
+An apply ends while nothing is being written, and otherwise finishes what it has begun.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,6 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from threading import Event
-
-    from reconciler.pipes.client import Client
 
 
 @contextmanager
@@ -43,21 +43,29 @@ def terminable() -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def orderly_stop(stop: Event, client: Client) -> Iterator[list[int]]:
-    """Turn a first Ctrl-C or SIGTERM into an orderly stop; a second one ends the process at once."""
-    received: list[int] = []
+def orderly_stop(end: Callable[[], None], notice: bytes = b"") -> Iterator[list[int]]:
+    """Turn a first Ctrl-C or SIGTERM into an orderly stop; a second one ends the process at once.
 
-    def end() -> None:
-        stop.set()
-        client.stop()
+    Nothing is raised: Python loses what is raised in a callback of its own, and a queue that is left in mid-step loses
+    what was put into it.
+
+    Args:
+        end: Begins the orderly stop, or does all of it. It runs in a thread of its own.
+        notice: Written to standard error at the first signal.
+
+    Yields:
+        The numbers of the signals so far.
+
+    """
+    received: list[int] = []
 
     def note(number: int, _: Any) -> None:
         if received:
             os._exit(128 + number)
         received.append(number)
-        # in a thread, without a lock of Python's: the main thread may hold the very lock that an Event needs
+        # in a thread, without a lock of Python's: the main thread may hold the very lock that `end` needs
         _thread.start_new_thread(end, ())
-        os.write(2, b"\nStopping: requests in flight are finished, no more are started. Once more to stop at once.\n")
+        os.write(2, notice)
 
     with _handled_by(note):
         yield received

@@ -135,6 +135,23 @@ def test_serving_says_how_to_be_reached_and_stops_when_told(db, number):
     assert server.stop(number) == 0
 
 
+def test_a_signal_stops_the_server_where_python_drops_what_a_handler_raises(db):
+    script = (
+        "import os, signal\nfrom reconciler.cli.sandbox import command\nfrom cheroot import connections\n"
+        "class Signals:\n    def __del__(self): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "run = connections.ConnectionManager.run\n"
+        "def first(self, *args):\n"
+        "    connections.ConnectionManager.run = run\n"
+        "    Signals()\n"
+        "    return run(self, *args)\n"
+        "connections.ConnectionManager.run = first\n"
+        "command(prog_name='sandbox')\n"
+    )
+    args = [sys.executable, "-c", script, "serve", "--db", str(db), "--port", "0"]
+    done = subprocess.run(args, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "stopped\n")
+
+
 def test_the_printed_curl_line_works_in_a_path_with_blanks(db):
     folder = db.parent / "two words"
     folder.mkdir()
