@@ -132,7 +132,7 @@ def _objects(base: Desired, head: Desired, base_lock: Lock, head_lock: Lock) -> 
         entry, before = head_lock[address], base_lock.get(address)
         if _is_person(address) or (before is not None and before.id == entry.id):
             continue
-        robot = addresses.split(address)[-1][0] == service_account.KIND.name
+        robot = addresses.kind_of(address) == service_account.KIND.name
         former = sorted(
             other
             for other in addresses_of[entry.id] - {address}
@@ -165,7 +165,7 @@ def _names(lock: Lock) -> dict[str, set[str]]:
 
 
 def _is_person(address: str) -> bool:
-    return addresses.split(address)[-1][0] == MEMBER
+    return addresses.kind_of(address) == MEMBER
 
 
 def _name(address: str) -> str:

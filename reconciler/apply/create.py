@@ -90,7 +90,7 @@ def _create_one(run: Run, step: Step, kind: Kind, request: Request, progress: Pr
 def _made(run: Run, step: Step, kind: Kind, request: Request, progress: Progress) -> Resource | None:
     """The object that a create has made, if any. Among several candidates, none is guessed."""
     body = request.body or {}
-    handle = str(body["handle"]) if kind.names_people else addresses.split(step.address)[-1][1]
+    handle = str(body["handle"]) if kind.names_people else addresses.name_of(step.address)
     found = reading.find_created(run.client, kind, Place.of(step.address), handle, request)
     if len(found) > 1:
         raise StepFailed(

@@ -28,16 +28,14 @@ def going(plan: Plan) -> dict[int, int]:
     def whose(step: Step) -> tuple[str, str | None]:
         return addresses.org_of(step.address), ids[step.address]
 
-    memberships = {whose(step): step.number for step in removals if _kind(step) == member.KIND.name}
+    memberships = {whose(step): step.number for step in removals if addresses.kind_of(step.address) == member.KIND.name}
     return {
         step.number: memberships[whose(step)]
         for step in removals
-        if _kind(step) == grant.KIND.name and ids[step.address] is not None and whose(step) in memberships
+        if addresses.kind_of(step.address) == grant.KIND.name
+        and ids[step.address] is not None
+        and whose(step) in memberships
     }
-
-
-def _kind(step: Step) -> str:
-    return addresses.split(step.address)[-1][0]
 
 
 def run(

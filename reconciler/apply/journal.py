@@ -351,7 +351,7 @@ class _Reading(msgspec.Struct):
         if intent is None or intent.method != "POST" or one.user_id is None:
             return
         body = intent.body or {}
-        if member.is_by_email(body) and addresses.split(intent.address)[-1][0] == member.KIND.name:
+        if member.is_by_email(body) and addresses.kind_of(intent.address) == member.KIND.name:
             self.invited[intent.address] = Invited(
                 one.user_id, one.user_handle or "", str(body["email"]), str(body.get("role")), intent.at
             )

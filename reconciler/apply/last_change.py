@@ -36,7 +36,7 @@ class LastChange:
 
     def _newest(self, address: str) -> AuditEntry | None:
         subject = address.removesuffix("/members")
-        handle = addresses.split(subject)[-1][1]
+        handle = addresses.name_of(subject)
         identifier = self._ids.get(subject)
         for entry in self._log(addresses.org_of(subject)):
             if subject != address:

@@ -119,7 +119,7 @@ def _name(address: str) -> tuple[str, str]:
 
 
 def _is_by_email(request: InFlight) -> bool:
-    kind = addresses.split(request.address)[-1][0]
+    kind = addresses.kind_of(request.address)
     return request.method == "POST" and kind == member.KIND.name and member.is_by_email(request.body)
 
 
@@ -140,7 +140,7 @@ def _others(known: Lock, address: str) -> set[str]:
 
 
 def _became(client: Client, request: InFlight, known: dict[str, LockEntry], reached: _Reached) -> str:
-    kind = KINDS[addresses.split(request.address)[-1][0]]
+    kind = KINDS[addresses.kind_of(request.address)]
     if logo.is_about(request.path):
         return "whether Pipes took the logo cannot be known, and it is planned again"
     if request.method != "POST":
@@ -157,7 +157,7 @@ def _became(client: Client, request: InFlight, known: dict[str, LockEntry], reac
             return "whether its secrets were taken is not told, so they are sent again where the lock file has others"
         return "it took effect" if taken else f"it did not take effect{_AGAIN}"
     place = Place.of(request.address)
-    handle = (request.body or {}).get("handle") if kind.names_people else addresses.split(request.address)[-1][1]
+    handle = (request.body or {}).get("handle") if kind.names_people else addresses.name_of(request.address)
     if handle is not None:
         sent = Request(request.method, request.path, request.body)
         return _made(reading.find_created(client, kind, place, str(handle), sent))

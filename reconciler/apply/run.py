@@ -196,7 +196,7 @@ def _tested(state: Run, outcome: Outcome) -> Outcome:
     kind = KINDS[change.kind]
     if kind.test is None:
         return replace(outcome, detail=f"not tested: Pipes has no test of a {kind.noun}")
-    place, handle = Place.of(outcome.address), addresses.split(outcome.address)[-1][1]
+    place, handle = Place.of(outcome.address), addresses.name_of(outcome.address)
     plugin = (change.after or {}).get("plugin") or (change.before or {}).get("plugin")
     try:
         answer = state.client.send(kind.test(place, handle, {"plugin": plugin, secret.FIELD: config}))
@@ -272,7 +272,7 @@ def _ends_access(step: Step, plan: Plan, actor: str) -> bool:
 
 
 def _moves(address: str, action: str) -> bool:
-    return action != "delete" and addresses.split(address)[-1][0] == workspace.KIND.name
+    return action != "delete" and addresses.kind_of(address) == workspace.KIND.name
 
 
 def _with_late_workspaces(wait: workspace_wait.WorkspaceWait, outcomes: list[Outcome]) -> list[Outcome]:

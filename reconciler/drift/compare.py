@@ -205,7 +205,7 @@ class _View:
         for address, found in self.renamed.items():
             if address.partition("/member.")[2]:
                 node = self._node(address)
-                person = self.asked.person(addresses.split(address)[-1][1])
+                person = self.asked.person(addresses.name_of(address))
                 yield Difference(
                     "renamed",
                     member.KIND.name,
@@ -222,7 +222,7 @@ class _View:
             node = self._node(address)
             yield Difference(
                 "replaced",
-                addresses.split(address)[-1][0],
+                addresses.kind_of(address),
                 address,
                 entry.id,
                 found.id,
@@ -248,7 +248,7 @@ class _View:
         if account is None:
             return None
         above = self.org(addresses.org_of(address))
-        live = above.of(service_account.NAME).get(addresses.split(account)[-1][1]) if above is not None else None
+        live = above.of(service_account.NAME).get(addresses.name_of(account)) if above is not None else None
         entry = self.lock.get(account)
         return live.id if live is not None else entry.id if entry is not None else None
 
@@ -315,13 +315,13 @@ class _View:
 
     def _renamed(self, change: Change) -> Difference:
         node = self._node(change.address)
-        old = addresses.split(change.previous_address or change.address)[-1][1]
+        old = addresses.name_of(change.previous_address or change.address)
         outside = change.address in self.renamed
         return Difference(
             "renamed",
             change.kind,
             change.address,
-            addresses.split(change.address)[-1][1],
+            addresses.name_of(change.address),
             old,
             source=node.source if outside and node is not None else change.source,
             reason=None if outside else "renamed_from",

@@ -109,7 +109,7 @@ def _halved(found: Sequence[Difference]) -> str | None:
     kind = KINDS[found[0].kind]
     if kind.lists_handles_of is None or kind.parent is None or found[0].follows is not None:
         return None
-    if addresses.split(found[0].address)[-1][1] == permission.EVERYWHERE:
+    if addresses.name_of(found[0].address) == permission.EVERYWHERE:
         return "whether every workspace may use it is not written by --fix-up: write `everywhere: true` or `everywhere: false`"
     meant = [one.name for one in children_of(kind.parent) if one.section == kind.section]
     differ = {one.kind for one in found}
@@ -208,7 +208,7 @@ class _Editor:
 
     def _list(self, difference: Difference) -> None:
         """Write down who was added."""
-        name = addresses.split(difference.address)[-1][1]
+        name = addresses.name_of(difference.address)
         if not difference.live:
             raise CannotEditError("Pipes does not show the role")
         section = self._section(difference.address)
@@ -270,7 +270,7 @@ class _Editor:
 
     def _section(self, address: str) -> Section:
         """The `members:` mapping that an address belongs to, in the file that has it first."""
-        above, kind = self._node(addresses.above(address)), addresses.split(address)[-1][0]
+        above, kind = self._node(addresses.above(address)), addresses.kind_of(address)
         source = (above.sources or {}).get(kind)
         if source is None:
             raise CannotEditError("no manifest has the section")
@@ -313,13 +313,13 @@ class _Editor:
     def _drop_everywhere(self, address: str) -> None:
         """Take an org or workspace out of each file that has it."""
         for section in self._everywhere(address):
-            section.remove(addresses.split(address)[-1][1])
+            section.remove(addresses.name_of(address))
 
     def _rename(self, difference: Difference) -> None:
         if difference.kind == member.KIND.name:
             self._rename_person(difference)
             return
-        name = addresses.split(difference.address)[-1][1]
+        name = addresses.name_of(difference.address)
         for section in self._everywhere(difference.address):
             if difference.reason == "renamed_from" and "renamed_from" in section.inside(name).keys:
                 section.inside(name).remove("renamed_from")
@@ -327,7 +327,7 @@ class _Editor:
 
     def _rename_person(self, difference: Difference) -> None:
         """A person keeps the name that the manifests use; `people:` says which handle it is now."""
-        name, handle = addresses.split(difference.address)[-1][1], scalar(difference.live)
+        name, handle = addresses.name_of(difference.address), scalar(difference.live)
         person = self.desired.people.get(name)
         if person is not None and person.source is not None:
             entry = self.file(person.source.file).section(("people", name))
@@ -350,7 +350,7 @@ class _Editor:
                 section = self._mapping(file, address)
             except CannotEditError:
                 continue
-            if addresses.split(address)[-1][1] in section.keys:
+            if addresses.name_of(address) in section.keys:
                 found.append(section)
         if not found:
             raise CannotEditError("no manifest has its line any more")
@@ -376,5 +376,5 @@ def _section_path(address: str) -> tuple[str, ...]:
     path: list[str] = []
     for kind, name in addresses.split(address)[:-1]:
         path += [KINDS[kind].section, name]
-    last = addresses.split(address)[-1][0]
+    last = addresses.kind_of(address)
     return (*path, KINDS[last].section) if last in KINDS else tuple(path)

@@ -114,7 +114,7 @@ def with_addresses(learned: Lock, desired: Desired) -> Lock:
     """
     found = dict(learned)
     for address, entry in learned.items():
-        name = addresses.split(address)[-1][1]
+        name = addresses.name_of(address)
         if _is_person(address) and desired.handle(name) is None and entry.address is None:
             found[address] = replace(
                 entry, more={**entry.more, ADDRESS: address_digest(desired.person(name).email or "")}
@@ -123,7 +123,7 @@ def with_addresses(learned: Lock, desired: Desired) -> Lock:
 
 
 def _is_person(address: str) -> bool:
-    kind = KINDS.get(addresses.split(address)[-1][0])
+    kind = KINDS.get(addresses.kind_of(address))
     return kind is not None and kind.names_people
 
 
@@ -211,7 +211,7 @@ def refreshed(desired: Desired, live: Snapshot, lock: Lock) -> Refreshed:
         for worksheet in worksheets
         if worksheet.have is not None and worksheet.address not in doubted
         for address in sorted(set(_wanted(worksheet.want)) - set(found) - doubted)
-        if _is_person(address) and desired.handle(addresses.split(address)[-1][1]) is None
+        if _is_person(address) and desired.handle(addresses.name_of(address)) is None
     ]
     return Refreshed(lock, found, tuple(removed), tuple(doubts), tuple(unknown))
 
@@ -249,7 +249,7 @@ def _not_needed(
 ) -> str:
     """Why the entry of an address that no manifest names can go; nothing where it stays."""
     org = addresses.join(None, "org", addresses.org_of(address))
-    kind = addresses.split(address)[-1][0]
+    kind = addresses.kind_of(address)
     above = parents.get(org)
     if org not in parents:
         top = lock.get(org)

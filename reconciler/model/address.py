@@ -52,6 +52,16 @@ def split(address: Address) -> tuple[tuple[str, str], ...]:
     return tuple(parts)
 
 
+def kind_of(address: Address) -> str:
+    """`org.acme/member.bob` -> `member`. Raises ValueError on what is no address."""
+    return split(address)[-1][0]
+
+
+def name_of(address: Address) -> str:
+    """`org.acme/member.bob` -> `bob`. Raises ValueError on what is no address."""
+    return split(address)[-1][1]
+
+
 def beside(address: Address, handle: str) -> Address:
     """The address of the sibling `handle`, of the same kind."""
     *places, own = parts_of(address)

@@ -83,7 +83,7 @@ def effects(worksheet: OrgWorksheet) -> Iterator[Effect]:
 def _attachments_known(worksheet: OrgWorksheet, address: str) -> bool:
     """Whether it was read where a connection is attached. One of a workspace's own is there and nowhere else."""
     have = worksheet.named.get(address)
-    return addresses.split(address)[-1][0] != CONNECTION or (have.was_read(ATTACHMENT) if have is not None else False)
+    return addresses.kind_of(address) != CONNECTION or (have.was_read(ATTACHMENT) if have is not None else False)
 
 
 def _spaces(worksheet: OrgWorksheet) -> dict[str, GrantWorksheet]:
@@ -115,7 +115,7 @@ def _of_the_org(
                 found.setdefault(draft.parent or "", set()).add(at)
         elif draft.kind.name == CONNECTION and draft.action == "delete":
             deleted.add(draft.address)
-    kept = {address: have for address, have in worksheet.named.items() if addresses.split(address)[-1][0] == CONNECTION}
+    kept = {address: have for address, have in worksheet.named.items() if addresses.kind_of(address) == CONNECTION}
     lost = _lost_with_workspaces(worksheet)
     gone = {draft.have.id for draft in worksheet.drafts if _deletes_workspace(draft) and draft.have is not None}
     for address in sorted({*coming, *going, *kept, *lost}):
@@ -157,13 +157,13 @@ def _note_folders(worksheet: OrgWorksheet, spaces: Mapping[str, GrantWorksheet])
             if one.was_read(ATTACHMENT):
                 worksheet.detached.setdefault(address, set()).add(at)
             else:
-                unread.append(addresses.split(address)[-1][1])
+                unread.append(addresses.name_of(address))
                 sure &= one.was_read(PERMISSION) and all(holder.was_read(FOLDER_PERMISSION) for _, holder in above)
         if unread:
             people = sorted(p.label for key, p in worksheet.members.items() if _reached_before(space, key, p))
             known = worksheet.lists_read and space.before is not None
             worksheet.notes.append(
-                f"{_place(worksheet, space)} may no longer use the folder {addresses.split(parent)[-1][1]}, and loses what is attached "
+                f"{_place(worksheet, space)} may no longer use the folder {addresses.name_of(parent)}, and loses what is attached "
                 f"there through it ({', '.join(sorted(unread))}"
                 + ("); " if sure else ", unless a permission lets it in that was not read); ")
                 + (f"people there: {', '.join(people) or 'nobody'}" if known else "the people there were not read")

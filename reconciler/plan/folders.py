@@ -261,7 +261,7 @@ def _moved(tree: _Tree, draft: Draft) -> None:
     assert draft.want is not None
     old, name = draft.have.attrs.get("folder"), draft.want.name
     own = PERMISSION if draft.kind is KIND else permission.KIND.name
-    after = _permitted(worksheet, live, target) | {addresses.split(address)[-1][1] for address in gained}
+    after = _permitted(worksheet, live, target) | {addresses.name_of(address) for address in gained}
     after |= {_workspace(worksheet, row) for row in _rows(worksheet, draft.have, own)}
     if permission.EVERYWHERE in after:  # what comes into the folder may be used in all of them
         after |= (
@@ -316,7 +316,7 @@ def _rows(worksheet: OrgWorksheet, one: Resource, kind: str = PERMISSION) -> Ite
 
 def _workspace(worksheet: OrgWorksheet, row: Resource) -> str:
     """The handle that the workspace of a permission is to have."""
-    found = {identifier: addresses.split(address)[-1][1] for address, identifier in worksheet.ids.items()}
+    found = {identifier: addresses.name_of(address) for address, identifier in worksheet.ids.items()}
     return found.get(row.id, row.handle)
 
 

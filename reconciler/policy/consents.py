@@ -175,7 +175,7 @@ def _needs(
     changed = {change.address for change in review.changes}
     for statement in review.statements:
         yield from _of_statement(statement, judged)
-        kind = addresses.split(statement.address)[-1][0] if statement.kind == "absent" else member.KIND.name
+        kind = addresses.kind_of(statement.address) if statement.kind == "absent" else member.KIND.name
         if kind not in PEOPLE and statement.address not in changed:
             place = _place(statement.address, "")
             for one in judged.keys(place):

@@ -54,7 +54,7 @@ def _of_review(review: Review, *, rules: bool) -> Iterator[str]:
     for found in review.rerouted:
         yield _of_end(found)
     for one in review.statements:
-        if one.kind == "absent" and addresses.split(one.address)[-1][0] not in PEOPLE:
+        if one.kind == "absent" and addresses.kind_of(one.address) not in PEOPLE:
             yield DESTROYS
         else:
             # a kind that nobody has judged yet counts as dangerous
