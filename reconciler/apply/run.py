@@ -51,6 +51,10 @@ class Options(msgspec.Struct, frozen=True):
     # What it is given
     stop: Event = msgspec.field(default_factory=Event)  # set when the user ends the apply
     ended: Callable[[Outcome], None] = lambda _: None  # is called with each outcome
+    waiting: Callable[[str], None] = lambda _: None  # is called with the address of a workspace that is awaited
+    checking: Callable[[str, int, int, str], object] | None = (
+        None  # is called for each list that is read again afterwards
+    )
     clock: Callable[[], float] = time.monotonic  # measures `settle`
     secrets: secrets.Secrets | None = None  # resolves references to secrets
 
@@ -87,7 +91,9 @@ def run_plan(
     )
     blocked = {addresses.org_of(r.address) for r in plan.refusals} if options.keep_going else set()
     steps = [step for step in plan.steps if addresses.org_of(step.address) not in blocked]
-    wait = workspace_wait.WorkspaceWait(client, timeout=options.settle_seconds, clock=options.clock, stop=options.stop)
+    wait = workspace_wait.WorkspaceWait(
+        client, timeout=options.settle_seconds, clock=options.clock, stop=options.stop, waiting=options.waiting
+    )
 
     def do(step: Step) -> Outcome:
         if _ends_access(step, plan, live.actor.id):
@@ -122,7 +128,7 @@ def run_plan(
     touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
     found = Verified(outcomes)
     if touched and not options.stop.is_set():
-        found, new_lock = _read_again(state, desired, live, new_lock, outcomes, ends_only=options.ends_only)
+        found, new_lock = _read_again(state, desired, live, new_lock, outcomes, options)
     new_lock = remembered(desired, live, new_lock, only={o for o in _org_names(plan) if o not in touched})
     if options.complete and len(desired.orgs) == len(plan.orgs):
         new_lock = {a: entry for a, entry in new_lock.items() if addresses.org_of(a) in desired.orgs}
@@ -138,11 +144,11 @@ def run_plan(
 
 
 def _read_again(
-    state: Run, desired: Desired, live: Snapshot, lock: Lock, outcomes: list[Outcome], *, ends_only: bool
+    state: Run, desired: Desired, live: Snapshot, lock: Lock, outcomes: list[Outcome], options: Options
 ) -> tuple[Verified, Lock]:
     """Read the orgs again that were written to, and judge the outcomes by that. The lock file's content goes with it.
 
-    With `ends_only`, orgs and workspaces are as they are in `live`, and are not read again.
+    With `options.ends_only`, orgs and workspaces are as they are in `live`, and are not read again.
     """
     touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
     steps = {step.number: step for step in state.plan.steps}
@@ -158,7 +164,8 @@ def _read_again(
         elsewhere={**desired.elsewhere, **{n: node for n, node in desired.orgs.items() if n not in touched}},
     )
     try:
-        fresh = reading.snapshot(state.client, written, lock, known=live if ends_only else None)
+        known = live if options.ends_only else None
+        fresh = reading.snapshot(state.client, written, lock, known=known, progress=options.checking)
     except PipesError as error:
         ended = touched if left and isinstance(error, NotAuthorisedError) else left
         return unread(outcomes, touched, str(error), ended), lock

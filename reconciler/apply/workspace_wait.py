@@ -23,17 +23,18 @@ PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class WorkspaceWait(msgspec.Struct):
-    """Which workspaces have come to rest. `timeout` (seconds) bounds each wait; a stop that is asked for ends it.
+    """Which workspaces have come to rest."""
 
-    `late` gives the state, or why it is not known, of those that were still on their way when the waiting ended.
-    """
+    # How it waits
+    client: Client  # asks for their states
+    timeout: float  # seconds; bounds each wait
+    clock: Callable[[], float]  # measures it
+    stop: Event  # ends it when it is set
+    waiting: Callable[[str], None] = lambda _: None  # is called with each address that has not come to rest
 
-    client: Client
-    timeout: float
-    clock: Callable[[], float]
-    stop: Event
-    settled: set[str] = msgspec.field(default_factory=set)
-    late: dict[str, str] = msgspec.field(default_factory=dict)
+    # What it found
+    settled: set[str] = msgspec.field(default_factory=set)  # the addresses of those that have
+    late: dict[str, str] = msgspec.field(default_factory=dict)  # the state of the others, or why it is not known
 
     def wait_for(self, touched: Iterable[str]) -> None:
         """Wait for the workspaces at these addresses. One that is not there is at rest."""
@@ -44,6 +45,7 @@ class WorkspaceWait(msgspec.Struct):
                 state = self._state(address)
                 if state in workspace.MOVING:
                     self.late[address] = state
+                    self.waiting(address)
                     continue
                 moving.discard(address)
                 self.settled.add(address)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date, datetime
 
+    from reconciler.cli.progress import Progress
     from reconciler.model.access import Access
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Snapshot
@@ -249,6 +250,7 @@ def _live(
     paths: Sequence[Path], orgs: Sequence[str], day: date, pipes: options.PipesOptions, *, judged: bool
 ) -> tuple[Access, Made, Verdict | None]:
     from reconciler.access.maps import of_live
+    from reconciler.cli.progress import Progress
     from reconciler.pipes.reading.tokens import account_tokens
     from reconciler.pipes.settings import has_token
 
@@ -263,10 +265,10 @@ def _live(
     if desired is not None:
         manifests.check_host(desired, settings)
     notes: list[str] = []
-    with pipes.client(settings, read_only=True) as client:
+    with pipes.client(settings, read_only=True) as client, Progress() as progress:
         if desired is None and not orgs:
-            wanted = _owned(client, notes)
-        found = _snapshot(client, wanted, lock)
+            wanted = _owned(client, notes, progress)
+        found = _snapshot(client, wanted, lock, progress)
         tokens, closed = account_tokens(client, found)
     notes += [f"{address}: its tokens cannot be read with this token" for address in closed]
     if found.unreadable:
@@ -300,12 +302,12 @@ def _live(
     return whole, made.now(paths, host=settings.pipes, user=found.actor.handle), verdict
 
 
-def _owned(client: Client, notes: list[str]) -> list[str]:
+def _owned(client: Client, notes: list[str], progress: Progress) -> list[str]:
     """The orgs that the token's user owns, for a folder without manifests. Adds to `notes` what else there is."""
     from reconciler.pipes.reading.visible_orgs import read_actor, read_visible_orgs
 
     actor, _ = read_actor(client)
-    orgs = read_visible_orgs(client)
+    orgs = read_visible_orgs(client, progress.reading)
     others = [one.handle for one in orgs if not one.can_import]
     if others:
         notes.append(
@@ -329,17 +331,15 @@ def _manifests(paths: Sequence[Path], day: date) -> tuple[Desired | None, Lock]:
     return found.desired, found.lock
 
 
-def _snapshot(client: Client, orgs: Sequence[str], lock: Lock) -> Snapshot:
+def _snapshot(client: Client, orgs: Sequence[str], lock: Lock, progress: Progress) -> Snapshot:
     """Pipes with the grants of every workspace: reads first which workspaces exist, then everything below them."""
-    from reconciler.cli.progress import Progress
     from reconciler.pipes.reading import snapshot
 
-    with Progress("Reading") as progress:
-        first = snapshot(client, manifests.everything(orgs, {}, clock.today()), lock, progress=progress.reading)
-        spaces = {org.handle: list(org.of("workspace")) for org in first.orgs.values()}
-        if first.unreadable:
-            return first
-        connections = {org.handle: list(org.of("connection")) for org in first.orgs.values()}
-        folders = {org.handle: [one.id for one in org.of("connection_folder").values()] for org in first.orgs.values()}
-        to_read = manifests.everything(orgs, spaces, clock.today(), connections, folders)
-        return snapshot(client, to_read, lock, progress=progress.reading)
+    first = snapshot(client, manifests.everything(orgs, {}, clock.today()), lock, progress=progress.reading)
+    spaces = {org.handle: list(org.of("workspace")) for org in first.orgs.values()}
+    if first.unreadable:
+        return first
+    connections = {org.handle: list(org.of("connection")) for org in first.orgs.values()}
+    folders = {org.handle: [one.id for one in org.of("connection_folder").values()] for org in first.orgs.values()}
+    to_read = manifests.everything(orgs, spaces, clock.today(), connections, folders)
+    return snapshot(client, to_read, lock, progress=progress.reading)

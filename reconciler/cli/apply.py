@@ -121,7 +121,7 @@ def command(
     from reconciler.apply.run import Options, run_plan
     from reconciler.apply.secrets import judge, prepare
     from reconciler.cli.drift import with_who_renamed
-    from reconciler.cli.progress import Progress
+    from reconciler.cli.progress import APPLYING, Progress
     from reconciler.cli.stale_plan import unless_stale
     from reconciler.plan import make_plan
 
@@ -184,7 +184,7 @@ def command(
         prepare(following, plan)
         if plan.steps and saved is None and not (auto_approve or due):
             _ask(plan, head)
-        progress = Progress("Applying", len(plan.steps))
+        progress = Progress(APPLYING, len(plan.steps))
         run_options = Options(
             parallelism=pipes.parallelism,
             settle_seconds=settle,
@@ -192,6 +192,8 @@ def command(
             keep_going=keep_going,
             stop=stop,
             ended=progress.ended,
+            waiting=progress.waiting,
+            checking=progress.checking,
             complete=not found.narrowed,
             ends_only=due,
             secrets=following,
@@ -298,7 +300,7 @@ def _read(found: manifests.Manifests, lock: Lock, reader: Client) -> Snapshot:
     from reconciler.cli.progress import Progress
     from reconciler.pipes.reading import snapshot
 
-    with Progress("Reading") as progress:
+    with Progress() as progress:
         return snapshot(reader, found.desired, lock, progress=progress.reading)
 
 

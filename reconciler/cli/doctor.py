@@ -235,6 +235,7 @@ def _git() -> Check:
 def _remote(pipes: options.PipesOptions, found: Manifests | None) -> tuple[list[Check], bool]:
     """The checks that talk to Pipes, which end at the first that fails, and whether it is the command line that is wrong."""
     from reconciler.cli.manifests import pinned_elsewhere
+    from reconciler.cli.progress import Progress
     from reconciler.pipes.settings import resolve
     from reconciler.report.checks import Check
 
@@ -257,7 +258,7 @@ def _remote(pipes: options.PipesOptions, found: Manifests | None) -> tuple[list[
     if refusal is not None:
         checks[-1] = Check("host", "fail", refusal.fact, refusal.fix)
         return checks, True
-    with pipes.client(settings, read_only=True) as client:
+    with pipes.client(settings, read_only=True) as client, Progress():
         try:
             _ask(client, found, checks)
         except PipesError as error:

@@ -128,10 +128,10 @@ def read(client: Client, desired: Desired, found: manifests.Manifests) -> Snapsh
     from reconciler.cli.progress import Progress
     from reconciler.pipes.reading import add_missing, snapshot
 
-    with Progress("Reading") as progress:
+    with Progress() as progress:
         live = snapshot(client, desired, found.lock, progress=progress.reading)
-    # a person missing from an incomplete list may still be there
-    add_missing(client, desired, found.lock, live)
+        # a person missing from an incomplete list may still be there
+        add_missing(client, desired, found.lock, live)
     return live
 
 
@@ -206,9 +206,9 @@ def _doer(difference: Difference) -> str:
 
 def _search_all(client: Client, searches: Sequence[Search]) -> None:
     """Read the org's audit log of each search, then those of service accounts whose changes it does not explain."""
-    from reconciler.cli.progress import Progress
+    from reconciler.cli.progress import AUDIT_LOGS, Progress
 
-    with Progress("Reading audit logs") as progress:
+    with Progress(AUDIT_LOGS) as progress:
         for search in searches:
             _search(client, search, progress)
             for account in () if search.done else search.accounts:

@@ -77,6 +77,7 @@ def command(
         raise UsageError(f"--all does not go with {what}")
     if owner is not None and states is None:
         raise UsageError("--owner needs --from-terraform; without it, Pipes says who owns an organization")
+    target = writing.target(out, split)
     if not orgs and states is None:
         from reconciler.cli.init import read_visible, show_visible
 
@@ -85,7 +86,7 @@ def command(
             show_visible(actor, found, pipes)
             return DONE
         orgs = _owned(actor, found)
-    existing = writing.existing(writing.target(out, split))
+    existing = writing.existing(target)
     try:
         if states is not None:
             from reconciler.cli.terraform import take_over
@@ -174,7 +175,7 @@ def _read(client: Client, asked: Sequence[str], existing: Existing) -> tuple[Sna
     from reconciler.drift.reading_scope import both
     from reconciler.pipes.reading import snapshot
 
-    with Progress("Reading") as progress:
+    with Progress() as progress:
         first = snapshot(
             client, manifests.everything(asked, {}, existing.day), existing.lock, progress=progress.reading
         )

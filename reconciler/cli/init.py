@@ -41,11 +41,12 @@ def command(pipes: options.PipesOptions) -> int:
 
 def read_visible(pipes: options.PipesOptions) -> tuple[Actor, list[VisibleOrg]]:
     """The token's user and its organizations. Raises PipesError, UsageError."""
+    from reconciler.cli.progress import Progress
     from reconciler.pipes.reading.visible_orgs import read_actor, read_visible_orgs
 
-    with pipes.client(pipes.settings(), read_only=True) as client:
+    with pipes.client(pipes.settings(), read_only=True) as client, Progress() as progress:
         actor, _ = read_actor(client)
-        return actor, read_visible_orgs(client)
+        return actor, read_visible_orgs(client, progress.reading)
 
 
 def show_visible(actor: Actor, orgs: Sequence[VisibleOrg], pipes: options.PipesOptions) -> None:

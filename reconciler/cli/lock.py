@@ -159,7 +159,7 @@ def _decided(
 
     first = {address: entries[0] for address, entries in candidates.items()}
     wanted = whole_lists(desired)
-    with Progress("Reading") as progress:
+    with Progress() as progress:
         live = snapshot(client, wanted, first, progress=progress.reading)
         lock, undecided = decided(candidates, live)
         if any("/" not in a and lock[a].id != first[a].id for a in lock):

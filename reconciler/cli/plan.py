@@ -121,8 +121,9 @@ def command(
         from reconciler.drift.reading_scope import both
 
         to_read = both(found.desired, base)
-    with pipes.client(settings, read_only=True) as client, Progress("Reading") as progress:
-        live = snapshot(client, to_read, found.lock, progress=progress.reading)
+    with pipes.client(settings, read_only=True) as client:
+        with Progress() as progress:
+            live = snapshot(client, to_read, found.lock, progress=progress.reading)
         drafted = manifests.judged(
             make_plan(found.desired, live, found.lock, allowances, part), found.desired, live, found.lock
         )

@@ -1,15 +1,16 @@
-"""Progress on standard error: a bar on a terminal, otherwise a line every few seconds."""
+"""Progress on standard error: a bar for each phase on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
 import sys
 import time
+from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING, Self
 
 import click
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+    from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
     from reconciler.model.result import Outcome
@@ -17,74 +18,126 @@ if TYPE_CHECKING:
 EVERY = 5.0  # seconds between plain lines
 DELAY = 0.5  # seconds before anything is shown, so that quick work shows no bar
 
+LISTS, PEOPLE = "Reading lists", "Looking up people"
+AUDIT_LOGS = "Reading audit logs"
+APPLYING, WAITING, CHECKING = "Applying", "Waiting for workspaces", "Reading again"
+
 
 class Progress:
-    """A context manager. `reading` and `ended` are callbacks for reading and for applying."""
+    """A context manager. Its methods are callbacks for reading and for applying; each counts in a phase.
 
-    def __init__(self, what: str, total: int | None = None) -> None:
-        self._what = what
-        self._total = total
-        self._done = 0
-        self._ended: list[Outcome] = []  # steps that no printed line has named yet
+    A phase has one bar, which only goes forward. How much there is to read is known at its end only, so such a bar has
+    no end that could move away. A thread shows where the work stands while an answer is slow.
+    """
+
+    def __init__(self, phase: str = LISTS, total: int | None = None) -> None:
+        self._phase = phase
+        self._totals = {phase: total}
+        self._done = {phase: 0}
+        self._current = ""
+        self._ended: list[Outcome] = []  # steps that have not been printed yet
         self._terminal = sys.stderr.isatty()
-        self._bar: Bar | None = None
-        self._task: TaskID | None = None
+        self._bars: Bars | None = None
+        self._tasks: dict[str, TaskID] = {}
         self._started = self._said = time.monotonic()
+        self._lock = RLock()
+        self._left = Event()
+        self._ticking: Thread | None = None
 
     def __enter__(self) -> Self:
+        self._ticking = Thread(target=self._tick, name="progress", daemon=True)
+        self._ticking.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._left.set()
+        if self._ticking is not None:
+            self._ticking.join()
+        if self._bars is not None:
+            self._bars.stop()
 
     def reading(self, kind: str, done: int, total: int, address: str) -> None:  # noqa: ARG002
-        """`done` lists have been read; `address` is the latest. How many there will be is known at the end only, so the
-        bar has no end that could move away.
-        """
-        self._done = max(self._done, done)
-        self._show(self._done, None, address or kind)
+        """A list or somebody's identity has been read; `address` says of what."""
+        self._count(PEOPLE if kind == "identity" else LISTS, address or kind)
 
     def counted(self, current: str) -> None:
-        """Count one more thing that was read, such as an entry of an audit log."""
-        self._done += 1
-        self._show(self._done, self._total, current)
+        """One more thing of the first phase was read, such as an entry of an audit log."""
+        self._count(next(iter(self._totals)), current)
 
     def ended(self, outcome: Outcome) -> None:
         """One step of an apply has ended."""
-        self._done += 1
-        if not self._terminal:
-            self._ended.append(outcome)
-        self._show(self._done, self._total, outcome.address)
+        with self._lock:
+            if not self._terminal:
+                self._ended.append(outcome)
+            self._count(APPLYING, outcome.address)
 
-    def _show(self, done: int, total: int | None, current: str) -> None:
+    def waiting(self, address: str) -> None:
+        """A workspace was looked at that has not reached its state yet."""
+        self._count(WAITING, address)
+
+    def checking(self, kind: str, done: int, total: int, address: str) -> None:  # noqa: ARG002
+        """After an apply, a list has been read again."""
+        self._count(CHECKING, address or kind)
+
+    def _count(self, phase: str, current: str) -> None:
+        with self._lock:
+            self._phase, self._current = phase, current
+            self._totals.setdefault(phase, None)
+            self._done[phase] = self._done.get(phase, 0) + 1
+            self._show()
+
+    def _tick(self) -> None:
+        pause = DELAY
+        while not self._left.wait(pause):
+            with self._lock:
+                self._show()
+                pause = max(0.1, EVERY - (time.monotonic() - self._said))
+
+    def _show(self) -> None:
         now = time.monotonic()
         if now - self._started < DELAY:
             return
         if self._terminal:
-            self._draw(done, total, current)
+            self._draw()
+        elif self._ended:
+            self._said = now
+            self._print_steps()
         elif now - self._said >= EVERY:
             self._said = now
-            of = f" of {total}" if total else ""
-            click.echo(f"{self._what}: {done}{of}, {current}", err=True)
-            self._say_steps()
+            self._print_line()
 
-    def _say_steps(self) -> None:
-        """Name the steps that have ended since the last line, so that the log of a job that is killed shows what it did."""
+    def _print_line(self) -> None:
+        from reconciler.report.text import escape
+
+        parts = (self._count_text(self._phase), escape(self._current))
+        click.echo(f"{self._phase}: {', '.join(part for part in parts if part)}", err=True)
+
+    def _count_text(self, phase: str) -> str:
+        if phase == WAITING:
+            return ""  # how often they were looked at says nothing
+        total = self._totals[phase]
+        return f"{self._done[phase]} of {total}" if total else f"{self._done[phase]}"
+
+    def _print_steps(self) -> None:
+        """Print the steps that have ended, so that the log of a job that is killed shows what it did."""
         from reconciler.report.text import escape
 
         for outcome in self._ended:
-            click.echo(f"  {outcome.status} {outcome.number}: {outcome.action} {escape(outcome.address)}", err=True)
+            why = f": {escape(outcome.detail)}" if outcome.detail and outcome.status != "done" else ""
+            click.echo(
+                f"  {outcome.status} {outcome.number}: {outcome.action} {escape(outcome.address)}{why}", err=True
+            )
         self._ended.clear()
 
-    def _draw(self, done: int, total: int | None, current: str) -> None:
+    def _draw(self) -> None:
         from reconciler.report.text import escape
 
-        if self._bar is None or self._task is None:
+        if self._bars is None:
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as Bars
 
-            self._bar = Progress(
+            self._bars = Bars(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 TextColumn("{task.fields[count]}", markup=False),
@@ -92,7 +145,17 @@ class Progress:
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._task = self._bar.add_task(self._what, total=total, current="", count="")
-            self._bar.start()
-        count = f"{done}/{total}" if total else str(done)
-        self._bar.update(self._task, completed=done, total=total, current=escape(current), count=count)
+        newest = next(reversed(self._totals))
+        for phase in self._totals:
+            done, total = self._done[phase], self._totals[phase]
+            current = escape(self._current) if phase == self._phase else ""
+            if phase != newest and total is None:
+                total = done  # a full bar, as of what has ended
+            text = self._count_text(phase)
+            if phase not in self._tasks:
+                self._tasks[phase] = self._bars.add_task(
+                    phase, total=total, completed=done, count=text, current=current
+                )
+            else:
+                self._bars.update(self._tasks[phase], total=total, completed=done, count=text, current=current)
+        self._bars.start()

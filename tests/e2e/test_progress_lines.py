@@ -1,13 +1,16 @@
-"""Without a terminal: a line every few seconds, and the steps that have ended since the last one."""
+"""Without a terminal: a line every few seconds, and each step of an apply as it ends."""
 
 from __future__ import annotations
 
+import io
+import sys
+import threading
 import time
 
 import pytest
 
 from reconciler.cli import progress
-from reconciler.cli.progress import Progress
+from reconciler.cli.progress import APPLYING, Progress
 from reconciler.model.result import Outcome
 
 
@@ -19,35 +22,53 @@ def moments(monkeypatch):
     return now
 
 
-def test_steps_are_named_with_the_next_line_and_once(moments, capsys):
-    shown = Progress("Applying", 5)
-    for number in range(1, 5):
-        moments[0] += 2.0
-        shown.ended(Outcome(number, f"org.acme/member.user-{number}", "create", "done"))
+def test_steps_are_printed_as_they_end_and_once(moments, capsys):
+    shown = Progress(APPLYING, 4)
+    shown.ended(Outcome(1, "org.acme/member.user-1", "create", "done"))
+    assert capsys.readouterr().err == "", "quick work says nothing"
+    moments[0] += progress.DELAY
+    shown.ended(Outcome(3, "org.acme/member.user-3", "create", "done", "goes with org.acme"))
     assert capsys.readouterr().err.splitlines() == [
-        "Applying: 3 of 5, org.acme/member.user-3",
         "  done 1: create org.acme/member.user-1",
-        "  done 2: create org.acme/member.user-2",
         "  done 3: create org.acme/member.user-3",
     ]
-    moments[0] += progress.EVERY
-    shown.ended(Outcome(5, "org.acme/member.\x1b[31m", "delete", "failed"))
-    assert capsys.readouterr().err.splitlines()[1:] == [
-        "  done 4: create org.acme/member.user-4",
-        "  failed 5: delete org.acme/member.\\x1b[31m",
+    shown.ended(Outcome(2, "org.acme/member.\x1b[31m", "delete", "failed", "HTTP 500\x1b[31m"))
+    assert capsys.readouterr().err.splitlines() == ["  failed 2: delete org.acme/member.\\x1b[31m: HTTP 500\\x1b[31m"]
+    for phase in (shown.waiting, lambda address: shown.checking("member", 1, 1, address)):
+        moments[0] += progress.EVERY
+        phase("org.acme/workspace.prod")
+    assert capsys.readouterr().err.splitlines() == [
+        "Waiting for workspaces: org.acme/workspace.prod",
+        "Reading again: 1, org.acme/workspace.prod",
     ]
 
 
-def test_quick_work_says_nothing(moments, capsys):
-    shown = Progress("Applying", 2)
-    for number in (1, 2):
-        shown.ended(Outcome(number, "org.acme", "update", "done"))
-    assert capsys.readouterr().err == ""
-
-
-def test_reading_says_a_line_every_few_seconds(moments, capsys):
-    shown = Progress("Reading")
+def test_reading_prints_a_line_every_few_seconds_and_counts_people_apart(moments, capsys):
+    shown = Progress()
     for number in range(1, 13):
         moments[0] += 1.0
-        shown.reading("member", number, 20, f"org.acme/{number}")
-    assert len(capsys.readouterr().err.splitlines()) == 2
+        shown.reading("identity" if number > 8 else "member", number, 20, f"name-{number}")
+    assert capsys.readouterr().err.splitlines() == ["Reading lists: 5, name-5", "Looking up people: 2, name-10"]
+
+
+class Heard(io.StringIO):
+    """Standard error that says when a line has come."""
+
+    def __init__(self):
+        super().__init__()
+        self.came = threading.Event()
+
+    def write(self, text):
+        try:
+            return super().write(text)
+        finally:
+            self.came.set()
+
+
+def test_a_slow_answer_prints_a_line_too(monkeypatch):
+    monkeypatch.setattr(progress, "DELAY", 0.001)
+    monkeypatch.setattr(progress, "EVERY", 0.001)
+    monkeypatch.setattr(sys, "stderr", Heard())
+    with Progress():
+        assert sys.stderr.came.wait(60)
+    assert sys.stderr.getvalue().splitlines()[0] == "Reading lists: 0"

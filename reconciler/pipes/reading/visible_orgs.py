@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.pipes.client import Client
+    from reconciler.pipes.reading.state import Progress
 
 
 class VisibleOrg(msgspec.Struct):
@@ -59,8 +60,11 @@ def read_actor(client: Client) -> tuple[Actor, str]:
     return Actor(row.id, row.handle, row.tenant_id), row.type or ""
 
 
-def read_visible_orgs(client: Client) -> list[VisibleOrg]:
-    """The orgs of the token's user, sorted by handle, with the sizes of those that it may look into. Raises PipesError."""
+def read_visible_orgs(client: Client, progress: Progress | None = None) -> list[VisibleOrg]:
+    """The orgs of the token's user, sorted by handle, with the sizes of those that it may look into. Raises PipesError.
+
+    `progress` is called for each list, as by `snapshot`.
+    """
     found: list[VisibleOrg] = []
     for page in client.pages("/actor/org", row_type=_UserOrg):
         for row in page:
@@ -72,14 +76,14 @@ def read_visible_orgs(client: Client) -> list[VisibleOrg]:
         for one in found:
             if one.accepted:
                 place = Place(org=one.handle)
-                _count(workers, client, member.KIND.list_path(place), one, "members")
+                _count(workers, client, member.KIND.list_path(place), one, "members", progress)
                 if one.can_import:
-                    _count(workers, client, workspace.KIND.list_path(place), one, "workspaces")
+                    _count(workers, client, workspace.KIND.list_path(place), one, "workspaces", progress)
         workers.run()
     return sorted(found, key=lambda one: one.handle)
 
 
-def _count(workers: Workers, client: Client, path: str, one: VisibleOrg, what: str) -> None:
+def _count(workers: Workers, client: Client, path: str, one: VisibleOrg, what: str, progress: Progress | None) -> None:
     def count() -> int:
         return sum(len(page) for page in client.pages(path, row_type=dict[str, Any]))
 
@@ -88,6 +92,8 @@ def _count(workers: Workers, client: Client, path: str, one: VisibleOrg, what: s
             raise number
         if not isinstance(number, PipesError):
             setattr(one, what, number)
+        if progress is not None:
+            progress(what, 0, 0, f"org.{one.handle}")
 
     counted: Callable[[], int] = count
     workers.submit(counted, take)
