@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from pygments.lexers import get_all_lexers
 
 import reconciler
 from browser import needs_browser, tab
@@ -116,6 +117,17 @@ def test_the_site_lists_the_pages_that_the_index_lists_in_the_same_order():
     assert [name for section in sections for title, pages in section.items() for name in (title, *pages)] == [
         title or page for title, page in listed
     ]
+
+
+def test_each_block_of_code_is_in_a_language_that_the_site_shows():
+    # a diagram in a language of its own would be shown as its source, or drawn by a script from elsewhere
+    blocks = {
+        word
+        for page in (ROOT / "docs").glob("*.md")
+        for word in re.findall(r"^ *```(\w+)", page.read_text(), re.MULTILINE)
+    }
+    assert "yaml" in blocks
+    assert blocks <= {alias for _, aliases, *_ in get_all_lexers() for alias in aliases}
 
 
 def test_the_examples_are_a_real_plan_review_and_access_matrix(site):

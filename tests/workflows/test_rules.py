@@ -19,7 +19,11 @@ COPIED = sorted(TEMPLATES.glob("*.yml"))
 CALLING = sorted(SHORT.glob("*.yml"))
 WORKFLOWS = [*sorted((ROOT / ".github" / "workflows").glob("*.yml")), *COPIED]
 EVERYTHING = [*WORKFLOWS, ACTION / "action.yml"]
-SCRIPTS = [*sorted(ACTION.glob("*.sh")), ROOT / "examples" / "demo.sh"]
+SCRIPTS = [
+    path for folder in (".ci", ".github", "examples") for path in sorted((ROOT / folder).rglob("*"))
+    if path.is_file() and re.match(rb"#!.*sh\b", path.read_bytes())
+]  # fmt: skip
+GITLAB = sorted((ROOT / "examples").glob("gitlab-*.yml"))
 
 each = pytest.mark.parametrize("path", EVERYTHING, ids=lambda path: path.name)
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -212,7 +216,18 @@ def test_zizmor_finds_nothing():
 
 
 def test_shellcheck_finds_nothing():
+    assert {path.name for path in SCRIPTS} == {"run", "install.sh", "run.sh", "demo.sh"}
     run(tool("shellcheck"), *map(str, SCRIPTS))
+
+
+@pytest.mark.parametrize("path", GITLAB, ids=lambda path: path.name)
+def test_shellcheck_finds_nothing_in_the_scripts_for_gitlab(path, tmp_path):
+    for name, job in yaml.safe_load(path.read_text()).items():
+        for part in {"before_script", "script"} & {*job}:
+            nested = [line if isinstance(line, list) else [line] for line in job[part]]
+            script = "\n".join(["#!/bin/bash", *(line for lines in nested for line in lines), ""])
+            (tmp_path / f"{name}-{part}.sh").write_text(script)
+    run(tool("shellcheck"), *map(str, sorted(tmp_path.iterdir())))
 
 
 def test_hadolint_finds_nothing():
