@@ -1,6 +1,6 @@
 """Changes or removes an object, after a look that it still is what the plan was made from.
 
-Contract: no 412 is documented, so a server may ignore `If-Match`.
+It looks again after each wait. Contract: no 412 is documented, so a server may ignore `If-Match`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply import live_checks
-from reconciler.apply.errors import StepFailed
+from reconciler.apply.errors import NotNeeded, StepFailed
 from reconciler.apply.live_checks import is_as_wanted
 from reconciler.apply.sending import CONFLICT, TRIES, Progress, give_up, is_unclear, pause, refused_by_pipes, send
 from reconciler.kinds import REFERRED, member, secret
@@ -28,52 +28,53 @@ if TYPE_CHECKING:
 
 def modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: Progress) -> None:
     body = request.body or {}
-    now = reading.read_again(run.client, kind, request.path)
-    if now is None:
-        new_name = reading.read_again(run.client, kind, _renamed_path(request)) if "handle" in body else None
-        if new_name is not None and new_name.id == change.id and is_as_wanted(kind, new_name, body):
-            return
-        raise StepFailed("it is not there any more; plan again")
-    answer = None
     # Pipes does not show whether it has the secrets: they are sent, and again where the answer was lost
     blind = any(a.secret and a.name in body for a in kind.attributes)
-    for attempt in range(1, TRIES + 1):
-        if is_as_wanted(kind, now, body):
-            if not blind:
-                progress.wrote = progress.wrote or progress.unclear
-                _note(run, step, body)
-                return
-            if progress.sent:
-                _note(run, step, body)
-        else:
+
+    def look() -> Resource | None:
+        now = reading.read_again(run.client, kind, request.path)
+        return reading.read_again(run.client, kind, _renamed_path(request)) if now is None and "handle" in body else now
+
+    def ready(now: Resource | None) -> Request:
+        if now is None:
+            raise StepFailed("it is not there any more; plan again")
+        if not is_as_wanted(kind, now, body):
             progress.seen_undone()
+        elif not blind and change.id in (None, now.id):
+            raise NotNeeded
+        elif progress.sent:
+            _note(run, step, body)
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
             again = _check_owners(run, step, kind, request, now)
             if again is None:
                 raise StepFailed("it is not there any more; plan again")
             if is_as_wanted(kind, again, body):
-                progress.wrote = progress.wrote or progress.unclear
-                _note(run, step, body)
-                return
+                raise NotNeeded
             _must_be_unchanged(now, again)
-        answer = send(run, step, Request("PATCH", request.path, body, now.version), progress)
+        return Request("PATCH", request.path, body, now.version)
+
+    answer, now = None, look()
+    for attempt in range(1, TRIES + 1):
+        try:
+            answer = send(run, step, ready(now), progress, again=lambda: ready(look()))
+        except NotNeeded:
+            progress.wrote = progress.wrote or progress.unclear
+            _note(run, step, body)
+            return
         if answer is not None and answer.ok:
             _note(run, step, body)
             return
         if answer is not None and answer.status not in CONFLICT and not is_unclear(answer):
             raise refused_by_pipes(answer)
         pause(run, attempt, answer)
-        again = reading.read_again(run.client, kind, request.path)
-        if again is None and "handle" in body:
-            again = reading.read_again(run.client, kind, _renamed_path(request))
-        if again is None:
+        now = look()
+        if now is None:
             raise StepFailed("it went away while it was being changed; plan again", wrote=progress.unclear)
-        if answer is not None and answer.status in CONFLICT and not is_as_wanted(kind, again, body):
+        if answer is not None and answer.status in CONFLICT and not is_as_wanted(kind, now, body):
             raise refused_by_pipes(
                 answer, "it was changed by somebody else at this moment, and is left as they made it; plan again. "
             )
-        now = again
     give_up(progress, answer)
 
 
@@ -82,12 +83,10 @@ def _renamed_path(request: Request) -> str:
 
 
 def remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: Progress) -> None:
-    answer = None
-    for attempt in range(1, TRIES + 1):
+    def ready() -> Request:
         now = reading.read_again(run.client, kind, request.path)
         if now is None:
-            progress.wrote = progress.wrote or progress.unclear
-            return
+            raise NotNeeded
         progress.seen_undone()
         if change.reason == READDRESSED and now.attrs.get("status") != member.INVITED:
             raise StepFailed(
@@ -97,12 +96,19 @@ def remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, p
         if step.accepted_owners is not None:
             again = _check_owners(run, step, kind, request, now)
             if again is None:
-                progress.wrote = progress.wrote or progress.unclear
-                return
+                raise NotNeeded
             _must_be_unchanged(now, again)
         if kind.name in REFERRED:
             live_checks.nothing_inside(run, step, kind, now)
-        answer = send(run, step, Request("DELETE", request.path, None, now.version), progress)
+        return Request("DELETE", request.path, None, now.version)
+
+    answer = None
+    for attempt in range(1, TRIES + 1):
+        try:
+            answer = send(run, step, ready(), progress, again=ready)
+        except NotNeeded:
+            progress.wrote = progress.wrote or progress.unclear
+            return
         if answer is not None and (answer.ok or answer.status == 404):
             return
         if answer is not None and answer.status in CONFLICT:

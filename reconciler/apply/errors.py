@@ -1,4 +1,4 @@
-"""Why a step did not happen."""
+"""Why a request of a step was not sent."""
 
 from __future__ import annotations
 
@@ -23,3 +23,7 @@ class StepFailed(ReconcilerError):  # noqa: N818 - it is an outcome, told apart 
         self.status = status
         self.request_id = request_id
         self.code = code
+
+
+class NotNeeded(ReconcilerError):  # noqa: N818 - it is no error at all
+    """The object is as the request would make it."""

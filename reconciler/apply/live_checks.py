@@ -44,9 +44,9 @@ def owner_floor(run: Run, step: Step, leaving: Resource) -> None:
         and run.robots.isdisjoint((r.id, r.handle))
     ]
     if len(staying) < floor:
-        left = f"{len(staying)} people would own {step.org}" if staying else f"no person would own {step.org}"
+        left = {0: "no person", 1: "1 person"}.get(len(staying), f"{len(staying)} people")
         raise StepFailed(
-            f"owner-floor: {left}, the floor is {floor}; somebody else changed the owners since the plan was made",
+            f"owner-floor: {left} would own {step.org}, the floor is {floor}; somebody else changed the owners since the plan was made",
             code="owner-floor",
         )
     doomed = {
@@ -83,13 +83,17 @@ def _hold(run: Run, step: Step, witness: Resource) -> None:
     Somebody may have demoted them since the list was read, and the write must not make them an owner again.
     """
     path = member.KIND.object_path(Place(org=step.org), witness.handle)
-    try:
+
+    def ready() -> Request:
         now = reading.read_again(run.client, member.KIND, path)
         if now is None or now.id != witness.id or not member.is_accepted_owner(now.attrs):
             raise _changed(step, witness)
-        request = Request("PATCH", path, {"role": member.OWNER}, now.version)
+        return Request("PATCH", path, {"role": member.OWNER}, now.version)
+
+    try:
+        request = ready()
         ticket = run.journal.intent(step, request, changes=False)
-        answer = run.client.send(request)
+        answer = run.client.send(request, again=ready)
     except StoppedError:
         raise
     except PipesError as error:

@@ -56,17 +56,19 @@ def perform_logo(run: Run, step: Step, change: Change, request: Request, progres
     body = request.body or {}
     reference, before = body.get(logo.MARK), body.get(logo.REPLACES)
     picture = upload(reference, run.folders.get(step.address, "")) if reference is not None else None
-    org_path = request.path.rpartition("/")[0]
-    answer = None
-    for attempt in range(1, TRIES + 1):
+    org_path, org_id, attempt = request.path.rpartition("/")[0], change.id, 1
+
+    def ready() -> Request:
+        nonlocal before, org_id
         now = reading.read_again(run.client, KINDS[change.kind], org_path)
         if now is None:
             raise StepFailed("the organization is not there any more; plan again")
-        if change.id is not None and now.id != change.id:
-            raise StepFailed(f"another object has this handle now ({now.id}, planned for {change.id}); plan again")
+        if org_id not in (None, now.id):
+            raise StepFailed(f"another object has this handle now ({now.id}, planned for {org_id}); plan again")
         url = now.attrs.get(logo.URL)
-        if attempt == 1 and change.before is None:
+        if org_id is None:
             before = url  # made by this apply: nobody has seen an earlier one
+        org_id = now.id
         if url != before:
             raise StepFailed(
                 "the logo was changed by somebody else since it was read; it is left as they made it, plan again"
@@ -74,12 +76,16 @@ def perform_logo(run: Run, step: Step, change: Change, request: Request, progres
                 else "no answer came, and the logo is another one now: whether it is ours is unclear; plan again",
                 wrote=attempt > 1,
             )
-        answer = send(run, step, Request(request.method, request.path, body, now.version), progress, (), picture)
+        return Request(request.method, request.path, body, now.version)
+
+    answer = None
+    for attempt in range(1, TRIES + 1):
+        answer = send(run, step, ready(), progress, upload=picture, again=ready)
         if answer is not None and (answer.ok or (answer.status == 404 and reference is None)):
-            new = (answer.body or {}).get(logo.URL) if answer.ok else url
+            new = (answer.body or {}).get(logo.URL) if answer.ok else before
             more = {logo.MARK: logo.mark(reference), logo.URL: new} if isinstance(new, str) else {}
             with run.mutex:
-                run.learned[step.address] = LockEntry(now.id, more=more)
+                run.learned[step.address] = LockEntry(str(org_id), more=more)
             return
         if answer is not None and not is_unclear(answer):
             by_others = "the organization was changed by somebody else at this moment; plan again. "

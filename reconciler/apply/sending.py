@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from reconciler.apply.errors import StepFailed
+from reconciler.apply.errors import NotNeeded, StepFailed
 from reconciler.pipes.errors import LostAnswerError, NotSentError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from reconciler.apply.state import Run
     from reconciler.model.plan import Step
@@ -42,19 +42,24 @@ def send(
     progress: Progress,
     known: Sequence[str] = (),
     upload: Upload | None = None,
+    again: Callable[[], Request] | None = None,
 ) -> Answer | None:
-    """Send between the journal's intent and outcome; None where no answer came. Raises NotSentError."""
+    """Send between the journal's intent and outcome; None where no answer came. Raises NotSentError.
+
+    `again` looks at the object once more where the request had to wait. It gives the request for what is there now, or raises
+    StepFailed or NotNeeded.
+    """
     ticket = run.journal.intent(step, request, tuple(known))
-    progress.sent = True
     try:
-        answer = run.client.send(request, upload)
+        answer = run.client.send(request, upload, again)
     except LostAnswerError as error:
-        progress.lost, progress.unclear = error, True
+        progress.sent, progress.lost, progress.unclear = True, error, True
         run.journal.outcome(ticket, "lost")
         return None
-    except NotSentError:
+    except (NotSentError, StepFailed, NotNeeded):
         run.journal.outcome(ticket, "not sent")
         raise
+    progress.sent = True
     progress.wrote = progress.wrote or answer.ok
     progress.unclear = progress.unclear or is_unclear(answer)
     run.journal.outcome(ticket, str(answer.status), answer.body)

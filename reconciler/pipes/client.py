@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import msgspec
 
+from reconciler.model.errors import PipesError
 from reconciler.model.request import LATE, LATE_ID
 from reconciler.pipes import pages, retry
 from reconciler.pipes.answers import (
@@ -32,11 +33,10 @@ from reconciler.pipes.errors import (
 from reconciler.pipes.pages import MOST, Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from requests import Session
 
-    from reconciler.model.errors import PipesError
     from reconciler.model.request import Request
     from reconciler.pipes.settings import Settings
 
@@ -218,17 +218,36 @@ class Client:
 
     # -- writing
 
-    def send(self, request: Request, upload: Upload | None = None) -> Answer:
+    def send(
+        self, request: Request, upload: Upload | None = None, again: Callable[[], Request] | None = None
+    ) -> Answer:
         """Send one write, with `If-Match` where it has a version. Any status is returned, as an Answer.
 
         With `upload`, a form with that file is the body, whatever the request's own body says. The body of a DELETE is
         for the reader: the contract has none there.
+
+        After a wait that Pipes asked for, and wherever the request never left, it is sent again. `again` is called before
+        that, and gives the request as it is now: what was read for it may have changed. What it raises ends the sending;
+        where it could not read, that is a NotSentError.
 
         Raises NotSentError where it surely did not reach Pipes, LostAnswerError where it may have taken effect: no
         answer came, or one that Pipes cannot have written. Raises ReadOnlyError on a client that only reads.
         """
         if request.late is not None or LATE in request.path or LATE_ID in request.path:
             raise ValueError(f"{request.method} {request.path} still waits for what {request.late} answers")
+        outgoing = self._outgoing(request, upload)
+        attempts = 0
+
+        def attempt() -> Answer:
+            nonlocal attempts, outgoing
+            attempts += 1
+            if attempts > 1 and again is not None:
+                outgoing = self._outgoing(_asked(again), upload)
+            return self._answer(request, self._connection.exchange(outgoing, attempts, fresh=again is not None))
+
+        return retry.run(attempt, reading=False, clock=self._now, sleep=self._connection.sleep)
+
+    def _outgoing(self, request: Request, upload: Upload | None) -> Outgoing:
         # the one place where references become values: they are in no object that anything else sees
         has_body = request.body is not None and request.method != "DELETE"
         body, body_type = None, "application/json"
@@ -239,15 +258,7 @@ class Client:
             body = msgspec.json.encode(self._secrets.filled(content) if self._secrets is not None else content)
         # the contract's own text says to pass the version id itself; RFC 9110 would want quotes, which it doesn't mention
         version = None if request.if_match is None else str(request.if_match)
-        outgoing = Outgoing(request.method, request.path, None, body, body_type, version)
-        attempts = 0
-
-        def attempt() -> Answer:
-            nonlocal attempts
-            attempts += 1
-            return self._answer(request, self._connection.exchange(outgoing, attempts))
-
-        return retry.run(attempt, reading=False, clock=self._now, sleep=self._connection.sleep)
+        return Outgoing(request.method, request.path, None, body, body_type, version)
 
     def _answer(self, request: Request, raw: RawAnswer) -> Answer:
         what = f"{self.settings.where} answered {request.method} {shown(request.path)}"
@@ -296,3 +307,15 @@ class Client:
     def _clean(self, text: str) -> str:
         """One line of at most 300 characters, without the token, which a server may have echoed."""
         return short(text.replace(self.settings.token, "[token]"))
+
+
+def _asked(again: Callable[[], Request]) -> Request:
+    """The request as it is now. Raises NotSentError where what it rests on cannot be read."""
+    try:
+        return again()
+    except NotSentError:
+        raise
+    except PipesError as error:
+        raise NotSentError(
+            f"not sent again after a wait, because it could not be read again: {error}", repeatable=False
+        ) from None

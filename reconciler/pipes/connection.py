@@ -16,7 +16,7 @@ import msgspec
 import reconciler.clock
 from reconciler.pipes import deadline, environment, retry, transport
 from reconciler.pipes.answers import RawAnswer, shown
-from reconciler.pipes.errors import LostAnswerError, NotSentError, StoppedError
+from reconciler.pipes.errors import LostAnswerError, NotSentError, StoppedError, WaitedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from reconciler.pipes.settings import Settings
 
 _MAX_BODY = 64 * 2**20  # bytes; a page is about 0.2 MB
+# seconds that a write may wait for its turn after what it rests on was read; workers in line take about half of it
+_FRESH = 5.0
 _REQUEST_IDS = ("x-request-id", "x-amzn-requestid", "x-amz-cf-id", "request-id")
 
 
@@ -126,18 +128,22 @@ class Connection:
         if self._stopped:
             raise StoppedError("stopped while waiting to send a request")
 
-    def exchange(self, outgoing: Outgoing, attempt: int) -> RawAnswer:
+    def exchange(self, outgoing: Outgoing, attempt: int, *, fresh: bool = False) -> RawAnswer:
         """Send a request once, and return whatever Pipes answered.
 
         `attempt` counts from 1 and is for the trace. Raises NotSentError where the request surely did not reach Pipes,
-        LostAnswerError where no answer came.
+        LostAnswerError where no answer came. With `fresh`, the request rests on what was read just now: WaitedError where
+        it had to wait so long for its turn that this has to be read again.
         """
         url = self._url(outgoing.path)
         if self._closed:
             raise NotSentError("the connection to Pipes was closed", repeatable=False)
+        asked = self.clock.now()
         sent = self._gate.pass_through()
         if self._stopped and outgoing.method != "GET":
             raise StoppedError("stopped before it was sent")
+        if fresh and sent - asked > _FRESH:
+            raise WaitedError(f"{self.settings.where} asked to wait")
         with self._lock:
             self.requests_sent += 1
         problem: PipesError | None = None

@@ -19,6 +19,12 @@ class NotSentError(PipesError):
         self.repeatable = repeatable
 
 
+class WaitedError(NotSentError):
+    """The request was not sent: its turn came so late that what was read for it may not be so any more."""
+
+    status = 429  # the wait is one that Pipes asked for
+
+
 class StoppedError(NotSentError):
     """The request was not sent, or not sent again, because the run was stopped."""
 

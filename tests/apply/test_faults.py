@@ -66,18 +66,11 @@ class Meddler:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         path = environ["PATH_INFO"].removeprefix("/api/v0")
-        statuses: list[str] = []
-
-        def started(status: str, headers: Any, exc_info: Any = None) -> Any:
-            statuses.append(status)
-            return start_response(status, headers, exc_info)
-
         if environ["REQUEST_METHOD"] == "GET":
             self.read = path
-        answer = list(self.app(environ, started))
+        answer = list(self.app(environ, start_response))
         with self.mutex:
-            # what was told to wait is sent again as it is: our look at it is still the one before
-            if environ["REQUEST_METHOD"] != "GET" and not statuses[-1].startswith("429"):
+            if environ["REQUEST_METHOD"] != "GET":
                 self.read = ""
             self.left -= 1
             if self.left == 0:

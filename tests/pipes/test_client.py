@@ -618,3 +618,30 @@ def test_a_token_that_a_refused_write_echoes_is_taken_out(server, client):
     answer = client.send(WRITE)
     assert answer.problem == "403 Title: Bearer [token] may not"
     assert TOKEN not in repr(answer)
+
+
+@pytest.mark.parametrize(("passed", "looks"), [(100, 1), (296, 0)])
+def test_a_write_whose_turn_comes_late_is_made_again_of_what_is_there_then(server, client, clock, passed, looks):
+    server.script = [problem(429, headers={"Retry-After": "300"}), ok()]
+    assert client.send(WRITE).status == 429, "another worker gives up, and has everybody wait"
+    clock.now += passed
+    looked = []
+
+    def again():
+        looked.append(clock.now)
+        return Request("PATCH", "/org/acme", {"display_name": "Acme"}, if_match=8)
+
+    assert client.send(WRITE, again=again).ok
+    assert [headers["If-Match"] for _, _, headers, _ in server.requests[1:]] == ["8" if looks else "7"]
+    assert [moment >= 1300 for moment in looked] == [True] * looks
+
+
+def test_a_write_is_not_sent_after_a_wait_where_the_look_says_no(server, client):
+    server.script = [problem(429, headers={"Retry-After": "9"}), ok()]
+
+    def again():
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        client.send(WRITE, again=again)
+    assert len(server.requests) == 1
