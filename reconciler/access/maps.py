@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -91,6 +91,28 @@ class Teams:
 
 def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
     """What the manifests ask for on their day."""
+    found = assigned(desired, lock)
+    uses, open_connections = uses_wanted(desired)
+    access = _sorted("manifests", desired.day, found.assignments, found.objects, found.open)
+    return replace(
+        access,
+        connection_uses=uses,
+        open_connections=open_connections,
+        notes=tuple(_ignored(desired)),
+        teams=_teams(desired, lock),
+    )
+
+
+class Assigned(NamedTuple):
+    """What people reach by the manifests, in no order; the fields as of `Access`."""
+
+    assignments: list[Assignment]
+    objects: list[str]
+    open: list[str]
+
+
+def assigned(desired: Desired, lock: Lock | None = None) -> Assigned:
+    """What people reach by the manifests, and nothing else of what `of_desired` finds."""
     assignments: list[Assignment] = []
     objects: list[str] = []
     unknown: list[str] = []
@@ -99,15 +121,7 @@ def of_desired(desired: Desired, lock: Lock | None = None) -> Access:
         assignments += found
         if not whole:
             unknown.append(place)
-    uses, open_connections = uses_wanted(desired)
-    access = _sorted("manifests", desired.day, assignments, objects, unknown)
-    return replace(
-        access,
-        connection_uses=uses,
-        open_connections=open_connections,
-        notes=tuple(_ignored(desired)),
-        teams=_teams(desired, lock),
-    )
+    return Assigned(assignments, objects, unknown)
 
 
 def _teams(desired: Desired, lock: Lock | None) -> dict[str, tuple[str, ...]]:

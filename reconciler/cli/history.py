@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from reconciler.access.timeline import Load
+    from reconciler.history.past import Written
     from reconciler.model.desired import Desired
-    from reconciler.model.history import Commit, Event, History
-    from reconciler.model.live import Lock
+    from reconciler.model.history import Commit, Event, History, Rename
 
 FORMATS = ("text", "json", "csv", "markdown", "html")  # reconciler.report.history.FORMATS, without importing it
 
@@ -64,72 +64,83 @@ def command(
 
 
 def _history(paths: Sequence[Path], person: str | None, place: str | None) -> History:
-    from reconciler.access.timeline import Timeline
     from reconciler.history import commits
     from reconciler.model.history import History
 
-    reader = _Reader(paths)
-    timeline = Timeline(reader.on_day)
-    events: list[Event] = []
     read = commits.of_manifests(paths)
-    for commit in read:
-        texts, lock = reader.read(commit)
-        if texts is not None:
-            events += timeline.commit(commit, texts, lock)
     today = clock.today()
-    events += timeline.until(today)
+    followed = _followed(paths, read, today, frozenset() if person is None else frozenset([person.lower()]))
+    events: Sequence[Event] = followed.events
     if person is not None:
-        events = _of_person(events, person)
+        events = _of_person(followed, person)
     if place is not None:
-        events = _in(events, place)
-    return History(today, tuple(events), len(read), tuple(reader.notes))
+        events = _in(events, place, followed.renames)
+    return History(today, tuple(events), len(read), tuple(followed.renames), tuple(followed.notes))
 
 
-class _Reader:
-    """Reads the manifests of commits; one that cannot be read gets a note and is skipped."""
+class _Followed(NamedTuple):
+    """What came of following a branch."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = paths
-        self.notes: list[str] = []
-        self._commit: Commit | None = None
+    events: list[Event]
+    renames: list[Rename]
+    notes: list[str]
+    identities: set[tuple[str, str, str]]  # as `Timeline.identities`
+    others: set[str]  # people whose changes were passed over
 
-    def read(self, commit: Commit) -> tuple[Load | None, Lock]:
-        from reconciler import manifest
-        from reconciler.history import revision
 
-        self._commit = commit
+def _followed(paths: Sequence[Path], read: Sequence[Commit], today: date, names: frozenset[str]) -> _Followed:
+    """Every change; with `names` those of these people, and whatever else they are called, and perhaps some of other people."""
+    from reconciler.access.timeline import Step, Timeline
+    from reconciler.history.past import open_past
+
+    notes: list[str] = []
+    timeline = Timeline(names)
+    events: list[Event] = []
+    others: set[str] = set()
+    with open_past(paths) as past:
+        for commit in read:
+            passed = past.others_changed(commit, timeline.names) if names else None
+            if passed is not None:
+                found = past.skipped(commit)
+                if timeline.skip(Step(commit, _loader(commit, found, notes), found.lock), passed):
+                    others |= passed
+                    continue
+            try:
+                found = past.read(commit)
+            except (ManifestError, UsageError) as error:
+                notes.append(_passed_over(commit, error))
+                timeline.broken()
+                continue
+            events += timeline.commit(Step(commit, _loader(commit, found, notes), found.lock))
+            if timeline.names & others:  # somebody turns out to be the same person, and was not looked at
+                return _followed(paths, read, today, frozenset(timeline.names))
+        events += timeline.until(today)
+    return _Followed(events, timeline.renames, list(dict.fromkeys(notes)), timeline.identities, others)
+
+
+def _loader(commit: Commit, found: Written, notes: list[str]) -> Load:
+    """What reads the manifests of a commit as they count on a day; it notes why they cannot be used."""
+    from reconciler import manifest
+
+    def load(day: date) -> Desired | None:
         try:
-            texts = revision.texts(commit.id, self.paths, missing_ok=True)
-            lock = revision.lock(commit.id, self.paths)
-        except (ManifestError, UsageError) as error:
-            self._passed_over(error)
-            return None, {}
-        pictures = revision.pictures(commit.id)
-
-        def load(day: date) -> Desired:
-            return manifest.load_texts(texts, today=day, pictures=pictures)
-
-        return load, lock
-
-    def on_day(self, load: Load, day: date) -> Desired | None:
-        try:
-            return load(day)
+            return manifest.load_texts(found.texts, today=day, pictures=found.pictures)
         except ManifestError as error:
-            self._passed_over(error)
+            notes.append(_passed_over(commit, error))
             return None
 
-    def _passed_over(self, error: ManifestError | UsageError) -> None:
-        assert self._commit is not None
-        why = str(error)
-        if isinstance(error, ManifestError):
-            first = next((one for one in error.diagnostics if one.severity == "error"), error.diagnostics[0])
-            why = f"{first.source}: {first.summary}" if first.source is not None else first.summary
-        note = f"the manifests of {self._commit.id[:10]} ({self._commit.day}) are passed over: {why}"
-        if note not in self.notes:
-            self.notes.append(note)
+    return load
 
 
-def _of_person(events: Sequence[Event], person: str) -> list[Event]:
+def _passed_over(commit: Commit, error: ManifestError | UsageError) -> str:
+    why = str(error)
+    if isinstance(error, ManifestError):
+        first = next((one for one in error.diagnostics if one.severity == "error"), error.diagnostics[0])
+        why = f"{first.source}: {first.summary}" if first.source is not None else first.summary
+    return f"the manifests of {commit.id[:10]} ({commit.day}) are passed over: {why}"
+
+
+def _of_person(followed: _Followed, person: str) -> list[Event]:
     """The events of one person, under whatever name and account they had. Raises UsageError, with near names."""
     from difflib import get_close_matches
 
@@ -140,7 +151,9 @@ def _of_person(events: Sequence[Event], person: str) -> list[Event]:
         for word in both:
             names[word] = both
 
-    for event in events:
+    for name, key, address in followed.identities:
+        join(f"name {name}", f"key {key}", *((f"key {address}",) if address else ()))
+    for event in followed.events:
         for assignment in (event.change.before, event.change.after):
             if assignment is not None:
                 join(f"name {assignment.person.lower()}", f"key {assignment.key.lower()}")
@@ -152,20 +165,25 @@ def _of_person(events: Sequence[Event], person: str) -> list[Event]:
             "name of the other"
         )
     if theirs is None:
-        near = get_close_matches(person.lower(), sorted({word.partition(" ")[2] for word in names}), n=3, cutoff=0.5)
+        known = {word.partition(" ")[2] for word in names} | followed.others
+        near = get_close_matches(person.lower(), sorted(known), n=3, cutoff=0.5)
         meant = f"; did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
         raise UsageError(f"{person} is nowhere in the manifests of this branch, by name, handle or address{meant}")
-    return [event for event in events if f"key {event.change.key.lower()}" in theirs]
+    return [event for event in followed.events if f"key {event.change.key.lower()}" in theirs]
 
 
-def _in(events: Sequence[Event], place: str) -> list[Event]:
-    """The events in one place. Raises UsageError, with near names."""
+def _in(events: Sequence[Event], place: str, renames: Sequence[Rename]) -> list[Event]:
+    """The events in one place, under whatever name it had. Raises UsageError, with near names."""
     from difflib import get_close_matches
 
     there = {event.change.object for event in events}
+    names = {place}
+    for _ in renames:  # until nothing is new
+        names |= {name for one in renames for name in (one.before, one.after) if {one.before, one.after} & names}
     known = there | {where.partition("/")[0] for where in there}
-    if place not in known and events:
+    if not names & known and events:
         near = get_close_matches(place, sorted(known), n=3, cutoff=0.5)
         meant = f"; did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
         raise UsageError(f"--in {place}: nobody's access there ever changed in the manifests of this branch{meant}")
-    return [event for event in events if event.change.object == place or event.change.object.startswith(f"{place}/")]
+    inside = tuple(f"{name}/" for name in names)
+    return [one for one in events if one.change.object in names or one.change.object.startswith(inside)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_FORMAT = "--format=%H%x00%ct%x00%an%x00%s%x00"
+_FORMAT = "--format=%H%x00%ct%x00%an%x00%s%x00%T%x00"
 
 
 def of_manifests(paths: Sequence[Path] = ()) -> list[Commit]:
@@ -62,6 +62,7 @@ def _log(*args: str) -> list[Commit]:
             datetime.fromtimestamp(int(parts[n + 1]), UTC).date(),
             parts[n + 2],
             parts[n + 3],
+            parts[n + 4],
         )
-        for n in range(0, len(parts) - 4, 5)
+        for n in range(0, len(parts) - 5, 6)
     ]

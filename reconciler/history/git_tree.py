@@ -60,17 +60,21 @@ class Tree:
     top: Path  # the folder of the working tree
     prefix: str  # the current folder, below that
 
-    # The running `git cat-file`
+    # The running `git cat-file`, and what is known from it whatever the revision
     ask: IO[bytes]  # its standard input
     answer: IO[bytes]  # its standard output
     known: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)  # trees that were read, by id
+    barren: set[str] = field(default_factory=set)  # ids of trees without manifests, problems and links below
 
     # What may still be read
     bounds: Bounds = field(default_factory=Bounds)  # on files and bytes
-    barren: set[str] = field(default_factory=set)  # ids of trees without manifests, problems and links below
     until: float = field(
         default_factory=lambda: monotonic() + MAX_SECONDS
     )  # when reading has to end, by the monotonic clock
+
+    def at(self, revision: str, root: str) -> Tree:
+        """The tree of another revision of the same repository, by the tree's id; its bounds and its time begin again."""
+        return Tree(revision, root, self.top, self.prefix, self.ask, self.answer, self.known, self.barren)
 
     def default(self) -> tuple[Path, ...]:
         """What a run without paths is about."""
@@ -182,6 +186,29 @@ class Tree:
                 problems.append(problem_at(Path(name), files.too_large(size), None))
             return None
         return self._body(size)
+
+    def changed(self, before: str) -> Iterator[tuple[str, tuple[str, str], tuple[str, str]]]:
+        """Each path from the top that is not the same in the tree `before`: its mode and id there, and here.
+
+        A path that is not there has an empty mode, and is listed with what is below it.
+        """
+        todo = [("", before, self.root)]
+        while todo:
+            above, old, new = todo.pop()
+            had, has = (self._entries(tree) if tree else {} for tree in (old, new))
+            for name in {**had, **has}:
+                was, now = had.get(name, ("", "")), has.get(name, ("", ""))
+                if was == now:
+                    continue
+                there, here = (found[1] if found[0] == FOLDER else "" for found in (was, now))
+                if there or here:
+                    todo.append((f"{above}{name}/", there, here))
+                if not (there and here):
+                    yield f"{above}{name}", was, now
+
+    def blob(self, wanted: str) -> bytes:
+        """The bytes of a file by its id, which a tree names. Raises UsageError."""
+        return self._body(self._header(wanted, "blob"))
 
     def _from_top(self, path: Path) -> str:
         if not path.is_absolute():

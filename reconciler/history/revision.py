@@ -18,8 +18,9 @@ from reconciler.model.diagnostic import Diagnostic
 from reconciler.model.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from reconciler.history.git_tree import Entry, Tree
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock
 
@@ -38,28 +39,41 @@ def texts(revision_or_folder: str, paths: Sequence[Path] = (), *, missing_ok: bo
     """
     if is_folder(revision_or_folder):
         return _in_folder(revision_or_folder, paths, missing_ok=missing_ok)
+    with open_tree(revision_or_folder) as tree:
+        return texts_in(tree, paths, missing_ok=missing_ok)[0]
+
+
+def texts_in(
+    tree: Tree, paths: Sequence[Path] = (), *, missing_ok: bool = False, read: Mapping[str, bytes] | None = None
+) -> tuple[dict[str, bytes], dict[str, Entry]]:
+    """The same of a tree that is open, and where each manifest is in it. `read` has bytes by id that need not be read again.
+
+    Raises ManifestError with every path that cannot be read.
+    """
     problems: list[Diagnostic] = []
     found: dict[str, bytes] = {}
-    with open_tree(revision_or_folder) as tree:
-        chosen = tuple(paths) or tree.default()
-        if not chosen and not missing_ok:
-            fact = f"there are no manifests at {shown(revision_or_folder)}: neither `{DEFAULT_FILE}` nor `{DEFAULT_FOLDER}/`"
-            problems.append(Diagnostic("error", fact, hint="name the files or folders with --path"))
-        seen: set[str] = set()  # one file under two names is one file
-        for path in chosen:
-            for name, entry in tree.manifests(Path(path), problems, missing_ok=missing_ok):
-                if entry.path in seen:
-                    continue
-                seen.add(entry.path)
-                data = tree.read(name, entry, problems)
-                if data is not None:
-                    found[name] = data
-                if tree.bounds.exceeded is not None:
-                    problems.append(problem_at(Path(name), tree.bounds.exceeded, "name the folder with --path"))
-                    raise ManifestError(problems)
+    entries: dict[str, Entry] = {}
+    chosen = tuple(paths) or tree.default()
+    if not chosen and not missing_ok:
+        fact = f"there are no manifests at {shown(tree.revision)}: neither `{DEFAULT_FILE}` nor `{DEFAULT_FOLDER}/`"
+        problems.append(Diagnostic("error", fact, hint="name the files or folders with --path"))
+    seen: set[str] = set()  # one file under two names is one file
+    for path in chosen:
+        for name, entry in tree.manifests(Path(path), problems, missing_ok=missing_ok):
+            if entry.path in seen:
+                continue
+            seen.add(entry.path)
+            entries[name] = entry
+            known = read.get(entry.id) if read is not None else None
+            data = known if known is not None and tree.bounds.file(len(known)) else tree.read(name, entry, problems)
+            if data is not None:
+                found[name] = data
+            if tree.bounds.exceeded is not None:
+                problems.append(problem_at(Path(name), tree.bounds.exceeded, "name the folder with --path"))
+                raise ManifestError(problems)
     if problems:
         raise ManifestError(problems)
-    return found
+    return found, entries
 
 
 def working(paths: Sequence[Path] = ()) -> dict[str, bytes]:
@@ -76,15 +90,24 @@ def pictures(revision_or_folder: str) -> logos.Reader:
         return logos.read
 
     def read(manifest: str, path: str) -> bytes:
+        with open_tree(revision_or_folder) as tree:
+            return pictures_in(tree)(manifest, path)
+
+    return read
+
+
+def pictures_in(tree: Tree) -> logos.Reader:
+    """The same for a tree that is open while they are read."""
+
+    def read(manifest: str, path: str) -> bytes:
         folder = Path(manifest).parent
         problems: list[Diagnostic] = []
-        with open_tree(revision_or_folder) as tree:
-            base, entry = tree.find(folder), tree.find(folder / path)
-            if entry is None or base is None:
-                raise logos.PictureError(f"there is no such file at {shown(revision_or_folder)}, or it leads out of it")
-            if base.path and not entry.path.startswith(f"{base.path}/"):
-                raise logos.PictureError(logos.OUTSIDE)
-            data = tree.read(path, entry, problems)
+        base, entry = tree.find(folder), tree.find(folder / path)
+        if entry is None or base is None:
+            raise logos.PictureError(f"there is no such file at {shown(tree.revision)}, or it leads out of it")
+        if base.path and not entry.path.startswith(f"{base.path}/"):
+            raise logos.PictureError(logos.OUTSIDE)
+        data = tree.read(path, entry, problems)
         if data is None:
             raise logos.PictureError(problems[0].summary)
         return data
@@ -98,36 +121,43 @@ def lock(revision_or_folder: str | None, paths: Sequence[Path] = (), desired: De
     `desired` is what they ask for, None if that is not known. Raises UsageError and ManifestError as `texts` does, and
     ManifestError for two lock files and for one that was passed over.
     """
-    names = [name for name, _ in desired.files] if desired is not None else []
-    orgs = desired.orgs.keys() if desired is not None else ()
     if revision_or_folder is None or is_folder(revision_or_folder):
         here = None if revision_or_folder is None else Path(revision_or_folder)
         chosen = tuple(paths) if here is None else _chosen_in(str(here), paths)
         default = lock_path(chosen)
-        sought = Sought(default, chosen or (default.parent,), names, orgs)
-        return lockfile.read(on_disk(sought, here, _FIX))
+        return lockfile.read(on_disk(_sought(default, chosen or (default.parent,), desired), here, _FIX))
     with open_tree(revision_or_folder) as tree:
-        problems: list[Diagnostic] = []
+        return lock_in(tree, paths, desired)
 
-        def read(path: Path) -> tuple[str, bytes] | None:
-            entry = tree.find(path)
-            if entry is None:
-                return None
-            data = tree.read(path.as_posix(), entry, problems)
-            if data is None:
-                raise ManifestError(problems)
-            return entry.path, data
 
-        chosen = tuple(paths) or tree.default()
-        folder = Path()
-        if chosen:
-            first = Path(chosen[0])
-            entry = tree.find(first)
-            folder = first if entry is not None and entry.mode == FOLDER else first.parent
-        default = folder / LOCK_FILE
-        path = find(Sought(default, chosen or (folder,), names, orgs), read, tree.top, _FIX)
-        found = read(path)
+def lock_in(tree: Tree, paths: Sequence[Path] = (), desired: Desired | None = None) -> Lock:
+    """The same of a tree that is open. Raises UsageError and ManifestError as `lock` does."""
+    problems: list[Diagnostic] = []
+
+    def read(path: Path) -> tuple[str, bytes] | None:
+        entry = tree.find(path)
+        if entry is None:
+            return None
+        data = tree.read(path.as_posix(), entry, problems)
+        if data is None:
+            raise ManifestError(problems)
+        return entry.path, data
+
+    chosen = tuple(paths) or tree.default()
+    folder = Path()
+    if chosen:
+        first = Path(chosen[0])
+        entry = tree.find(first)
+        folder = first if entry is not None and entry.mode == FOLDER else first.parent
+    path = find(_sought(folder / LOCK_FILE, chosen or (folder,), desired), read, tree.top, _FIX)
+    found = read(path)
     return lockfile.parse(path, found[1]) if found is not None else {}
+
+
+def _sought(default: Path, given: Sequence[Path], desired: Desired | None) -> Sought:
+    if desired is None:
+        return Sought(default, given)
+    return Sought(default, given, [name for name, _ in desired.files], desired.orgs.keys())
 
 
 def is_folder(revision_or_folder: str) -> bool:

@@ -19,6 +19,7 @@ class Commit(msgspec.Struct, frozen=True):
     day: date  # of the committer, in UTC
     author: str
     subject: str
+    tree: str = ""  # the id of its tree
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -30,10 +31,20 @@ class Event(msgspec.Struct, frozen=True):
     ended: bool = False  # the entry's own end, without a commit
 
 
+class Rename(msgspec.Struct, frozen=True):
+    """Another name for an org, or for a workspace (`acme/prod`), whoever has access to it."""
+
+    day: date
+    commit: Commit
+    before: str
+    after: str
+
+
 class History(msgspec.Struct, frozen=True):
     """Every change of access in the manifests of a branch, the oldest first."""
 
     day: date  # until when
     events: tuple[Event, ...]
     commits: int  # how many were read
+    renames: tuple[Rename, ...] = ()
     notes: tuple[str, ...] = ()  # what could not be read

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.report import headed, wording
 from reconciler.report.access import Lines, escape
-from reconciler.report.sheet import KEPT, Name, Section, Sheet, Table
+from reconciler.report.sheet import KEPT, Name, Section, Sheet, Table, Words
 
 if TYPE_CHECKING:
-    from reconciler.model.history import Event, History
+    from reconciler.model.history import Event, History, Rename
     from reconciler.model.made import Made
 
 FORMATS = ("text", "json", "csv", "markdown", "html")
@@ -52,8 +52,15 @@ def to_sheet(history: History) -> Sheet:
         (f"{wording.count(len(history.events), 'change')} in {commits}.",),
         sections,
         ("From the manifests of this branch", f", as written until {history.day.isoformat()}"),
-        notes=tuple((note,) for note in history.notes),
+        notes=(*(_renamed(one) for one in history.renames), *((note,) for note in history.notes)),
     )
+
+
+def _renamed(rename: Rename) -> Words:
+    return (
+        Name(rename.before), " is called ", Name(rename.after),
+        f" since {rename.day.isoformat()}, by {rename.commit.id[:SHORT]}",
+    )  # fmt: skip
 
 
 def _roles(event: Event) -> str:
@@ -68,14 +75,19 @@ def document(history: History) -> dict[str, Any]:
         "day": history.day.isoformat(),
         "commits": history.commits,
         "events": [dict(zip(COLUMNS, _row(event), strict=True)) for event in history.events],
+        "renames": [
+            {"day": one.day.isoformat(), "before": one.before, "after": one.after, "commit": one.commit.id}
+            for one in history.renames
+        ],
         "notes": list(history.notes),
     }
 
 
 def _row(event: Event) -> tuple[Any, ...]:
     change, commit = event.change, event.commit
+    side = change.after or change.before
     return (
-        event.day.isoformat(), change.person, change.key, change.object, change.had, change.has, change.why, event.ended,
+        event.day.isoformat(), side.person if side is not None else change.person, change.key, change.object, change.had, change.has, change.why, event.ended,
         commit.id, commit.author, commit.subject,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from reconciler.history.other_people import is_line_by_line, others_between
 from review.repository import Repository
 
 ALICE = "members: {alice: owner"
@@ -137,6 +138,108 @@ def test_names_handles_and_places_are_followed(repo):
     assert (ran.status, "did you mean `acme`?" in ran.err) == (1, True)
 
 
+def test_an_end_is_that_of_the_commit_that_wrote_it_and_on_each_of_its_days(repo):
+    more = "teams: {ops: [bob]}\n"
+    lasting = "alice: owner, bob: {role: owner, expires: 2026-02-01}, team/ops: {role: member, expires: 2026-03-01}"
+    first = repo.manifest("2026-01-01", lasting, more)
+    repo.manifest("2026-01-10", f"{lasting}, carol: member", more)
+    repo.manifest("2026-05-01", f"{lasting}, carol: owner", more)
+    assert [(*one[:1], *one[3:]) for one in repo.history("bob")] == [
+        ("2026-01-01", None, "owner"),
+        ("2026-02-01", "owner", "member"),
+        ("2026-03-01", "member", None),  # hidden behind the other entry until that ended
+    ]
+    for args in ((), ("bob",)):
+        events = repo.bench.run("history", *args, "--format", "json").json["events"]
+        assert next((one["commit"], one["person"]) for one in events if one["ended"]) == (first, "bob")
+
+
+def test_a_place_is_followed_under_its_former_names(repo):
+    people = "members: {alice: owner, bob: member}"
+    space = "{members: {bob: reader}}"
+    repo.on("2026-01-01", f"version: 1\norgs: {{old: {{{people}, workspaces: {{lab: {space}}}}}}}\n")
+    text = f"version: 1\norgs: {{acme: {{renamed_from: old, {people}, workspaces: {{prod: {{renamed_from: lab, members: {{}}}}}}}}}}\n"
+    commit = repo.on("2026-01-02", text)
+    assert repo.history("bob", "--in", "acme/prod") == repo.history("bob", "--in", "old/lab")
+    assert [one[2:] for one in repo.history("bob", "--in", "acme")] == [
+        ("old", None, "member"),
+        ("old/lab", None, "reader"),
+        ("acme/prod", "reader", None),
+    ]
+    ran = repo.bench.run("history", "--format", "json")
+    assert ran.json["renames"] == [
+        {"day": "2026-01-02", "before": "old", "after": "acme", "commit": commit},
+        {"day": "2026-01-02", "before": "old/lab", "after": "acme/prod", "commit": commit},
+    ]
+    assert f"old is called acme since 2026-01-02, by {commit[:10]}" in repo.bench.run("history").out
+
+
+def test_somebody_is_found_by_an_address_whose_account_was_always_known(repo):
+    lock = {"version": 1, "entries": {"org.acme/member.carol": {"id": "u_1", "handle": "carol-x"}}}
+    repo.put("reconciler.lock.json", json.dumps(lock))
+    repo.manifest("2026-01-01", "alice: owner, carol: member", "people: {carol: {email: Carol@example.com}}\n")
+    for called in ("carol", "carol-x", "carol@example.com"):
+        assert repo.history(called) == [("2026-01-01", "carol-x", "acme", None, "member")]
+    row = repo.bench.run("history", "--format", "csv").out.splitlines()[-1]
+    assert row.startswith("2026-01-01,carol,carol-x,acme,,member,")
+
+
+BLOCK = """version: 1
+people:
+  zoe: {email: zoe@example.com}
+teams:
+  ops:
+    - zoe
+orgs:
+  acme:
+    members:
+      alice: owner
+      bob: member  # since 2024
+      zoe: member
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "others"),
+    [
+        ("      zoe: member\n", "      zoe: owner\n", {"zoe"}),
+        ("      zoe: member\n", "      zoe: member\n      yan: member\n", {"zoe", "yan"}),
+        ("      zoe: member\n", "", None),  # perhaps the last entry of a section, which is then no section any more
+        ("    - zoe\n", "    - zoe\n    - {name: yan, expires: 2027-01-01}\n", {"zoe", "yan"}),
+        ("zoe: member", "zoe: {role: member, expires: 2027-01-01, reason: on loan}", {"zoe"}),
+        ("  zoe: {email: zoe@example.com}", "  zoe: {handle: zoe-x}", {"zoe", "zoe-x", "zoe@example.com"}),
+        ("      zoe: member\n", "      # bob: owner\n\n      zoe: owner\n", {"zoe"}),
+        ("bob: member", "bob: owner", None),
+        ("zoe: member", "bob: owner", None),
+        ("  zoe: {email: zoe@example.com}", "  zoe: {handle: BOB}", None),
+        ("  zoe: {email: zoe@example.com}", "  zoe: {email: bob@example.com}", None),
+        ("    - zoe", "    - bob", None),
+        ("    - zoe", "    - team/dev", None),
+        ("    - zoe", "    []", None),
+        ("zoe: member", "team/ops: member", None),
+        ("zoe: member", "zoe: {absent: true}", None),
+        ("zoe: member", "zoe: &m member", None),
+        ("zoe: member", "zoe: {role: member, reason: 'it''s'", None),
+        ("      zoe: member\n", "      zoe: owner\u0085      bob: owner\n", None),
+        ("      zoe: member\n", "      zoe: member # x\r      bob: owner\n", None),
+        ("    members:\n", "    unlisted: keep\n    members:\n", None),
+        ("  acme:\n", "  acme:\n    display_name: owner\n", None),
+        ("  acme:\n", '  acme:\n    display_name: "a\n', None),
+        ("  acme:\n", "  acme:\n    display_name: |\n", None),
+        ("  acme:\n    members:\n", "  acme:\n    renamed_from: owner\n    members:\n", None),
+    ],
+)
+def test_only_lines_about_others_are_passed_over(old, new, others):
+    before, after = BLOCK.encode(), BLOCK.replace(old, new).encode()
+    assert before != after
+    for one, other in ((before, after), (after, before)):
+        if is_line_by_line(one):
+            assert (found := others_between(one, other, {"bob", "bob@example.com"})) is None or others is not None
+            assert others is None or found is not None
+            assert others is None or others <= found
+    assert is_line_by_line(before)
+
+
 def test_a_manifest_that_cannot_be_read_is_told_and_passed_over(repo):
     repo.manifest("2026-01-01", "alice: owner")
     broken = repo.on("2026-01-02", "version: 1\norgs: [\n")
@@ -187,43 +290,109 @@ def test_hostile_subjects_and_authors_are_harmless(repo, fmt):
     assert row["subject"].startswith("=HYPERLINK(1)")
 
 
+NAMES = ("bob", "carol", "dave", "erin", "fay")
+
+
+def random_states(chosen):
+    """The files of 30 commits, by name, with the day of each: people come, go, end, and are called otherwise."""
+    grants = {name: {} for name in ("prod", "lab")}
+    members, people, team, org, lock = {"alice": "owner"}, {}, ["bob", "carol"], "acme", {}
+    for n in range(30):
+        for _ in range(chosen.choice([1, 1, 1, 2, 5])):
+            name, space = chosen.choice(NAMES), chosen.choice(sorted(grants))
+            end = f"2026-{chosen.randint(1, 12):02}-{chosen.choice(['05', '15', '25'])}"
+            match chosen.randrange(14):
+                case 0 | 1 | 2:
+                    members[name] = chosen.choice(["member", "member", "owner"])
+                case 3:
+                    members[name] = f"{{role: owner, expires: {end}, then: member}}"
+                case 4:
+                    members[name] = f"{{role: member, expires: {end}, reason: a visit}}"
+                case 5:
+                    members.pop(name, None)
+                    grants[space].pop(name, None)
+                case 6 | 7:
+                    grants[space][name] = chosen.choice(["reader", "operator", f"{{role: reader, expires: {end}}}"])
+                case 8:
+                    grants[space].pop(name, None)
+                case 9:
+                    team = chosen.choice(
+                        [[*team, name], [one for one in team if one != name], [f"{{name: {name}, expires: {end}}}"]]
+                    )
+                case 10:
+                    who = chosen.choice([f"{name}-x", f"{name}@example.com"])
+                    people[name] = f"{{email: {who}}}" if "@" in who else f"{{handle: {who}}}"
+                case 11:
+                    lock[f"org.{org}/member.{name}"] = {"id": f"u_{name}", "handle": f"{name}-z"}
+                case 12:
+                    members, grants["lab"] = chosen.choice(
+                        [({**members, "team/ops": "member"}, {"team/ops": "reader"}), (members, grants["lab"])]
+                    )
+                case 13:
+                    members["alice"] = chosen.choice(["owner", "owner", "member"])  # perhaps nobody owns it then
+        rename = f"    renamed_from: {org}\n" if chosen.random() < 0.05 else ""
+        org = f"{org}x" if rename else org
+        noted = chosen.choice(["", "", "  # noted", "\n    # bob: owner"])
+        # the same entries in other lines, and now and then what is no YAML
+        people_text = "".join(f"  {name}: {who}{noted}\n" for name, who in people.items()) or "  {}\n"
+        text = f"version: 1\npeople:\n{people_text}teams:\n  ops:\n" + (
+            "".join(f"    - {one}\n" for one in dict.fromkeys(team)) or "    []\n"
+        )
+        text += f"orgs:\n  {org}:\n{rename}    members:\n" + "".join(
+            f"      {name}: {role}{noted}\n" for name, role in members.items()
+        )
+        spaces = f"version: 1\norgs:\n  {org}:\n    workspaces:\n"
+        for space, theirs in grants.items():
+            spaces += f"      {space}:\n        members:\n" + (
+                "".join(f"          {name}: {role}\n" for name, role in theirs.items()) or "          {}\n"
+            )
+        if chosen.random() < 0.1:
+            text = chosen.choice(
+                [text.replace("members:", "members: ["), text + "      zoe: owner\n      zoe: member\n"]
+            )
+        sealed = {"version": 1, "entries": {at: lock[at] for at in sorted(lock)}}
+        files = {"orgs/a.yaml": text, "orgs/b.yaml": spaces, "orgs/reconciler.lock.json": json.dumps(sealed)}
+        yield f"2026-{1 + n // 3:02}-{1 + n % 3 * 9:02}", files
+
+
+def renamed(place, rename):
+    org, slash, space = place.partition("/")
+    return (
+        rename["after"]
+        if place == rename["before"]
+        else f"{rename['after'] if org == rename['before'] else org}{slash}{space}"
+    )
+
+
+def account(handle):
+    """A handle, also where the lock file did not know it yet."""
+    return handle.replace("@example.com", "-z")
+
+
 @pytest.mark.parametrize("seed", range(int(os.environ.get("RECONCILER_HISTORIES", "1"))))
 def test_access_at_a_commit_is_that_of_its_checkout_and_history_adds_up_to_the_differences(repo, seed):
-    chosen = random.Random(seed)
-    names = ["bob", "carol", "dave", "erin"]
     states = []
-    for n in range(30):
-        day = f"2026-{1 + n // 3:02}-{1 + n % 3 * 9:02}"
-        people = {name: chosen.choice(["", "member", "member", "owner"]) for name in names}
-        lines = ["alice: owner", *(f"{name}: {role}" for name, role in people.items() if role)]
-        team = chosen.sample(names, 2)
-        grants = [
-            f"{name}: {chosen.choice(['reader', 'operator'])}"
-            for name in names
-            if people[name] and chosen.random() < 0.5
-        ]
-        if chosen.random() < 0.3:
-            lines.append("team/ops: member")
-            grants.append("team/ops: reader")
-        if chosen.random() < 0.3 and not people["dave"]:
-            lines.append(f"dave: {{role: member, expires: 2026-{chosen.randint(1, 12):02}-15}}")
-        if chosen.random() < 0.1:
-            lines.append("bob: [")
-        text = (
-            f"version: 1\nteams: {{ops: [{', '.join(team)}]}}\norgs:\n  acme:\n    members: {{{', '.join({x.split(':')[0]: x for x in lines}.values())}}}\n"
-            f"    workspaces: {{prod: {{members: {{{', '.join(grants)}}}}}}}\n"
-        )
-        commit = repo.on(day, text)
-        here = repo.bench.run("access", "--format", "json")
+    for day, files in random_states(random.Random(seed)):
+        for name, text in files.items():
+            repo.put(name, text)
+        commit = repo.on(day, f"{day}\n", name="note.txt")
+        here = repo.bench.run("access", "--on", day, "--format", "json")
         if here.status == 0:
             states.append((day, commit, {(e["handle"], e["object"], e["role"]) for e in here.json["access"]}))
-    events = repo.bench.run("history", "--format", "json").json["events"]
+    found = repo.bench.run("history", "--format", "json").json
+    events = found["events"]
+    changes = [*found["renames"], *events]  # whatever a commit renamed has its new name in the changes of the same day
     for day, commit, checkout in states:
-        assert repo.at(commit) == checkout
+        assert repo.at(commit, "--on", day) == checkout
+        assert repo.at(day) == checkout
         now = {}
-        for event in events:
-            at = (event["handle"], event["object"])
-            if event["day"] <= day:
-                assert now.get(at) == event["before"]
-                now[at] = event["after"]
-        assert {(*at, role) for at, role in now.items() if role} == repo.at(day)
+        for one in sorted((one for one in changes if one["day"] <= day), key=lambda one: one["day"]):
+            if "object" in one:
+                now[account(one["handle"]), one["object"]] = one["after"]
+            else:
+                now = {(who, renamed(place, one)): role for (who, place), role in now.items()}
+        assert {(*at, role) for at, role in now.items() if role} == {(account(one[0]), *one[1:]) for one in checkout}
+    for name in NAMES:
+        ran = repo.bench.run("history", name, "--format", "json")
+        called = {name, f"{name}-x", f"{name}-z", f"{name}@example.com"}
+        assert (ran.json["events"] if ran.status == 0 else []) == [one for one in events if one["handle"] in called]

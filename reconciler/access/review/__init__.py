@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.access import connections
 from reconciler.access.identities import identity_changes
 from reconciler.access.maps import Names, of_desired
-from reconciler.access.review.access_changes import access_changes, reading_order
+from reconciler.access.review.access_changes import AccessChanges, access_changes, reading_order
 from reconciler.access.review.endings import endings, unusable_later
 from reconciler.access.review.manifest_changes import manifest_changes
 from reconciler.access.review.sides import Side, Sides, paired, with_names_of_head
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from datetime import date
 
     from reconciler.access.expiring import Later
+    from reconciler.access.maps import Assigned
     from reconciler.model.live import Lock
     from reconciler.model.review import AccessChange
 
-__all__ = ["Side", "access_on", "endings", "make_review", "nothing", "reading_order"]
+__all__ = ["Side", "access_between", "access_on", "endings", "make_review", "nothing", "reading_order"]
 
 
 def make_review(base_side: Side, head_side: Side, later: Mapping[date, Later] | None = None) -> Review:
@@ -42,7 +43,7 @@ def make_review(base_side: Side, head_side: Side, later: Mapping[date, Later] | 
     sides = paired(Sides(base, head, Names(base, base_lock), Names(head, base_lock)))
     if connections.stated(base) or connections.stated(head):
         sides.old, sides.new = with_names_of_head(of_desired(base, base_lock), sides), of_desired(head, base_lock)
-    access, rerouted = access_changes(sides, base_lock)
+    access, rerouted, _ = access_changes(sides, base_lock)
     known = {(found.summary, found.source.file if found.source else "") for found in base.warnings}
     return Review(
         base_side.label,
@@ -61,7 +62,15 @@ def make_review(base_side: Side, head_side: Side, later: Mapping[date, Later] | 
 
 def access_on(base: Desired, head: Desired, lock: Lock | None) -> list[AccessChange]:
     """What HEAD changes in who reaches what, on the day of both."""
-    return access_changes(paired(Sides(base, head, Names(base, lock), Names(head, lock))), lock)[0]
+    return access_between(base, head, lock)[0].changed
+
+
+def access_between(
+    base: Desired, head: Desired, lock: Lock | None, before: Assigned | None = None
+) -> tuple[AccessChanges, Sides]:
+    """The same with what stays, and with which objects belong together. `before` as for `access_changes`."""
+    sides = paired(Sides(base, head, Names(base, lock), Names(head, lock)))
+    return access_changes(sides, lock, before), sides
 
 
 def nothing(day: date) -> Desired:

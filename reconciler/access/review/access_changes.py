@@ -6,9 +6,9 @@ Where the manifests of one side do not manage the members of an object, an empty
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.access.maps import GRANT, MEMBER, WORKSPACE, of_desired
+from reconciler.access.maps import GRANT, MEMBER, WORKSPACE, Assigned, assigned
 from reconciler.access.review.sides import left_alone, name_in_head
 from reconciler.model.access import DIRECT, OWNS
 from reconciler.model.address import SERVICE
@@ -26,9 +26,17 @@ if TYPE_CHECKING:
 _STATED = ("absent: true", "expired")  # why somebody is certain to lose something, also where whoever has no line stays
 
 
-def access_changes(sides: Sides, lock: Lock | None) -> tuple[list[AccessChange], list[AccessChange]]:
-    """The roles that change, and the roles that stay the same for another reason, each by person and object."""
-    before_map, after_map = of_desired(sides.base, lock), of_desired(sides.head, lock)
+class AccessChanges(NamedTuple):
+    """What changes in who reaches what, each by person and object."""
+
+    changed: list[AccessChange]  # other roles
+    rerouted: list[AccessChange]  # the same roles for another reason
+    after: Assigned  # what people reach in HEAD
+
+
+def access_changes(sides: Sides, lock: Lock | None, before_map: Assigned | None = None) -> AccessChanges:
+    """What HEAD changes. `before_map` is what people reach in BASE with the same lock file, where that is known."""
+    before_map, after_map = before_map or assigned(sides.base, lock), assigned(sides.head, lock)
     names = {**sides.orgs, **sides.spaces}
     before = {(r.key, name_in_head(r.object, sides, names)): r for r in before_map.assignments}
     after = {(r.key, r.object): r for r in after_map.assignments}
@@ -66,7 +74,7 @@ def access_changes(sides: Sides, lock: Lock | None) -> tuple[list[AccessChange],
                 )
             unknown = "after" if at[1] in unknown_after and not stated else ""
             changed.append(_change(at, have, None, why, unknown, source))
-    return changed, rerouted
+    return AccessChanges(changed, rerouted, after_map)
 
 
 def _change(
