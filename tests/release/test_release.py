@@ -62,6 +62,17 @@ def test_only_what_was_tested_is_published_and_only_for_a_tag():
     assert [name for name, job in jobs.items() if "id-token" in job["permissions"]] == ["publish"]
 
 
+def test_each_python_that_is_promised_is_tested_and_the_sdist_with_the_oldest_and_newest_dependencies():
+    promised = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
+    ci, release = (
+        yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())["jobs"]
+        for name in ("ci.yml", "release.yml")
+    )
+    assert ci["test"]["strategy"]["matrix"]["python"] == promised
+    assert release["test"]["strategy"]["matrix"]["python"] == promised
+    assert release["suite"]["strategy"]["matrix"]["target"] == ["test", "test-lowest"]
+
+
 def test_the_tag_has_to_be_the_version_and_its_notes_are_the_changelogs_section(tmp_path):
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
     scripts = {step["name"]: step["run"] for job in jobs.values() for step in job["steps"] if "name" in step}
