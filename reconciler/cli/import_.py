@@ -306,21 +306,22 @@ class _Merge:
 
         from reconciler.drift import compare
         from reconciler.editing.fix_up import fix_up, key
-        from reconciler.manifest import load_texts
 
-        desired = manifests.narrow(self.draft.desired(), list(known))
+        whole = self.draft.desired()
+        desired = manifests.narrow(whole, list(known))
         names = {*known, *(live.handle for live in known.values())}
         drift = compare.find(desired, self.live, self.existing.lock).drift
         if drift.refusals:
             raise RefusedError("; ".join(f"{r.code}: {r.address}: {r.fact}; {r.fix}" for r in drift.refusals))
 
         def remaining(edited: Mapping[str, bytes]) -> set[tuple[str, str | None]] | None:
-
             try:
-                found = load_texts(edited, today=self.existing.day)
+                found = self.draft.asked_by(edited)
             except ManifestError:
                 return None
             orgs = {n: node for n, node in found.orgs.items() if n in names}
+            if found is whole and orgs.keys() == desired.orgs.keys():
+                return {key(difference) for difference in drift.differences}
             left = compare.find(replace(found, orgs=orgs), self.live, self.existing.lock).drift
             return {key(difference) for difference in left.differences}
 

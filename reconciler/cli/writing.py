@@ -83,14 +83,13 @@ def existing(target: Target) -> Existing:
     """
     from reconciler import manifest
     from reconciler.lockfile import file as lockfile
-    from reconciler.manifest.files import has_manifests, read_all
+    from reconciler.manifest.files import has_manifests
 
     day = clock.today()
     desired: Desired | None = None
     texts: Mapping[str, bytes] = {}
     if target.path.is_file() or (target.is_folder and target.path.is_dir() and has_manifests(target.path)):
-        desired = manifest.load([target.path], today=day)
-        texts, _ = read_all([target.path])
+        desired, texts = manifest.load_with_texts([target.path], today=day)
     lock_path = _lock_path(target, texts, desired.orgs if desired is not None else ())
     lock, seal = lockfile.read_sealed(lock_path)
     return Existing(target, texts, desired, lock, lock_path, day, seal)
@@ -117,6 +116,7 @@ class Draft:
     def __init__(self, existing: Existing) -> None:
         self.existing = existing
         self.texts = dict(existing.texts)
+        self._loaded = [(existing.texts, existing.desired)] if existing.desired is not None else []
         self.notes: list[str] = []
         self.needs_schema = False  # whether a header names it
         self.orgs: dict[str, dict[str, Any]] = {}
@@ -125,14 +125,22 @@ class Draft:
 
     def desired(self) -> Desired:
         """What the texts ask for. Raises LeftAloneError if they have errors."""
-        from reconciler.manifest import load_texts
-
         try:
-            return load_texts(self.texts, today=self.existing.day)
+            return self.asked_by(self.texts)
         except ManifestError as error:
             first = error.diagnostics[0]
             where = f"{first.source}: " if first.source is not None else ""
             raise LeftAloneError(f"the result would have an error: {where}{first.summary}") from None
+
+    def asked_by(self, texts: Mapping[str, bytes]) -> Desired:
+        """What these texts ask for; those that were there and those that were tried last are not read again."""
+        from reconciler.manifest import load_texts
+
+        known = next((desired for before, desired in self._loaded if before == texts), None)
+        if known is None:
+            known = load_texts(texts, today=self.existing.day)
+            self._loaded[1:] = [(dict(texts), known)]
+        return known
 
     def compose(self, *, suggest_teams: bool) -> None:
         """Put what is new into the texts: each org into the target file, or into a file of its own."""

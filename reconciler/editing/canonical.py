@@ -39,9 +39,10 @@ def canonical(name: str, data: bytes) -> bytes:
     data_before = _as_data(_read(name, data))
     text = data.decode().removeprefix("\ufeff")
     tree = CommentedTree(text)
-    made = _Writer(tree, data_before).text()
-    newline = "\r\n" if "\r\n" in text else "\n"
-    result = made.replace("\n", newline).encode()
+    made = "".join(f"{line}\n" for line in _Writer(tree, data_before).lines())
+    result = made.replace("\n", _newline(text)).encode()
+    if result == data:
+        return data
     try:
         same = (
             _meaning(_as_data(_read(name, result))) == _meaning(data_before)
@@ -58,9 +59,26 @@ def canonical(name: str, data: bytes) -> bytes:
 def as_formatted_as(before: bytes, name: str, after: bytes) -> bytes:
     """An edited manifest: in canonical form if it was in that before, else as it is."""
     try:
-        return canonical(name, after) if canonical(name, before) == before else after
+        return canonical(name, after) if _is_canonical(name, before) else after
     except ManifestError:
         return after  # whoever reads it finds out what is wrong
+
+
+def _is_canonical(name: str, data: bytes) -> bool:
+    """Whether `canonical` would give a manifest back as it is; it is read as far as its first line that is not so."""
+    text, root = data.decode(), _as_data(_read(name, data))
+    if text.startswith("\ufeff"):
+        return False
+    newline, end = _newline(text), 0
+    for line in _Writer(CommentedTree(text), root).lines():
+        if not text.startswith(f"{line}{newline}", end):
+            return False
+        end += len(line) + len(newline)
+    return end == len(text)
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _read(name: str, data: bytes) -> Any:
@@ -122,9 +140,9 @@ class _Writer:
             set()
         )  # anchored nodes: written with the anchor the first time, then as an alias
 
-    def text(self) -> str:
-        lines = [*self.tree.header, *self._block(self.tree.root, (), 0)]
-        return "".join(f"{line}\n" for line in lines)
+    def lines(self) -> Iterator[str]:
+        yield from self.tree.header
+        yield from self._block(self.tree.root, (), 0)
 
     def _block(self, node: WrittenNode, path: KeyPath, indent: int) -> Iterator[str]:
         """The lines of a collection, an entry after the other, with their comments and those at its end."""
@@ -153,11 +171,13 @@ class _Writer:
             yield f"{begun} {node.raw[0]}{side}"
             yield from _kept(node, indent)
         else:
-            lines = list(self._block(node, path, indent))
-            if begun.endswith("-") and not side and not lines[0].lstrip().startswith("#"):
-                lines[0] = f"{begun} {lines[0].lstrip()}"
+            lines = self._block(node, path, indent)
+            first = next(lines)
+            if begun.endswith("-") and not side and not first.lstrip().startswith("#"):
+                yield f"{begun} {first.lstrip()}"
             else:
                 yield f"{begun}{side}"
+                yield first
             yield from lines
 
     def _inline(self, node: WrittenNode, path: KeyPath) -> str | None:

@@ -68,21 +68,27 @@ def fix_up(
             left.extend((difference, halved) for difference in groups.pop(name))
     before = {key(d) for d in differences} | (remaining(texts) or set())
     taken: list[Difference] = []
+    edited: dict[str, bytes] = {}  # what they make of the files
 
-    def holds(more: Iterable[Difference]) -> bool:
+    def holds(more: Iterable[Difference]) -> dict[str, bytes] | None:
+        """What the files would be with more of the differences; None where that cannot be taken."""
         chosen = [*taken, *more]
         try:
-            after = remaining({**texts, **_edited(sources, desired, chosen)})
+            tried = _edited(sources, desired, chosen)
         except CannotEditError:
-            return False
-        return after is not None and after <= before - {key(d) for d in chosen}
+            return None
+        after = remaining({**texts, **tried})
+        return tried if after is not None and after <= before - {key(d) for d in chosen} else None
 
     def take(found: list[list[Difference]]) -> None:
         if not found:
             return
         flat = [d for group in found for d in group]
-        if holds(flat):
+        nonlocal edited
+        tried = holds(flat)
+        if tried is not None:
             taken.extend(flat)
+            edited = tried
         elif len(found) == 1:
             left.extend((d, "the edit would change more than this, or leave the manifests wrong") for d in flat)
         else:
@@ -91,7 +97,7 @@ def fix_up(
             take(found[half:])
 
     take(list(groups.values()))
-    made = {name: as_formatted_as(texts[name], name, data) for name, data in _edited(sources, desired, taken).items()}
+    made = {name: as_formatted_as(texts[name], name, data) for name, data in edited.items()}
     return FixUp(made, tuple(left))
 
 
@@ -132,6 +138,8 @@ class _Sources:
         self._texts = texts
         self._read: dict[str, Source] = {}
         self._teams: dict[tuple[str, ...], tuple[str, ...]] = {}
+        # a quoted key may be written with escapes
+        self._with_teams = [name for name, data in texts.items() if b"team/" in data or b"\\" in data]
         self._people: dict[str, frozenset[str]] = {}
 
     def file(self, name: str) -> File:
@@ -150,7 +158,7 @@ class _Sources:
         """The teams that the section at a path names, in all files."""
         if path not in self._teams:
             found: list[str] = []
-            for name in self.names:
+            for name in self._with_teams:
                 with suppress(CannotEditError):
                     found += [key for key in self.file(name).section(path).keys if key.startswith("team/")]
             self._teams[path] = tuple(found)

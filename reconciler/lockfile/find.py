@@ -70,8 +70,7 @@ def _beside(sought: Sought) -> Iterator[Path]:
     """The places of a lock file from each path that was given down to the manifests that were read there."""
     yield sought.default
     tops = {Path(os.path.normpath(path)) for path in sought.given}
-    for file in sought.files:
-        folder = Path(os.path.normpath(file)).parent
+    for folder in dict.fromkeys(Path(os.path.dirname(os.path.normpath(file))) for file in sought.files):  # noqa: PTH120
         places = []
         for place in (folder, *folder.parents):
             places.append(place / LOCK_FILE)

@@ -35,6 +35,8 @@ def remembered(desired: Desired, live: Snapshot, lock: Lock, *, only: Collection
     entry of its own.
     """
     kept = {address: entry for address, entry in lock.items() if addresses.org_of(address) not in only}
+    if not only:
+        return kept
     known = identity.known(identity.carried(lock, desired, live))
     before = _by_org(lock)
     for worksheet in diff.worksheets(desired, live, known):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reconciler.manifest.merge import Reporter
     from reconciler.model.desired import Desired
 
-__all__ = ["load", "load_texts", "lock_path", "schema", "schema_text"]
+__all__ = ["load", "load_texts", "load_with_texts", "lock_path", "schema", "schema_text"]
 
 
 def load(paths: Sequence[str | Path], *, today: date) -> Desired:
@@ -34,10 +34,15 @@ def load(paths: Sequence[str | Path], *, today: date) -> Desired:
     Without paths: `orgs.yaml`, else `orgs/`, in the current folder. Raises ManifestError with the problems of all files,
     errors before warnings.
     """
+    return load_with_texts(paths, today=today)[0]
+
+
+def load_with_texts(paths: Sequence[str | Path], *, today: date) -> tuple[Desired, dict[str, bytes]]:
+    """The same, and the bytes that were read, by name."""
     texts, problems = read_all(paths)
     desired = _load(texts, today, problems)
     desired.paths = tuple(str(path) for path in paths)
-    return desired
+    return desired, texts
 
 
 def load_texts(texts: Mapping[str, bytes], *, today: date, pictures: logos.Reader = logos.read) -> Desired:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from copy import copy
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -173,7 +174,8 @@ class Connection:
         timeout = (transport.CONNECT_TIMEOUT, transport.READ_TIMEOUT)
         if outgoing.method == "GET":
             request, settings = self._get_request(url, outgoing.params)
-            response = self.session.send(request, allow_redirects=False, timeout=timeout, **settings)
+            # not by the session: what it does after an answer (cookies, redirects, hooks) is of no use here, and takes time
+            response = self.session.get_adapter(self.settings.base_url).send(request, timeout=timeout, **settings)
         else:
             headers = {}
             if outgoing.body is not None:
@@ -224,7 +226,7 @@ class Connection:
             made = self.session.prepare_request(Unprepared("GET", self.settings.base_url))
             self._template = (made, self.session.merge_environment_settings(made.url, {}, True, None, None))
         template, settings = self._template
-        request = template.copy()
+        request = copy(template)  # shallow: nothing changes its headers
         # the prepared form of the base (an international host in its ASCII form), with our own path behind it
         request.url = f"{template.url}{url[len(self.settings.base_url) :]}{f'?{urlencode(params)}' if params else ''}"
         return request, settings

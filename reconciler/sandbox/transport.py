@@ -16,6 +16,7 @@ from urllib3 import HTTPResponse
 from reconciler.sandbox.faults import AnswerTooLate, ConnectionDropped
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from wsgiref.types import WSGIApplication
 
 LOOPBACK = "127.0.0.1"
@@ -124,7 +125,7 @@ def _environ(request: requests.PreparedRequest, timeout: Any) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
-    headers: dict[str, Any] = dict(request.headers)
+    headers: Mapping[str, Any] = request.headers
     for name, value in headers.items():
         text = value.decode("latin-1") if isinstance(value, bytes) else value
         key = name.upper().replace("-", "_")

@@ -15,6 +15,7 @@ from speed.test_requests import manifest
 HERE = ("--host", "sandbox:pipes.db")
 OURS = str(Path(reconciler.__file__).parent)
 SIZES = (5, 5, 10, 20)  # the first one warms up
+WORKSPACES = (5, 5, 30, 55)
 COMMANDS = {
     "validate": ("validate",),
     "access": ("access", "--out", "access.txt"),
@@ -47,18 +48,21 @@ def calls(args):
     return count
 
 
-@pytest.fixture(scope="module")
-def estates(tmp_path_factory):
-    """A folder for each size, with a world and its manifest."""
+def made(tmp_path_factory, worlds):
+    """A folder for each world, with its manifest."""
     found = []
-    for orgs in SIZES:
-        world = generate(orgs=orgs, members=5, workspaces=1, grants=2)
-        folder = tmp_path_factory.mktemp(f"orgs-{len(found)}")
+    for world in worlds:
+        folder = tmp_path_factory.mktemp(f"estate-{len(found)}")
         with Store(folder / "pipes.db") as store:
             seed(store, world)
         (folder / "orgs.yaml").write_bytes(manifest(world))
         found.append(folder)
     return found
+
+
+@pytest.fixture(scope="module")
+def estates(tmp_path_factory):
+    return made(tmp_path_factory, [generate(orgs=orgs, members=5, workspaces=1, grants=2) for orgs in SIZES])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -70,3 +74,16 @@ def test_what_another_organization_costs_does_not_grow_with_their_number(estates
         counts.append(calls(COMMANDS[name]))
     _, small, middle, large = counts
     assert large - middle <= 2.1 * (middle - small), counts
+
+
+def test_what_another_workspace_of_an_organization_costs_does_not_grow_with_their_number(
+    tmp_path_factory, monkeypatch, capsys
+):
+    worlds = [generate(orgs=1, members=5, workspaces=number, grants=2) for number in WORKSPACES]
+    for name in ("plan", "import into a file"):
+        counts = []
+        for folder in made(tmp_path_factory, worlds):
+            monkeypatch.chdir(folder)
+            counts.append(calls(COMMANDS[name]))
+        _, small, middle, large = counts
+        assert large - middle <= 1.05 * (middle - small), (name, counts)

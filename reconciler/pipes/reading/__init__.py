@@ -85,7 +85,7 @@ def _read_what_creates_need(run: Run) -> None:
         if entry is None and (run.identities.get(node.name) is not None or node.renamed_from is not None):
             continue  # somebody else's, or a rename of nothing: neither is ever created
         people.update(dict.fromkeys(new_people(run, node, entry)))
-        if entry is not None and creates_workspaces(run.lock, node, entry):
+        if entry is not None and creates_workspaces(run, node, entry):
             read_limit(run, node, entry)
         tenant = entry.resource.attrs.get("tenant_id") if entry is not None else run.actor.tenant_id
         if tenant not in (None, org.PRIMARY_TENANT) and has_unknown_addresses(run, node, entry):

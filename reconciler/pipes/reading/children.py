@@ -137,10 +137,9 @@ def _wanted_as(run: Run, entry: LiveOrg, live: Resource) -> Iterator[tuple[Node,
         if live is entry.resource:
             yield node, list(org_addresses(node))
             continue
-        for want in node.children.get(live.kind, {}).values():
-            if may_be(run.lock, KINDS[live.kind], node, want, live):
-                names = [name for name in (want.name, want.renamed_from) if name is not None]
-                yield want, [join(above, live.kind, name) for above in org_addresses(node) for name in names]
+        for want in may_mean(run, KINDS[live.kind], node, live):
+            names = [name for name in (want.name, want.renamed_from) if name is not None]
+            yield want, [join(above, live.kind, name) for above in org_addresses(node) for name in names]
 
 
 def place_of(org_handle: str, kind: Kind, live: Resource) -> Place:
@@ -149,9 +148,7 @@ def place_of(org_handle: str, kind: Kind, live: Resource) -> Place:
 
 
 def _read_below(run: Run, entry: LiveOrg, kind: Kind, live: Resource, org_address: str) -> None:
-    wanted = [
-        w for n in entry.nodes for w in n.children.get(kind.name, {}).values() if may_be(run.lock, kind, n, w, live)
-    ]
+    wanted = [want for node in entry.nodes for want in may_mean(run, kind, node, live)]
     for child in children_of(kind.name):
         if any(
             child.name in want.children
@@ -165,13 +162,25 @@ def _read_below(run: Run, entry: LiveOrg, kind: Kind, live: Resource, org_addres
             read_children(run, entry, child, place, live, join(org_address, kind.name, live.handle))
 
 
-def may_be(lock: Lock, kind: Kind, node: Node, want: Node, live: Resource) -> bool:
-    """Whether a live object below an org may be the one that the manifest means: by its handle, former handle, or id."""
-    if live.handle in (want.name, want.renamed_from) or (not kind.has_handles and live.id == want.name):
-        return True
-    return any(
-        lock[address].id == live.id
-        for parent in org_addresses(node)
-        for name in (want.name, want.renamed_from)
-        if name is not None and (address := join(parent, kind.name, name)) in lock
-    )
+def may_mean(run: Run, kind: Kind, node: Node, live: Resource) -> list[Node]:
+    """What the manifests list below an org that may mean this live object: by its handle, former handle, or id."""
+    index = run.meant.get((id(node), kind.name))
+    if index is None:
+        index = run.meant[id(node), kind.name] = _by_handle_and_id(run.lock, kind, node)
+    found = index.get(f"handle {live.handle}", [])
+    by_id = index.get(f"id {live.id}")
+    return found if by_id is None else [*found, *(one for one in by_id if all(one is not other for other in found))]
+
+
+def _by_handle_and_id(lock: Lock, kind: Kind, node: Node) -> dict[str, list[Node]]:
+    index: dict[str, list[Node]] = {}
+    for want in node.children.get(kind.name, {}).values():
+        names = [name for name in (want.name, want.renamed_from) if name is not None]
+        locked_as = [join(parent, kind.name, name) for parent in org_addresses(node) for name in names]
+        keys = {f"handle {name}": None for name in names}
+        keys |= {f"id {lock[address].id}": None for address in locked_as if address in lock}
+        if not kind.has_handles:
+            keys[f"id {want.name}"] = None
+        for key in keys:
+            index.setdefault(key, []).append(want)
+    return index

@@ -9,14 +9,13 @@ import msgspec
 from reconciler.kinds import org, workspace
 from reconciler.kinds.kind import Place
 from reconciler.pipes.errors import NotAuthorisedError, StatusError
-from reconciler.pipes.reading.children import may_be
+from reconciler.pipes.reading.children import may_mean
 from reconciler.pipes.reading.pages import ListOf, read_list
 from reconciler.pipes.reading.state import fail
 
 if TYPE_CHECKING:
     from reconciler.model.desired import Node
     from reconciler.model.errors import PipesError
-    from reconciler.model.live import Lock
     from reconciler.pipes.reading.state import LiveOrg, Run
 
 
@@ -28,13 +27,12 @@ class _Constraint(msgspec.Struct):
     value: Any = None
 
 
-def creates_workspaces(lock: Lock, node: Node, entry: LiveOrg) -> bool:
+def creates_workspaces(run: Run, node: Node, entry: LiveOrg) -> bool:
     """Whether the manifest lists a workspace that the live org does not have."""
     live = entry.resource.of(workspace.KIND.name).values()
-    return any(
-        not want.absent and not any(may_be(lock, workspace.KIND, node, want, found) for found in live)
-        for want in node.children.get(workspace.KIND.name, {}).values()
-    )
+    there = {want.name for one in live for want in may_mean(run, workspace.KIND, node, one)}
+    listed = node.children.get(workspace.KIND.name, {}).values()
+    return any(not want.absent and want.name not in there for want in listed)
 
 
 def read_limit(run: Run, node: Node, entry: LiveOrg) -> None:

@@ -102,6 +102,7 @@ def _take_org(run: Run, live: Resource, spaces: Mapping[str, Resource] | None = 
         for old in [handle for handle, locked_id in locked(run, None, "org").items() if locked_id == live.id]:
             carry(run.lock, join(None, "org", old), join(None, "org", named.name))
             run.siblings = None
+            run.meant.clear()
     entry = run.managed[live.id] = LiveOrg(live, nodes)
     for node in nodes:
         run.candidates.setdefault(node.name, {})[live.handle] = entry

@@ -49,6 +49,7 @@ class Run(msgspec.Struct):
     begun: int = 0  # lists and look-ups
     ended: int = 0  # those that are done
     siblings: dict[str, dict[str, str]] | None = None  # `locked`'s index; None where it has to be made (again)
+    meant: dict[tuple[int, str], dict[str, list[Node]]] = msgspec.field(default_factory=dict)  # `may_mean`'s, likewise
     asked: set[str] = msgspec.field(default_factory=set)  # handles and ids of orgs that were looked up one by one
 
     # What was found

@@ -212,7 +212,6 @@ def _remove_the_rest(workspace: _Workspace) -> None:
     worksheet = workspace.worksheet
     expired = (workspace.want.expired or {}).get("grant", {})
     ended = {worksheet.people[name].key: node for name, node in expired.items() if name in worksheet.people}
-    named = {who.key for who in worksheet.people.values()}
     for row in workspace.live.values():
         entry = worksheet.members.get(row.handle)
         if row.id in worksheet.leaving:
@@ -224,7 +223,7 @@ def _remove_the_rest(workspace: _Workspace) -> None:
         if workspace.want.keeps_unlisted and stays and row.handle not in ended:
             continue
         node = ended.get(row.handle)
-        if node is None and member.is_service_account(row.attrs) and row.handle not in named:
+        if node is None and member.is_service_account(row.attrs) and not _is_named(worksheet, row):
             worksheet.unmanaged.append(addresses.join(workspace.address, "grant", _name(entry, row.handle)))
             continue
         # a grant falls with its member: the reason of the one is the reason of the other, and so is its line
@@ -233,6 +232,11 @@ def _remove_the_rest(workspace: _Workspace) -> None:
         _remove(workspace, _name(entry, row.handle), row, node or above, reason)
         if above is not None:
             workspace.grants.lost[row.handle] = f"no longer in {worksheet.name}"
+
+
+def _is_named(worksheet: OrgWorksheet, row: Resource) -> bool:
+    """Whether a line of the org means the account of a live row."""
+    return any(who.key == row.handle for who in worksheet.people.values())
 
 
 def _name(entry: Membership | None, handle: str) -> str:

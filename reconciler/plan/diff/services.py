@@ -131,13 +131,16 @@ def identify(worksheet: OrgWorksheet, place: Place, names: Iterable[str], live_m
             worksheet.people[name] = Who(name, name, None)
 
 
+def _key_of(worksheet: OrgWorksheet, handle: str) -> str | None:
+    """The key of the manifests for a live service account."""
+    accounts = ((address, one) for address, one in worksheet.named.items() if one.kind == KIND.name)
+    return next(
+        (address.rpartition(".")[2] for address, one in accounts if one.attrs[service_account.HANDLE] == handle), None
+    )
+
+
 def refuse_handles(worksheet: OrgWorksheet, section: Mapping[str, Node]) -> set[str]:
     """Report entries that name a service account as if it were a person; gives back their names, which plan nothing."""
-    keys = {
-        str(one.attrs[service_account.HANDLE]): address.rpartition(".")[2]
-        for address, one in worksheet.named.items()
-        if one.kind == KIND.name
-    }
     found = set()
     for name, node in section.items():
         who = worksheet.people.get(name)
@@ -147,7 +150,7 @@ def refuse_handles(worksheet: OrgWorksheet, section: Mapping[str, Node]) -> set[
         if row is None or not member.is_service_account(row.attrs):
             continue
         found.add(name)
-        key = keys.get(row.handle)
+        key = _key_of(worksheet, row.handle)
         _wrong(
             worksheet,
             node,
