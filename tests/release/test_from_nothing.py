@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import distribution
 
 import pytest
@@ -21,6 +22,7 @@ from packaging.requirements import Requirement
 from release.conftest import ROOT, only
 from workflows.runner import GitHub
 
+NAME = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
 DEMO = ["orgs.yaml", "pipes.yaml", "images", "not-a-secret.txt"]
 COMMANDS = [  # of the demo's script
     shlex.split(line)[1:] for line in (ROOT / "examples" / "demo.sh").read_text().splitlines() if line[:4] == "run "
@@ -47,7 +49,7 @@ def offline(dist, tmp_path_factory):
     folder = tmp_path_factory.mktemp("offline")
     dependencies = folder / "dependencies"
     dependencies.mkdir()
-    for name in needed(Requirement("reconciler[sandbox,html]"), set()) - {"reconciler"} | {"pip"}:
+    for name in needed(Requirement(f"{NAME}[sandbox,html]"), set()) - {NAME} | {"pip"}:
         held = distribution(name)
         for entry in {file.parts[0] for file in held.files or [] if file.parts[0] not in ("..", "__pycache__")}:
             link = dependencies / entry

@@ -31,14 +31,15 @@ fi
 
 rm -rf "$venv"
 "$PYTHON" -m venv "$venv"
+source=$(cd "$GITHUB_ACTION_PATH/../../.." && pwd)
 if [ -n "$INPUT_VERSION" ]; then
     # pip takes a digest from a file only, and then wants one for each package: so first the release alone, then the others
-    printf 'reconciler==%s --hash=sha256:%s\n' "$INPUT_VERSION" "$INPUT_DIGEST" >"$venv/release.txt"
+    name=$(sed -n 's/^name = "\(.*\)"$/\1/p' "$source/pyproject.toml")
+    printf '%s==%s --hash=sha256:%s\n' "$name" "$INPUT_VERSION" "$INPUT_DIGEST" >"$venv/release.txt"
     "${pip[@]}" --no-deps --only-binary :all: --require-hashes --requirement "$venv/release.txt"
-    "${pip[@]}" "${rest[@]}" "reconciler$extras==$INPUT_VERSION"
+    "${pip[@]}" "${rest[@]}" "$name$extras==$INPUT_VERSION"
 else
     # a local path, never a name that a registry resolves: the code at the commit that `uses:` names
-    source=$(cd "$GITHUB_ACTION_PATH/../../.." && pwd)
     "${pip[@]}" "${rest[@]}" "$source$extras"
 fi
 echo "$wanted" >"$venv/installed"
