@@ -68,7 +68,7 @@ def command(
     if seal and (check or fmt != "text" or out is not None):
         raise UsageError("--seal prints for a person who is asked: it goes with no --check, --format or --out")
     desired = manifest.load(paths, today=clock.today())
-    path = find.of_run(paths, manifest.lock_path(paths), [name for name, _ in desired.files], desired.orgs.keys())
+    path = find.of_run(paths, manifest.lock_path(paths), desired)
     key = seals.key_of(os.environ)
     settings = pipes.settings()
     manifests.check_host(desired, settings)

@@ -56,9 +56,7 @@ def load(
     key = seal.key_of(os.environ)
     try:
         desired = manifest.load(paths, today=day)
-        lock_path = find.of_run(
-            paths, manifest.lock_path(paths), [name for name, _ in desired.files], desired.orgs.keys()
-        )
+        lock_path = find.of_run(paths, manifest.lock_path(paths), desired)
         lock, written = lockfile.read_sealed(lock_path)
     except ManifestError as error:
         if output is not None and output.format != "text":

@@ -83,6 +83,7 @@ def existing(target: Target) -> Existing:
     """
     from reconciler import manifest
     from reconciler.lockfile import file as lockfile
+    from reconciler.lockfile import find
     from reconciler.manifest.files import has_manifests
 
     day = clock.today()
@@ -90,7 +91,7 @@ def existing(target: Target) -> Existing:
     texts: Mapping[str, bytes] = {}
     if target.path.is_file() or (target.is_folder and target.path.is_dir() and has_manifests(target.path)):
         desired, texts = manifest.load_with_texts([target.path], today=day)
-    lock_path = _lock_path(target, texts, desired.orgs if desired is not None else ())
+    lock_path = _lock_path(target, texts, find.handles(desired) if desired is not None else ())
     lock, seal = lockfile.read_sealed(lock_path)
     return Existing(target, texts, desired, lock, lock_path, day, seal)
 

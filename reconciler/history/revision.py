@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.history.git import no_revision, resolves, run
 from reconciler.history.git_tree import FOLDER, open_tree, problem_at
 from reconciler.lockfile import file as lockfile
-from reconciler.lockfile.find import Sought, find, on_disk
+from reconciler.lockfile.find import Files, Sought, find, handles, on_disk
 from reconciler.manifest import files, logos
 from reconciler.manifest.document import shown
 from reconciler.manifest.files import DEFAULT_FILE, DEFAULT_FOLDER, LOCK_FILE, lock_path, read_all
@@ -143,13 +143,18 @@ def lock_in(tree: Tree, paths: Sequence[Path] = (), desired: Desired | None = No
             raise ManifestError(problems)
         return entry.path, data
 
+    def real(path: Path) -> Path | None:
+        entry = tree.find(path)
+        return tree.top / entry.path if entry is not None else None
+
     chosen = tuple(paths) or tree.default()
     folder = Path()
     if chosen:
         first = Path(chosen[0])
         entry = tree.find(first)
         folder = first if entry is not None and entry.mode == FOLDER else first.parent
-    path = find(_sought(folder / LOCK_FILE, chosen or (folder,), desired), read, tree.top, _FIX)
+    there = Files(read, real, lambda _: tree.top)
+    path = find(_sought(folder / LOCK_FILE, chosen or (folder,), desired), there, _FIX)
     found = read(path)
     return lockfile.parse(path, found[1]) if found is not None else {}
 
@@ -157,7 +162,7 @@ def lock_in(tree: Tree, paths: Sequence[Path] = (), desired: Desired | None = No
 def _sought(default: Path, given: Sequence[Path], desired: Desired | None) -> Sought:
     if desired is None:
         return Sought(default, given)
-    return Sought(default, given, [name for name, _ in desired.files], desired.orgs.keys())
+    return Sought(default, given, [name for name, _ in desired.files], handles(desired))
 
 
 def is_folder(revision_or_folder: str) -> bool:

@@ -16,8 +16,7 @@ from reconciler.model.errors import ManifestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    # gives the bytes of a file with its name once all links are followed; None where there is no file
-    Read = Callable[[Path], tuple[str, bytes] | None]
+    from reconciler.model.desired import Desired
 
 FIX = (
     "keep the one that is right (`git log` shows which is newer), delete the other, and run `reconciler lock`: it adds what "
@@ -34,15 +33,24 @@ class Sought(msgspec.Struct, frozen=True):
     orgs: Collection[str] = ()  # the handles of their orgs
 
 
-def find(sought: Sought, read: Read, top: Path | None, fix: str = ", or name the folder that it is in as PATH") -> Path:
+class Files(msgspec.Struct, frozen=True):
+    """Where the manifests and lock files are: on disk, or in a revision."""
+
+    # the bytes of a file, with its name once all links are followed; None where there is no file
+    read: Callable[[Path], tuple[str, bytes] | None]
+    real: Callable[[Path], Path | None]  # an absolute path once all links are followed; None where there is nothing
+    top: Callable[[Path], Path]  # up to which folder a lock file in a folder, or above it, may have been passed over
+
+
+def find(sought: Sought, files: Files, fix: str = ", or name the folder that it is in as PATH") -> Path:
     """Where the lock file is, or would be.
 
-    `top` is the folder up to which a lock file may have been passed over, None for nowhere. Raises ManifestError, which
-    names both, for two lock files, and for one above the manifests that knows their orgs; `fix` is what helps there beside
-    moving it.
+    Raises ManifestError, which names both, for two lock files, and for one that was passed over: it knows the orgs, and is
+    above the manifests, or beside or above what a link among them leads to. `fix` is what helps there beside moving it.
     """
+    read = files.read
     beside = _once(_beside(sought), read)
-    above = {real: at for real, at in _once(_above(sought.given, top), read).items() if real not in beside}
+    above = {real: at for real, at in _once(_above(sought, files), read).items() if real not in beside}
     knowing = [path for path, data in above.values() if _knows(data, sought.orgs)]
     there = [path for path, _ in beside.values()]
     if len(there) + len(knowing) > 1:
@@ -56,7 +64,7 @@ def find(sought: Sought, read: Read, top: Path | None, fix: str = ", or name the
     return there[0] if there else sought.default
 
 
-def _once(paths: Iterable[Path], read: Read) -> dict[str, tuple[Path, bytes]]:
+def _once(paths: Iterable[Path], read: Callable[[Path], tuple[str, bytes] | None]) -> dict[str, tuple[Path, bytes]]:
     """The files that are there, each once however many paths lead to it."""
     found: dict[str, tuple[Path, bytes]] = {}
     for path in dict.fromkeys(paths):
@@ -81,14 +89,19 @@ def _beside(sought: Sought) -> Iterator[Path]:
         yield from places
 
 
-def _above(given: Sequence[Path], top: Path | None) -> Iterator[Path]:
-    """The places of a lock file above the paths that were given, up to `top`."""
-    for path in given if top is not None else ():
-        here = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are named
-        for folder in here.parents if top in here.parents else ():
-            yield _short(folder / LOCK_FILE)
+def _above(sought: Sought, files: Files) -> Iterator[Path]:
+    """The places of a lock file above the paths that were given, and above what the manifests are once links are followed."""
+    named: list[str | Path] = [*sought.given, *sought.files]
+    starts = [Path(os.path.abspath(path)) for path in sought.given]  # noqa: PTH100 - links stay as they are named
+    starts += [real for path in named if (real := files.real(Path(path))) is not None]
+    folders: dict[Path, None] = {}
+    for below in dict.fromkeys(start.parent for start in starts):
+        top = files.top(below)
+        for folder in (below, *below.parents) if top == below or top in below.parents else ():
+            folders[folder] = None
             if folder == top:
                 break
+    yield from (_short(folder / LOCK_FILE) for folder in folders)
 
 
 def _short(path: Path) -> Path:
@@ -105,9 +118,18 @@ def _said(path: Path) -> str:
 
 
 def on_disk(sought: Sought, here: Path | None = None, fix: str = ", or name the folder that it is in as PATH") -> Path:
-    """The same for manifests in the working tree, or in a folder `here` in place of the current one."""
-    above = Path.cwd() if here is None else Path(os.path.abspath(here))  # noqa: PTH100 - links stay as they are named
-    top = next((folder for folder in (above, *above.parents) if (folder / ".git").exists()), above)
+    """The same for manifests on disk; with `here`, for those in that folder and not in the current one."""
+
+    def real(path: Path) -> Path | None:
+        found = os.path.realpath(path)
+        return Path(found) if here is None or found.startswith(os.path.realpath(here) + os.sep) else None
+
+    def top(path: Path) -> Path:
+        above = path if here is None else Path(os.path.abspath(here))  # noqa: PTH100 - links stay as they are named
+        return next(
+            (folder for folder in (above, *above.parents) if (folder / ".git").exists()),
+            Path(above.anchor) if here is None else above,
+        )
 
     def read(path: Path) -> tuple[str, bytes] | None:
         try:
@@ -115,10 +137,15 @@ def on_disk(sought: Sought, here: Path | None = None, fix: str = ", or name the 
         except OSError:
             return (os.path.realpath(path), b"") if path.is_symlink() or path.exists() else None
 
-    return find(sought, read, top, fix)
+    return find(sought, Files(read, real, top), fix)
 
 
-def of_run(paths: Sequence[Path], default: Path, files: Iterable[str], orgs: Collection[str]) -> Path:
+def of_run(paths: Sequence[Path], default: Path, desired: Desired) -> Path:
     """The lock file of the manifests at the paths of a command line. Raises ManifestError."""
     given = [Path(path) for path in paths] or [default.parent]
-    return on_disk(Sought(default, given, files, orgs))
+    return on_disk(Sought(default, given, [name for name, _ in desired.files], handles(desired)))
+
+
+def handles(desired: Desired) -> set[str]:
+    """The handles by which a lock file may know the orgs of the manifests: what they are called, and were."""
+    return {*desired.orgs, *(node.renamed_from for node in desired.orgs.values() if node.renamed_from)}

@@ -65,6 +65,51 @@ def test_a_lock_file_above_the_manifests_that_knows_them_is_not_passed_over(benc
     assert LOCK in ran.err.replace(f"{path}/{LOCK}", "")
 
 
+@pytest.mark.parametrize("git", [False, True], ids=["no repository", "a repository"])
+@pytest.mark.parametrize(
+    ("first", "here", "later"),
+    [
+        ("live", "live/orgs", "."),
+        ("live", "live/orgs", "acme.yaml"),
+        ("live", "other", "../live/orgs"),
+        ("live", "other", "{top}/live/orgs/acme.yaml"),
+        ("live/orgs", ".", "linked.yaml"),
+        ("live/orgs/acme.yaml", "other", "../links"),
+        ("live", ".", "links"),
+        ("linked.yaml", "live/orgs", "acme.yaml"),
+    ],
+)
+def test_no_lock_file_that_knows_them_is_passed_over_from_another_folder_or_through_a_link(
+    bench, monkeypatch, git, first, here, later
+):
+    bench.pipes(WORLD)
+    bench.manifest(MANIFEST, "live/orgs/acme.yaml")
+    for folder in ("links", "other"):
+        (bench.folder / folder).mkdir()
+    (bench.folder / "linked.yaml").symlink_to("live/orgs/acme.yaml")
+    (bench.folder / "links" / "acme.yaml").symlink_to("../live/orgs/acme.yaml")
+    if git:
+        subprocess.run(["git", "init", "-q", "."], check=True, cwd=bench.folder)
+    host = ["--host", f"sandbox:{bench.db}"]
+    assert bench.run("apply", "--auto-approve", *host, first).status == 0
+    (lock,) = bench.folder.rglob(LOCK)
+    monkeypatch.chdir(bench.folder / here)
+    for command in (("plan",), ("apply", "--auto-approve"), ("drift",), ("lock",), ("validate",)):
+        ran = bench.run(*command, *(host if command != ("validate",) else ()), later.format(top=bench.folder))
+        assert ran.status == 1, command
+        assert "knows them" in ran.err
+    assert list(bench.folder.rglob(LOCK)) == [lock]
+
+
+def test_a_lock_file_that_knows_an_org_by_the_handle_that_it_had_is_not_passed_over(bench):
+    bench.pipes(WORLD)
+    bench.manifest(MANIFEST, "live/orgs/acme.yaml")
+    assert bench.apply("live").status == 0
+    bench.manifest(MANIFEST.replace("{acme: {", "{newco: {renamed_from: acme, "), "live/orgs/acme.yaml")
+    ran = bench.plan("live/orgs")
+    assert (ran.status, f"live/{LOCK} knows them" in ran.err) == (1, True)
+
+
 def kept(bench):
     return {p.relative_to(bench.folder).as_posix(): p.read_bytes() for p in bench.folder.rglob("*.*") if p.is_file()}
 
