@@ -53,12 +53,12 @@ def split(address: Address) -> tuple[tuple[str, str], ...]:
 
 
 def kind_of(address: Address) -> str:
-    """`org.acme/member.bob` -> `member`. Raises ValueError on what is no address."""
+    """`org.acme/member.bob` -> `member`. Raises ValueError on anything else."""
     return split(address)[-1][0]
 
 
 def name_of(address: Address) -> str:
-    """`org.acme/member.bob` -> `bob`. Raises ValueError on what is no address."""
+    """`org.acme/member.bob` -> `bob`. Raises ValueError on anything else."""
     return split(address)[-1][1]
 
 
