@@ -13,6 +13,7 @@ import gc
 import sys
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
 from reconciler import clock
 from reconciler.manifest import load
@@ -29,36 +30,21 @@ def recorded(folder: Path) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     settings = resolve("sandbox:pipes.db", None, {}, cwd=folder)
     with Client(settings, read_only=True) as client:
-        send = client.session.send
+        send = client.carrier.send
 
-        def recording(request, **options):
-            response = send(request, **options)
-            body = response.raw.read(decode_content=True)
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            assert response.status_code == 200, request.url
-            found[request.path_url.encode()] = head.encode() + body
-            response.raw = _Again(body)
-            return response
+        def recording(outgoing, url):
+            received = send(outgoing, url)
+            assert received.status == 200, url
+            path = urlsplit(url).path
+            target = f"{path}?{urlencode(outgoing.params)}" if outgoing.params else path
+            length = len(received.content)
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+            found[target.encode()] = head.encode() + received.content
+            return received
 
-        client.session.send = recording
+        client.carrier.send = recording
         snapshot(client, load([folder / "orgs.yaml"], today=clock.today()), {})
     return found
-
-
-class _Again:
-    """A body that was read, to be read once more."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def read(self, amount: int, **_: object) -> bytes:
-        found, self._body = self._body[:amount], self._body[amount:]
-        return found
-
-    def release_conn(self) -> None:
-        pass
-
-    close = release_conn
 
 
 class Answers(asyncio.Protocol):

@@ -53,12 +53,12 @@ def profile(folder: Path) -> Iterator[tuple[str, float]]:
     from reconciler.manifest import load, read_yaml
     from reconciler.manifest.check import Gaps, check
     from reconciler.pipes.client import Client
+    from reconciler.pipes.embedded import Embedded
     from reconciler.pipes.reading import snapshot
     from reconciler.pipes.settings import resolve
     from reconciler.pipes.workers import Workers
     from reconciler.plan import make_plan
     from reconciler.report import render
-    from reconciler.sandbox.transport import SandboxAdapter
 
     today = clock.today()
     yield "imports (here: some were there already)", time.process_time() - begun
@@ -72,7 +72,7 @@ def profile(folder: Path) -> Iterator[tuple[str, float]]:
     yield "manifests: merged and resolved into what is desired", whole - took - checked
 
     sandbox, pages, taken = [0.0], [0.0], [0.0]
-    SandboxAdapter.send = _timed(SandboxAdapter.send, sandbox)  # type: ignore[method-assign]
+    Embedded.send = _timed(Embedded.send, sandbox)  # type: ignore[method-assign]
     Client.page = _timed(Client.page, pages)  # type: ignore[method-assign]
     Workers._take_one = _timed(Workers._take_one, taken)  # type: ignore[method-assign]  # noqa: SLF001
     with Client(resolve("sandbox:pipes.db", None, {}, cwd=folder), read_only=True, parallelism=1) as client:

@@ -34,15 +34,15 @@ LATENCY = 50  # ms
 WITHOUT_TRANSPORT = """
 import atexit, sys, time
 from reconciler.cli import main
-from reconciler.pipes.connection import Connection
-spent, exchange = [0.0], Connection._send
+from reconciler.pipes.transport import Http
+spent, exchange = [0.0], Http._exchange
 def timed(*args):
     begun = time.thread_time()
     try:
         return exchange(*args)
     finally:
         spent.append(time.thread_time() - begun)
-Connection._send = timed
+Http._exchange = timed
 atexit.register(lambda: print(f"without transport: {time.process_time() - sum(spent):.3f}", file=sys.stderr))
 main()
 """

@@ -64,7 +64,7 @@ ARROWS = {
     "sandbox": {"sandbox"},
 }
 # the doors to the sandbox: `--host sandbox` and `reconciler sandbox`
-DOORS = {"cli/sandbox.py", "pipes/transport.py", "pipes/settings.py"}
+DOORS = {"cli/sandbox.py", "pipes/embedded.py", "pipes/settings.py"}
 PURE = ("model", "kinds", "access", "safeguards", "plan", "drift", "policy", "report")
 DOES_IO = {
     "requests", "urllib3", "urllib", "http", "socket", "ssl", "select", "asyncio", "subprocess", "sqlite3", "shutil",
@@ -326,6 +326,7 @@ def test_a_plan_loads_nothing_that_applies_and_no_report_but_its_own(manifests, 
         server.stop()
     assert loaded & (NEVER | {"reconciler.report.json_document", "reconciler.report.sheet"}) == set()
     assert "reconciler.plan.diff" in loaded
+    assert loaded_by("plan", "--host", f"sandbox:{db}") & {"requests", "urllib3"} == set()
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from adapter import SandboxAdapter
 from reconciler import manifest
 from reconciler.apply import run as apply
 from reconciler.apply.journal import Journal
@@ -23,7 +24,6 @@ from reconciler.pipes.transport import ReadOnlyAdapter
 from reconciler.plan import make_plan
 from reconciler.sandbox import app as sandbox_app
 from reconciler.sandbox.store import Store
-from reconciler.sandbox.transport import SandboxAdapter
 from reconciler.sandbox.world import seed
 from stopped.sitecustomize import DAY as TODAY
 
@@ -104,7 +104,7 @@ class Pipes:
             clock=Clock(lambda: self.now, lambda: 1_800_000_000 + self.now, self.wait),
         ) as client:
             adapter = SandboxAdapter(app)
-            client.session.mount("http://", ReadOnlyAdapter(adapter) if read_only else adapter)
+            client.carrier.session.mount("http://", ReadOnlyAdapter(adapter) if read_only else adapter)
             yield client
 
     def plan(self, desired, lock, allow=(), *, faults: Any = None):

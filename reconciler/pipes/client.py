@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import msgspec
 
+from reconciler.kinds.secret import is_secret_text
 from reconciler.model.errors import PipesError
 from reconciler.model.request import LATE, LATE_ID
 from reconciler.pipes import pages, retry
@@ -21,7 +22,8 @@ from reconciler.pipes.answers import (
     short,
     shown,
 )
-from reconciler.pipes.connection import Clock, Connection, Observers, Outgoing, Secrets
+from reconciler.pipes.carrier import Outgoing
+from reconciler.pipes.connection import Clock, Connection, Observers, Secrets
 from reconciler.pipes.errors import (
     ContentError,
     LostAnswerError,
@@ -35,9 +37,8 @@ from reconciler.pipes.pages import MOST, Listing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from requests import Session
-
     from reconciler.model.request import Request
+    from reconciler.pipes.carrier import Carrier
     from reconciler.pipes.settings import Settings
 
 __all__ = [
@@ -100,9 +101,9 @@ class Client:
         self._lock = threading.Lock()
 
     @property
-    def session(self) -> Session:
-        """The HTTP session below."""
-        return self._connection.session
+    def carrier(self) -> Carrier:
+        """What brings requests to Pipes: HTTP, or the embedded one."""
+        return self._connection.carrier
 
     @property
     def requests_sent(self) -> int:
@@ -292,6 +293,8 @@ class Client:
         if raw.redirects:
             return ContentError(f"{where} answered GET {shown(path)} with {self._clean(redirect(raw))}")
         said = self._clean(problem(raw))
+        if is_secret_text(said):  # a server may quote a configuration
+            said = f"{raw.status} (its text may hold a secret, so it is not shown)"
         if raw.status == 401 or (raw.status == 403 and path == "/actor"):
             text = (
                 f"not authorised: the token has expired ({said}); issue a new one in Pipes, and set PIPES_TOKEN or --token-file"

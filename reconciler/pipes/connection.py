@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import threading
 import time
-from copy import copy
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
 import reconciler.clock
-from reconciler.pipes import deadline, environment, retry, transport
+from reconciler.pipes import retry
 from reconciler.pipes.answers import RawAnswer, shown
 from reconciler.pipes.errors import LostAnswerError, NotSentError, StoppedError, WaitedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from requests import PreparedRequest
-
-    from reconciler.model.errors import PipesError
+    from reconciler.pipes.carrier import Carrier, Outgoing
     from reconciler.pipes.settings import Settings
 
-_MAX_BODY = 64 * 2**20  # bytes; a page is about 0.2 MB
 # seconds that a write may wait for its turn after what it rests on was read; workers in line take about half of it
 _FRESH = 5.0
 _REQUEST_IDS = ("x-request-id", "x-amzn-requestid", "x-amz-cf-id", "request-id")
@@ -63,17 +59,6 @@ class Secrets(Protocol):
     def redacted(self, content: bytes, /) -> bytes: ...
 
 
-class Outgoing(msgspec.Struct, frozen=True):
-    """One request, ready to be sent."""
-
-    method: str
-    path: str  # below the base path
-    params: Mapping[str, Any] | None = None
-    body: bytes | None = None
-    content_type: str = "application/json"
-    version: str | None = None  # for `If-Match`
-
-
 class Connection:
     """Sends single requests to one Pipes, and slows down when Pipes asks for it. Safe to use from several threads."""
 
@@ -88,27 +73,21 @@ class Connection:
         secrets: Secrets | None,
     ) -> None:
         self.settings = settings
-        # the embedded Pipes has no network, and plain http stays on this machine
-        self._proxy = environment.check(settings.base_url) if settings.base_url.startswith("https://") else None
-        self.session = transport.session(settings, read_only=read_only, parallelism=parallelism)
+        self.carrier = _carrier(settings, read_only=read_only, parallelism=parallelism)
         self.clock = clock
         self._observers = observers
         self._secrets = secrets
         self._closed = self._stopped = False
         self._awake = threading.Event()  # set once nobody is to wait any more
-        self._most = deadline.SECONDS
-        self._watch = deadline.Watch(self._most)
         self._gate = retry.Gate(clock.now, self.sleep)
         self.requests_sent = 0
         self._lock = threading.Lock()
-        self._template: tuple[PreparedRequest, Any] | None = None
 
     def close(self) -> None:
         """Close all connections. Whoever waits before a repetition gives up at once."""
         self._closed = True
         self._awake.set()
-        self._watch.close()
-        self.session.close()
+        self.carrier.close()
 
     def stop(self) -> None:
         """Send no write any more, and end all waiting. Requests that are under way are answered; reads may follow."""
@@ -147,21 +126,13 @@ class Connection:
             raise WaitedError(f"{self.settings.where} asked to wait")
         with self._lock:
             self.requests_sent += 1
-        problem: PipesError | None = None
-        raw: RawAnswer | None = None
         started = self.clock.now()
         try:
-            with self._watch.watching() as exchange:
-                raw = self._send(outgoing, url)
-        except transport.FAILURES as error:
-            # raised below, outside: an exception's context would hold the request, and with it the token
-            problem = transport.failure(error, self.settings.where, self._proxy)
-        if exchange.late:  # however it ended then
-            raw, problem = None, LostAnswerError(f"the answer of {self.settings.where} took more than {self._most:g} s")
-        self._report(outgoing, raw.status if raw is not None else None, self.clock.now() - started, attempt)
-        if raw is None:
-            assert problem is not None
-            raise problem
+            raw = self._send(outgoing, url)
+        except (NotSentError, LostAnswerError):
+            self._report(outgoing, None, self.clock.now() - started, attempt)
+            raise
+        self._report(outgoing, raw.status, self.clock.now() - started, attempt)
         if raw.status == retry.TOO_MANY:
             self._gate.refused(sent, raw.retry_after)
             if self._observers.trace is not None and raw.retry_after is not None:
@@ -171,65 +142,15 @@ class Connection:
         return raw
 
     def _send(self, outgoing: Outgoing, url: str) -> RawAnswer:
-        timeout = (transport.CONNECT_TIMEOUT, transport.READ_TIMEOUT)
-        if outgoing.method == "GET":
-            request, settings = self._get_request(url, outgoing.params)
-            # not by the session: what it does after an answer (cookies, redirects, hooks) is of no use here, and takes time
-            response = self.session.get_adapter(self.settings.base_url).send(request, timeout=timeout, **settings)
-        else:
-            headers = {}
-            if outgoing.body is not None:
-                headers["Content-Type"] = outgoing.content_type
-            if outgoing.version is not None:
-                headers["If-Match"] = outgoing.version
-            response = self.session.request(
-                outgoing.method,
-                url,
-                params=outgoing.params,
-                data=outgoing.body,
-                headers=headers,
-                stream=True,
-                allow_redirects=False,
-                timeout=timeout,
-            )
-        try:
-            # one read: response.content takes 10 KB at a time, and threads fight for each (PERFORMANCE.md, 5)
-            content: bytes = response.raw.read(_MAX_BODY, decode_content=True)
-            if response.raw.read(1, decode_content=True):
-                raise LostAnswerError(
-                    f"{self.settings.where} sent an answer of more than {_MAX_BODY // 2**20} MB", repeatable=False
-                )
-        finally:
-            response.close()
-        request_id = next((response.headers[name][:100] for name in _REQUEST_IDS if name in response.headers), None)
+        received = self.carrier.send(outgoing, url)
+        headers, content = received.headers, received.content
+        request_id = next((headers[name][:100] for name in _REQUEST_IDS if name in headers), None)
         if self._secrets is not None:
             # before anything reads it: a server may echo what it was sent
             content = self._secrets.redacted(content)
             request_id = request_id and self._secrets.redacted(request_id.encode()).decode()
-        return RawAnswer(
-            response.status_code,
-            content,
-            request_id,
-            retry.retry_after(response.headers.get("Retry-After"), self.clock.wall()),
-            response.headers.get("Location"),
-        )
-
-    def _get_request(self, url: str, params: Mapping[str, Any] | None) -> tuple[PreparedRequest, Any]:
-        """A GET that is ready to be sent, and the settings to send it with (proxies, certificates).
-
-        All GETs of a client differ in nothing but path and query. What `Session.request` works out each time cost more
-        than everything else that we do for a page of 30 rows.
-        """
-        if self._template is None:
-            from requests import Request as Unprepared
-
-            made = self.session.prepare_request(Unprepared("GET", self.settings.base_url))
-            self._template = (made, self.session.merge_environment_settings(made.url, {}, True, None, None))
-        template, settings = self._template
-        request = copy(template)  # shallow: nothing changes its headers
-        # the prepared form of the base (an international host in its ASCII form), with our own path behind it
-        request.url = f"{template.url}{url[len(self.settings.base_url) :]}{f'?{urlencode(params)}' if params else ''}"
-        return request, settings
+        asked = retry.retry_after(headers.get("retry-after"), self.clock.wall())
+        return RawAnswer(received.status, content, request_id, asked, headers.get("location"))
 
     def _report(self, outgoing: Outgoing, status: int | None, seconds: float, attempt: int) -> None:
         if self._observers.request is not None:
@@ -244,3 +165,14 @@ class Connection:
         if not path.startswith("/") or any(part in ("", ".", "..") for part in path[1:].split("/")):
             raise NotSentError(f"`{shown(path)}` is not a path of the API; nothing was sent", repeatable=False)
         return self.settings.base_url + quote(path, safe="/-._~@:")
+
+
+def _carrier(settings: Settings, *, read_only: bool, parallelism: int) -> Carrier:
+    """The embedded Pipes, or HTTP. Only what is used is imported: an HTTP library takes as long as a small plan."""
+    if settings.sandbox_path is not None:
+        from reconciler.pipes.embedded import Embedded
+
+        return Embedded(settings, settings.sandbox_path, read_only=read_only)
+    from reconciler.pipes.transport import Http
+
+    return Http(settings, read_only=read_only, parallelism=parallelism)

@@ -1,26 +1,34 @@
-"""How requests travel: sessions, the adapter that only reads, and what an HTTP library's failure means for us."""
+"""The way to Pipes over HTTP: the session, the adapter that only reads, and what a library's failure means for us."""
 
 from __future__ import annotations
 
 import http.client
 import re
 import ssl
+from copy import copy
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import requests
 import urllib3
 from requests.adapters import BaseAdapter
 from requests.auth import AuthBase
 
-from reconciler.model.errors import PipesError, ReadOnlyError
+from reconciler.pipes import deadline, environment
+from reconciler.pipes.carrier import Received, refused_write
 from reconciler.pipes.errors import LostAnswerError, NotSentError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model.errors import PipesError
+    from reconciler.pipes.carrier import Outgoing
     from reconciler.pipes.settings import Settings
-    from reconciler.sandbox.store import Store
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte
+_MAX_BODY = 64 * 2**20  # bytes; a page is about 0.2 MB
 
 # whatever a request can fail with: with raw.read() urllib3's own come out unwrapped (PERFORMANCE.md, 5)
 FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
@@ -49,61 +57,109 @@ class ReadOnlyAdapter(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if request.method != "GET":
-            raise ReadOnlyError(f"a {request.method} was tried on a connection that only reads; nothing was sent")
+            raise refused_write(request.method)
         return self._carrier.send(request, *args, **kwargs)
 
     def close(self) -> None:
         self._carrier.close()
 
 
-def session(settings: Settings, *, read_only: bool, parallelism: int) -> requests.Session:
-    """A session that carries the token, to the real Pipes or to the embedded one; `parallelism` connections are kept."""
+class Http:
+    """Carries requests over HTTP, with the token; `parallelism` connections are kept open.
+
+    `read_only` refuses every write before anything leaves. A request that takes more than `deadline.SECONDS` is cut.
+    """
+
+    def __init__(self, settings: Settings, *, read_only: bool, parallelism: int) -> None:
+        self._settings = settings
+        # plain http stays on this machine
+        self._proxy = environment.check(settings.base_url) if settings.base_url.startswith("https://") else None
+        self.session = _session(settings, read_only=read_only, parallelism=parallelism)
+        self._most = deadline.SECONDS
+        self._watch = deadline.Watch(self._most)
+        self._template: tuple[requests.PreparedRequest, Any] | None = None
+
+    def send(self, outgoing: Outgoing, url: str) -> Received:
+        """Send a request once. See Carrier."""
+        problem: PipesError | None = None
+        received: Received | None = None
+        try:
+            with self._watch.watching() as exchange:
+                received = self._exchange(outgoing, url)
+        except FAILURES as error:
+            # raised below, outside: an exception's context would hold the request, and with it the token
+            problem = failure(error, self._settings.where, self._proxy)
+        if exchange.late:  # however it ended then
+            raise LostAnswerError(f"the answer of {self._settings.where} took more than {self._most:g} s")
+        if received is None:
+            assert problem is not None
+            raise problem
+        return received
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._watch.close()
+        self.session.close()
+
+    def _exchange(self, outgoing: Outgoing, url: str) -> Received:
+        timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
+        if outgoing.method == "GET":
+            request, settings = self._get_request(url, outgoing.params)
+            # not by the session: what it does after an answer (cookies, redirects, hooks) is of no use here, and takes time
+            response = self.session.get_adapter(self._settings.base_url).send(request, timeout=timeout, **settings)
+        else:
+            response = self.session.request(
+                outgoing.method,
+                url,
+                params=outgoing.params,
+                data=outgoing.body,
+                headers=outgoing.headers,
+                stream=True,
+                allow_redirects=False,
+                timeout=timeout,
+            )
+        try:
+            # one read: response.content takes 10 KB at a time, and threads fight for each (PERFORMANCE.md, 5)
+            content: bytes = response.raw.read(_MAX_BODY, decode_content=True)
+            if response.raw.read(1, decode_content=True):
+                raise LostAnswerError(
+                    f"{self._settings.where} sent an answer of more than {_MAX_BODY // 2**20} MB", repeatable=False
+                )
+        finally:
+            response.close()
+        return Received(response.status_code, response.headers, content)
+
+    def _get_request(self, url: str, params: Mapping[str, Any] | None) -> tuple[requests.PreparedRequest, Any]:
+        """A GET that is ready to be sent, and the settings to send it with (proxies, certificates).
+
+        All GETs of a client differ in nothing but path and query. What `Session.request` works out each time cost more
+        than everything else that we do for a page of 30 rows.
+        """
+        base = self._settings.base_url
+        if self._template is None:
+            made = self.session.prepare_request(requests.Request("GET", base))
+            self._template = (made, self.session.merge_environment_settings(made.url, {}, True, None, None))
+        template, settings = self._template
+        request = copy(template)  # shallow: nothing changes its headers
+        # the prepared form of the base (an international host in its ASCII form), with our own path behind it
+        request.url = f"{template.url}{url[len(base) :]}{f'?{urlencode(params)}' if params else ''}"
+        return request, settings
+
+
+def _session(settings: Settings, *, read_only: bool, parallelism: int) -> requests.Session:
     made = requests.Session()
     made.auth = Bearer(settings.token)
     made.headers.update({"Accept": "application/json", "User-Agent": "reconciler"})
     # a cookie would be shared by all threads, and Pipes' API needs none
-    made.cookies.set_policy(_no_cookies())
-    carrier: BaseAdapter
-    if settings.sandbox_path is not None:
-        from reconciler.sandbox.app import create_app
-        from reconciler.sandbox.store import Store
-        from reconciler.sandbox.transport import SandboxAdapter
-
-        store = Store.open_existing(settings.sandbox_path)
-        carrier = _Owning(SandboxAdapter(create_app(store)), store)
-    else:
-        from reconciler.pipes.deadline import WatchedAdapter
-
-        carrier = WatchedAdapter(pool_connections=1, pool_maxsize=parallelism, max_retries=0, pool_block=False)
+    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     if settings.base_url.startswith("http://"):
         # plain http is allowed because it stays on this machine; a proxy from the environment would take it away
         made.trust_env = False
+    carrier = deadline.WatchedAdapter(pool_connections=1, pool_maxsize=parallelism, max_retries=0, pool_block=False)
     made.adapters.clear()
     made.mount("https://", ReadOnlyAdapter(carrier) if read_only else carrier)
     made.mount("http://", ReadOnlyAdapter(carrier) if read_only else carrier)
     return made
-
-
-class _Owning(BaseAdapter):
-    """Carries requests to the embedded Pipes, and closes its store with the session."""
-
-    def __init__(self, carrier: BaseAdapter, store: Store) -> None:
-        super().__init__()
-        self._carrier = carrier
-        self._store = store
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        return self._carrier.send(request, *args, **kwargs)
-
-    def close(self) -> None:
-        self._carrier.close()
-        self._store.close()
-
-
-def _no_cookies() -> Any:
-    from http.cookiejar import DefaultCookiePolicy
-
-    return DefaultCookiePolicy(allowed_domains=[])
 
 
 def failure(error: BaseException, where: str, proxy: str | None = None) -> PipesError:

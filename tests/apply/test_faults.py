@@ -80,7 +80,7 @@ class Meddler:
     def meddle(self) -> None:
         was = live_value(self.pipes, self.deed["path"])
         with self.pipes.client(read_only=False) as client:
-            answer = client.session.patch(
+            answer = client.carrier.session.patch(
                 f"http://sandbox.invalid/api/v0{self.deed['path']}", json={self.deed["attribute"]: self.deed["value"]}
             )
         self.unseeable = self.deed["path"] == self.read and not self.pipes.if_match

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapter import SandboxAdapter
 from drift.scene import BLOCK, FILES, FLOW, JSON, WORLD
 from reconciler.drift.compare import find
 from reconciler.drift.plan_since import since
@@ -21,7 +22,6 @@ from reconciler.model.errors import ManifestError, PipesError
 from reconciler.pipes import audit
 from reconciler.plan import make_plan
 from reconciler.sandbox.app import create_app
-from reconciler.sandbox.transport import SandboxAdapter
 from sandbox.client import Client
 from stopped.sitecustomize import DAY as TODAY
 from worlds import Pipes

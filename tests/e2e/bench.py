@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from adapter import SandboxAdapter
 from reconciler import cli
 from reconciler.lockfile import file as lockfile
 from reconciler.lockfile import seal as seals
@@ -24,7 +25,6 @@ from reconciler.sandbox import app as sandbox_app
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.serve import make_server, self_signed, url
 from reconciler.sandbox.store import Store
-from reconciler.sandbox.transport import SandboxAdapter
 from reconciler.sandbox.world import seed
 from sandbox.client import Client
 

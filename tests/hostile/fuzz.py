@@ -24,14 +24,14 @@ from collections import Counter
 from pathlib import Path
 
 import yaml
-from urllib3 import HTTPResponse
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from reconciler import cli  # noqa: E402 - the package's tests are no package
+from reconciler.pipes.carrier import Received  # noqa: E402
+from reconciler.pipes.embedded import Embedded  # noqa: E402
 from reconciler.plan.document import digest  # noqa: E402
 from reconciler.sandbox.store import Store  # noqa: E402
-from reconciler.sandbox.transport import SandboxAdapter  # noqa: E402
 from reconciler.sandbox.world import seed as seed_world  # noqa: E402
 
 TOKEN = "tpt_fuzz0never0shown0anywhere"
@@ -261,8 +261,8 @@ class Fuzz:
         self.findings = []
         self.chance = None
         self.spoil = self.answers = 0
-        send = SandboxAdapter.send
-        SandboxAdapter.send = lambda adapter, *args, **more: self.changed(send(adapter, *args, **more))
+        send = Embedded.send
+        Embedded.send = lambda pipes, *args: self.changed(send(pipes, *args))
         with Store(self.db) as store:
             seed_world(store, WORLD)
         self.clean = self.db.read_bytes()
@@ -378,22 +378,13 @@ class Fuzz:
         self.answers += 1
         if self.chance is None or self.answers - 1 != self.spoil:
             return answer
-        body = answer.raw.read(decode_content=True)
+        status, headers, body = answer.status, answer.headers, answer.content
         if self.chance.random() < 0.3:
-            body, answer.status_code = (
-                self.refusal(),
-                self.chance.choice([400, 401, 403, 404, 409, 412, 422, 429, 500, 503]),
-            )
-            answer.reason = self.chance.choice(["No", f"Bearer {TOKEN}", "\x1b[2J"])
-            answer.headers["retry-after"] = "0"
+            body, status = self.refusal(), self.chance.choice([400, 401, 403, 404, 409, 412, 422, 429, 500, 503])
+            headers = {**headers, "retry-after": "0", "x-request-id": self.chance.choice(["No", TOKEN, "\x1b[2J"])}
         with contextlib.suppress(ValueError):
             body = variant(body.decode(), self.chance, "json") if body else body
-        answer.raw = HTTPResponse(
-            body=io.BytesIO(body), headers=answer.headers, status=answer.status_code, preload_content=False
-        )
-        answer.raw.headers.pop("content-length", None)
-        answer.headers.pop("content-length", None)
-        return answer
+        return Received(status, headers, body)
 
 
 def main(seconds=60.0, first=0):

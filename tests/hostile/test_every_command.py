@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import io
 import json
 import re
 from itertools import product
 
 import click
 import pytest
-from urllib3 import HTTPResponse
 
 from e2e.bench import TOKEN
 from reconciler import cli
-from reconciler.sandbox.transport import SandboxAdapter
+from reconciler.pipes.carrier import Received
+from reconciler.pipes.embedded import Embedded
 
 SECRET = "hunter2Xq9zT"
 # what no output may hold: control characters, and marks that change the direction or hide what follows
@@ -180,27 +179,21 @@ class Answers:
 
     def __init__(self, monkeypatch, change=None, status=None, words="", writes=False):
         self.change, self.status, self.words, self.writes = change, status, words, writes
-        send = SandboxAdapter.send
-        monkeypatch.setattr(
-            SandboxAdapter, "send", lambda adapter, *args, **more: self.of(send(adapter, *args, **more))
-        )
+        send = Embedded.send
+        monkeypatch.setattr(Embedded, "send", lambda pipes, sent, url: self.of(sent.method, send(pipes, sent, url)))
 
-    def of(self, answer):
-        body = answer.raw.read(decode_content=True)
-        if self.writes and answer.request.method == "GET":
+    def of(self, method, answer):
+        status, body = answer.status, answer.content
+        if self.writes and method == "GET":
             pass
         elif self.status is not None:
-            answer.status_code, answer.reason = self.status, self.words.split("\n")[0]
+            status = self.status
             body = json.dumps(
                 {"error": {"code": self.status, "type": HOSTILE, "title": self.words, "detail": self.words}}
             ).encode()
         elif body:
             body = json.dumps(self.changed(json.loads(body))).encode()
-        answer.headers.pop("content-length", None)
-        answer.raw = HTTPResponse(
-            body=io.BytesIO(body), headers=answer.headers, status=answer.status_code, preload_content=False
-        )
-        return answer
+        return Received(status, answer.headers, body)
 
     def changed(self, value, key=None):
         if isinstance(value, dict):

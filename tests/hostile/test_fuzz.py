@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from hostile.fuzz import Fuzz
-from reconciler.sandbox.transport import SandboxAdapter
+from reconciler.pipes.embedded import Embedded
 
 
 @pytest.mark.parametrize("first", range(0, 200, 50))
 def test_no_mutation_ends_in_a_traceback_or_shows_a_secret(tmp_path, monkeypatch, first):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(SandboxAdapter, "send", SandboxAdapter.send)  # put back at the end
+    monkeypatch.setattr(Embedded, "send", Embedded.send)  # put back at the end
     for name in ("PIPES_TOKEN", "FUZZ_SECRET"):
         monkeypatch.setenv(name, "")
     fuzz = Fuzz(tmp_path)

@@ -18,13 +18,13 @@ from typing import Any
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
+from adapter import SandboxAdapter
 from reconciler.cli.lock import whole_lists
 from reconciler.lockfile.update import refreshed
 from reconciler.model import address as addresses
 from reconciler.pipes.reading import snapshot
 from reconciler.plan import make_plan
 from reconciler.sandbox import app as sandbox_app
-from reconciler.sandbox.transport import SandboxAdapter
 from sandbox.client import Client
 from worlds import Pipes, load
 

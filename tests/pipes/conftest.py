@@ -5,13 +5,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from adapter import SandboxAdapter
 from reconciler.pipes.client import Client, Observers
 from reconciler.pipes.client import Clock as Source
 from reconciler.pipes.settings import Settings
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.store import Store
-from reconciler.sandbox.transport import SandboxAdapter
 from reconciler.sandbox.world import seed
 
 TOKEN = "tpt_0123456789secret"
@@ -149,7 +149,8 @@ class Sandbox:
         seed(self.store, world)
         self.token = self.store.default_token()
         self.client = Client(
-            Settings("http://sandbox.invalid/api/v0", self.token, path),
+            # an embedded one has no faults
+            Settings("http://sandbox.invalid/api/v0", self.token, None if faults else path),
             read_only=True,
             clock=clock.source,
             observers=Observers(
@@ -159,7 +160,7 @@ class Sandbox:
         )
         if faults:
             app = create_app(self.store, Faults(faults))
-            self.client.session.mount("http://", SandboxAdapter(app))
+            self.client.carrier.session.mount("http://", SandboxAdapter(app))
 
     def close(self):
         self.client.close()

@@ -53,10 +53,13 @@ def test_a_client_that_reads_sends_nothing_but_get(server, method, scheme):
     with Client(server.settings, read_only=True) as client:
         url = f"{scheme}://127.0.0.1:{server.port}/api/v0/org/acme"
         if method == "get":  # requests turns it into GET, and it may pass
-            assert client.session.request(method, f"http://127.0.0.1:{server.port}/api/v0/org/acme").status_code == 200
+            assert (
+                client.carrier.session.request(method, f"http://127.0.0.1:{server.port}/api/v0/org/acme").status_code
+                == 200
+            )
             return
         with pytest.raises(ReadOnlyError, match=f"a {method} was tried"):
-            client.session.request(method, url)
+            client.carrier.session.request(method, url)
         with pytest.raises(ReadOnlyError):
             client.send(Request(method, "/org/acme", {}))
     assert server.requests == []
@@ -66,7 +69,12 @@ def test_a_client_that_reads_sends_nothing_but_get(server, method, scheme):
 def test_a_client_that_reads_refuses_the_shortcuts_of_its_session_too(server):
     server.script = [ok()]
     with Client(server.settings, read_only=True) as client:
-        for send in (client.session.post, client.session.put, client.session.patch, client.session.delete):
+        for send in (
+            client.carrier.session.post,
+            client.carrier.session.put,
+            client.carrier.session.patch,
+            client.carrier.session.delete,
+        ):
             with pytest.raises(ReadOnlyError):
                 send(f"http://127.0.0.1:{server.port}/api/v0/org")
         assert client.get("/org/acme") == ok()[2]
@@ -610,7 +618,7 @@ def test_no_exception_holds_the_token(server, client, caplog, answer):
         client.get_json("/org/acme", Thing)
     assert TOKEN not in everything_about(error.value)
     assert TOKEN not in caplog.text
-    assert TOKEN not in repr(client.session.auth) + repr(client.settings) + repr(vars(client))
+    assert TOKEN not in repr(client.carrier.session.auth) + repr(client.settings) + repr(vars(client))
 
 
 def test_a_token_that_a_refused_write_echoes_is_taken_out(server, client):

@@ -14,6 +14,7 @@ from reconciler.model.request import Request
 from reconciler.pipes.client import Client
 from reconciler.pipes.errors import NotAuthorisedError, StatusError
 from reconciler.pipes.reading import read_again, snapshot
+from reconciler.pipes.settings import Settings
 from stopped.sitecustomize import DAY, MOMENT
 
 HERE = Source("orgs.yaml", 1)
@@ -550,9 +551,9 @@ def test_a_token_that_is_refused_half_way_stops_everything(scripted):
 
 def test_a_refused_token_stops_everything(sandbox, tmp_path, clock):
     found = sandbox(world(acme=live()))
-    found.client.session.auth._token = "tpt_wrong"
-    with pytest.raises(NotAuthorisedError, match="not authorised"):
-        snapshot(found.client, desired(org("acme", members=["alice"])), {})
+    settings = Settings(found.client.settings.base_url, "tpt_wrong", found.client.settings.sandbox_path)
+    with Client(settings, read_only=True) as client, pytest.raises(NotAuthorisedError, match="not authorised"):
+        snapshot(client, desired(org("acme", members=["alice"])), {})
 
 
 @pytest.mark.parametrize("path", ["^/actor$", "^/actor/org$"])

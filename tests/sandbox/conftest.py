@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from adapter import SandboxAdapter
 from reconciler.sandbox import world
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.store import Store
-from reconciler.sandbox.transport import SandboxAdapter
 from sandbox.client import Client
 from sandbox.contract import contract_checking
 from sandbox.serving import Served

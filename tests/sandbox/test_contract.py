@@ -60,7 +60,7 @@ def test_the_judge_finds_what_breaks_the_contract(method, path, request_body, st
         return [] if answer is None else [json.dumps(answer).encode()]
 
     checked = Checked(app, strict=False)
-    from reconciler.sandbox.transport import SandboxAdapter
+    from adapter import SandboxAdapter
     from sandbox.client import Client
 
     client = Client("https://sandbox", "x", adapter=SandboxAdapter(checked))

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from adapter import SandboxAdapter
 from reconciler.sandbox import store as store_module
 from reconciler.sandbox import world
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.store import NotSeededError, Store, StoreError
-from reconciler.sandbox.transport import SandboxAdapter
 from sandbox.test_world import without_tokens
 
 
