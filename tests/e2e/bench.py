@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import click
 import yaml
 
 from adapter import SandboxAdapter
@@ -36,6 +37,15 @@ TOKEN = "tpt_e2e0never0shown0anywhere"
 ISSUED = "2026-06-01T00:00:00Z"
 LOCK = "reconciler.lock.json"
 PROGRAM = (sys.executable, "-c", "from reconciler.cli import main; main()")
+
+
+def all_commands(command: click.Command, *above: str) -> list[str]:
+    """The names of a command's commands that do something themselves, as one types them: `plan`, `sandbox seed`."""
+    if not isinstance(command, click.Group):
+        return [" ".join(above)]
+    context = click.Context(command)
+    names = command.list_commands(context)
+    return [found for name in names for found in all_commands(command.get_command(context, name), *above, name)]
 
 
 @dataclass(frozen=True)

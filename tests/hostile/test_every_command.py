@@ -10,7 +10,7 @@ from itertools import product
 import click
 import pytest
 
-from e2e.bench import TOKEN
+from e2e.bench import TOKEN, all_commands
 from reconciler import cli
 from reconciler.pipes.carrier import Received
 from reconciler.pipes.embedded import Embedded
@@ -82,7 +82,7 @@ def formats():
 
 
 FORMATS = formats()
-# each command, with what it needs; `sandbox serve` would go on
+# each command, with what it needs; of `sandbox serve` what comes before it listens
 ARGUMENTS = {
     "init": [()],
     "doctor": [()],
@@ -107,7 +107,12 @@ ARGUMENTS = {
     "schema": [()],
     "explain": [("owner-floor",), (HOSTILE,)],
     "completion": [("bash",)],
-    "sandbox": [("seed", "orgs.yaml", "--db", "other.sqlite3")],
+    "sandbox": [
+        ("seed", "orgs.yaml", "--db", "other.sqlite3"),
+        ("reset", "--db", "orgs.yaml"),
+        ("serve", "--db", "orgs.yaml"),
+        ("serve", "--db", "pipes.sqlite3", "--faults", "orgs.yaml", "--tls", "orgs.yaml", "missing.pem"),
+    ],
 }
 ONLINE = ("init", "doctor", "plan", "apply", "drift", "import", "lock")
 
@@ -122,6 +127,10 @@ def runs(light=True):
 
 def test_every_command_is_tried():
     assert list(ARGUMENTS) == list(cli.COMMANDS)
+    tried = {(name, *arguments) for name, all_arguments in ARGUMENTS.items() for arguments in all_arguments}
+    for name in all_commands(cli.program):
+        words = tuple(name.split())
+        assert any(one[: len(words)] == words for one in tried), name
 
 
 @pytest.fixture
