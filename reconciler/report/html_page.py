@@ -166,9 +166,9 @@ TEMPLATE = """
 <div class="box alarm">{{ plain(wording.confirmation(handle)) }}</div>
 {% endfor %}
 {% if shown %}
-<h2>{{ "Planned access changes" if result else "Who gains or loses access" }}{{ ", beyond the changes below" if beyond }}</h2>
+<h2>{{ "Planned access changes" if result else "Who gains or loses access" }}</h2>
 {{ effects("Owners", impact.owners) }}
-{{ effects("Access", impact.others) }}
+{{ effects("Access, beyond the changes below" if beyond else "Access", impact.others) }}
 {% endif %}
 {% if plan.dns %}
 <h2>DNS names that change</h2>

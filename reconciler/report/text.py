@@ -249,14 +249,15 @@ def _impact(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
         return
     found = wording.impact(shown)
     beyond = "" if len(shown) == len(plan.impact) else ", beyond the lines above"
-    yield paint("bold", f"Who gains or loses access{beyond}:")
-    if found.owners:
+    if found.owners:  # always all of them
+        yield paint("bold", "Who gains or loses access:")
         yield paint("bold", "  Owners")
         yield from _effects(found.owners, paint)
-    if found.others:
-        if found.owners:
-            yield paint("bold", "  Access")
-        yield from _effects(found.others, paint)
+        if found.others:
+            yield paint("bold", f"  Access{beyond}")
+    else:
+        yield paint("bold", f"Who gains or loses access{beyond}:")
+    yield from _effects(found.others, paint)
     yield ""
 
 

@@ -103,7 +103,8 @@ def test_what_a_change_says_is_not_said_again_in_the_impact(small):
     assert "bob gains reader on acme/prod" not in out
     assert "carol changes from reader to operator" not in out
     assert "bob changes from member to owner of beta" in out  # who owns an organization always stands there
-    assert "Who gains or loses access, beyond the lines above:" in out
+    assert "Who gains or loses access:\n  Owners\n" in out
+    assert "beyond the lines above" not in out, "the line of an owner is above, too"
     full = small.plan("-v").out
     assert "bob gains reader on acme/prod" in full
     assert "carol changes from reader to operator on acme/prod" in full
