@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from reconciler.model.live import Lock, Resource
 
 
+MOST = 5  # addresses that a note names
+
+
 class RefusedError(ReconcilerError):
     """What is meant is ambiguous, or what was read may be incomplete (exit status 3)."""
 
@@ -267,7 +270,7 @@ class Draft:
         from reconciler.report.text import escape
 
         _lock_path(self.existing.target, self.texts, [*self.orgs, *(org_of(address) for address in lock)])
-        for note in self.notes:
+        for note in _together(self.notes):
             click.echo(f"Note: {escape(note)}", err=True)
         for file in sorted(self.texts):
             before, data = self.existing.texts.get(file), self.texts[file]
@@ -296,6 +299,18 @@ class Draft:
             click.echo("Nothing to change: the manifests match Pipes.")
             return False
         return True
+
+
+def _together(notes: Iterable[str]) -> list[str]:
+    """The notes, those that say the same of several organizations as one."""
+    about: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        address, _, text = note.partition(": ")
+        about.setdefault((text, "" if address.startswith("org.") else address), []).append(address)
+    return [
+        f"{', '.join(found[:MOST])}{f' and {len(found) - MOST} more' if len(found) > MOST else ''}: {text}"
+        for (text, _), found in about.items()
+    ]
 
 
 def write_schema(*, replace: bool = False) -> None:

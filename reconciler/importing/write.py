@@ -75,7 +75,7 @@ class OrgWriter:
         found = _attributes(org.KIND, live)
         if live.attrs.get(logo.URL):
             self.notes.append(
-                f"{self._address}: its logo is left alone: Pipes gives a URL, for one of its own as for a generated one; "
+                f"{self._address}: the logo is left alone: Pipes gives a URL, for one of its own as for a generated one; "
                 "`logo:` manages it"
             )
         if any(member.is_owner(row.attrs) for row in rows.values()):

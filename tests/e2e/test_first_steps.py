@@ -212,6 +212,7 @@ def test_import_all_takes_what_the_user_owns_and_names_the_others(bench):
     ran = bench.run("import", "--all", *bench.local)
     assert ran.status == 0
     assert "alice does not own gamma" in ran.err
+    assert "Note: org.acme, org.beta: the logo is left alone: " in ran.err
     assert [name for name in files(bench) if name.endswith(".yaml")] == ["orgs/acme.yaml", "orgs/beta.yaml"]
 
 

@@ -111,7 +111,7 @@ def test_the_import_says_what_is_to_be_set_and_what_comes_then(imported):
     assert (
         f"{AWS}: config is written as far as Pipes shows it; Pipes shows no secrets: write each that" in imported.notes
     )
-    assert "org.acme: its logo is left alone" in imported.notes
+    assert "org.acme: the logo is left alone" in imported.notes
 
 
 @pytest.mark.parametrize("handle", ["aws_prod", "dd"])
