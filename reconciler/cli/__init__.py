@@ -246,6 +246,10 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run the command line, print errors to standard error, and return the exit status."""
+    if "_RECONCILER_COMPLETE" in os.environ:
+        from reconciler.cli.completion import prepare
+
+        prepare()
     try:
         status = program.main(args=args, prog_name="reconciler", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

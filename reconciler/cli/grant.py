@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Print a patch that gives a person a role.")
 @click.argument("person", shell_complete=names.people)
-@click.argument("role")
+@click.argument("role", shell_complete=names.roles)
 @click.argument("place", shell_complete=names.places, metavar="ORG[/WORKSPACE]")
 @editing.until_options
 @editing.edit_options

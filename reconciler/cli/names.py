@@ -81,8 +81,16 @@ def allowances(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
     return [name for name, one in SAFEGUARDS.items() if one.lifted_by_allow and name.startswith(incomplete)]
 
 
+def roles(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """The roles in organizations and workspaces."""
+    from reconciler.kinds import grant, member
+
+    found = dict.fromkeys((*member.KIND.attribute("role").rank, *grant.ROLES))
+    return [role for role in found if role.startswith(incomplete)]
+
+
 def subjects(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """What `explain` explains."""
     from reconciler.cli.explain import subjects as explained
 
-    return [name for name in explained() if name.startswith(incomplete)]
+    return [name for name in dict.fromkeys(explained()) if name.startswith(incomplete)]

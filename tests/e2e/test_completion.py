@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -32,7 +33,23 @@ LINES = [
     ("reconciler history --in acme/", {"acme/prod", "acme/dev"}),
     ("reconciler apply --confirm-delete be", {"beta"}),
     ("reconciler completion ", {"bash", "zsh", "fish"}),
+    ("reconciler grant alice r", {"reader"}),
+    ("reconciler explain polic", {"policy", "policies"}),
 ]
+# an option with its value after a `=`, and a value that holds one
+JOINED = [
+    ("reconciler plan --org=a", {"acme"}),
+    ("reconciler plan --allow=mass", {"mass-removal"}),
+    ("reconciler plan --allow mass-removal=org.b", {"mass-removal=org.beta"}),
+    ("reconciler plan --allow=mass-removal=org.b", {"mass-removal=org.beta"}),
+    ("reconciler onboard a@b.example --like=c", {"carol"}),
+]
+
+
+def whole_words(line, expected):
+    """What a shell puts in place of the last word, which it does not divide."""
+    option, sign, _ = line.split(" ")[-1].partition("=")
+    return {f"{option}={name}" for name in expected} if sign and option.startswith("--") else expected
 
 
 @pytest.fixture
@@ -71,13 +88,27 @@ def test_bash_completes(folder, line, expected):
     assert shell(folder, "bash", script) == expected
 
 
-@pytest.mark.parametrize(("line", "expected"), LINES[:4], ids=[line for line, _ in LINES[:4]])
+@pytest.mark.parametrize(("line", "expected"), JOINED, ids=[line for line, _ in JOINED])
+def test_bash_completes_words_that_it_divides(folder, line, expected):
+    words = [word for word in re.split(r"(?<=[=@])|(?=[=@])| ", line) if word]
+    cut = 0 if "=" not in line else line.rindex("=") + 1 - line.rindex(" ") - 1
+    script = (
+        'eval "$(reconciler completion bash)"\n'
+        f"COMP_LINE='{line} more'; COMP_POINT={len(line)}\n"
+        f"COMP_WORDS=({' '.join(repr(word) for word in words)}); COMP_CWORD={len(words) - 1}\n"
+        "_reconciler_completion reconciler\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    assert shell(folder, "bash", script) == {name[cut:] for name in whole_words(line, expected)}
+
+
+@pytest.mark.parametrize(("line", "expected"), [*LINES[:4], *JOINED], ids=[line for line, _ in [*LINES[:4], *JOINED]])
 def test_fish_completes(folder, line, expected):
     found = shell(folder, "fish", f"reconciler completion fish | source; complete -C '{line}' | string split -f1 \\t")
-    assert found == expected
+    assert found == whole_words(line, expected)
 
 
-@pytest.mark.parametrize(("line", "expected"), LINES[1:4], ids=[line for line, _ in LINES[1:4]])
+@pytest.mark.parametrize(("line", "expected"), [*LINES[1:4], *JOINED], ids=[line for line, _ in [*LINES[1:4], *JOINED]])
 def test_zsh_completes(folder, line, expected):
     words = line.split(" ")
     script = (
@@ -87,7 +118,7 @@ def test_zsh_completes(folder, line, expected):
         f"words=({' '.join(repr(word) for word in words)}); CURRENT={len(words)}\n"
         "_reconciler_completion"
     )
-    assert expected <= shell(folder, "zsh", script)
+    assert whole_words(line, expected) <= shell(folder, "zsh", script)
 
 
 def test_manifests_with_a_mistake_complete_to_nothing_and_say_nothing(folder):
