@@ -22,7 +22,10 @@ def test_the_picture_shows_the_plan_as_it_is():
     spec = importlib.util.spec_from_file_location("make_pictures", FOLDER / "make.py")
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
-    assert shown((FOLDER / "plan.svg").read_text()) == shown(make.svg())
+    svg = (FOLDER / "plan.svg").read_text()
+    assert shown(svg) == shown(make.svg())
+    lines = make.plan_text().rstrip().count("\n") + 2  # with that of the command
+    assert len(set(re.findall(r'clip-path="url\(#(plan-line-\d+)', svg))) == lines, "no line is broken"
 
 
 def test_the_picture_loads_nothing():

@@ -26,7 +26,6 @@ HERE = Path(__file__).parent
 TOUR = Path(__file__).parents[1] / "tour"
 DAY = "2026-11-24"
 MOMENT = "1795510800"  # 2026-11-24 09:00 UTC
-WIDTH = 132
 
 
 def plan_text() -> str:
@@ -48,8 +47,9 @@ def plan_text() -> str:
 
 def svg() -> str:
     """The picture. It loads nothing: the fonts that rich would fetch are left out."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO())
-    console.print(Text.from_ansi(f"\x1b[1m$ reconciler plan --host sandbox\x1b[0m\n{plan_text()}"))
+    shown = Text.from_ansi(f"\x1b[1m$ reconciler plan --host sandbox\x1b[0m\n{plan_text()}".rstrip())
+    console = Console(record=True, width=max(line.cell_len for line in shown.split()), file=io.StringIO())
+    console.print(shown)
     drawn = console.export_svg(title="reconciler plan", theme=MONOKAI, unique_id="plan")
     drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
     return "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
