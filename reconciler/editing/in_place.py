@@ -238,7 +238,7 @@ class Items:
     def _like(self, value: str) -> str:
         """A text in the quotes of its neighbours: a manifest may be JSON."""
         text = scalar(value)
-        quoted = any(item.style == '"' for item in self.node.value) or self.quoted
+        quoted = any(getattr(item, "style", None) == '"' for item in self.node.value) or self.quoted
         return json.dumps(value) if quoted and not text.startswith('"') else text
 
     def _in_block(self, some_stay: bool, coming: list[str]) -> Iterator[tuple[int, int, str]]:

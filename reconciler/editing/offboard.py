@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import yaml
 
 from reconciler.editing.canonical import as_formatted_as
@@ -232,11 +233,20 @@ def _prove(texts: Mapping[str, bytes], before: Desired, somebody: Somebody, kept
         raise CannotEditError("the edit would change what somebody else may do")
 
 
+def _said(value: Any) -> Any:
+    """What a field of a node says, without the places of its parts: an edit above them moves those."""
+    if isinstance(value, tuple):
+        return [_said(one) for one in value]
+    if isinstance(value, msgspec.Struct):
+        return [getattr(value, name) for name in value.__struct_fields__ if name not in _ELSEWHERE]
+    return value
+
+
 def _others(desired: Desired, theirs: frozenset[str]) -> Any:
     """All that the manifests say of everybody and everything else."""
 
     def said(node: Node) -> Any:
-        own = [getattr(node, name) for name in node.__struct_fields__ if name not in _ELSEWHERE]
+        own = [_said(getattr(node, name)) for name in node.__struct_fields__ if name not in _ELSEWHERE]
         groups = [
             {
                 kind: {

@@ -63,6 +63,13 @@ teams:
   # on call
   ops:
     - dora
+    - {name: bob, expires: 2027-03-31}
+policies:
+  few-owners: {in: "*", role: owner, people: {min: 1, max: 4}}
+  prod-is-sre: {in: acme/prod, role: operator, only: [team/sre, owners], level: warn}
+waivers:
+  - {policy: prod-is-sre, who: carol, in: acme/prod, until: 2027-01-15, reason: INC-77}
+approvals: {default: {of: team/sre}, acme/prod: {of: team/ops}, rules: {of: team/sre, count: 1}}
 orgs:
   acme:
     display_name: Acme Corp
@@ -73,6 +80,10 @@ orgs:
       # until the audit is over
       carol: {role: owner, expires: 2027-01-31, then: member, reason: audit}
       ed: member
+      service/ci: member
+    service_accounts: {ci: {title: CI, description: plans, responsible: team/ops}}
+    ignore:
+      - {handle: contractor-*, reason: procurement, until: 2027-06-30}
     workspaces:
       prod:
         instance_type: db1.small
@@ -83,6 +94,7 @@ orgs:
       aws_prod:
         plugin: aws
         folder: cloud
+        everywhere: false
         config: {regions: [eu-west-1], rate: 1.5, secret_key: "${env:FUZZ_SECRET}"}
         workspaces: [prod]
   beta: {members: {alice: owner}}
@@ -92,11 +104,15 @@ ODD = [None, True, False, 0, -1, 1e400, 2**70, "", " ", "\x00", "\x1b[2J", "\u20
        "org.acme", "org.acme/member.", "\ud800"]  # fmt: skip
 OFFLINE = (
     ("validate",), ("validate", "--format", "json"), ("validate", "--format", "html"), ("fmt", "--check"), ("fmt", "--diff"), ("access",),
-    ("offboard", "carol"), ("review", ".", "old", "-v"),
+    ("offboard", "carol"), ("review", ".", "old", "-v"), ("approvals", ".", "old", "--author", "bob", "--approved-by", "dora"),
+    ("codeowners",), ("access", "--policies", "--format", "csv"), ("grant", "carol", "operator", "acme/prod", "--for", "14d"),
+    ("revoke", "carol", "acme/prod"), ("onboard", "new@example.com", "--as", "newbie", "--like", "dora"),
+    ("move", "dora", "--from", "ops", "--to", "sre", "--overlap", "7d"), ("completion", "bash"),
 )  # fmt: skip
 ONLINE = (
     ("plan", "-v"), ("plan", "--format", "json"), ("drift", "-v"), ("lock",), ("import", "acme", "--out", "other.yaml"),
-    ("apply", "--auto-approve", "--keep-going"),
+    ("apply", "--auto-approve", "--keep-going"), ("apply", "--due"), ("plan", "--by", "person"), ("drift", "--fix-up"),
+    ("access", "--live", "--policies"), ("doctor",), ("init",), ("import",),
 )  # fmt: skip
 LITERALS = [
     f"postgres://u:{SECRET}@h",
@@ -291,7 +307,7 @@ class Fuzz:
 
     def run(self, command):
         """Run a command in this process; what it printed."""
-        online = command[0] in ("plan", "drift", "lock", "import", "apply")
+        online = command[0] in {one[0] for one in ONLINE if one[0] != "access"} or "--live" in command
         out, err = (
             io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace", write_through=True)
             for _ in range(2)

@@ -271,3 +271,18 @@ def test_any_layout_is_edited_and_the_rest_of_the_files_keeps_its_bytes(scene, l
     assert handle not in scene.members("acme")
     assert handle not in scene.grants("acme", "prod")
     assert scene.planned("--detailed-exitcode", *args).addresses == []
+
+
+def test_what_stands_below_a_line_that_goes_moves_and_stays_the_same(bench):
+    bench.pipes("orgs: {acme: {members: {alice: owner, bob: member}}}")
+    bench.manifest(
+        "people: {bob: {handle: bob}}\nteams:\n  ops:\n    - alice\n    - {name: alan, expires: 2027-01-31}\n"
+        "orgs:\n  acme:\n    members:\n      alice: owner\n      bob: member\n      alan: member\n"
+        "    ignore:\n      - {handle: contractor-*, reason: procurement, until: 2027-06-30}\n"
+    )
+    offboarded(bench, "bob", "--write")
+    ran = bench.run("onboard", "new@example.com", "--as", "newbie", "--team", "ops", "--write")
+    assert ran.status == 0, ran.err
+    assert "bob" not in text(bench)
+    assert "    - {name: alan, expires: 2027-01-31}\n    - newbie\n" in text(bench)
+    assert bench.run("validate").status == 0
