@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import days  # before what notes what a test meets
@@ -20,6 +21,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(Path(stopped.sitecustomize.__file__).parent), os.environ.get("PYTHONPATH")])
 )
 os.environ.update(stopped.sitecustomize.GIT_DATES)
+
+# a busy machine is no failure: neither a slow example nor slow generation
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 # whoever moved the clock: a command that a test kills may hold what libfaketime in all others waits for
 if days.is_moved():

@@ -147,7 +147,8 @@ def test_nobody_unlisted_is_removed_while_an_invitation_by_email_is_refused_that
 
 def test_whose_absence_is_stated_goes_whatever_becomes_of_an_invitation(bench):
     robert(bench, ", bob: {absent: true}", "bob: member")
-    assert bench.apply().status == 5
+    # one after the other: Pipes takes the invitation if bob has left by then
+    assert bench.apply("--parallelism", "1").status == 5
     assert bench.members("acme") == {"alice": "owner"}
 
 

@@ -224,7 +224,7 @@ PARTS = (
     ("bob: member", "bob: owner"),
 )
 LOGINS = ("sam", "tom", "bobby", "vera", "alice", "carol", "mallory", "erin")
-CALM = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+CALM = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @CALM

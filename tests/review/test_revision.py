@@ -313,7 +313,8 @@ folders = st.sampled_from(("", "sub/", "sub/deep/", ".hidden/", "other.yaml/"))
 
 
 @hypothesis.settings(
-    deadline=None, max_examples=15, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 @hypothesis.given(
     tree=st.dictionaries(st.builds("{}{}".format, folders, names), st.binary(max_size=8), min_size=1, max_size=6),
