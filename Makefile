@@ -74,10 +74,11 @@ test-lowest: .lowest/installed ## The whole suite with every dependency at its l
 .mutants/installed:
 	$(PYTHON) -m venv .mutants/venv
 	.mutants/venv/bin/python -m pip install --quiet --disable-pip-version-check 'cosmic-ray>=8.4'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target .mutants/coverage 'coverage>=7.6'
 	@touch $@
 
-mutants: $(VENV)/installed .mutants/installed ## Mistakes in plans, safeguards, policies and the lock file that no test notices; hours, or SAMPLE=40 SEED=N
-	$(BIN)/python tests/mutants.py .mutants/venv/bin/cosmic-ray "$(SAMPLE)" "$(or $(SEED),0)"
+mutants: $(VENV)/installed .mutants/installed ## Mistakes in plans, safeguards, policies and the lock file that no test notices; hours, or SAMPLE=150 SEED=N
+	PYTHONPATH="$(CURDIR)/.mutants/coverage" $(BIN)/python tests/mutants.py .mutants/venv/bin/python "$(SAMPLE)" "$(or $(SEED),0)"
 
 clean: ## Remove what the targets created
 	rm -rf $(VENV) .lowest .mutants $(DEMO) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .hypothesis .days .days.? dist build site
