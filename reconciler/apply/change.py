@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.apply import live_checks
+from reconciler.apply import invitations, live_checks
 from reconciler.apply.errors import NotNeeded, StepFailed
 from reconciler.apply.live_checks import is_as_wanted
 from reconciler.apply.sending import CONFLICT, TRIES, Progress, give_up, is_unclear, pause, refused_by_pipes, send
 from reconciler.kinds import REFERRED, member, secret
-from reconciler.kinds.kind import same_value
+from reconciler.kinds.kind import Place, same_value
 from reconciler.model.plan import READDRESSED
 from reconciler.model.request import Request
 from reconciler.pipes import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from reconciler.apply.state import Run
     from reconciler.kinds.kind import Kind
@@ -31,8 +31,10 @@ def modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, p
     # Pipes does not show whether it has the secrets: they are sent, and again where the answer was lost
     blind = any(a.secret and a.name in body for a in kind.attributes)
 
+    owners: list[Resource] = []
+
     def look() -> Resource | None:
-        now = reading.read_again(run.client, kind, request.path)
+        now = _read(run, step, kind, request, owners)
         return reading.read_again(run.client, kind, _renamed_path(request)) if now is None and "handle" in body else now
 
     def ready(now: Resource | None) -> Request:
@@ -46,7 +48,7 @@ def modify(run: Run, step: Step, change: Change, kind: Kind, request: Request, p
             _note(run, step, body)
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
-            again = _check_owners(run, step, kind, request, now)
+            again = _check_owners(run, step, kind, request, now, owners)
             if again is None:
                 raise StepFailed("it is not there any more; plan again")
             if is_as_wanted(kind, again, body):
@@ -83,8 +85,10 @@ def _renamed_path(request: Request) -> str:
 
 
 def remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, progress: Progress) -> None:
+    owners: list[Resource] = []
+
     def ready() -> Request:
-        now = reading.read_again(run.client, kind, request.path)
+        now = _read(run, step, kind, request, owners)
         if now is None:
             raise NotNeeded
         progress.seen_undone()
@@ -94,7 +98,7 @@ def remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, p
             )
         _must_be_as_planned(run, step, change, kind, now)
         if step.accepted_owners is not None:
-            again = _check_owners(run, step, kind, request, now)
+            again = _check_owners(run, step, kind, request, now, owners)
             if again is None:
                 raise NotNeeded
             _must_be_unchanged(now, again)
@@ -123,18 +127,32 @@ def remove(run: Run, step: Step, change: Change, kind: Kind, request: Request, p
     give_up(progress, answer)
 
 
-def _check_owners(run: Run, step: Step, kind: Kind, request: Request, leaving: Resource) -> Resource | None:
+def _read(run: Run, step: Step, kind: Kind, request: Request, owners: list[Resource]) -> Resource | None:
+    """Read an object once more; an owner who leaves with the list of members, which the owner floor needs, in `owners`."""
+    now = None
+    if step.accepted_owners is not None:
+        owners[:] = invitations.members(run.client, step.org)
+        place = Place(org=step.org)
+        now = next((row for row in owners if kind.object_path(place, row.handle) == request.path), None)
+    # what is not in a list may be there, and a row without a version cannot show a write to it
+    return now if now is not None and now.version else reading.read_again(run.client, kind, request.path)
+
+
+def _check_owners(
+    run: Run, step: Step, kind: Kind, request: Request, leaving: Resource, owners: Sequence[Resource]
+) -> Resource | None:
     """Check the owner floor without `leaving`, and read it once more: the check takes several requests. None where it is gone."""
-    live_checks.owner_floor(run, step, leaving)
+    live_checks.owner_floor(run, step, leaving, owners)
     return reading.read_again(run.client, kind, request.path)
 
 
 def _must_be_unchanged(before: Resource, now: Resource) -> None:
     """Stop where somebody wrote to the row while the owners were checked, also where nothing in it differs.
 
-    Another apply may hold it as an owner who stays.
+    Another apply may hold it as an owner who stays. A list need not have all that the object itself has.
     """
-    if (now.id, now.version, now.attrs) != (before.id, before.version, before.attrs):
+    was, found = ((row.id, row.version, row.attrs.get("role"), row.attrs.get("status")) for row in (before, now))
+    if was != found:
         raise StepFailed("it was changed by somebody else at this moment, and is left as they made it; plan again")
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from reconciler.apply import invitations
 from reconciler.apply.errors import StepFailed
 from reconciler.kinds import children_of, member
 from reconciler.kinds.kind import Place
@@ -22,7 +21,7 @@ from reconciler.pipes import reading
 from reconciler.pipes.errors import StoppedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from reconciler.apply.state import Run
     from reconciler.kinds.kind import Kind
@@ -31,10 +30,12 @@ if TYPE_CHECKING:
     from reconciler.pipes.client import Answer
 
 
-def owner_floor(run: Run, step: Step, leaving: Resource) -> None:
-    """Make sure that enough people who have accepted stay as owners without `leaving`. Raises StepFailed."""
+def owner_floor(run: Run, step: Step, leaving: Resource, rows: Sequence[Resource]) -> None:
+    """Make sure that enough people who have accepted stay as owners without `leaving`. Raises StepFailed.
+
+    `rows` are the members of the org, read just before.
+    """
     floor = run.floors.get(step.org, 1)
-    rows = invitations.members(run.client, step.org)
     staying = [
         r
         for r in rows

@@ -11,6 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from reconciler import clock
 from reconciler.cli import (
@@ -158,7 +159,8 @@ def command(
         following = options.secrets(settings)
         judge(found.desired, lock, following, None if saved is None else [c.address for c in saved.changes])
         live = _read(found, lock, reader)
-        token_end.warn(reader, live.actor.handle, expiring)
+        if not due or click.get_current_context().get_parameter_source("expiring") == ParameterSource.COMMANDLINE:
+            token_end.warn(reader, live.actor.handle, expiring)
         if saved is None:
             drafted = manifests.judged(make_plan(found.desired, live, lock, allowances), found.desired, live, lock)
             plan = with_who_renamed(drafted, reader, found.desired, live, lock)

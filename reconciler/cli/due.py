@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Plan
 
 NOTHING = "Nothing is due."
+_KEY = re.compile(rb"expires[\"']?\s*:")
+_OTHERWISE = re.compile(rb"\\[xuU\r\n]|\0")  # escapes that could spell the key, and another encoding
+_COMMENT = re.compile(rb"^[ \t]*#[^\"'\r\n]*$", re.MULTILINE)  # a quote may end a text that only looks like one
 _EXPIRES = re.compile(rb"expires[\"']?[ \t]*:[ \t]*[\"']?([0-9]{4}-[0-9]{2}-[0-9]{2})")
 
 
@@ -33,9 +36,17 @@ def may_be_due(paths: Sequence[Path]) -> bool:
 
 
 def _may_be_due(data: bytes, today: bytes) -> bool:
+    if _OTHERWISE.search(data):
+        return True
+    # Every mention is a day that can be compared, or the file is read whole. Where an anchor or a `?` could make a key of
+    # any text, every mention counts; else those in comments and in texts do not.
+    if b"&" in data or b"?" in data:
+        mentions = data.count(b"expires")
+    else:
+        data = _COMMENT.sub(b"", data)
+        mentions = len(_KEY.findall(data))
     days = _EXPIRES.findall(data)
-    # every mention is a day that can be compared, or the file is read whole; an escape could spell the key otherwise
-    return b"\\" in data or len(days) != data.count(b"expires") or any(day <= today for day in days)
+    return len(days) != mentions or any(day <= today for day in days)
 
 
 def narrowed(found: Manifests, without: frozenset[str] = frozenset()) -> Manifests:

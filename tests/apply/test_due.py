@@ -6,6 +6,7 @@ import pytest
 
 from e2e.conftest import bare, bench
 from e2e.test_killed import deadly
+from reconciler.cli.due import may_be_due
 
 __all__ = ["bare", "bench"]
 
@@ -102,6 +103,24 @@ def test_an_end_is_seen_however_it_is_written(here, key, day):
     assert "carol" not in people(here)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ("alice: owner # expires: never", True),
+        ("alice: owner\n    # expires: never", False),
+        ("alice: {role: owner, reason: a visa that expires in May}", False),
+        ("alice: {role: owner, expires: 2027-01-31, reason: it expires then}", False),
+        ("alice: {role: owner, reason: &a expires}, carol: {role: member, *a : 2026-11-01}", True),
+        ("alice: owner, carol: {role: member, ? expires\n     : 2026-11-01}", True),
+        ("alice: {role: owner, reason: 'a\n     # b'}, carol: {role: member, expires:\n     2026-11-01}", True),
+    ],
+)
+def test_a_manifest_is_read_whole_only_where_its_text_does_not_show_that_nothing_is_due(tmp_path, text, is_read):
+    path = tmp_path / "orgs.yaml"
+    path.write_text(f"version: 1\norgs: {{acme: {{unlisted: keep, members: {{{text}\n    }}}}}}\n")
+    assert may_be_due([path]) == is_read
+
+
 def test_what_a_team_gives_beyond_an_ended_entry_is_left_for_an_ordinary_apply(here):
     here.manifest(
         MANIFEST.replace("dave: {role: owner,", "dave: {role: reader,").replace("team/sre: reader", "team/sre: owner")
@@ -151,34 +170,53 @@ def test_wherever_it_is_killed_the_next_one_ends_the_same(here, at, after):
     assert people(here, "/org/acme/workspace/prod/member", "workspace") == {"dave": "reader", "mallory": "reader"}
 
 
-@pytest.mark.parametrize(("where", "most"), [("org", 9), ("workspace", 10), ("both", 12)])
-def test_one_entry_in_a_hundred_organizations_takes_at_most_nine_requests_beside_lists_of_workspaces(
-    bench, where, most
+@pytest.mark.parametrize(
+    ("member", "grants"),
+    [
+        ("{role: member, expires: END}", {}),
+        ("{role: member, expires: END}", {"prod": "reader", "lab": "reader"}),
+        ("member", {"prod": "{role: reader, expires: END}"}),
+        ("member", {"prod": "{role: operator, expires: END, then: reader}"}),
+        ("{role: owner, expires: END}", {}),  # with the check that somebody stays to own it
+        ("{role: owner, expires: END, then: member}", {}),
+    ],
+)
+def test_one_entry_in_a_hundred_organizations_takes_at_most_nine_requests_and_one_for_each_workspace_it_is_about(
+    bench, member, grants
 ):
-    names = [f"org-{n:03}" for n in range(100)]
-    spaces = {"org": {}, "workspace": {"prod": {}}, "both": {"prod": {}, "lab": {}}}[where]
+    role = "owner" if "owner" in member else "member"
+    roles = {space: "operator" if "operator" in text else "reader" for space, text in grants.items()}
     org = {
-        "members": {"alice": "owner", "bob": "member"},
-        "workspaces": {space: {"members": {"bob": "reader"}} for space in spaces},
+        "members": {"alice": "owner", "bob": role},
+        "workspaces": {space: {"members": {"bob": roles[space]}} for space in grants},
     }
+    names = [f"org-{n:03}" for n in range(100)]
     bench.pipes({"users": {"bob": {}}, "orgs": dict.fromkeys(names, org)})
     lines = ["version: 1", "orgs:"]
     for n, name in enumerate(names):
         end = "2026-11-01" if n == 50 else "2027-01-01"
-        member = "member" if where == "workspace" else f"{{role: member, expires: {end}}}"
-        grant = f"{{role: reader, expires: {end}}}" if where == "workspace" else "reader"
-        below = ", ".join(f"{space}: {{members: {{bob: {grant}}}}}" for space in spaces)
-        lines += [f"  {name}: {{members: {{alice: owner, bob: {member}}}, workspaces: {{{below}}}}}"]
+        below = ", ".join(
+            f"{space}: {{members: {{bob: {text.replace('END', end)}}}}}" for space, text in grants.items()
+        )
+        bob = member.replace("END", end)
+        lines += [f"  {name}: {{members: {{alice: owner, bob: {bob}}}, workspaces: {{{below}}}}}"]
     bench.manifest("\n".join(lines) + "\n")
     with bench.served() as seen:
         ran = bench.run("apply", "--due", "--host", bench.host)
     assert ran.status == 0, ran.out + ran.err
-    path = "/org/org-050/workspace/prod/member/bob" if where == "workspace" else "/org/org-050/member/bob"
-    assert [(method, path) for method, path, _ in seen if method != "GET"] == [("DELETE", path)]
-    lists = [path for _, path, _ in seen if "/workspace/" in path and path.endswith("/member")]
-    assert len(seen) - len(lists) <= 9
-    assert len(seen) <= most
+    path = "/org/org-050/member/bob" if "expires" in member else "/org/org-050/workspace/prod/member/bob"
+    method = "PATCH" if "then" in "".join([member, *grants.values()]) else "DELETE"
+    sent = [(method, path) for method, path, _ in seen if method != "GET" and not path.endswith("/alice")]
+    assert sent == [(method, path)]
+    assert len(seen) <= 9 + len(grants)
     assert due(bench).status == 0
+
+
+def test_the_end_of_the_token_is_asked_for_only_where_somebody_asks(here):
+    for args, asked in (((), 0), (("--expiring", "14d"), 1)):
+        with here.served() as seen:
+            assert here.run("apply", "--due", "--host", here.host, *args).status == 0
+        assert len([path for _, path, _ in seen if path.endswith("/token")]) == asked
 
 
 def test_a_grant_goes_by_itself_where_its_membership_could_not_be_removed(here):
