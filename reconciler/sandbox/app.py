@@ -12,7 +12,6 @@ import msgspec
 
 from reconciler.sandbox import BASE_PATH, operations, tokens
 from reconciler.sandbox.call import OPERATIONS, Actor, Call, NeedsWriteError, Operation
-from reconciler.sandbox.faults import Faults, FaultyApp
 from reconciler.sandbox.not_offered import is_offered_by_pipes
 from reconciler.sandbox.page import Avatar, Favicon, Page
 from reconciler.sandbox.problems import Problem, problem_body
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from reconciler.sandbox.faults import Faults
     from reconciler.sandbox.store import Store
 
     Observer = Callable[[str, str, int, Any], None]
@@ -69,6 +69,8 @@ def create_app(
     app.add_route("/avatar/{org_id}", Avatar(store))
     wsgi: WSGIApplication = app
     if faults is not None:
+        from reconciler.sandbox.faults import FaultyApp
+
         wsgi = FaultyApp(app, faults)
     return wsgi if observer is None else _Observed(wsgi, observer)
 

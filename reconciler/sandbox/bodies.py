@@ -12,6 +12,7 @@ Looser where its formats contradict what clients send:
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import jsonschema_rs
@@ -71,7 +72,10 @@ class Body:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self._validator = jsonschema_rs.Draft202012Validator(schema)
+
+    @cached_property
+    def _validator(self) -> jsonschema_rs.Draft202012Validator:
+        return jsonschema_rs.Draft202012Validator(self.schema)  # when it is first used: most runs only read
 
     def read(self, raw: bytes, content_type: str | None) -> dict[str, Any]:
         """The decoded body. Raises Problem (400) that names everything wrong with it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +31,7 @@ _KEPT_EMPTY = {"parent_id"}
 """Attributes that every object of their kind has: an empty text does not take them away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One operation of the contract: where it is, what it is called there, what does it."""
 
     method: str  # of the request
@@ -66,8 +64,7 @@ class NeedsWriteError(Exception):
     """A read turned out to change something, so it is repeated in a transaction that may write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """The user behind the request's token."""
 
     id: str
@@ -78,8 +75,7 @@ class Actor:
     issued_at: str
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """A request being answered, inside one transaction."""
 
     # What is asked, and by whom
@@ -95,7 +91,7 @@ class Call:
     if_match: bool  # whether `If-Match` is honoured
     settle_reads: int  # how many reads a workspace takes to get ready
     writing: bool  # the operation changes something
-    _now: str = field(default="", init=False)  # the moment of the call, once it was asked for
+    _now: str = ""  # the moment of the call, once it was asked for
 
     # -- time, ids, versions
 
@@ -324,8 +320,7 @@ class Call:
         self.db.execute("INSERT INTO audit (org_id, workspace_id, row) VALUES (?, ?, ?)", (org.id, workspace_id, row))
 
 
-@dataclass(frozen=True, slots=True)
-class Org:
+class Org(msgspec.Struct, frozen=True):
     """An org, and the actor's role in it."""
 
     id: str  # of the org
@@ -337,8 +332,7 @@ class Org:
     role: str | None  # the actor's: owner | member | None for somebody who is not in it or has not accepted
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(msgspec.Struct, frozen=True):
     """A workspace with the role that was granted to the actor, if any."""
 
     id: str

@@ -14,7 +14,7 @@ _OF_A_TENANT = (
     "ai|audit_log|auth|connection|connection_folder|connection_tree|integration|login|logout|notifier|service_account"
     "|settings|signup"
 )
-_PATHS = re.compile(
+_PATHS = (
     "/(?:"
     + "|".join(
         (
@@ -35,4 +35,4 @@ _PATHS = re.compile(
 
 def is_offered_by_pipes(path: str) -> bool:
     """Whether a path below `/api/v0` belongs to Pipes (its public API documentation, 2025-10-06), though not to the sandbox."""
-    return _PATHS.fullmatch(path) is not None
+    return re.fullmatch(_PATHS, path) is not None

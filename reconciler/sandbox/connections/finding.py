@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from reconciler.sandbox.problems import not_found
 from reconciler.sandbox.store import numbered
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 _COLUMNS = "id, org_id, workspace_id, folder, name, parent, secrets, tested, head"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True):
     """A connection or a folder as it is stored."""
 
     # Which one, and where

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from reconciler.sandbox import bodies, objects, users
@@ -17,8 +15,7 @@ INVITE = MEMBERS + "/invite"
 MEMBER = MEMBERS + "/{user_handle}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Tenant:
+class _Tenant(msgspec.Struct, frozen=True):
     id: str
     handle: str
     head: str
