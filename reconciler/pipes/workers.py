@@ -29,7 +29,8 @@ class Workers:
     """`count` threads. Leaving the context drops what was not begun, and what nobody has taken."""
 
     def __init__(self, count: int) -> None:
-        self._jobs: SimpleQueue[tuple[Work, Then] | None] = SimpleQueue()
+        self._waiting: deque[tuple[Work, Then]] = deque()  # the next one on the left
+        self._tickets: SimpleQueue[bool] = SimpleQueue()  # True for each job; False ends a thread
         self._ended: deque[tuple[Then, Any, BaseException | None]] = deque()
         self._taking = threading.Lock()  # whoever holds it may touch what follows, and what callbacks touch
         self._taking.acquire()
@@ -40,13 +41,16 @@ class Workers:
         self._count = max(1, count)
         self._started = 0
 
-    def submit(self, work: Work, then: Then) -> None:
+    def submit(self, work: Work, then: Then, *, next_page: bool = False) -> None:
         """Have `work` done by a thread; `then` gets its result, or the PipesError that it raised, inside `run`.
 
-        For callbacks, and for the thread that calls `run`.
+        The next page of a list goes before everything that waits: pages come one after the other, so a long list that
+        waits its turn for each of them is still being read when all others have been. For callbacks, and for the thread
+        that calls `run`.
         """
         self._expect_one()
-        self._jobs.put((work, then))
+        (self._waiting.appendleft if next_page else self._waiting.append)((work, then))
+        self._tickets.put(True)
 
     def _expect_one(self) -> None:
         """Count one job more, and start a thread for it unless there are enough."""
@@ -65,7 +69,8 @@ class Workers:
                 # so that a thread looks at what ended before now; while the lock was held, it would have looked in vain.
                 # This thread takes no lock that an interruption could leave locked: Ctrl-C is raised here, between any two
                 # instructions
-                self._jobs.put((_nothing, _ignored))
+                self._waiting.append((_nothing, _ignored))
+                self._tickets.put(True)
                 # a signal that comes in the instant before a wait begins does not end it, so no wait is long
                 while not self._settled.wait(WAKE):
                     pass
@@ -77,8 +82,8 @@ class Workers:
             raise self._failed
 
     def _loop(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            work, then = job
+        while self._tickets.get():
+            work, then = self._waiting.popleft()
             if self._stopped:
                 continue
             try:
@@ -118,7 +123,7 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self._stopped = True
         for _thread in range(self._started):
-            self._jobs.put(None)
+            self._tickets.put(False)
 
 
 def _nothing() -> None:

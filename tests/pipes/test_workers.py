@@ -177,7 +177,7 @@ class Prompt(SimpleQueue):
 
     def put(self, job):
         super().put(job)
-        if job is not None and threading.current_thread().name == "caller":
+        if job and threading.current_thread().name == "caller":
             self.asked.acquire()
 
 
@@ -186,7 +186,7 @@ def test_what_ended_before_the_wait_began_is_taken():
 
     def read():
         with Workers(1) as workers:
-            workers._jobs = Prompt()
+            workers._tickets = Prompt()
             for number in range(3):
                 workers.submit(lambda: None, lambda _, number=number: taken.append(number))
                 workers.run()

@@ -220,3 +220,24 @@ def test_an_org_that_manages_service_accounts_costs_one_list_more(tmp_path):
         assert (plan.changes, plan.refusals, plan.errors) == ((), (), ())
         counts.append(len(seen))
     assert counts[1] == counts[0] + 1
+
+
+def test_the_pages_of_a_long_list_do_not_wait_behind_other_lists(tmp_path):
+    """Pages come one after the other: a long list that waited its turn for each would be read when all else has been."""
+    world = generate(orgs=110, members=3, workspaces=1, grants=1)
+    long = next(iter(world["orgs"]))
+    for number in range(450):
+        world["users"][f"one-{number}"] = {}
+        world["orgs"][long]["members"][f"one-{number}"] = "member"
+    path = tmp_path / "pipes.db"
+    with Store(path) as store:
+        seed(store, world)
+        token = store.default_token()
+    seen = []
+    settings = Settings("http://sandbox.invalid/api/v0", token, path)
+    observers = Observers(request=lambda _method, target, _status, _seconds: seen.append(target))
+    with Client(settings, read_only=True, parallelism=1, observers=observers) as client:
+        snapshot(client, load_texts({"orgs.yaml": manifest(world)}, today=DAY), {})
+    assert seen[:3] == ["/actor", "/actor/org", "/actor/org"]
+    first = seen.index(f"/org/{long}/member")
+    assert seen[first : first + 5] == [f"/org/{long}/member"] * 5

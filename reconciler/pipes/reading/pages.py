@@ -56,7 +56,7 @@ def read_list(
         ask({})
 
     def ask(params: dict[str, Any]) -> None:
-        run.workers.submit(lambda: run.client.page(what.path, what.row_type, params), page)
+        run.workers.submit(lambda: run.client.page(what.path, what.row_type, params), page, next_page=bool(params))
 
     def page(found: tuple[list[Any], str | None] | PipesError) -> None:
         error = found if isinstance(found, PipesError) else None
