@@ -234,12 +234,11 @@ def _known(
 
 
 def _near(name: str, there: Iterable[str]) -> str:
-    from difflib import get_close_matches
+    from reconciler.model.near import did_you_mean
 
-    near = get_close_matches(name, sorted(there), n=3, cutoff=0.5)
-    if near:
-        return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?"
     listed = sorted(there)
+    if meant := did_you_mean(name, listed):
+        return meant
     return f"; known names: {', '.join(listed[:5])}{' and others' if len(listed) > 5 else ''}" if listed else ""
 
 

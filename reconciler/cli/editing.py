@@ -220,11 +220,10 @@ def who_is(person: str, files: Files, *, new: bool = False) -> Somebody:
 
     Raises UsageError, with near names, for nobody, and RefusedRunError for a word that means two people.
     """
-    from difflib import get_close_matches
-
     from reconciler.editing.people import Somebody, everyone, people_called
     from reconciler.manifest import json_schema
     from reconciler.model.diagnostic import Refusal
+    from reconciler.model.near import did_you_mean, near
 
     desired, lock = files.found.desired, files.found.lock
     found = people_called(person, desired, lock)
@@ -241,9 +240,8 @@ def who_is(person: str, files: Files, *, new: bool = False) -> Somebody:
                 liftable=False,
             )
         )
-    near = get_close_matches(person, sorted(everyone(desired)), n=3, cutoff=0.5)
-    meant = f"; did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""
-    close = get_close_matches(person, sorted(everyone(desired)), n=1, cutoff=0.65)
+    meant = did_you_mean(person, everyone(desired))
+    close = near(person, everyone(desired), most=1, cutoff=0.65)
     if new and not close and json_schema.matches(json_schema.schema()["$defs"]["handle"], person):
         click.echo(f"Note: {person} is new to the manifests, and is taken for a Pipes handle", err=True)
         return Somebody(frozenset([person]), frozenset([person]))

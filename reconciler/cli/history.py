@@ -142,7 +142,7 @@ def _passed_over(commit: Commit, error: ManifestError | UsageError) -> str:
 
 def _of_person(followed: _Followed, person: str) -> list[Event]:
     """The events of one person, under whatever name and account they had. Raises UsageError, with near names."""
-    from difflib import get_close_matches
+    from reconciler.model.near import did_you_mean
 
     names: dict[str, set[str]] = {}  # a name, handle or address -> what it stood for anywhere
 
@@ -166,15 +166,14 @@ def _of_person(followed: _Followed, person: str) -> list[Event]:
         )
     if theirs is None:
         known = {word.partition(" ")[2] for word in names} | followed.others
-        near = get_close_matches(person.lower(), sorted(known), n=3, cutoff=0.5)
-        meant = f"; did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+        meant = did_you_mean(person, known)
         raise UsageError(f"{person} is nowhere in the manifests of this branch, by name, handle or address{meant}")
     return [event for event in followed.events if f"key {event.change.key.lower()}" in theirs]
 
 
 def _in(events: Sequence[Event], place: str, renames: Sequence[Rename]) -> list[Event]:
     """The events in one place, under whatever name it had. Raises UsageError, with near names."""
-    from difflib import get_close_matches
+    from reconciler.model.near import did_you_mean
 
     there = {event.change.object for event in events}
     names = {place}
@@ -182,8 +181,7 @@ def _in(events: Sequence[Event], place: str, renames: Sequence[Rename]) -> list[
         names |= {name for one in renames for name in (one.before, one.after) if {one.before, one.after} & names}
     known = there | {where.partition("/")[0] for where in there}
     if not names & known and events:
-        near = get_close_matches(place, sorted(known), n=3, cutoff=0.5)
-        meant = f"; did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+        meant = did_you_mean(place, known)
         raise UsageError(f"--in {place}: nobody's access there ever changed in the manifests of this branch{meant}")
     inside = tuple(f"{name}/" for name in names)
     return [one for one in events if one.change.object in names or one.change.object.startswith(inside)]

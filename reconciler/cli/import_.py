@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from reconciler.cli import DONE, REFUSED, manifests, names, options, writing
 from reconciler.cli.writing import Draft, Existing, LeftAloneError, RefusedError
 from reconciler.model.errors import ManifestError, PipesError, UsageError
+from reconciler.model.near import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -78,6 +80,11 @@ def command(
     if owner is not None and states is None:
         raise UsageError("--owner needs --from-terraform; without it, Pipes says who owns an organization")
     target = writing.target(out, split)
+    for org in orgs:
+        if not re.fullmatch(r"\w[\w.-]*", org):
+            raise UsageError(
+                f"`{org}` cannot be the handle of an organization; `reconciler import` lists those that are there"
+            )
     if not orgs and states is None:
         from reconciler.cli.init import read_visible, show_visible
 
@@ -210,18 +217,11 @@ def _live_org(handle: str, live: Snapshot, lock: Lock) -> Resource:
     holder = live.identities.get(handle)
     if holder is not None and holder.type == "user":
         raise PipesError(f"{handle} is a user, not an organization")
-    near = _near(handle, [*live.orgs, *live.others])
+    meant = did_you_mean(handle, [*live.orgs, *live.others])
     raise PipesError(
         f"{live.actor.handle}, the user of this token, sees no organization {handle}"
-        f"{near or '; `reconciler import` lists those that are there'}"
+        f"{meant or '; `reconciler import` lists those that are there'}"
     )
-
-
-def _near(name: str, there: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, sorted(there), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
 
 
 def _name(live: Resource, existing: Existing) -> str | None:

@@ -96,12 +96,19 @@ def _write_settings() -> None:
     from reconciler.manifest import starting
 
     write_schema()
-    _unless_there(Path(".vscode") / "settings.json", starting.editor_settings())
+    settings = Path(".vscode") / "settings.json"
+    if not _unless_there(settings, starting.editor_settings()) and not _mentions(settings, starting.SCHEMA.name):
+        missing = "\n".join(starting.editor_settings().strip().splitlines()[1:-1])
+        click.echo(f"{settings.as_posix()} exists and is left alone. To have editors check manifests, add:\n{missing}")
     ignored = Path(".gitignore")
     if not _unless_there(ignored, starting.IGNORED) and ignored.is_file():
         lines = ignored.read_text(encoding="utf-8", errors="replace").splitlines()
         if not {starting.IGNORED.strip(), starting.IGNORED.strip("/\n")} & {line.strip().lstrip("/") for line in lines}:
             click.echo(f"Add a line `{starting.IGNORED.strip()}` to .gitignore: what is in it must not be committed.")
+
+
+def _mentions(path: Path, name: str) -> bool:
+    return path.is_file() and name in path.read_text(encoding="utf-8", errors="replace")
 
 
 def _unless_there(path: Path, text: str) -> bool:
@@ -117,10 +124,13 @@ def _unless_there(path: Path, text: str) -> bool:
 def _start(pipes: options.PipesOptions) -> None:
     """Write a first manifest, unless there are manifests, and print the three commands that try it."""
     from reconciler.manifest import starting
-    from reconciler.manifest.files import DEFAULT_FILE, default_paths
+    from reconciler.manifest.files import DEFAULT_FILE, DEFAULT_FOLDER, default_paths, has_manifests
+    from reconciler.model.errors import UsageError
 
     there = default_paths()
-    if there:
+    if not there and os.path.lexists(DEFAULT_FILE):
+        raise UsageError(f"{DEFAULT_FILE} is not a file; rename it, and run `reconciler init` again")
+    if there and (there[0] == DEFAULT_FILE or has_manifests(Path(DEFAULT_FOLDER))):
         click.echo(f"{there[0]} exists and is left alone.")
         next_steps.show(
             [

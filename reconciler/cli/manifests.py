@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Plan, Shard
     from reconciler.pipes.settings import Settings
 
+MOST = 10  # organizations that a message names
 ENDINGS = 12  # look ahead at most to this many days on which entries end
 
 
@@ -161,9 +162,12 @@ def narrow(desired: Desired, orgs: Collection[str]) -> Desired:
 
     unknown = [org for org in orgs if org not in desired.orgs]
     if unknown:
-        raise UsageError(
-            f"--org {unknown[0]}: the manifests have no such org; they have {', '.join(sorted(desired.orgs))}"
-        )
+        from reconciler.model.near import did_you_mean
+
+        known = sorted(desired.orgs)
+        more = f" and {len(known) - MOST} others" if len(known) > MOST else ""
+        meant = did_you_mean(unknown[0], known) or f"; they have {', '.join(known[:MOST])}{more}"
+        raise UsageError(f"--org {unknown[0]}: the manifests have no such org{meant}")
     chosen = {name: node for name, node in desired.orgs.items() if name in orgs}
     return replace(desired, orgs=chosen, elsewhere={n: node for n, node in desired.orgs.items() if n not in chosen})
 

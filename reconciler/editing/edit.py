@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -20,6 +19,7 @@ from reconciler.kinds import grant, member, org, workspace
 from reconciler.manifest import load_texts
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.errors import ManifestError, UsageError
+from reconciler.model.near import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -117,8 +117,8 @@ def role_called(role: str, place: Place) -> str:
     found = grant.current(role) if place.kind is grant.KIND else role
     if found not in place.ranks:
         what = "a workspace" if place.kind is grant.KIND else "an organization"
-        near = get_close_matches(role.lower(), place.ranks, n=1)
-        meant = f"did you mean `{near[0]}`?" if near else f"the roles are {', '.join(place.ranks)}"
+        meant_role = near(role, place.ranks, most=1, cutoff=0.6)
+        meant = f"did you mean `{meant_role[0]}`?" if meant_role else f"the roles are {', '.join(place.ranks)}"
         raise UsageError(f"{role} is not a role in {what}; {meant}")
     return found
 
@@ -132,9 +132,9 @@ def team_called(name: str, desired: Desired) -> str:
 
 
 def _meant(name: str, there: Iterable[str], also: Iterable[str] = ()) -> str:
-    near = list(dict.fromkeys([*also, *get_close_matches(name, sorted(there), n=3, cutoff=0.5)]))
-    if near:
-        return f"; did you mean {' or '.join(f'`{one}`' for one in near)}?"
+    meant = list(dict.fromkeys([*also, *near(name, there)]))
+    if meant:
+        return f"; did you mean {' or '.join(f'`{one}`' for one in meant)}?"
     known = sorted(there)
     return f"; they have {', '.join(known[:5])}{' and others' if len(known) > 5 else ''}" if known else ""
 

@@ -131,14 +131,14 @@ def narrowed(plan: Plan, people: Collection[str], workspaces: Collection[str], k
 
 def _near(names: Iterable[str], known: Collection[str]) -> str:
     """`; did you mean acme/prod?` where a name is unknown and resembles one; else a full stop."""
-    from difflib import get_close_matches
+    from reconciler.model.near import near
 
     for name in names:
         if name not in known:
             whole = [one for one in known if one.endswith(f"/{name}")]
-            near = whole or get_close_matches(name, list(known), n=2, cutoff=0.6)
-            if near:
-                return f"; did you mean {' or '.join(sorted(near))}?"
+            meant = whole or near(name, known, most=2, cutoff=0.6)
+            if meant:
+                return f"; did you mean {' or '.join(sorted(meant))}?"
     return "."
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
+from reconciler.model.near import near
 from reconciler.safeguards.table import SAFEGUARDS
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ def parse(text: str) -> Allowance:
     """`mass-removal=org.acme` or a bare code. Raises UsageError for an unknown code, one never lifted, or a bad address."""
     code, equals, address = text.partition("=")
     if code not in SAFEGUARDS:
-        near = get_close_matches(code, SAFEGUARDS, n=1)
+        meant = near(code, SAFEGUARDS, most=1, cutoff=0.6)
         raise UsageError(
-            f"--allow {text}: there is no safeguard {code!r}" + (f"; did you mean {near[0]}?" if near else "")
+            f"--allow {text}: there is no safeguard {code!r}" + (f"; did you mean {meant[0]}?" if meant else "")
         )
     if not SAFEGUARDS[code].lifted_by_allow:
         raise UsageError(f"--allow {text}: {code} is never lifted by --allow")

@@ -346,3 +346,61 @@ def test_the_printed_commands_can_be_pasted_into_a_shell(bare, shell):
     )
     for line in lines:
         assert "|".join(shlex.split(line)) + "|\n" in ran.stdout, ran
+
+
+# --- a folder that is not empty, and names that are not quite right ----------------------------------------------------
+
+
+def test_init_leaves_an_editors_settings_alone_and_says_what_to_add(bare):
+    settings = bare.folder / ".vscode" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"editor.tabSize": 2}')
+    said = bare.run("init").out
+    assert settings.read_text() == '{"editor.tabSize": 2}'
+    _, _, added = said.partition("To have editors check manifests, add:\n")
+    settings.write_text(f'{{"editor.tabSize": 2,\n{added.partition("}")[0]}}}}}')
+    assert json.loads(settings.read_text())["yaml.schemas"]["./schemas/manifest.schema.json"]
+    assert "To have editors" not in bare.run("init").out
+
+
+def test_init_takes_an_empty_folder_for_manifests_as_nothing(bare):
+    (bare.folder / "orgs").mkdir()
+    assert "orgs.yaml: written." in bare.run("init").out
+    assert bare.run("validate").status == 0
+
+
+def test_init_does_not_say_that_it_wrote_a_manifest_where_it_cannot(bare):
+    (bare.folder / "orgs.yaml").mkdir()
+    ran = bare.run("init")
+    assert (ran.status, ran.err) == (1, "Error: orgs.yaml is not a file; rename it, and run `reconciler init` again\n")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("import", "ACME", "HOST"),
+        ("plan", "--org", "ACME", "HOST"),
+        ("drift", "--org", "Acm", "HOST"),
+        ("plan", "--workspace", "ACME/Prod", "HOST"),
+        ("access", "--org", "aCme"),
+        ("access", "--live", "--workspace", "ACME/PROD", "HOST"),
+        ("grant", "bob", "Reader", "ACME"),
+        ("grant", "bob", "OWNER", "acme/PROD"),
+    ],
+)
+def test_upper_case_is_no_reason_not_to_find_what_was_meant(bench, args):
+    bench.pipes(WORLD)
+    bench.manifest("orgs: {acme: {members: {alice: owner, bob: member}, workspaces: {prod: {}, dev: {}}}}")
+    ran = bench.run(*(word for arg in args for word in (bench.local if arg == "HOST" else [arg])))
+    assert "did you mean" in ran.err + ran.out
+    assert re.search(r"did you mean `?(acme|acme/prod|reader|owner)\b", ran.err + ran.out)
+
+
+@pytest.mark.parametrize("name", ["", "..", "../acme", "acme/prod", "a b", "acme?x=1"])
+def test_what_cannot_be_a_handle_is_not_asked_for(bench, name):
+    bench.pipes(WORLD)
+    with bench.served() as seen:
+        ran = bench.run("import", name, "--host", bench.host)
+        assert seen == []
+    assert ran.status == 1
+    assert "cannot be the handle of an organization" in ran.err
