@@ -151,6 +151,7 @@ class Editor:
         self.lock = lock
         self.somebody = somebody
         self.files = {name: File(data.decode(), name) for name, data in texts.items()}
+        self.written: set[str] = set()  # the places where this edit writes an entry
 
     def lines(self, place: Place) -> list[tuple[File, str, Any]]:
         """Their own lines in the section of a place, those whose time is up too: the file, the name, the value's node."""
@@ -183,6 +184,7 @@ class Editor:
 
     def write(self, place: Place, text: str) -> None:
         """Write their entry in a place, instead of their own line where there is one."""
+        self.written.add(place.name)
         for n, (file, name, _) in enumerate(self.lines(place)):
             if n == 0:
                 file.section(place.path).replace(name, text)

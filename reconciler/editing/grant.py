@@ -91,11 +91,8 @@ def _team(editor: Editor, place: Place, role: str, expires: date | None, made: E
             or team not in editor.desired.teams
         ):
             continue
-        trial = Editor(editor.texts, editor.desired, editor.lock, editor.somebody)
-        try:
-            trial.join(team, expires)
-            after = trial.proven(trial.result())
-        except CannotEditError:
+        after = _joined(editor, place, team, expires)
+        if after is None:
             continue
         found = {
             (assignment.object, assignment.role)
@@ -114,6 +111,22 @@ def _team(editor: Editor, place: Place, role: str, expires: date | None, made: E
             f"team/{team} gives {role} on {place.name} as well, but also {more}, so {editor.name} gets an entry instead of joining"
         )
     return None
+
+
+def _joined(editor: Editor, place: Place, team: str, expires: date | None) -> Desired | None:
+    """What the manifests ask for with them in a team, and in the organization where that needs it. None where it cannot be."""
+    trial = Editor(editor.texts, editor.desired, editor.lock, editor.somebody)
+    try:
+        trial.join(team, expires)
+        return trial.proven(trial.result())
+    except CannotEditError:
+        if place.node is place.org or place.in_org.has(editor.somebody) is not None:
+            return None
+    try:
+        trial.write(place.in_org, entry("member", expires))
+        return trial.proven(trial.result())
+    except CannotEditError:
+        return None
 
 
 def _theirs(editor: Editor, person: str) -> bool:

@@ -8,6 +8,7 @@ import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
 
 def node_at(node: Any, path: Iterable[str]) -> Any:
@@ -35,3 +36,9 @@ def role_in(node: Any) -> str | None:
 
 def is_absent(node: Any) -> bool:
     return node_at(node, ("absent",)) is not None if isinstance(node, yaml.MappingNode) else False
+
+
+def is_over(node: Any, today: date) -> bool:
+    """Whether an entry has ended, and counts as not written."""
+    end = node_at(node, ("expires",))
+    return end is not None and str(end.value) <= today.isoformat() and node_at(node, ("then",)) is None

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from reconciler.editing.edit import Edit, Editor, Place, absent, entry, places
 from reconciler.editing.in_place import scalar
-from reconciler.editing.nodes import keys_at
+from reconciler.editing.nodes import is_over, keys_at
 from reconciler.editing.people import Somebody, everyone
 from reconciler.kinds import member
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from reconciler.model.desired import Desired, Node
@@ -62,6 +62,8 @@ def move(
             made.notes.append(f"team/{leave} has nobody any more, and stays as an empty list")
     if join is not None and join not in inside:
         editor.join(join, expires)
+        stays = {team for team in desired.nested if editor.is_on_today(team) and (team != leave or overlap is not None)}
+        _memberships(editor, stays, [join], expires, made)
     after = editor.settled(made)
     if after is None:
         return made
@@ -131,11 +133,12 @@ def let_in(
         _introduce(
             editor, name, f"{{email: {scalar(address)}}}" if handle is None else f"{{handle: {scalar(address)}}}"
         )
-    for team in dict.fromkeys(teams):
-        if not editor.is_on(team, expires):
-            editor.join(team, expires)
+    joined = [team for team in dict.fromkeys(teams) if not editor.is_on(team, expires)]
+    for team in joined:
+        editor.join(team, expires)
     if like is not None:
-        _copy(editor, desired, like, made, expires)
+        joined += _copy(editor, desired, like, made, expires, joined)
+    _memberships(editor, {team for team in desired.nested if editor.is_on_today(team)}, joined, expires, made)
     made.texts = editor.result()
     if not made.texts:
         made.already = f"{name} is in the manifests already" + (
@@ -183,21 +186,68 @@ def _introduce(editor: Editor, name: str, text: str) -> None:
     file.section(()).insert("people", f"{{{scalar(name)}: {text}}}")
 
 
-def _copy(editor: Editor, desired: Desired, like: Somebody, made: Edit, expires: date | None) -> None:
-    """Give them the teams and the entries of somebody else, but no ownership and nothing that ends."""
-    model = Editor(editor.texts, desired, editor.lock, like)
+def _memberships(
+    editor: Editor, inside: Iterable[str], joined: Iterable[str], expires: date | None, made: Edit
+) -> None:
+    """Let them into each organization in whose workspaces a team that they join has a role, where nothing else does so.
+
+    `inside` are the teams that they are on the lists of anyway.
+    """
+    desired = editor.desired
+    new = _around(desired, joined)
+    theirs = {*new, *_around(desired, inside)}
+    for place in places(desired):
+        org = place.in_org
+        if place.node is org.node or org.kind.name not in org.node.children or org.name in editor.written:
+            continue
+        if not any(team in new for team, _ in editor.teams_in(place)):
+            continue
+        found = org.has(editor.somebody)
+        by_team = any(team in theirs and not is_over(value, desired.day) for team, value in editor.teams_in(org))
+        if by_team or (found is not None and (found.absent or found.via is None)):
+            continue
+        editor.write(org, entry("member", expires, reason=editor.reason))
+        made.notes.append(f"{editor.name} becomes a member of {org.name} as well, for the role on {place.name}")
+
+
+def _around(desired: Desired, teams: Iterable[str]) -> set[str]:
+    """These teams, and those that hold one of them."""
+    found = set(teams)
+    while more := {
+        outer
+        for outer, items in desired.nested.items()
+        if outer not in found
+        and any(item.startswith("team/") and item.removeprefix("team/") in found for item in items)
+    }:
+        found |= more
+    return found
+
+
+def _copy(
+    editor: Editor, desired: Desired, like: Somebody, made: Edit, expires: date | None, joined: Iterable[str]
+) -> list[str]:
+    """Give them the teams and the entries of somebody else, but no ownership and nothing that ends. The teams joined by it."""
+    model, copied = Editor(editor.texts, desired, editor.lock, like), list[str]()
     owned = [node for node in desired.orgs.values() if not node.absent and _owns_by_team(editor, node)]
     for team in desired.nested:
         if model.is_on_today(team) and not model.is_on(team):
             made.notes.append(f"{model.name} is in team/{team} for a while only, so {editor.name} does not join it")
-        elif model.is_on(team) and not editor.is_on(team, expires):
+        elif model.is_on(team) and team not in joined and not editor.is_on(team, expires):
             if any(team in _owning(editor, node) for node in owned):
                 made.notes.append(f"team/{team} makes its people owners, so {editor.name} does not join it")
             else:
                 editor.join(team, expires)
+                copied.append(team)
+    given, asked_for = _around(desired, copied), _around(desired, joined)
     for place in places(desired):
         lines = model.lines(place)
         found = place.has(like)
+        there = [team for team, _ in editor.teams_in(place)]
+        if found is not None and found.absent and not given.isdisjoint(there) and asked_for.isdisjoint(there):
+            editor.write(place, absent(editor.reason))
+            made.notes.append(
+                f"{found.name} is kept out of {place.name} by an entry of their own, and {editor.name} gets the same"
+            )
         if not lines or found is None or found.absent or found.via is not None:
             continue
         if found.expires is not None:
@@ -209,6 +259,7 @@ def _copy(editor: Editor, desired: Desired, like: Somebody, made: Edit, expires:
             editor.write(place, entry("member", expires, reason=editor.reason))
         else:
             editor.write(place, entry(found.attrs["role"], expires, reason=editor.reason))
+    return copied
 
 
 def _owning(editor: Editor, node: Node) -> set[str]:

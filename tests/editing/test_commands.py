@@ -279,6 +279,77 @@ def test_somebody_new_gets_what_another_has_but_no_ownership_and_nothing_that_en
     assert "ends on 2027-01-31 and is not copied" in ran.err
 
 
+SPARSE = """teams:
+  core: [alice]
+  guests: [ivy, team/core]
+  kept: [judy]
+orgs:
+  acme:
+    members:
+      alice: owner
+      ivy: member
+      judy: member
+      kim: member
+    workspaces:
+      lab:
+        members:
+          judy: {absent: true}
+          team/kept: reader
+      prod:
+        members:
+          team/guests: reader
+          team/kept: operator
+"""
+
+
+@pytest.mark.parametrize("more", [(), ("--for", "7d")])
+def test_a_team_with_a_role_in_a_workspace_alone_makes_its_people_members_as_well(bench, more):
+    def start(text=SPARSE):
+        bench.manifest(text)
+        assert bench.run("fmt").status == 0
+
+    end = "member" if not more else "{role: member, expires: 2026-12-01}"
+    for team in ("guests", "core"):  # core is inside
+        start()
+        ran, access = edited(bench, "onboard", "zoe@example.com", "--as", "zoe", "--team", team, *more)
+        assert access == {("zoe", "acme", "member"), ("zoe", "acme/prod", "reader")}
+        assert f"zoe: {end}" in added(ran)
+        assert "zoe becomes a member of acme as well, for the role on acme/prod" in ran.err
+    start()
+    ran, access = edited(bench, "move", "kim", "--to", "guests", *more)
+    assert access == {("kim", "acme/prod", "reader")}
+    start(
+        SPARSE.replace("      kim: member\n", "")
+        .replace("[judy]", "[judy, kim]")
+        .replace("      judy: member", "      judy: member\n      team/kept: member")
+    )
+    ran, access = edited(bench, "move", "kim", "--from", "kept", "--to", "core", *more)
+    assert access == {("kim", "acme/lab", None), ("kim", "acme/prod", "reader")}
+    assert "kim becomes a member of acme as well" in ran.err
+
+
+def test_a_team_is_preferred_also_where_it_does_not_make_its_people_members(bench):
+    bench.manifest(SPARSE)
+    assert bench.run("fmt").status == 0
+    ran, access = edited(bench, "grant", "leo", "reader", "acme/prod")
+    assert access == {("leo", "acme", "member"), ("leo", "acme/prod", "reader")}
+    assert "leo joins team/guests, which gives reader on acme/prod" in ran.err
+    assert "leo becomes a member of acme as well" in ran.err
+
+
+def test_whoever_is_like_somebody_is_kept_out_as_they_are_unless_a_team_is_named(bench):
+    bench.manifest(SPARSE)
+    assert bench.run("fmt").status == 0
+    ran, access = edited(bench, "onboard", "zoe@example.com", "--as", "zoe", "--like", "judy")
+    assert access == {("zoe", "acme", "member"), ("zoe", "acme/prod", "operator")}
+    assert "zoe: {absent: true}" in added(ran)
+    assert "judy is kept out of acme/lab by an entry of their own, and zoe gets the same" in ran.err
+    bench.manifest(SPARSE)
+    assert bench.run("fmt").status == 0
+    ran, access = edited(bench, "onboard", "zoe@example.com", "--as", "zoe", "--like", "judy", "--team", "kept")
+    assert access == {("zoe", "acme", "member"), ("zoe", "acme/lab", "reader"), ("zoe", "acme/prod", "operator")}
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
