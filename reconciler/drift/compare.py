@@ -99,7 +99,7 @@ class _View:
         for _ in range(len(KINDS)):  # a workspace of a renamed org may also be renamed
             self.lock = identity.carried(lock, desired, live)
             self.desired = desired
-            self.plan = make_plan(desired, live, lock)
+            self.plan = make_plan(desired, live, lock, consequences=False)
             fresh = dict(self._renamed_outside())
             if not fresh:
                 break

@@ -116,7 +116,7 @@ def _halved(found: Sequence[Difference]) -> str | None:
     if kind.lists_handles_of is None or kind.parent is None or found[0].follows is not None:
         return None
     if addresses.name_of(found[0].address) == permission.EVERYWHERE:
-        return "whether every workspace may use it is not written by --fix-up: write `everywhere: true` or `everywhere: false`"
+        return None
     meant = [one.name for one in children_of(kind.parent) if one.section == kind.section]
     differ = {one.kind for one in found}
     if differ == set(meant):
@@ -293,6 +293,9 @@ class _Editor:
         if source is None:
             raise CannotEditError("no manifest has the list")
         path = [part for kind, name in addresses.split(above) for part in (KINDS[kind].section, name)]
+        if handle == permission.EVERYWHERE:
+            self.file(source.file).section(tuple(path)).replace("everywhere", scalar(difference.what == "added"))
+            return
         items = self.file(source.file).items((*path, KINDS[difference.kind].section))
         if difference.what == "removed":
             items.remove(handle)

@@ -74,7 +74,7 @@ def effects(worksheet: OrgWorksheet) -> Iterator[Effect]:
                 person.after is not None and person.after.get("status") == member.INVITED, robot=person.robot,
             )  # fmt: skip
     if untold:
-        worksheet.notes.append(
+        worksheet.consequences.append(
             f"not everybody who gains or loses {', '.join(untold)} is listed: the people of {', '.join(sorted(closed))} were not "
             "read, since the manifests leave them alone"
         )
@@ -162,7 +162,7 @@ def _note_folders(worksheet: OrgWorksheet, spaces: Mapping[str, GrantWorksheet])
         if unread:
             people = sorted(p.label for key, p in worksheet.members.items() if _reached_before(space, key, p))
             known = worksheet.lists_read and space.before is not None
-            worksheet.notes.append(
+            worksheet.consequences.append(
                 f"{_place(worksheet, space)} may no longer use the folder {addresses.name_of(parent)}, and loses what is attached "
                 f"there through it ({', '.join(sorted(unread))}"
                 + ("); " if sure else ", unless a permission lets it in that was not read); ")

@@ -28,11 +28,14 @@ def make_plan(
     lock: Lock | None = None,
     allow: Sequence[allowances.Allowance] = (),
     shard: Shard | None = None,
+    *,
+    consequences: bool = True,
 ) -> Plan:
     """What would change live into desired, for `desired.day`.
 
-    `lock` is the lock file's content, `allow` the parsed `--allow` options, `shard` what `desired` is a part of. Raises
-    UsageError where an allowance does not fit the plan.
+    `lock` is the lock file's content, `allow` the parsed `--allow` options, `shard` what `desired` is a part of. Without
+    `consequences` its notes do not say what it would do: it is only compared. Raises UsageError where an allowance does not
+    fit the plan.
     """
     changes: list[Change] = []
     steps: list[Step] = []
@@ -64,7 +67,9 @@ def make_plan(
         steps.extend(own_steps)
         errors.extend(worksheet.errors)
         warnings.extend(worksheet.warnings)
-        notes.extend(worksheet.notes)
+        if not consequences:
+            worksheet.consequences.clear()
+        notes.extend([*worksheet.notes, *worksheet.consequences])
         unmanaged.extend(worksheet.unmanaged)
     touched = {change.address for change in changes}
     orgs = {worksheet.address for worksheet in worksheets if worksheet.drafts or worksheet.refusals}
@@ -95,7 +100,9 @@ def make_plan(
 
 
 def _message_counts(worksheets: Sequence[OrgWorksheet]) -> dict[str, MessageCounts]:
-    counts = {s.address: MessageCounts(len(s.errors), len(s.warnings), len(s.notes)) for s in worksheets}
+    counts = {
+        s.address: MessageCounts(len(s.errors), len(s.warnings), len(s.notes) + len(s.consequences)) for s in worksheets
+    }
     return {address: count for address, count in counts.items() if count != MessageCounts()}
 
 

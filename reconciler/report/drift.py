@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import folder_permission, permission
+from reconciler.kinds import KINDS, attachment, folder_permission, permission
 from reconciler.model import address as addresses
 from reconciler.report import access, expiring, merged, policies
 from reconciler.report.sheet import FOLDED, KEPT, Brief, Item, Name, Section, Sheet
@@ -139,6 +139,8 @@ def _describe(found: Difference, place: str) -> Words:
         and _names(found.address)[-1] == permission.EVERYWHERE
     ):
         return _everywhere(found, place)
+    if KINDS[found.kind].lists_handles_of is not None and found.what in ("removed", "added"):
+        return _listed(found, place)
     what = "the organization" if found.kind == "org" else f"the {found.kind.replace('_', ' ')}"
     name = Name(_object(found.address))
     if found.what == "removed":
@@ -173,6 +175,17 @@ def _everywhere(found: Difference, place: str) -> Words:
         return ("not every workspace of ", Name(org), f" may use {what} ", Name(place), ", but ", *said)
     said = ("the manifests say ", Name("everywhere: false"))
     return ("every workspace of ", Name(org), f" may use {what} ", Name(place), ", but ", *said)
+
+
+def _listed(found: Difference, place: str) -> Words:
+    """A workspace that may use a connection or a folder, or that a connection is attached to, other than is written."""
+    *_, (above, _), (kind, name) = addresses.split(found.address)
+    held, org = (f"the {above.replace('_', ' ')} ", Name(place)), place.partition("/")[0]
+    removed, space = found.what == "removed", Name(f"{org}/{name}")
+    said = "the manifests list it" if removed else "no manifest lists it"
+    if kind == attachment.KIND.name:
+        return (*held, " is not attached to " if removed else " is attached to ", space, f", but {said}")
+    return ("the workspace ", space, " may not use " if removed else " may use ", *held, f", but {said}")
 
 
 def _of_a_person(found: Difference, place: str) -> Words:

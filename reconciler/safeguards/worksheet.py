@@ -143,6 +143,7 @@ class OrgWorksheet(msgspec.Struct):
     errors: list[Diagnostic] = msgspec.field(default_factory=list)  # that only the live organization could show
     warnings: list[Diagnostic] = msgspec.field(default_factory=list)  # about the manifests
     notes: list[str] = msgspec.field(default_factory=list)  # about what was read
+    consequences: list[str] = msgspec.field(default_factory=list)  # what its drafts do, beside the impact
 
 
 def loses(draft: Draft) -> bool:

@@ -251,6 +251,8 @@ def test_a_fix_up_makes_official_what_it_can_and_says_what_it_cannot(here):
     client = here.client()
     client.ok("DELETE", "/org/acme/workspace/prod/schema/aws_prod")
     client.ok("PATCH", "/org/acme/connection/aws_prod", {"config": {"regions": ["us-east-1"]}})
+    said = "the connection acme/aws_prod is not attached to acme/prod, but the manifests list it"
+    assert said in here.run("drift", *here.local).out
     ran = here.run("drift", *here.local, "--fix-up")
     assert ran.status == 2
     assert "+" not in ran.out  # no patch drops the references that stand there

@@ -103,7 +103,7 @@ def test_drift_and_review_say_it_in_words(imported):
     assert ran.status == 2
     assert "every workspace of acme may use the connection acme/aws, but the manifests say everywhere: false" in ran.out
     assert "every workspace of acme may use whatever is in the folder acme/cloud, but" in ran.out
-    assert "not in the patch" in imported.run("drift", "--fix-up", *imported.local).err
+    assert imported.run("drift", "--fix-up", *imported.local).out.count("everywhere: true\n") == 2
     (imported.folder / "base").mkdir()
     (imported.folder / "base" / "acme.yaml").write_text(before)
     ran = imported.run("review", "base", "orgs")
@@ -131,3 +131,25 @@ def test_what_makes_no_sense_is_an_error(imported, old, new, message):
     ran = imported.run("validate")
     assert ran.status == 1
     assert message in ran.err
+
+
+def test_a_fix_up_and_an_import_write_it_and_drift_says_nothing_of_what_apply_would_do(imported):
+    before = imported.file.read_text()
+    say(imported, "everywhere: true", "everywhere: false")
+    say(imported, "[dev]", "[prod]")
+    assert imported.apply().status == 0
+    changed = imported.file.read_text()
+    imported.file.write_text(before)
+    ran = imported.run("drift", *imported.local)
+    assert ran.status == 2
+    for said in (
+        "the workspace acme/dev may not use the connection folder acme/inner, but the manifests list it",
+        "the workspace acme/prod may use the connection folder acme/inner, but no manifest lists it",
+        "not every workspace of acme may use the connection acme/aws, but the manifests say everywhere: true",
+    ):
+        assert said in ran.out
+    assert "no longer use" not in ran.out
+    assert "may no longer use the folder inner" in imported.plan().out
+    assert "not in the patch" not in imported.run("drift", *imported.local, "--fix-up").err
+    ran = imported.run("import", *imported.local, "acme")
+    assert (ran.status, imported.file.read_text()) == (0, changed), ran.err

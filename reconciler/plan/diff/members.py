@@ -98,6 +98,7 @@ def _identify(
     people = identity.match_people(scene, [n for n in named if not n.startswith(SERVICE)], inputs.desired, inputs.lock)
     worksheet.refusals.extend(people.refusals)
     worksheet.notes.extend(people.notes)
+    worksheet.consequences.extend(people.consequences)
     worksheet.people, worksheet.spared, worksheet.waiting = people.found, people.spared, people.waiting
     services.identify(worksheet, place, [n for n in named if n.startswith(SERVICE)], live_members)
 

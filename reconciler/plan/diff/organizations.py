@@ -156,7 +156,7 @@ def _with_logo(worksheet: OrgWorksheet, want: Node, have: Resource, lock: identi
             "file; it is sent once, and known from then on"
         )
     if wanted is not None and not logo.same(found, wanted) and logo.split(wanted)[1] is None:
-        worksheet.notes.append(
+        worksheet.consequences.append(
             f"the logo of {worksheet.name} is fetched from {wanted} when this is applied, whatever is there then: nobody has "
             f"reviewed the picture; {logo.PIN}… behind the URL pins it"
         )
@@ -182,7 +182,7 @@ def _note_reset(worksheet: OrgWorksheet, live: Snapshot, desired: Desired) -> No
     )
     if moment[:10] > desired.day.isoformat():
         note += "; that moment is still to come, so nobody can use a token there before it"
-    worksheet.notes.append(note)
+    worksheet.consequences.append(note)
 
 
 def _closed(worksheet: OrgWorksheet, identifier: str, actor: str) -> Refusal:

@@ -24,7 +24,7 @@ def send_again(people: People, scene: Scene, person: Person, entry: LockEntry, d
     else:
         return False
     place = scene.org.partition(".")[2]
-    people.notes.append(f"{person.name} is invited to {place} again, since the last invitation is gone: {why}")
+    people.consequences.append(f"{person.name} is invited to {place} again, since the last invitation is gone: {why}")
     return True
 
 

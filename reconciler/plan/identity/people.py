@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 class People(msgspec.Struct):
     """What `match_people` found. `spared` are user ids that a refusal is about: nothing is planned for their rows."""
 
-    found: dict[str, Who] = msgspec.field(default_factory=dict)
-    refusals: list[Refusal] = msgspec.field(default_factory=list)
-    spared: set[str] = msgspec.field(default_factory=set)
-    notes: list[str] = msgspec.field(default_factory=list)
+    found: dict[str, Who] = msgspec.field(default_factory=dict)  # by name
+    refusals: list[Refusal] = msgspec.field(default_factory=list)  # who is meant is open
+    spared: set[str] = msgspec.field(default_factory=set)  # ids
+    notes: list[str] = msgspec.field(default_factory=list)  # about what was read
+    consequences: list[str] = msgspec.field(default_factory=list)  # what a plan does because of them
     disputed: set[str] = msgspec.field(
         default_factory=set
     )  # accounts of the org that the lock file gives to several people
