@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json")
 TOO_MANY = 429
+FIX_OF_A_HOST = "name a host such as pipes.turbot.com, or a URL that begins with https://"
+FIX_OF_A_FILE = "put the token, and nothing else, into PIPES_TOKEN or into the file that --token-file names"
 SOON = 14  # warn of a token's end this many days before
 
 
@@ -248,7 +250,8 @@ def _remote(pipes: options.PipesOptions, found: Manifests | None) -> tuple[list[
     if problem is not None:
         is_host = str(problem).startswith(("--host", "PIPES_HOST", "no sandbox", "the sandbox", "the embedded Pipes"))
         name = "host" if is_host else "token"
-        return [Check(name, "fail", *_halves(str(problem)))], isinstance(problem, UsageError)
+        halves = _halves(str(problem), FIX_OF_A_HOST if is_host else FIX_OF_A_FILE)
+        return [Check(name, "fail", *halves)], isinstance(problem, UsageError)
     checks += [Check("environment", "warn", *_halves(hint)) for hint in settings.hints]
     proxy = _proxy(settings.base_url)
     if isinstance(proxy, Check):
@@ -281,13 +284,13 @@ def _proxy(base_url: str) -> str | Check | None:
         return Check(name, "fail", fact, f"write {fix}" if fix else f"correct {fact.partition(' ')[0]}, or unset it")
 
 
-def _halves(message: str) -> tuple[str, str]:
+def _halves(message: str, otherwise: str = "check the network, and run this again") -> tuple[str, str]:
     """Divide a message into what is wrong and what to do, which follows a semicolon, or a colon as an order."""
     for sign in ("; ", ": set ", ": write ", ": rename "):
         fact, found, fix = message.partition(sign)
         if found:
             return fact, sign[2:] + fix
-    return message, "check the network, and run this again"
+    return message, otherwise
 
 
 def _failed(error: PipesError) -> Check:

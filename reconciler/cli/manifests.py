@@ -91,7 +91,11 @@ def pinned_elsewhere(desired: Desired, settings: Settings) -> Refusal | None:
         return None
     from reconciler.safeguards.host_pinned import refusal
 
-    return refusal(*desired.host, settings.pipes)
+    pinned = desired.host[0]
+    used = settings.pipes
+    if "://" in pinned:
+        used = f"{settings.base_url.partition('://')[0]}://{used}"
+    return refusal(*desired.host, used)
 
 
 def check_host(desired: Desired, settings: Settings) -> None:

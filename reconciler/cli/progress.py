@@ -110,6 +110,8 @@ class Progress:
         from reconciler.report.text import escape
 
         parts = (self._count_text(self._phase), escape(self._current))
+        if not self._done[self._phase]:
+            parts = ("no answer yet", "")
         click.echo(f"{self._phase}: {', '.join(part for part in parts if part)}", err=True)
 
     def _count_text(self, phase: str) -> str:

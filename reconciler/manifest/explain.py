@@ -240,6 +240,8 @@ def _name_hint(text: str, part: dict[str, Any]) -> str | None:
         return "write date, time and zone: 2026-11-01T00:00:00Z"
     if part.get("title") == "expires":
         return "write a day as YYYY-MM-DD"
+    if part.get("title") == "host":
+        return "write a host such as pipes.turbot.com, or its URL"
     if part.get("title") == "email":
         return "write the address alone, such as carol@example.com"
     if text.startswith(SERVICE) and SERVICE not in part.get("pattern", ""):

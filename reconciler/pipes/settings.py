@@ -52,11 +52,15 @@ class Settings:
         return parts.netloc.lower() + parts.path.removesuffix(BASE_PATH)
 
     def is_at(self, host: str) -> bool:
-        """Whether `host`, as a manifest pins it, is this Pipes; an embedded one is wherever it is wanted."""
+        """Whether `host`, as a manifest pins it, is this Pipes; an embedded one is wherever it is wanted.
+
+        A host without `https://` is met by plain http, too, which is possible on this machine alone.
+        """
         if self.sandbox_path is not None:
             return True
+        url = host if "://" in host else f"{urlsplit(self.base_url).scheme}://{host}"
         try:
-            return base_url_of(host, "host").lower() == self.base_url.lower()
+            return base_url_of(url, "host").lower() == self.base_url.lower()
         except UsageError:
             return False
 

@@ -123,6 +123,23 @@ def test_a_missing_token(acme, monkeypatch):
     assert "PIPES_TOKEN" in fix
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("missing", None), ("empty", ""), ("lines", "tpt_a\ntpt_b\n"), ("spaces", "tpt a"), ("letters", "tpt_\u00e9")],
+)
+def test_a_file_that_holds_no_token(acme, name, text):
+    if text is not None:
+        (acme.folder / name).write_text(text)
+    with acme.served():
+        left, checks = doctor(acme, "--token-file", name)
+    state, found, fix = checks["token"]
+    assert left in (1, 4)
+    assert state == "fail"
+    assert name in found
+    assert "the network" not in fix
+    assert "nothing else" in fix
+
+
 def test_a_token_that_ends_soon_is_warned_of(bench):
     ends = "2026-11-30T09:00:00Z"
     bench.pipes(

@@ -207,10 +207,30 @@ def test_the_refusal_of_another_host_is_in_every_format(acme, format_):
 
 def test_the_host_that_is_pinned_is_used(acme):
     with acme.served() as seen:
-        for host in (acme.host, f"{acme.host}/", f"{acme.host}/api/v0/"):
+        name = acme.host.partition("://")[2]
+        for host in (acme.host, f"{acme.host}/", f"{acme.host}/api/v0/", f"HTTP://{name}", name, f"{name}/"):
             pinned(acme, f'"{host}"')
             assert acme.run("plan", "--host", acme.host).status == 0
         assert seen != []
+
+
+def test_a_refused_host_differs_from_the_pinned_one_in_the_message(acme):
+    with acme.served() as seen:
+        name = acme.host.partition("://")[2]
+        for host in (f"https://{name}", name.replace("127.0.0.1", "localhost"), "pipes.example", f"{name}/elsewhere"):
+            pinned(acme, f'"{host}"')
+            ran = acme.run("plan", "--host", acme.host)
+            assert ran.status == 3
+            used = re.search(r"these manifests are for (\S+), and this run would talk to (\S+)\.\n", ran.out)
+            assert used[1] == host
+            assert used[2] in (name, acme.host)
+            assert used[1] != used[2]
+        assert seen == []
+
+
+def test_something_that_is_not_a_host_gets_no_name_of_a_person_as_a_hint(acme):
+    pinned(acme, "ftp://pipes.example")
+    assert "write a host such as pipes.turbot.com, or its URL" in acme.run("validate").err
 
 
 def test_the_sandbox_is_exempt(acme):

@@ -71,4 +71,4 @@ def test_a_slow_answer_prints_a_line_too(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Heard())
     with Progress():
         assert sys.stderr.came.wait(60)
-    assert sys.stderr.getvalue().splitlines()[0] == "Reading lists: 0"
+    assert sys.stderr.getvalue().splitlines()[0] == "Reading lists: no answer yet"
