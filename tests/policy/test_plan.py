@@ -36,6 +36,21 @@ def test_what_stands_in_pipes_is_told_and_refuses_nothing(acme):
     assert acme.apply().status == 0
 
 
+def test_of_many_violations_that_stand_ten_are_named_and_the_others_counted(bench):
+    people = [f"p{n:02}" for n in range(23)]
+    users, members = (", ".join(f"{one}: {what}" for one in people) for what in ("{}", "member"))
+    grants = ", ".join(f"{one}: operator" for one in people)
+    bench.pipes(
+        f"users: {{bob: {{}}, {users}}}\norgs: {{acme: {{members: {{alice: owner, bob: owner, {members}}},"
+        f" workspaces: {{prod: {{members: {{{grants}}}}}}}}}}}"
+    )
+    bench.manifest(manifest(f"alice: owner, bob: owner, {members}", f"{{{grants}}}"))
+    ran = bench.planned()
+    standing = [note for note in ran.json["notes"] if "It is so in Pipes already" in note]
+    assert [note.partition(" is operator")[0].rpartition(" ")[2] for note in standing] == people[:10]
+    assert [note for note in ran.json["notes"] if "13 more violations of policies are in Pipes already" in note]
+
+
 WORSE = {
     "one-more-owner": (manifest(MEMBERS.replace("carol: member", "carol: owner")), "3 people are owner of acme"),
     "one-owner-less": (manifest(MEMBERS.replace("bob: owner", "bob: member")), "1 person is owner of acme"),

@@ -49,7 +49,7 @@ def test_new_ended_and_standing_violations_are_told_apart_and_the_status_stays(p
     policy = ran.json["policy"]
     assert broken(policy["new"]) == {("sre", "acme/prod", "zoe"), ("few", "acme", None), ("loan", "acme", "sam")}
     assert broken(policy["ended"]) == {("sre", "acme/prod", "dave")}
-    standing = pull(("display", "display")) if "display" in BASE else pull()
+    standing = pull()
     assert broken(standing.json["policy"]["standing"]) == {("sre", "acme/prod", "dave")}
     assert standing.json["policy"]["new"] == []
 
@@ -81,6 +81,7 @@ STRICTER = {
     "apart": ("apart: [team/sre, team/approvers]", "apart: [team/sre, team/approvers, team/other]"),
     "added": ("policies:\n", 'policies:\n  why: {in: "*", reason: required, level: warn}\n'),
     "waiver": ("until: 2026-12-15", "until: 2026-12-01"),
+    "team-apart": ("approvers: [dave]", "approvers: [dave, zoe]"),
 }  # fmt: skip
 
 
@@ -98,6 +99,11 @@ def test_a_rule_that_is_stricter_is_told_and_is_no_loosening(pull, name):
     ran = pull(STRICTER[name])
     assert [one["loosens"] for one in ran.json["rules"]] == [False]
     assert ran.json["risk"] == "rules"
+
+
+def test_a_team_that_a_rule_names_is_told_with_who_came_and_who_went(pull):
+    (rule,) = pull(("approvers: [dave]", "approvers: [dave, zoe]")).json["rules"]
+    assert rule["details"] == ["zoe in"]
 
 
 def test_a_waiver_that_lapsed_loosens_nothing_and_one_that_ends_soon_is_told(pull):
@@ -121,6 +127,11 @@ RISKS = {
 def test_the_risk_of_a_review_is_in_its_first_line_and_its_json(pull, risk):
     assert pull(*RISKS[risk]).json["risk"] == risk
     assert (f"Risk: {risk}." in pull(*RISKS[risk], args=()).out) == (risk != "none")
+
+
+def test_access_that_gets_an_end_is_a_loss_and_an_owners_is_about_owners(pull):
+    assert pull(("zoe: member", "zoe: {role: member, expires: 2027-01-31}")).json["risk"] == "losses"
+    assert pull(("bob: owner", "bob: {role: owner, expires: 2027-01-31}")).json["risk"] == "owners"
 
 
 def test_every_statement_of_a_review_has_a_risk():

@@ -138,6 +138,7 @@ def test_the_waiver_that_a_violation_prints_allows_it_through_its_last_day(bare,
     bare.manifest(TEAMS + policies + breaks + pasted)
     last = bare.run("validate", "--format", "json", "--on", "2026-12-08")
     assert found(last) - {("expires_within", "acme", "bob")} == set()
+    assert not any("ended after" in one["summary"] for one in last.json["diagnostics"])
     assert {one["waiver"]["until"] for one in bare.run("validate", "--format", "json").json["waived"]} == {"2026-12-08"}
     after = bare.run("validate", "--format", "json", "--on", "2026-12-09")
     assert any("ended after 2026-12-08" in one["summary"] for one in after.json["diagnostics"])
@@ -152,6 +153,13 @@ def test_a_waiver_of_one_place_does_not_cover_a_duty_that_is_combined_in_another
     bare.manifest(TEAMS + policy + waiver + both)
     ran = bare.run("validate", "--format", "json")
     assert (ran.status, found(ran)) == (1, {("apart", "acme/dev", "vera")})
+
+
+def test_whoever_has_one_of_two_duties_hides_nobody_who_has_both(bare):
+    policy = 'policies: {four-eyes: {in: "acme/*", apart: [team/sre, team/approvers]}}\n'
+    bare.manifest(TEAMS + policy + acme(prod="{dave: reader, vera: reader}"))
+    ran = bare.run("validate", "--format", "json")
+    assert (ran.status, found(ran)) == (1, {("apart", "acme/prod", "vera")})
 
 
 def test_a_person_who_is_waived_does_not_count_for_max(bare):

@@ -260,8 +260,6 @@ def _pairs(handle: str) -> set[str]:
 
 def _may_resemble(new: str, old: str) -> bool:
     """Whether the letters alone, in whatever order, allow two names to be alike: quick, and never wrongly no."""
-    if new.rstrip("0123456789") == old.rstrip("0123456789"):
-        return False
     total = len(new) + len(old)
     if 2 * min(len(new), len(old)) < RESEMBLANCE * total:
         return False
