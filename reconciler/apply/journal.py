@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import secrets
+import stat
 from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Condition, Thread
@@ -224,6 +225,7 @@ def _write_all(file: int, data: bytes) -> None:
 # --- reading it -------------------------------------------------------------------------------------------------------
 
 _LARGEST = 256 * 2**20  # bytes
+_LONGEST = 4096  # characters of an address
 _EARLIEST, _LATEST = 1970, 9000  # years in which a request may have been sent
 
 
@@ -266,6 +268,8 @@ def read(path: Path, key: str = "") -> Earlier:
     not one of a journal. With a key, only lines count that a run with this key has marked. The file is left as it is.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise _broken(path, None)
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:
@@ -330,7 +334,7 @@ class _Reading(msgspec.Struct):
     def _intent(self, one: _Intent) -> None:
         parts = addresses.split(one.address)
         kind = KINDS[parts[-1][0]]
-        if len(parts) != _depth(kind) or not one.path.startswith("/"):
+        if len(parts) != _depth(kind) or not one.path.startswith("/") or len(one.address) > _LONGEST:
             raise ValueError(one.address)
         at = one.at if one.at is None or one.at.tzinfo is not None else one.at.replace(tzinfo=UTC)
         if at is not None and not _EARLIEST <= at.year <= _LATEST:  # no clock says so, and arithmetic ends there

@@ -127,7 +127,12 @@ def run_plan(
         secrets.judge(desired, new_lock, options.secrets, configured)
     touched = {addresses.org_of(o.address) for o in outcomes if o.wrote}
     found = Verified(outcomes)
-    if touched and not options.stop.is_set():
+    unseen = bool(touched) and options.stop.is_set()
+    if unseen:
+        found.notes.append(
+            f"it was stopped, so what it did was not read again; plan again to see what is left: {', '.join(sorted(touched))}"
+        )
+    elif touched:
         found, new_lock = _read_again(state, desired, live, new_lock, outcomes, options)
     new_lock = remembered(desired, live, new_lock, only={o for o in _org_names(plan) if o not in touched})
     if options.complete and len(desired.orgs) == len(plan.orgs):
@@ -137,7 +142,8 @@ def run_plan(
         plan,
         tuple(found.outcomes),
         (*found.notes, *([f"refused, so nothing was applied to: {left_alone}"] if left_alone else [])),
-        interrupted=options.stop.is_set() and any(o.status in ("skipped", "unconfirmed") for o in found.outcomes),
+        interrupted=unseen
+        or (options.stop.is_set() and any(o.status in ("skipped", "unconfirmed") for o in found.outcomes)),
         remaining=tuple(found.remaining),
     )
     return Applied(result, new_lock)

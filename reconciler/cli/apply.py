@@ -377,7 +377,7 @@ def apply_status(result: Result, held_back: int, received: list[int]) -> int:
     """The exit status of an apply; `held_back` is the status of what --keep-going left out, `received` the signals."""
     bad = [o for o in result.outcomes if o.status in ("unconfirmed", "failed", "skipped") or o.test_failed]
     failed = [o for o in bad if o.status == "failed"]
-    if not bad and not result.remaining:
+    if not bad and not result.remaining and not result.interrupted:
         return held_back
     if any(o.wrote for o in result.outcomes):
         return PARTLY

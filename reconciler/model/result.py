@@ -45,7 +45,7 @@ class Result(msgspec.Struct, frozen=True):
     plan: Plan
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...] = ()  # such as: the lock file could not be written
-    interrupted: bool = False
+    interrupted: bool = False  # stopped before all was done, or before what it did was read again
     remaining: tuple[str, ...] = ()
 
     @property

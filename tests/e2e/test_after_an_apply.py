@@ -225,3 +225,24 @@ def test_a_stop_ends_every_wait_and_no_write_begins_after_it(orgs, where):
     if where != "reading":
         found = {outcome["status"] for outcome in json.loads(out)["outcomes"]}
         assert found <= ({"done", "unconfirmed", "skipped"} if done else {"skipped"})
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_during_the_last_write_does_not_say_that_all_is_done(orgs, number):
+    """Every step was answered with success, and nothing was read again: whether it took effect is not known."""
+    import json
+
+    orgs.manifest("orgs: {acme: {members: {alice: owner, carol: owner}}}")
+    with orgs.served({"kind": "latency", "ms": 60_000, "method": "PATCH"}) as seen:
+        process = started(orgs)
+        seen.wait_until_held()
+        process.send_signal(number)
+        while "Stopping" not in process.stderr.readline():
+            pass
+        seen.released.set()
+        out, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    report = json.loads(out)
+    assert ([one["status"] for one in report["outcomes"]], report["interrupted"]) == (["done"], True)
+    assert any("what it did was not read again" in note for note in report["outcome_notes"])
+    assert process.returncode == 5

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -137,7 +139,7 @@ def test_no_line_of_another_kind_makes_anything_or_says_that_it_will(acme, line)
 
 BROKEN = [
     "123", "null", "[[[[]]]]", "[" * 100_000, '"text"', "{}", "not json", '{"intent": 1}', '{"end": 5}', "\x00",
-    json.dumps(intent(address="org.acme/ghost.carol")), json.dumps(intent(address="nothing")),
+    json.dumps(intent(address="org.acme/member." + "x" * 100_000)), json.dumps(intent(address="org.acme/ghost.carol")), json.dumps(intent(address="nothing")),
     json.dumps(intent(address="org.acme/workspace.prod/member.carol/grant.x")), json.dumps(intent(body=[1])),
     json.dumps(intent(method="GET")), json.dumps(intent(path=None)), json.dumps(intent(known=7)),
     json.dumps(intent(at="soon")), json.dumps(intent(at="0001-01-01T00:00:00+23:59")), json.dumps(intent(at="9999-12-31T23:59:59-23:59")),
@@ -157,6 +159,22 @@ def test_a_broken_line_is_named_and_nothing_is_lost(acme, line):
     assert (path.read_bytes(), acme.database()) == (was, before)
     path.unlink()
     assert acme.apply().status == 0
+
+
+@pytest.mark.parametrize("what", ["a folder", "a pipe", "a device"])
+@pytest.mark.parametrize("command", ["apply", "lock"])
+def test_a_journal_that_is_not_a_file_is_named_and_not_waited_for(acme, what, command):
+    path = acme.folder / ".reconciler" / "journal.jsonl"
+    path.parent.mkdir()
+    if what == "a device":
+        path.symlink_to("/dev/zero")
+    else:
+        {"a folder": Path.mkdir, "a pipe": os.mkfifo}[what](path)
+    before = acme.database()
+    ran = acme.apply() if command == "apply" else acme.run("lock", *acme.local)
+    assert ran.status == 1
+    assert "journal.jsonl is not what an apply writes" in ran.err
+    assert acme.database() == before
 
 
 WRONG = (
