@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from reconciler.pipes.carrier import Received, refused_write
-from reconciler.sandbox.app import create_app
+from reconciler.sandbox import app
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.transport import exchange
 
@@ -23,7 +23,7 @@ class Embedded:
     def __init__(self, settings: Settings, path: Path, *, read_only: bool) -> None:
         self._read_only = read_only
         self._store = Store.open_existing(path)
-        self._app = create_app(self._store)
+        self._app = app.create_app(self._store)
         self._headers = {"Accept": "application/json", "Authorization": f"Bearer {settings.token}"}
 
     def send(self, outgoing: Outgoing, url: str) -> Received:
