@@ -130,6 +130,17 @@ def test_what_a_team_gives_beyond_an_ended_entry_is_left_for_an_ordinary_apply(h
     assert people(here, "/org/acme/workspace/prod/member", "workspace")["dave"] == "reader"
 
 
+def test_an_end_raises_nobody_who_has_less_by_now(here):
+    here.manifest(
+        MANIFEST.replace("{erin: operator}", "{erin: {role: owner, expires: 2026-11-20, then: operator}}").replace(
+            "erin: {role: member, expires: 2026-11-25}", "erin: member"
+        )
+    )
+    assert due(here).status == 0
+    assert people(here, "/org/acme/workspace/lab/member", "workspace") == {"erin": "reader"}
+    assert people(here, "/org/acme/workspace/prod/member", "workspace")["dave"] == "reader"
+
+
 def test_somebody_who_is_not_there_is_not_let_in_by_an_end(here):
     here.manifest(MANIFEST.replace("new: member", "new: {role: owner, expires: 2026-11-01, then: member}"))
     assert due(here).status == 0

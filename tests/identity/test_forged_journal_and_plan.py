@@ -47,11 +47,11 @@ def write(bench, *, mark=None):
     ]  # fmt: skip
     folder = bench.folder / ".reconciler"
     folder.mkdir(exist_ok=True)
-    marked = [{**line, "run": "0" * 16, "mark": mark} if mark else line for line in lines]
+    marked = [{**line, "run": "0" * 16, "mark": mark} if mark is not None else line for line in lines]
     (folder / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in marked))
 
 
-@pytest.mark.parametrize("mark", [None, "0" * 64, hashlib.sha256(b"").hexdigest()])
+@pytest.mark.parametrize("mark", [None, "", "0" * 64, hashlib.sha256(b"").hexdigest()])
 def test_with_a_key_a_journal_that_no_run_with_the_key_wrote_says_nothing_of_anybody(doubtful, mark):
     before = doubtful.database()
     write(doubtful, mark=mark)

@@ -93,6 +93,7 @@ NEEDED = {
     "a-safeguard": ([("teams:\n", "safeguards: {min_owners: 2}\nteams:\n")], {("default", 1)}, ["tom"]),
     "a-section-that-is-left-alone": ([("dev: {members: {team/mid: reader, dave: reader}}", "dev: {}")], {("default", 1)}, ["sam"]),
     "a-team-that-takes-over-later": ([("{team/sre: operator, carol", "{team/sre: operator, team/late: operator, carol"), ("  low:", "  late: [carol]\n  low:")], {("acme/prod", 1)}, ["vera"]),
+    "a-connection-for-a-workspace": ([("    workspaces:\n", "    connections: {shared: {plugin: net, workspaces: [prod]}}\n    workspaces:\n")], {("default", 1), ("acme/prod", 1)}, ["sam", "vera"]),
 }  # fmt: skip
 
 
@@ -267,6 +268,9 @@ def test_codeowners_names_who_has_to_agree_by_file(bare: Bench):
     assert text.startswith("# ours\n* @acme/all\n# reconciler: begin")
     assert "/orgs.yaml @sam @tom @Bobby @vera\n" in text
     assert text.endswith("# reconciler: end\n# more\n")
+    file.write_text("* @acme/all\n")
+    assert bare.run("codeowners", "--write").status == 0
+    assert file.read_text().startswith("* @acme/all\n\n# reconciler: begin")
 
 
 def test_the_text_of_a_missing_approval_is_json_too(pull):
