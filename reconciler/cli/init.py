@@ -51,15 +51,16 @@ def read_visible(pipes: options.PipesOptions) -> tuple[Actor, list[VisibleOrg]]:
 
 def show_visible(actor: Actor, orgs: Sequence[VisibleOrg], pipes: options.PipesOptions) -> None:
     """Print what could be imported, and the command that imports it."""
+    from reconciler.kinds.secret import without_tokens
     from reconciler.report.text import escape
 
-    where = escape(pipes.settings().where)
+    where, user = escape(pipes.settings().where), escape(without_tokens(actor.handle))
     if not orgs:
-        click.echo(f"{escape(actor.handle)} is in no organization on {where}.")
+        click.echo(f"{user} is in no organization on {where}.")
         next_steps.show([(next_steps.command("doctor", pipes=pipes), "check the host and the token")])
         return
     many = f"{len(orgs)} organization{'' if len(orgs) == 1 else 's'}"
-    click.echo(f"{escape(actor.handle)} is in {many} on {where}:\n")
+    click.echo(f"{user} is in {many} on {where}:\n")
     rows = [("Organization", "Role", "Members", "Workspaces"), *map(_row, orgs)]
     wide = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
@@ -67,13 +68,13 @@ def show_visible(actor: Actor, orgs: Sequence[VisibleOrg], pipes: options.PipesO
     owned = [one.handle for one in orgs if one.can_import]
     if not owned:
         click.echo(
-            f"\n{escape(actor.handle)} owns none of them. Pipes shows all workspaces and grants to owners only, so importing "
+            f"\n{user} owns none of them. Pipes shows all workspaces and grants to owners only, so importing "
             "needs the token of an owner."
         )
         return
     steps = [(next_steps.command("import", *owned[:1], pipes=pipes), f"write the manifest of {owned[0]}")]
     if len(owned) > 1:
-        all_of_them = f"write the manifests of all {len(owned)} that {actor.handle} owns"
+        all_of_them = f"write the manifests of all {len(owned)} that {user} owns"
         steps.insert(0, (next_steps.command("import", "--all", pipes=pipes), all_of_them))
         steps[1] = (steps[1][0], f"or only that of {owned[0]}")
     next_steps.show(steps)

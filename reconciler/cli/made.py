@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 def now(paths: Sequence[Path] = (), *, host: str = "", user: str = "") -> Made:
     """The head of a report that is made now from the manifests at `paths`; `host` and `user` where Pipes was asked."""
+    from reconciler.kinds.secret import without_tokens
     from reconciler.model.made import Made
 
     head, dirty = revision(paths)
-    return Made(_moment(), f"reconciler {version()}", host, user, head, dirty)
+    return Made(_moment(), f"reconciler {version()}", host, without_tokens(user), head, dirty)
 
 
 def version() -> str:

@@ -37,7 +37,7 @@ def command(
             )
         from reconciler.plan.document import loads
 
-        plan = loads(_text(files[0]))
+        plan = loads(_text(files[0]), hide_tokens=True)
         output.write(plan, verbose=verbose, made=plan.made)
         return 0
     from reconciler.model.result import Result

@@ -86,23 +86,24 @@ def _read(name: str, data: bytes) -> Any:
     check(document, Gaps())
     errors = [problem for problem in document.problems if problem.severity == "error"]
     errors += [
-        document.diagnostic(
-            "error", "a value of this `config` may be a secret", *place, hint="`reconciler validate` names it"
-        )
-        for place in _with_literals(document.root, ())
+        document.diagnostic("error", f"{what} may be a secret", *place, hint="`reconciler validate` says more")
+        for what, place in _with_literals(document.root, ())
     ]
     if errors or document.root is None:
         raise ManifestError(errors)
     return document.root
 
 
-def _with_literals(node: Any, path: KeyPath) -> Iterator[tuple[int, int]]:
-    """Where the configurations are that have what may be a secret: `--diff` would print it."""
+def _with_literals(node: Any, path: KeyPath) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Which values may be secrets, and where they are: `--diff` would print them."""
     if isinstance(node, Map):
         for key, value in node.items():
             if key == secret.FIELD and kind_at(path) is not None:
                 if secret.masked(value) != _as_data(value):
-                    yield node.at[key][:2]
+                    yield "a value of this `config`", node.at[key][:2]
+            elif isinstance(value, str):
+                if secret.unless_token(value) != value:
+                    yield "this text", node.at[key][2:]
             else:
                 yield from _with_literals(value, (*path, key))
 

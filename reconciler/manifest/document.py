@@ -106,7 +106,8 @@ class Document(msgspec.Struct):
         return (
             secret.is_secret_text(excerpt)
             or secret.is_random(excerpt)
-            or (above.rstrip().endswith(":") and secret.is_secret_text(f"{above.strip()} {excerpt.strip()}"))
+            # a text may begin on the line above
+            or (secret.is_secret_text(f"{above.strip()} {excerpt.strip()}") and not secret.is_secret_text(above))
             or self._is_in_config(number, excerpt)
         )
 

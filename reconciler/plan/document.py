@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from reconciler.kinds import secret
 from reconciler.model import address as addresses
 from reconciler.model.diagnostic import Diagnostic, Refusal, Source
 from reconciler.model.errors import ReconcilerError, UsageError
@@ -163,8 +164,9 @@ def dumps(plan: Plan) -> str:
     return write(to_document(plan))
 
 
-def loads(text: str) -> Plan:
-    """The plan that `dumps` wrote as `text`.
+def loads(text: str, *, hide_tokens: bool = False) -> Plan:
+    """The plan that `dumps` wrote as `text`; with `hide_tokens`, what looks like a token is hidden wherever it stands: whoever
+    forged the file may have put one there.
 
     Raises TamperedPlanError for a file that is cut short or is not a JSON object, that has another `format_version`, or
     whose digest is missing or does not match; UsageError for a digest that matches a document that is not a plan.
@@ -172,7 +174,16 @@ def loads(text: str) -> Plan:
     document = parsed(text)
     if "outcomes" in document:
         raise TamperedPlanError("this is the report of an apply, not a saved plan")
-    return verified(document)
+    plan = verified(document)
+    return from_document(_without_tokens(document)) if hide_tokens and secret.is_token_text(text) else plan
+
+
+def _without_tokens(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {secret.without_tokens(key): _without_tokens(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_tokens(inner) for inner in value]
+    return secret.without_tokens(value) if isinstance(value, str) else value
 
 
 def parsed(text: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from reconciler.kinds.secret import without_tokens
 from reconciler.report.text import CODES, escape
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Check(msgspec.Struct, frozen=True):
 
 def render(checks: Sequence[Check], format: str, *, color: bool = False) -> str:  # noqa: A002
     """`checks` as `text` or `json`, ending in a newline."""
+    checks = [Check(c.name, c.status, without_tokens(c.found), without_tokens(c.fix)) for c in checks]
     if format == "json":
         from reconciler.plan.document import write
 

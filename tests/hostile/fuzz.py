@@ -176,6 +176,11 @@ def mutated(data, chance):
     return data
 
 
+def has_moved(data):
+    """Whether the secret stands where nothing shows that it is one: by itself, and not under its key."""
+    return any(at(data, path) == SECRET and "key" not in str(path[-1]) for path in paths(data) if path)
+
+
 def with_a_token(data, chance):
     """Data with a token as one of its texts, or at the end of one, or as a key."""
     places = [path for path in paths(data) if path and isinstance(at(data, path), str)]
@@ -259,6 +264,8 @@ def variant(text, chance, kind, lines=False):
             with contextlib.suppress(UnicodeEncodeError, ValueError):
                 data["digest"] = digest(data)  # somebody who forges a plan can compute it as well
         made = serialised(data, chance, kind)
+        if has_moved(data):
+            made = made.replace(SECRET, "moved")
     return made.encode("utf-8", "surrogatepass")
 
 

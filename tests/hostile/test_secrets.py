@@ -193,3 +193,39 @@ def test_a_token_in_another_file_is_not_printed(bench, file, old, new):
 )
 def test_a_message_is_kept_and_its_tokens_are_not(text, wanted):
     assert secret.without_tokens(text) == wanted
+
+
+def test_a_text_that_would_let_somebody_in_is_not_formatted(bench):
+    bench.hidden.add(VALUE)
+    bench.sources.add(bench.folder / "orgs.yaml")
+    bench.manifest(
+        f"version: 1\norgs: {{acme: {{url: 'https://acme.example Bearer {VALUE}', members: {{a: owner}}}}}}\n"
+    )
+    for args in (("--diff",), ("--check",), ()):
+        ran = bench.run("fmt", *args)
+        assert (ran.status, "this text may be a secret" in ran.err) == (1, True)
+
+
+def test_an_error_on_the_line_where_a_token_ends_quotes_nothing_of_it(bench):
+    bench.hidden.add(VALUE)
+    bench.sources.add(bench.folder / "orgs.yaml")
+    bench.manifest(f"version: 1\norgs:\n  acme: {{reason: my Bearer\n    {VALUE}, rolle: owner}}\n")
+    ran = bench.run("validate")
+    assert (ran.status, "orgs.yaml:4:17: error: unknown key `rolle`" in ran.err) == (1, True)
+
+
+def test_a_forged_plan_and_a_strange_handle_show_no_token(bench):
+    handle = f"glpat-{VALUE}".lower()
+    bench.hidden.add(VALUE.lower())
+    bench.pipes({"actor": handle, "users": {handle: {}}, "orgs": {"acme": {"members": {handle: "owner"}}}})
+    for command in ("doctor", "init", "import"):
+        assert "(sensitive)" in bench.run(command, *bench.local).out, command
+    bench.manifest("version: 1\norgs: {acme: {display_name: Acme}}\n")
+    assert bench.plan("-o", "plan.json").status == 0
+    bench.sources.add(bench.folder / "plan.json")
+    document = json.loads((bench.folder / "plan.json").read_text())
+    document["notes"] = [f"by {handle}"]
+    document["digest"] = digest(document)
+    (bench.folder / "plan.json").write_text(json.dumps(document))
+    for form in FORMATS:
+        assert "(sensitive)" in bench.run("show", "plan.json", "-v", "--format", form).out
