@@ -180,28 +180,28 @@ class Editor:
     def section(self, place: Place) -> Section:
         """The section of the people of a place. Raises CannotEditError."""
         source = (place.node.sources or {}).get(place.kind.name, place.node.source)
-        return self.files[source.file].section(place.path)
+        return self.files[source.file].only(place.path).section(place.path)
 
     def write(self, place: Place, text: str) -> None:
         """Write their entry in a place, instead of their own line where there is one."""
         self.written.add(place.name)
         for n, (file, name, _) in enumerate(self.lines(place)):
             if n == 0:
-                file.section(place.path).replace(name, text)
+                file.only(place.path).section(place.path).replace(name, text)
             else:
-                file.section(place.path).remove(name)
+                file.only(place.path).section(place.path).remove(name)
         if self.lines(place):
             return
         if place.kind.name in place.node.children:
             self.section(place).insert(self.name, text)
         else:
-            above = self.files[place.node.source.file].section(place.path[:-1])
+            above = self.files[place.node.source.file].only(place.path[:-1]).section(place.path[:-1])
             above.insert(place.kind.section, f"{{{scalar(self.name)}: {text}}}")
 
     def remove(self, place: Place) -> None:
         """Take their own line out of a place."""
         for file, name, _ in self.lines(place):
-            file.section(place.path).remove(name)
+            file.only(place.path).section(place.path).remove(name)
 
     @property
     def name(self) -> str:
@@ -222,7 +222,7 @@ class Editor:
         """Put them on a team's list, until the day `expires` comes where there is one. Raises CannotEditError."""
         text = team_entry(self.name, expires, self.reason)
         for file, values in self.people_of(team)[:1]:
-            path = list_of_team(file, team)
+            path = list_of_team(file.only(("teams", team)), team)
             theirs = [value for value in values if value in self.somebody]
             if path is None:
                 file.section(("teams", team)).insert("members", f"[{text}]")
@@ -238,7 +238,7 @@ class Editor:
             path = list_of_team(file, team)
             for name in [value for value in values if value in self.somebody]:
                 if path is not None:
-                    file.items(path).remove(name)
+                    file.only(path).items(path).remove(name)
                     gone = True
         return gone
 
@@ -246,9 +246,8 @@ class Editor:
         """Whether they are on the list of a team, for good or at least until the day `expires`."""
         ends = self.desired.team_ends.get(team, {})
         return any(
-            value in self.somebody and (value not in ends or (expires is not None and ends[value] >= expires))
-            for _, values in self.people_of(team)
-            for value in values
+            name in self.somebody and (name not in ends or (expires is not None and ends[name] >= expires))
+            for name in self.desired.nested.get(team, ())
         )
 
     def is_on_today(self, team: str) -> bool:

@@ -270,6 +270,7 @@ class Source:
         self._pairs: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._alone: dict[int, bool] = {}
         self._tops: dict[int, int] | None = None
+        self._keys: dict[int, list[Any]] | None = None
 
     def pairs(self, node: yaml.MappingNode) -> Mapping[str, tuple[Any, Any]]:
         """The keys of a mapping, each with its own node and its value's."""
@@ -277,6 +278,22 @@ class Source:
         if found is None:
             found = self._pairs[id(node)] = {k.value: (k, v) for k, v in node.value}
         return found
+
+    def keys_of(self, node: Any) -> list[Any]:
+        """The keys whose value is a mapping or a list: several where aliases repeat it."""
+        if self._keys is None:
+            self._keys = {}
+            todo, seen = [self.root], set[int]()
+            while todo:
+                above = todo.pop()
+                if id(above) in seen or not isinstance(above, yaml.MappingNode):
+                    continue
+                seen.add(id(above))
+                for k, value in above.value:
+                    if isinstance(value, yaml.CollectionNode):
+                        self._keys.setdefault(id(value), []).append(k)
+                        todo.append(value)
+        return self._keys.get(id(node), [])
 
     def lines_alone(self, node: yaml.MappingNode) -> bool:
         """Whether each key of a block mapping is the first thing on its line."""
@@ -329,6 +346,21 @@ class File:
         where = f"{self.name}:{at.start_mark.line + 1}:{at.start_mark.column + 1}: " if self.name else ""
         line = anchor.start_mark.line + 1
         return CannotEditError(f"{where}it is written through an alias of line {line}; write it out there first")
+
+    def only(self, path: tuple[str, ...]) -> File:
+        """The file itself, for an edit below `path`. Raises CannotEditError where an alias repeats that at another place."""
+        node: Any = self.root
+        for name in path:
+            pair = self.source.pairs(node).get(name) if isinstance(node, yaml.MappingNode) else None
+            if pair is None:
+                break
+            k, node = pair
+            other = next((one for one in self.source.keys_of(node) if one is not k), None)
+            if other is not None and node.start_mark.index >= k.end_mark.index:
+                where = f"{self.name}:{k.start_mark.line + 1}:{k.start_mark.column + 1}: " if self.name else ""
+                line = other.start_mark.line + 1
+                raise CannotEditError(f"{where}an alias in line {line} repeats what is here; write it out there first")
+        return self
 
     def section(self, path: tuple[str, ...]) -> Section:
         """The mapping at a path. Raises CannotEditError if there is none, or if it is written elsewhere."""

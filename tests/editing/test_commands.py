@@ -337,6 +337,53 @@ def test_a_team_is_preferred_also_where_it_does_not_make_its_people_members(benc
     assert "leo becomes a member of acme as well" in ran.err
 
 
+ALIASED = """version: 1
+teams:
+  ops: &ops
+    - erin
+  sre: *ops
+  dev: [fay]
+orgs:
+  acme:
+    members: {alice: owner, dave: member, erin: member, fay: member}
+    workspaces:
+      lab: {members: &lab {dave: reader}}
+      lab2: {members: *lab}
+      prod: {members: {team/ops: reader}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (("grant", "dave", "operator", "acme/lab"), 11),
+        (("grant", "erin", "reader", "acme/lab"), 11),
+        (("revoke", "dave", "acme/lab"), 11),
+        (("revoke", "dave", "acme/lab2"), 12),
+        (("move", "erin", "--from", "ops"), 3),
+        (("move", "fay", "--to", "ops"), 3),
+        (("onboard", "zoe@example.com", "--as", "zoe", "--team", "sre"), 5),
+    ],
+)
+def test_what_an_alias_repeats_is_not_edited_as_that_would_change_another_place(bench, args, line):
+    bench.manifest(ALIASED)
+    ran = bench.run(*args)
+    assert (ran.status, ran.out) == (1, "")
+    assert f"orgs.yaml:{line}:" in ran.err
+    assert "alias" in ran.err
+
+
+def test_an_alias_elsewhere_is_no_hindrance(bench):
+    bench.manifest(ALIASED)
+    for args in (
+        ("move", "erin", "--to", "dev"),
+        ("onboard", "z@example.com", "--as", "zoe", "--team", "dev"),
+        ("grant", "erin", "operator", "acme/prod"),
+    ):
+        ran = bench.run(*args)
+        assert (ran.status, bool(ran.out)) == (0, True), ran.err
+
+
 def test_whoever_is_like_somebody_is_kept_out_as_they_are_unless_a_team_is_named(bench):
     bench.manifest(SPARSE)
     assert bench.run("fmt").status == 0
