@@ -245,7 +245,9 @@ def who_is(person: str, files: Files, *, new: bool = False) -> Somebody:
     if new and not close and json_schema.matches(json_schema.schema()["$defs"]["handle"], person):
         click.echo(f"Note: {person} is new to the manifests, and is taken for a Pipes handle", err=True)
         return Somebody(frozenset([person]), frozenset([person]))
-    somebody = " For somebody new: `reconciler onboard EMAIL --as NAME`." if new else ""
+    if person.startswith("team/"):
+        raise UsageError(f"{person} is a team, and this is about one person; edit what a team has by hand")
+    somebody = f"{'' if meant else '.'} For somebody new: `reconciler onboard EMAIL --as NAME`." if new else ""
     raise UsageError(f"{person} is nowhere in the manifests, by name, handle or address{meant}{somebody}")
 
 

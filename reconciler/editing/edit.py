@@ -152,6 +152,7 @@ class Editor:
         self.somebody = somebody
         self.files = {name: File(data.decode(), name) for name, data in texts.items()}
         self.written: set[str] = set()  # the places where this edit writes an entry
+        self.concerned: set[str] = set()  # the organizations in which it may take something
 
     def lines(self, place: Place) -> list[tuple[File, str, Any]]:
         """Their own lines in the section of a place, those whose time is up too: the file, the name, the value's node."""
@@ -185,6 +186,7 @@ class Editor:
     def write(self, place: Place, text: str) -> None:
         """Write their entry in a place, instead of their own line where there is one."""
         self.written.add(place.name)
+        self.concerned.add(place.org.name)
         for n, (file, name, _) in enumerate(self.lines(place)):
             if n == 0:
                 file.only(place.path).section(place.path).replace(name, text)
@@ -200,6 +202,7 @@ class Editor:
 
     def remove(self, place: Place) -> None:
         """Take their own line out of a place."""
+        self.concerned.add(place.org.name)
         for file, name, _ in self.lines(place):
             file.only(place.path).section(place.path).remove(name)
 
@@ -234,6 +237,8 @@ class Editor:
     def leave(self, team: str) -> bool:
         """Take them off a team's list; False where they are not on it."""
         gone = False
+        given = ((place, place.has(self.somebody)) for place in places(self.desired))
+        self.concerned |= {place.org.name for place, found in given if found is not None and found.via is not None}
         for file, values in self.people_of(team):
             path = list_of_team(file, team)
             for name in [value for value in values if value in self.somebody]:
@@ -310,6 +315,8 @@ class Editor:
     def _floor(self, after: Desired | None) -> Iterator[Refusal]:
         """Refuse where they stop owning an org that needs them; without `after`, where it would need them if they did."""
         for name, node in self.desired.orgs.items():
+            if after is None and name not in self.concerned:
+                continue
             had = _owners(self.desired, node)
             has = _owners(after, after.orgs[name]) if after is not None else sorted({*had} - self.somebody.names)
             floor = self.desired.rules.min_owners

@@ -234,6 +234,17 @@ def test_what_a_team_or_an_ownership_gives_is_not_taken(here, args, code, said):
     assert said in ran.err
 
 
+@pytest.mark.parametrize("args", [("revoke", "alice", "acme"), ("move", "hal", "--from", "heads")])
+def test_the_floor_is_said_of_the_organizations_that_lose_an_owner_alone(bench, args):
+    owners = "{alice: owner}" if args[0] == "revoke" else "{team/heads: owner}"
+    bench.manifest(
+        f"teams: {{heads: [hal]}}\norgs: {{acme: {{members: {owners}}}, beta: {{members: {{alice: owner, hal: member}}}}}}\n"
+    )
+    ran = bench.run(*args)
+    assert (ran.status, ran.err.count("Refused: owner-floor")) == (3, 1), ran.err
+    assert "org.acme" in ran.err
+
+
 def test_what_is_not_there_is_said(here):
     ran, _ = edited(here, "revoke", "fred", "acme/lab")
     assert "Nothing to do: fred has no role on acme/lab." in ran.err
@@ -403,6 +414,7 @@ def test_whoever_is_like_somebody_is_kept_out_as_they_are_unless_a_team_is_named
         (("carol@example.com", "--as", "caro"), "carol@example.com is carol already"),
         (("new@example.com", "--as", "carol"), "carol is somebody else already (carol@example.com)"),
         (("new@example.com", "--as", "bob"), "bob is the Pipes handle of somebody in the manifests"),
+        (("new@example.com", "--as", "new", "--like", "team/sre"), "team/sre is a team, and this is about one person"),
         (("new@example.com", "--as", "new", "--team", "sree"), "did you mean `sre`?"),
         (("new@example.com", "--as", "new", "--like", "carrol"), "did you mean `carol`?"),
         (("not an address", "--as", "new"), "neither an email address nor a Pipes handle"),
