@@ -136,6 +136,66 @@ def test_an_older_run_of_what_is_due_takes_nothing_that_was_extended_since(work)
     assert work.writes == before
 
 
+MAIL = MANIFEST.replace("version: 1\n", "version: 1\npeople: {carol: {email: carol@example.com}}\n").replace(
+    "dave: member\n", "dave: member\n      carol: member\n"
+)
+
+
+def test_an_older_run_with_the_same_manifests_knows_whom_a_later_one_invited(work):
+    """The lock file of its own commit does not."""
+    ran = work.merged({"orgs.yaml": MAIL})
+    assert [job.result for job in ran.values()] == ["success"] * 3, ran["keep-lock"].log
+    older, before = work.github.git("rev-parse", "main~1"), work.writes
+    assert "carol" not in work.github.git("ls-tree", "-r", "main~1")
+    ran = work.github.run("reconciler-apply.yml", {"name": "push", "sha": older})
+    assert [job.result for job in ran.values()] == ["success", "skipped", "skipped"], ran["plan"].log
+    assert work.writes == before
+
+
+def test_an_older_run_applies_what_a_linked_manifest_says_now(work):
+    linked = work.clone / "orgs.yaml"
+    linked.unlink()
+    linked.symlink_to("live/orgs.yaml")
+    work.commit({"live/orgs.yaml": MANIFEST})
+    work.push()
+    older = work.github.git("rev-parse", "main")
+    work.commit({"live/orgs.yaml": CAROL})
+    work.push()
+    assert work.github.run("reconciler-apply.yml", {"name": "push"})["apply"].result == "success"
+    ran = work.github.run("reconciler-apply.yml", {"name": "push", "sha": older})
+    assert [job.result for job in ran.values()] == ["success", "skipped", "skipped"], ran["plan"].log
+    assert "carol" in work.bench.members("acme")
+
+
+def test_the_lock_file_of_an_apply_is_kept_beside_what_another_run_kept_meanwhile(work):
+    """Its own commit has neither: the apply began with that of the branch."""
+    work.merged({"orgs.yaml": CAROL})
+    older = work.github.git("rev-parse", "main~1")
+    work.bench.client().ok("DELETE", "/org/acme/member/carol")
+    work.git("fetch", "--quiet", "origin")
+    work.git("reset", "--quiet", "--hard", "origin/main")
+    kept = json.loads(work.main("reconciler.lock.json"))
+    kept["entries"]["org.aaa"] = {"id": "o_1"}
+    del kept["entries"]["org.acme/member.carol"]
+    work.commit({"reconciler.lock.json": json.dumps(kept, indent=2)})
+    work.push()
+    ran = work.github.run("reconciler-apply.yml", {"name": "push", "sha": older})
+    assert [job.result for job in ran.values()] == ["success"] * 3, [job.log for job in ran.values()]
+    assert work.github.known["pulls"] == []
+    assert "org.acme/member.carol" in json.loads(work.main("reconciler.lock.json"))["entries"]
+
+
+@pytest.mark.parametrize("given", ["teams.yaml\norgs.yaml\n", "  orgs.yaml  \n\n  teams.yaml\n", "orgs.yaml\n"])
+def test_several_manifests_are_compared_as_the_action_takes_them(work, monkeypatch, given):
+    """A YAML block ends in a newline."""
+    monkeypatch.setitem(document(TEMPLATES / "reconciler-apply.yml")["env"], "MANIFESTS", given)
+    ran = work.merged({"orgs.yaml": CAROL, "teams.yaml": "version: 1\nteams: {sre: [bob]}\n"})
+    assert [job.result for job in ran.values()] == ["success"] * 3, [job.log for job in ran.values()]
+    older = work.github.git("rev-parse", "main~2")
+    ran = work.github.run("reconciler-apply.yml", {"name": "push", "sha": older})
+    assert "main has other manifests by now" in ran["plan"].log
+
+
 def test_a_merge_while_reviewers_decide_stops_the_apply(work):
     def merge(job):
         if job == "apply":
