@@ -247,7 +247,7 @@ def rows(parent: Resource, kind: str, place: str, names: Names | None, keys: Map
         robot = member.is_service_account(row.attrs) or (names is not None and names.is_robot(name))
         yield Assignment(
             name, handle, place, str(row.attrs.get("role", "")), why, (), pending,
-            robot=robot, last_activity_at=row.attrs.get("last_activity_at"), since=row.attrs.get("since"),
+            robot=robot, last_activity_at=row.last_activity_at, since=row.since,
             status=row.attrs.get("status") or None,
         )  # fmt: skip
 

@@ -29,6 +29,9 @@ def unless_stale(
         # what an allowance was given for is not part of the plan any more: compare without it
         fresh = make_plan(found.desired, live, lock, (), saved.shard)
     fresh = manifests.judged(fresh, found.desired, live, lock)
+    if saved.shard is not None and fresh.shard is not None:
+        # shards are joined by whose token planned them; another one's may apply them
+        fresh = replace(fresh, shard=replace(fresh.shard, actor=saved.shard.actor))
     away = elsewhere(saved, pipes) or of_others(saved, fresh)
     if away is not None:  # whatever differs there says nothing about the plan
         return replace(fresh, refusals=(away,))

@@ -208,7 +208,7 @@ class Remarked(str):
 def _role_of(row: Resource) -> str:
     """The role, with the display name as a comment where Pipes has one: a handle often does not show who somebody is."""
     found = Remarked(row.attrs.get("role", ""))
-    shown = "".join(c for c in str(row.attrs.get("display_name") or "") if c.isprintable()).strip()[:60]
+    shown = "".join(c for c in (row.display_name or "") if c.isprintable()).strip()[:60]
     found.remark = "" if secret.AWS_KEY.search(shown) else shown  # a manifest with such a text is refused
     return found
 

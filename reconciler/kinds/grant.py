@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds.kind import Attribute, Kind, Place
@@ -29,6 +30,12 @@ ATTRIBUTES = (
 def current(role: str) -> str:
     """The current name of a role; any other role, known or not, as it is."""
     return FORMER_NAMES.get(role, role)
+
+
+@lru_cache(64)
+def with_role(role: str) -> dict[str, Any]:
+    """The attributes of a manifest's entry with this role: one object that all share and nothing changes."""
+    return {"role": current(role)}
 
 
 def resource(row: Row) -> Resource:

@@ -52,13 +52,11 @@ def person_resource(kind: str, row: Row) -> Resource:
     attrs: dict[str, Any] = {"role": row.role or "", "status": row.status or ""}
     if row.user is not None and row.user.type == SERVICE_ACCOUNT:
         attrs["robot"] = True
+    found = Resource(kind, row.user_handle, row.user_id, row.version_id, attrs)
     if row.user is not None and row.user.display_name and row.user.display_name != row.user_handle:
-        attrs["display_name"] = row.user.display_name
-    if row.last_activity_at:
-        attrs["last_activity_at"] = row.last_activity_at
-    if row.created_at:
-        attrs["since"] = row.created_at
-    return Resource(kind, row.user_handle, row.user_id, row.version_id, attrs)
+        found.display_name = row.user.display_name
+    found.last_activity_at, found.since = row.last_activity_at or None, row.created_at or None
+    return found
 
 
 def resource(row: Row) -> Resource:

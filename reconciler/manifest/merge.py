@@ -15,7 +15,7 @@ from reconciler.kinds import KINDS, SECTIONS, children_of, grant, secret
 from reconciler.manifest import free_text, json_schema
 from reconciler.manifest.document import MAX_PROBLEMS, Map, Seq, shown
 from reconciler.manifest.spelling import Speller
-from reconciler.model.desired import Ignored, Node, Person
+from reconciler.model.desired import NO_CHILDREN, Ignored, Node, Person
 from reconciler.model.diagnostic import Source
 
 if TYPE_CHECKING:
@@ -380,7 +380,7 @@ def _entries(document: Document, listed: Map, kind: str, section: Section, repor
         line, column, _, _ = at[name]
         source = Source(file, line, column)
         node = (
-            Node(kind, name, {"role": grant.current(value)}, source)
+            Node(kind, name, grant.with_role(value), source, children=NO_CHILDREN)
             if type(value) is str
             else _entry(document, value, kind, name, source, report)
         )
@@ -470,7 +470,7 @@ def _entry(document: Document, entry: Map, kind: str, name: str, source: Source,
     expires = _day(document, entry, "expires", text, report) if text is not None else None
     role = _source(document, entry, "role")
     return Node(
-        kind, name, {"role": grant.current(entry["role"])}, source, expires=expires, then=_then(document, entry, kind, report),
+        kind, name, grant.with_role(entry["role"]), source, expires=expires, then=_then(document, entry, kind, report),
         reason=entry.get("reason"), sources={"role": role} if role.line != source.line else None,
     )  # fmt: skip
 

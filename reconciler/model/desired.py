@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -91,6 +92,10 @@ class Node(msgspec.Struct, gc=False):
     rotate: date | None = None  # from that day on, the configuration with its secrets is sent once more
     rewrite: str | None = None  # why it is sent although live shows no difference
     unknown: str | None = None  # why it is unknown whether live has the secrets
+
+
+# the children of every person's entry: a dict for each would be a tenth of the memory of a large manifest
+NO_CHILDREN = cast("dict[str, dict[str, Node]]", MappingProxyType({}))
 
 
 class Desired(msgspec.Struct):

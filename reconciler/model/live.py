@@ -25,10 +25,17 @@ class Resource(msgspec.Struct, gc=False):
     version: int | None  # its `version_id`
 
     # What it holds
-    attrs: dict[str, Any]  # every attribute of the kind that the row has
+    attrs: dict[
+        str, Any
+    ]  # every attribute of the kind that the row has; rows that have the same share it: never change it
     children: dict[str, dict[str, Resource]] | None = None  # by kind and handle; a kind that is missing was not read
     inherited: dict[str, dict[str, Resource]] | None = None  # the same for rows that another level owns (contract:
     # `scope`): they cannot be changed here
+
+    # Of a person's row: what no plan compares
+    display_name: str | None = None  # where it is not the handle
+    since: str | None = None  # when the row was made
+    last_activity_at: str | None = None  # when the person did something there
 
     def of(self, kind: str) -> dict[str, Resource]:
         """The changeable children of `kind` by handle; empty where there are none or they were not read."""

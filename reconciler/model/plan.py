@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from reconciler.model.request import Request
 
 
+# the address of a refusal that is about no one org
+WHOLE = "plan"
 # why a member changes whose invitation is cancelled and sent to the address that the manifests give now
 READDRESSED = "readdressed"
 

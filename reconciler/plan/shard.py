@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from reconciler.model import address as addresses
 from reconciler.model.errors import UsageError
-from reconciler.model.plan import MessageCounts, Plan, Shard, Step
+from reconciler.model.plan import WHOLE, MessageCounts, Plan, Shard, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from reconciler.model.desired import Desired
     from reconciler.model.live import Lock
@@ -140,7 +140,7 @@ def merge(shards: Sequence[tuple[str, Plan]]) -> Plan:
         steps=tuple(steps),
         impact=all_of("impact"),
         dns=all_of("dns"),
-        refusals=all_of("refusals"),
+        refusals=(*(one for plan in plans for one in plan.refusals if one.address == WHOLE), *all_of("refusals")),
         lifted=all_of("lifted"),
         allowed=tuple(sorted({allowance for plan in plans for allowance in plan.allowed})),
         errors=all_of("errors"),
@@ -199,7 +199,7 @@ def _parts(plan: Plan) -> dict[str, dict[str, list[Any]]]:
             parts[org][field].append(item)
 
     for field in ("changes", "steps", "refusals", "lifted"):
-        put(field, getattr(plan, field), lambda item: str(item.address).partition("/")[0])
+        put(field, _of_one_org(getattr(plan, field)), lambda item: str(item.address).partition("/")[0])
     put("unmanaged", plan.unmanaged, lambda address: str(address).partition("/")[0])
     put("impact", plan.impact, lambda effect: _org(effect.object))
     put("dns", plan.dns, lambda change: _org(change.workspace))
@@ -213,6 +213,10 @@ def _parts(plan: Plan) -> dict[str, dict[str, list[Any]]]:
             parts[org][field] += getattr(plan, field)[place : place + own.get(org, 0)]
             place += own.get(org, 0)
     return parts
+
+
+def _of_one_org(items: Iterable[Any]) -> Iterator[Any]:
+    return (item for item in items if item.address != WHOLE)
 
 
 _MESSAGES = ("errors", "warnings", "notes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostic import Diagnostic, Refusal
-from reconciler.model.plan import DnsChange, Effect
+from reconciler.model.plan import WHOLE, DnsChange, Effect
 from reconciler.plan.diff.drafts import SECRETS_UNKNOWN
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def stale(saved: Plan, fresh: Plan, last_change: Callable[[str], str] = lambda _
     if saved.day > fresh.day and (saved.changes, saved.steps) != (fresh.changes, fresh.steps):
         yield Refusal(
             "stale-plan",
-            saved.orgs[0] if saved.orgs else "plan",
+            saved.orgs[0] if saved.orgs else WHOLE,
             f"the plan was made for {saved.day}, a future day: today is {fresh.day}, and what is due today differs",
             f"apply it on {saved.day}, or plan for today",
             liftable=False,
@@ -54,7 +54,7 @@ def stale(saved: Plan, fresh: Plan, last_change: Callable[[str], str] = lambda _
                 what = "is read now, and the plan was made without it"
             elif path not in now:
                 what = "is not read now, and the plan was made from it"
-            yield refusal(saved.orgs[0] if saved.orgs else "plan", f"the manifest {path} {what}")
+            yield refusal(saved.orgs[0] if saved.orgs else WHOLE, f"the manifest {path} {what}")
     changed = set()
     for address in sorted(saved.reads):
         if fresh.reads.get(address) != saved.reads[address] and address in _live(saved, fresh):
@@ -69,7 +69,7 @@ def stale(saved: Plan, fresh: Plan, last_change: Callable[[str], str] = lambda _
             yield refusal(address, _difference(address, saved, fresh) + last_change(address))
     if before != after:
         return  # their consequences are not reported separately
-    where = saved.orgs[0] if saved.orgs else "plan"
+    where = saved.orgs[0] if saved.orgs else WHOLE
     if saved.steps != fresh.steps or saved.changes != fresh.changes:
         yield refusal(where, "the order in which it would be applied differs now")
     for name, what in _SHOWN:
@@ -84,6 +84,8 @@ def stale(saved: Plan, fresh: Plan, last_change: Callable[[str], str] = lambda _
 def _shown(plan: Plan, name: str) -> object:
     """What a reviewer sees under `name`. A check of a pull request has no secrets, and so cannot say what apply can."""
     found = getattr(plan, name)
+    if name == "shard":  # its messages are compared as such
+        return plan.shard and (plan.shard.number, plan.shard.of, plan.shard.estate)
     return (
         tuple(note for note in found if not note.partition(": ")[2].startswith(SECRETS_UNKNOWN))
         if name == "notes"
@@ -101,7 +103,7 @@ def elsewhere(saved: Plan, pipes: str) -> Refusal | None:
     made = f"against {saved.host}" if saved.host else "by a version that did not note against which Pipes"
     return Refusal(
         "stale-plan",
-        saved.orgs[0] if saved.orgs else "plan",
+        saved.orgs[0] if saved.orgs else WHOLE,
         f"the plan was made {made}, and would be applied to {pipes}",
         (f"apply it with `--host {saved.host}`, or " if saved.host else "") + "plan again here",
         liftable=False,
@@ -114,7 +116,7 @@ def by_another(saved: Plan, user: str) -> Refusal | None:
         return None
     return Refusal(
         "stale-plan",
-        saved.orgs[0] if saved.orgs else "plan",
+        saved.orgs[0] if saved.orgs else WHOLE,
         f"the plan was made as {saved.made.user}, and would be applied as {user}",
         f"apply it with a token of {saved.made.user}, or plan again as {user}",
         liftable=False,
@@ -131,7 +133,7 @@ def of_others(saved: Plan, fresh: Plan) -> Refusal | None:
         return None  # what was added, removed or changed among them is reported one by one
     return Refusal(
         "stale-plan",
-        saved.orgs[0] if saved.orgs else "plan",
+        saved.orgs[0] if saved.orgs else WHOLE,
         f"the plan was made from {_some(was)}, and this apply reads {_some(now)}",
         "name the manifests behind the plan, as in `apply PLAN PATH`, if those are the ones to apply; else plan again",
         liftable=False,

@@ -277,7 +277,7 @@ def test_inherited_rows_are_told_apart_from_those_that_can_be_changed(sandbox):
     prod = got.orgs["acme"].of("workspace")["prod"]
     assert list(prod.of("grant")) == ["bob"]
     assert {h: r.attrs for h, r in prod.inherited_of("grant").items()} == {
-        "alice": {"role": "owner", "status": "accepted", "since": STARTED, "scope": "org"}
+        "alice": {"role": "owner", "status": "accepted", "scope": "org"}
     }
 
 
@@ -288,9 +288,9 @@ def test_people_are_known_by_the_users_id_and_the_invited_are_told_apart(sandbox
     assert carol.id == found.client.get_json("/identity/carol", KINDS["org"].row).id
     alice = got.orgs["acme"].of("member")["alice"]
     assert carol.attrs == {
-        "role": "member", "status": "invited", "by": alice.id, "since": STARTED, "sent": STARTED.partition("T")[0]
+        "role": "member", "status": "invited", "by": alice.id, "sent": STARTED.partition("T")[0]
     }  # fmt: skip
-    assert set(alice.attrs) == {"role", "status", "since"}  # who made the org let nobody in, and has accepted
+    assert set(alice.attrs) == {"role", "status"}  # who made the org let nobody in, and has accepted
     assert got.actor.id == got.orgs["acme"].of("member")["alice"].id
 
 

@@ -114,7 +114,7 @@ class Work:
 
 
 @pytest.fixture
-def work(tmp_path, capsys, monkeypatch):
+def work(tmp_path, capsys, monkeypatch, request):
     for name in (*FOREIGN, *GIT):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -123,6 +123,6 @@ def work(tmp_path, capsys, monkeypatch):
     bench = Bench(tmp_path, capsys)
     issued = "issued_at: 2026-06-01T00:00:00Z"  # two users, as docs/ci.md says: whoever plans is not who applies
     tokens = f"tokens: [{{user: alice, token: {WRITE}, {issued}}}, {{user: reader, token: {READ}, {issued}}}]"
-    bench.pipes(f"{WORLD}{tokens}\n")
+    bench.pipes(f"{getattr(request.module, 'WORLD', WORLD)}{tokens}\n")
     with bench.served() as seen:
         yield Work(tmp_path, bench, seen)

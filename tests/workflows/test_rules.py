@@ -59,6 +59,12 @@ PERMISSIONS = {
         "plan": {"contents": "read"},
         "report": {"actions": "read"},
     },
+    "reconciler-apply-matrix.yml": {
+        "plan": {"contents": "read"},
+        "apply": {"actions": "read", "contents": "read"},
+        "join": {"actions": "read", "contents": "read"},
+        "keep-lock": {"actions": "read", "contents": "write", "pull-requests": "write"},
+    },
     "reconciler-pull-request.yml": {
         "review": {"contents": "read"},
         "plan": {"contents": "read"},
@@ -144,7 +150,11 @@ def test_the_writing_token_is_in_the_environment_with_reviewers_or_does_only_wha
         for name, step in steps(path)
         if "PIPES_WRITE_TOKEN" in json.dumps(step)
     ]
-    assert users == [("reconciler-apply.yml", "apply", "pipes"), ("reconciler-due.yml", "due", "pipes-due")]
+    assert users == [
+        ("reconciler-apply-matrix.yml", "apply", "pipes"),
+        ("reconciler-apply.yml", "apply", "pipes"),
+        ("reconciler-due.yml", "due", "pipes-due"),
+    ]
     (due,) = (
         step["with"]
         for _, step in steps(TEMPLATES / "reconciler-due.yml")

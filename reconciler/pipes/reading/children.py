@@ -82,6 +82,8 @@ def read_children(run: Run, entry: LiveOrg, kind: Kind, place: Place, parent: Re
             if belongs(kind, row):
                 if found.handle in own:
                     raise PartialReadError(f"{path} shifted while it was read: `{found.handle}` came twice")
+                if kind.names_people:
+                    found.attrs = run.shared.setdefault(tuple(found.attrs.items()), found.attrs)
                 own[found.handle] = found
             elif kind.own_scope is not None or kind.is_own_row is not None:
                 found.attrs["scope"] = getattr(row, "scope", None)

@@ -116,4 +116,4 @@ def share_texts(rows: list[Any]) -> None:
     for row in rows:
         row.user_id, row.user_handle = intern(row.user_id), intern(row.user_handle)
         row.role, row.status = intern(row.role or ""), intern(row.status or "")
-        row.created_by_id = intern(row.created_by_id or "")
+        row.created_by_id, row.created_at = intern(row.created_by_id or ""), intern(row.created_at or "")

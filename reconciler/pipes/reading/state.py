@@ -50,6 +50,9 @@ class Run(msgspec.Struct):
     ended: int = 0  # those that are done
     siblings: dict[str, dict[str, str]] | None = None  # `locked`'s index; None where it has to be made (again)
     meant: dict[tuple[int, str], dict[str, list[Node]]] = msgspec.field(default_factory=dict)  # `may_mean`'s, likewise
+    shared: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = msgspec.field(
+        default_factory=dict
+    )  # the attributes of people's rows, once each
     asked: set[str] = msgspec.field(default_factory=set)  # handles and ids of orgs that were looked up one by one
 
     # What was found
