@@ -127,6 +127,14 @@ def test_nobody_approves_their_own_gain_through_any_name(pull):
         assert ran.status != 0, aliases
 
 
+def test_the_owners_of_the_organization_may_be_who_has_to_agree(pull):
+    base = BASE.replace("default: {of: team/security}", "default: {of: owners}")
+    pull.bench.manifest(base, "base/orgs.yaml")
+    pull.head(base.replace("dave: reader", "dave: operator"))
+    assert pull.missing() == pull.missing("bobby") == {("default", 1)}
+    assert pull.missing("alice") == set()
+
+
 def test_an_author_never_counts_by_any_of_their_logins(pull):
     pull.change(("carol: {role: reader, expires: 2026-12-24}", "carol: operator"))
     assert pull.missing("BOBBY", author="bobby") == {("acme/prod", 1)}
