@@ -40,12 +40,14 @@ class Timeline:
     """Takes the manifests of commits, the oldest first, and yields what each changed.
 
     With `names` (in lower case) only what concerns these people counts, and commits that do not can be skipped. `identities`
-    collects which name, handle and address are one person's, `renames` which orgs and workspaces got another name.
+    collects which name, handle and address are one person's, `places` all orgs and workspaces, and `renames` which of them got
+    another name.
     """
 
     def __init__(self, names: Collection[str] = ()) -> None:
         self.names = set(names)
         self.identities: set[tuple[str, str, str]] = set()  # name, key and address, in lower case
+        self.places: set[str] = set()
         self.renames: list[Rename] = []
         self._last: Step | None = None  # the last one that could be used
         self._now: Desired | None = None  # its manifests, on the last day that was looked at
@@ -152,6 +154,7 @@ class Timeline:
         known = self._reached
         found, sides = access_between(before, after, lock, known[1] if known is not None and known[0] is lock else None)
         self._reached = lock, found.after
+        self.places.update(found.after.objects)
         names = {**sides.orgs, **sides.spaces}
         self.renames += [
             Rename(day, commit, old, new)

@@ -10,15 +10,16 @@ import click
 
 from reconciler import clock
 from reconciler.cli import made, manifests, names, options, output_files
-from reconciler.model.errors import PipesError, UsageError
+from reconciler.model.errors import ManifestError, PipesError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date, datetime
 
     from reconciler.cli.progress import Progress
     from reconciler.model.access import Access
     from reconciler.model.desired import Desired
+    from reconciler.model.history import Commit
     from reconciler.model.live import Lock, Snapshot
     from reconciler.model.made import Made
     from reconciler.model.policy import Verdict
@@ -202,14 +203,39 @@ def _at(paths: Sequence[Path], moment: str, day: date | None) -> Access:
             when = days.fromisoformat(moment)
         except ValueError:
             raise UsageError(f"--at {moment}: there is no such day") from None
-        commit = commits.on_day(when)
+        until = commits.until_day(when)
     else:
-        when, commit = day or clock.today(), commits.at(moment)
-    texts = revision.texts(commit.id, paths)
-    desired = manifest.load_texts(texts, today=when, pictures=revision.pictures(commit.id))
+        when, until = day or clock.today(), [commits.at(moment)]
+
+    def read(commit: Commit, today: date) -> Desired:
+        texts = revision.texts(commit.id, paths)
+        return manifest.load_texts(texts, today=today, pictures=revision.pictures(commit.id))
+
+    commit, passed = until[0], []
+    while True:
+        try:
+            desired = read(commit, when)
+            break
+        except ManifestError as error:
+            why = commits.passed_over(commit, error)
+            if _can_be_used(read, commit) or not revision.texts(commit.id, paths, missing_ok=True):
+                raise  # it says nothing on that day, or there was none
+            passed.append(why)
+            if len(passed) == len(until):
+                raise
+            commit = until[len(passed)]
     access = of_desired(desired, revision.lock(commit.id, paths, desired))
     note = f"as written in commit {commit.id[:10]} of {commit.day.isoformat()} by {commit.author}: {commit.subject}"
-    return msgspec.structs.replace(access, notes=(note, *access.notes))
+    return msgspec.structs.replace(access, notes=(note, *passed, *access.notes))
+
+
+def _can_be_used(read: Callable[[Commit, date], Desired], commit: Commit) -> bool:
+    """Whether the manifests of a commit could be used on the commit's own day."""
+    try:
+        read(commit, commit.day)
+    except ManifestError:
+        return False
+    return True
 
 
 def _known(

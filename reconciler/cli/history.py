@@ -74,7 +74,7 @@ def _history(paths: Sequence[Path], person: str | None, place: str | None) -> Hi
     if person is not None:
         events = _of_person(followed, person)
     if place is not None:
-        events = _in(events, place, followed.renames)
+        events = _in(events, place, followed.renames, followed.places)
     return History(today, tuple(events), len(read), tuple(followed.renames), tuple(followed.notes))
 
 
@@ -83,6 +83,7 @@ class _Followed(NamedTuple):
 
     events: list[Event]
     renames: list[Rename]
+    places: set[str]  # every org and workspace that there was
     notes: list[str]
     identities: set[tuple[str, str, str]]  # as `Timeline.identities`
     others: set[str]  # people whose changes were passed over
@@ -91,6 +92,7 @@ class _Followed(NamedTuple):
 def _followed(paths: Sequence[Path], read: Sequence[Commit], today: date, names: frozenset[str]) -> _Followed:
     """Every change; with `names` those of these people, and whatever else they are called, and perhaps some of other people."""
     from reconciler.access.timeline import Step, Timeline
+    from reconciler.history import commits
     from reconciler.history.past import open_past
 
     notes: list[str] = []
@@ -108,36 +110,29 @@ def _followed(paths: Sequence[Path], read: Sequence[Commit], today: date, names:
             try:
                 found = past.read(commit)
             except (ManifestError, UsageError) as error:
-                notes.append(_passed_over(commit, error))
+                notes.append(commits.passed_over(commit, error))
                 timeline.broken()
                 continue
             events += timeline.commit(Step(commit, _loader(commit, found, notes), found.lock))
             if timeline.names & others:  # somebody turns out to be the same person, and was not looked at
                 return _followed(paths, read, today, frozenset(timeline.names))
         events += timeline.until(today)
-    return _Followed(events, timeline.renames, list(dict.fromkeys(notes)), timeline.identities, others)
+    return _Followed(events, timeline.renames, timeline.places, list(dict.fromkeys(notes)), timeline.identities, others)
 
 
 def _loader(commit: Commit, found: Written, notes: list[str]) -> Load:
     """What reads the manifests of a commit as they count on a day; it notes why they cannot be used."""
     from reconciler import manifest
+    from reconciler.history import commits
 
     def load(day: date) -> Desired | None:
         try:
             return manifest.load_texts(found.texts, today=day, pictures=found.pictures)
         except ManifestError as error:
-            notes.append(_passed_over(commit, error))
+            notes.append(commits.passed_over(commit, error))
             return None
 
     return load
-
-
-def _passed_over(commit: Commit, error: ManifestError | UsageError) -> str:
-    why = str(error)
-    if isinstance(error, ManifestError):
-        first = next((one for one in error.diagnostics if one.severity == "error"), error.diagnostics[0])
-        why = f"{first.source}: {first.summary}" if first.source is not None else first.summary
-    return f"the manifests of {commit.id[:10]} ({commit.day}) are passed over: {why}"
 
 
 def _of_person(followed: _Followed, person: str) -> list[Event]:
@@ -171,17 +166,14 @@ def _of_person(followed: _Followed, person: str) -> list[Event]:
     return [event for event in followed.events if f"key {event.change.key.lower()}" in theirs]
 
 
-def _in(events: Sequence[Event], place: str, renames: Sequence[Rename]) -> list[Event]:
+def _in(events: Sequence[Event], place: str, renames: Sequence[Rename], places: set[str]) -> list[Event]:
     """The events in one place, under whatever name it had. Raises UsageError, with near names."""
     from reconciler.model.near import did_you_mean
 
-    there = {event.change.object for event in events}
     names = {place}
     for _ in renames:  # until nothing is new
         names |= {name for one in renames for name in (one.before, one.after) if {one.before, one.after} & names}
-    known = there | {where.partition("/")[0] for where in there}
-    if not names & known and events:
-        meant = did_you_mean(place, known)
-        raise UsageError(f"--in {place}: nobody's access there ever changed in the manifests of this branch{meant}")
+    if not names & places:
+        raise UsageError(f"--in {place}: the manifests of this branch never had that{did_you_mean(place, places)}")
     inside = tuple(f"{name}/" for name in names)
     return [one for one in events if one.change.object in names or one.change.object.startswith(inside)]

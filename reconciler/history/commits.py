@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.history import git
 from reconciler.manifest.files import DEFAULT_FILE, DEFAULT_FOLDER, LOCK_FILE
-from reconciler.model.errors import UsageError
+from reconciler.model.errors import ManifestError, UsageError
 from reconciler.model.history import Commit
 
 if TYPE_CHECKING:
@@ -27,12 +27,23 @@ def of_manifests(paths: Sequence[Path] = ()) -> list[Commit]:
     return _log("--reverse", "HEAD", "--", *dict.fromkeys([*chosen, *beside]))
 
 
-def on_day(day: date) -> Commit:
-    """The last commit of the current branch by the end of a day (UTC), by its committer's clock. Raises UsageError."""
+def until_day(day: date) -> list[Commit]:
+    """The commits of the current branch by the end of a day (UTC), by their committers' clocks; the last one first, and at
+    least one. Raises UsageError.
+    """
     found = [one for one in _log("HEAD") if one.day <= day]
     if not found:
         raise UsageError(f"--at {day.isoformat()}: this branch has no commit by that day")
-    return found[0]
+    return found
+
+
+def passed_over(commit: Commit, error: ManifestError | UsageError) -> str:
+    """The note that the manifests of a commit cannot be used."""
+    why = str(error)
+    if isinstance(error, ManifestError):
+        first = next((one for one in error.diagnostics if one.severity == "error"), error.diagnostics[0])
+        why = f"{first.source}: {first.summary}" if first.source is not None else first.summary
+    return f"the manifests of {commit.id[:10]} ({commit.day}) are passed over: {why}"
 
 
 def at(revision: str) -> Commit:

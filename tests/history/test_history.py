@@ -135,7 +135,12 @@ def test_names_handles_and_places_are_followed(repo):
     ran = repo.bench.run("history", "carl")
     assert (ran.status, "did you mean `carol`" in ran.err) == (1, True)
     ran = repo.bench.run("history", "--in", "acmee")
-    assert (ran.status, "did you mean `acme`?" in ran.err) == (1, True)
+    assert (ran.status, "the manifests of this branch never had that; did you mean `acme`?" in ran.err) == (1, True)
+    repo.on(
+        "2026-01-04",
+        "version: 1\norgs: {acme: {members: {alice: owner, bob: member}, workspaces: {lab: {members: {bob: reader}}}}}\n",
+    )
+    assert repo.history("carol", "--in", "acme/lab") == []
 
 
 def test_an_end_is_that_of_the_commit_that_wrote_it_and_on_each_of_its_days(repo):
@@ -245,8 +250,21 @@ def test_a_manifest_that_cannot_be_read_is_told_and_passed_over(repo):
     broken = repo.on("2026-01-02", "version: 1\norgs: [\n")
     repo.manifest("2026-01-03", "alice: owner, bob: member")
     assert repo.history("bob") == [("2026-01-03", "bob", "acme", None, "member")]
-    ran = repo.bench.run("history")
-    assert f"the manifests of {broken[:10]} (2026-01-02) are passed over: orgs.yaml:" in ran.out
+    for args in (("history",), ("access", "--at", "2026-01-02")):
+        assert f"the manifests of {broken[:10]} (2026-01-02) are passed over: orgs.yaml:" in repo.bench.run(*args).out
+    assert repo.at("2026-01-02") == repo.at("2026-01-01") == {("alice", "acme", "owner")}
+    assert repo.bench.run("access", "--at", "HEAD~1").status == 1  # who asks for that commit wants no other
+
+
+def test_manifests_that_say_nothing_on_a_day_are_an_error(repo):
+    repo.manifest("2026-01-01", "alice: owner, bob: member")
+    repo.manifest("2026-01-02", "alice: {role: owner, expires: 2026-02-01}")
+    ran = repo.bench.run("access", "--at", "2026-02-01")
+    assert (ran.status, "no person would own acme" in ran.err) == (1, True)
+    (repo.folder / "orgs.yaml").unlink()
+    repo.on("2026-03-01", "x", name="note.txt")
+    ran = repo.bench.run("access", "--at", "2026-03-01")
+    assert (ran.status, "there are no manifests at" in ran.err) == (1, True)
 
 
 def test_only_the_branch_itself_counts_and_nothing_of_it_is_run(repo):
