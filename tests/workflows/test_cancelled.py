@@ -196,6 +196,12 @@ def test_several_manifests_are_compared_as_the_action_takes_them(work, monkeypat
     assert "main has other manifests by now" in ran["plan"].log
 
 
+def test_what_is_due_neither_waits_for_reviewers_nor_cancels_a_merge_that_waits():
+    """GitHub keeps one waiting run of a group, the newest; an apply that waits for its reviewers holds the group."""
+    due, apply = (document(TEMPLATES / f"reconciler-{name}.yml")["concurrency"]["group"] for name in ("due", "apply"))
+    assert due != apply
+
+
 def test_a_merge_while_reviewers_decide_stops_the_apply(work):
     def merge(job):
         if job == "apply":

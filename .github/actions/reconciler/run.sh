@@ -49,12 +49,16 @@ fi
 # A cancelled job: the runner sends SIGINT to this process, SIGTERM 7.5 seconds later, and kills all after another 2.5. The
 # first one goes to reconciler, which finishes what is in flight, writes the lock file and reports. The second would end it
 # at once, so it is not passed on.
-child="" stopped="" woken=""
+child="" stopped="" woken="" told=""
+tell() {
+    if [ -n "$told" ] || [ -z "$child" ]; then return; fi
+    told=yes
+    kill -s TERM "$child" 2>/dev/null || true
+}
 # shellcheck disable=SC2329  # the trap below calls it
 stop() {
-    woken=yes
-    if [ -z "$stopped" ] && [ -n "$child" ]; then kill -s TERM "$child" 2>/dev/null || true; fi
-    stopped=yes
+    woken=yes stopped=yes
+    tell
 }
 trap stop INT TERM
 
@@ -62,6 +66,7 @@ call() { # how to print it
     if [ -n "$stopped" ]; then return 143; fi
     "$bin/reconciler" "$INPUT_COMMAND" "$@" "${args[@]}" "${paths[@]}" &
     child=$!
+    if [ -n "$stopped" ]; then tell; fi # the signal came before the child had a name here
     local ended
     while :; do # a signal ends `wait` before the child has ended
         woken="" ended=0
