@@ -149,6 +149,8 @@ def _write(
 
     color = out is None and not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
     text = render(access, fmt, color=color, verbose=verbose, made=head, verdict=verdict)
+    if fmt == "csv" and head is not None:
+        made.show(head)  # a table has no place for it
     if out is not None:
         output_files.write_file(out, text)
     else:

@@ -55,7 +55,10 @@ def command(
 
     found = _history(paths, person, place)
     color = out is None and not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
-    text = render(found, fmt, color=color, made=made.now(paths))
+    head = made.now(paths)
+    text = render(found, fmt, color=color, made=head)
+    if fmt == "csv":
+        made.show(head)  # a table has no place for it
     if out is not None:
         output_files.write_file(out, text)
     else:

@@ -25,6 +25,16 @@ def now(paths: Sequence[Path] = (), *, host: str = "", user: str = "") -> Made:
     return Made(_moment(), f"reconciler {version()}", host, without_tokens(user), head, dirty)
 
 
+def show(head: Made) -> None:
+    """Print the head on standard error, beside a format that has no place for it."""
+    import click
+
+    from reconciler.report import heading
+    from reconciler.report.text import escape
+
+    click.echo(escape(heading.line(head)), err=True)
+
+
 def version() -> str:
     """The version of this tool."""
     return reconciler.__version__  # importlib.metadata would cost a tenth of a short run

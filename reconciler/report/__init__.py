@@ -134,7 +134,7 @@ def headed(sheet: Sheet, made: Made | None) -> Sheet:
 
     from reconciler.report import heading
 
-    return replace(sheet, facts=(*sheet.facts, *("; ",)[: len(sheet.facts)], heading.line(made)))
+    return replace(sheet, facts=(*sheet.facts, *("; ",)[: len(sheet.facts)], heading.line(made)), made=made)
 
 
 def _drawn(

@@ -44,20 +44,24 @@ def render(subject: Plan | Result | Validation, made: Made | None = None) -> str
         _plan(cases, subject)
     root = ET.Element("testsuites", {"name": "reconciler", **cases.counts()})
     suite = ET.SubElement(root, "testsuite", {"name": cases.name, **cases.counts()})
-    if made is not None:
-        from reconciler.plan.document import made_document
-
-        properties = ET.SubElement(suite, "properties")
-        for name, value in made_document(made).items():
-            ET.SubElement(
-                properties,
-                "property",
-                name=name,
-                value=escape(str(value).lower() if isinstance(value, bool) else value),
-            )
+    add_properties(suite, made)
     suite.extend(cases.elements)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def add_properties(suite: Element, made: Made | None) -> None:
+    """Say where the report comes from: JUnit has properties of a suite for that."""
+    import xml.etree.ElementTree as ET
+
+    from reconciler.plan.document import made_document
+
+    if made is None:
+        return
+    properties = ET.SubElement(suite, "properties")
+    for name, value in made_document(made).items():
+        text = str(value).lower() if isinstance(value, bool) else value
+        ET.SubElement(properties, "property", name=name, value=escape(text))
 
 
 class _Cases:

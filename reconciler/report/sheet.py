@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reconciler.model.diagnostic import Diagnostic, Source
+    from reconciler.model.made import Made
     from reconciler.model.policy import Verdict
 
 
@@ -98,7 +99,7 @@ class Sheet(msgspec.Struct, frozen=True):
     title: str  # one word for people, such as `Review`
     summary: tuple[str, ...]  # the lines that sum it up
     sections: tuple[Section, ...] = ()  # in the order of the report
-    facts: Words = ()  # what was compared, and for which day
+    facts: Words = ()  # what was compared, for which day, and the head as a line
     problems: tuple[Diagnostic, ...] = ()  # errors and warnings, shown with their manifest lines
     notes: tuple[Words, ...] = ()  # one line each
     tiles: tuple[tuple[str, str, bool], ...] = ()  # a number, what it counts, and whether it is bad news
@@ -109,6 +110,9 @@ class Sheet(msgspec.Struct, frozen=True):
         default_factory=dict
     )  # for `$GITHUB_OUTPUT`, beside summary, errors, warnings
     verdict: Verdict | None = None  # what the policies say: a test case for each in JUnit
+
+    # Where it comes from
+    made: Made | None = None  # the head, for formats with fields for it
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import subprocess
+import xml.etree.ElementTree as ET
 
 import pytest
 
@@ -74,6 +76,25 @@ def test_formats_for_machines_say_it_too(acme, format_):
     ran = acme.plan("--format", format_)
     assert "alice" in ran.out
     assert "reconciler 0.1.0" in ran.out
+
+
+@pytest.mark.parametrize(("command", "online"), [one for one in COMMANDS if one.id in ("drift", "review")])
+def test_machines_find_the_head_of_every_report_where_they_find_that_of_a_plan(acme, command, online):
+    head = HEAD if online else HEAD.removeprefix("sandbox as alice, ")
+    junit = ET.fromstring(at(acme, command, online, "--format", "junit").out)
+    found = {one.get("name"): one.get("value") for one in junit.findall("testsuite/properties/property")}
+    assert (found["at"], found["user"]) == ("2026-11-24T09:00:00Z", "alice" if online else "")
+    notices = at(acme, command, online, "--format", "github").out.splitlines()
+    assert [line for line in notices if line.startswith("::notice ") and line.endswith(head)]
+
+
+@pytest.mark.parametrize("command", [("access", "--live"), ("access",)])
+def test_a_csv_is_a_table_and_its_head_stands_beside_it(acme, command):
+    ran = acme.run(*command, *(acme.local if "--live" in command else ()), "--format", "csv")
+    rows = list(csv.reader(ran.out.splitlines()))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert rows[0][0] == "person"
+    assert ran.err.splitlines()[-1] == (HEAD if "--live" in command else HEAD.removeprefix("sandbox as alice, "))
 
 
 def test_the_revision_is_that_of_the_current_folder_and_says_whether_it_is_dirty(acme):

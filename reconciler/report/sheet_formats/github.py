@@ -30,6 +30,8 @@ def _commands(sheet: Sheet) -> Iterator[str]:
             yield from (_diagnostic(found) for found in sheet.warnings)
         if level == "notice":
             yield _command("notice", f"reconciler {sheet.name}", " ".join(sheet.summary), None)
+            if sheet.made is not None:
+                yield _command("notice", f"reconciler {sheet.name}", flat(sheet.facts), None)
         for section, item in annotated:
             if item.level == level:
                 message = "; ".join([line(item), *(flat(words) for words in item.below)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.report import text
-from reconciler.report.junit import _Cases, _problem, escape, policy_cases
+from reconciler.report.junit import _Cases, _problem, add_properties, escape, policy_cases
 from reconciler.report.sheet import flat, line
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def draw(sheet: Sheet) -> str:
     cases.add(sheet.name, "summary", output=output)
     root = ET.Element("testsuites", {"name": "reconciler", **cases.counts()})
     suite = ET.SubElement(root, "testsuite", {"name": cases.name, **cases.counts()})
+    add_properties(suite, sheet.made)
     suite.extend(cases.elements)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
