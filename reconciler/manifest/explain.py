@@ -6,6 +6,7 @@ jsonschema finds the errors. It is slow, so it gets only the entries that fail, 
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -249,8 +250,11 @@ def _name_hint(text: str, part: dict[str, Any]) -> str | None:
             f"a service account belongs to one organization, and a team may be used in several: write `{shown(text, 60)}` in "
             "`members`"
         )
+    bare = unicodedata.normalize("NFKD", text[:100].lower())  # a letter, then its accents
     meant = re.sub(
-        r"[^a-z0-9/]+" if "team/" in part.get("pattern", "") else r"[^a-z0-9]+", "-", text[:100].lower()
+        r"[^a-z0-9/]+" if "team/" in part.get("pattern", "") else r"[^a-z0-9]+",
+        "-",
+        "".join(c for c in bare if not unicodedata.combining(c)),
     ).strip("-")
     if "pattern" not in part or len(text) > 100:
         return part.get("description")

@@ -27,7 +27,7 @@ MAX_VALUES = 1_500_000  # keys and values of all manifests of a run: 700 MB, at 
 _TOO_DEEP = f"this is nested more than {MAX_DEPTH} levels deep"
 _DROP = object()  # in place of a key that is an error: its value is read and dropped
 _FEWER = "that is more than fits in memory: give each part its own run, with its own paths"
-_CONFLICT = re.compile(rb"^<{7}(?: |\r?$)", re.MULTILINE)  # where git marks that it could not merge
+_CONFLICT = re.compile(rb"^(?:<{7}|>{7}|\|{7})(?: |\r?$)|^={7}\r?$", re.MULTILINE)  # git could not merge
 # a text, which is compiled when a file has such a character: that takes longer than to read a small file
 _BAD_CHARACTER = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 # libyaml's own words, and what usually lies behind them.

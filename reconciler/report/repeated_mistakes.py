@@ -41,7 +41,8 @@ def grouped(diagnostics: Iterable[Diagnostic]) -> list[tuple[Diagnostic, tuple[D
 def others(first: Diagnostic, more: tuple[Diagnostic, ...]) -> str:
     """`and 11 more like it: b (orgs.yaml:7:7), c (orgs.yaml:8:7), … and 9 others`, not escaped."""
     named = [_name(first, one) for one in more[:PLACES]]
-    rest = f" and {len(more) - PLACES:,} others" if len(more) > PLACES else ""
+    left = len(more) - PLACES
+    rest = f" and {left:,} other{'s' if left > 1 else ''}" if left > 0 else ""
     return f"and {len(more):,} more like it: {', '.join(named)}{rest}"
 
 

@@ -113,11 +113,16 @@ def test_every_command_ends_with_the_errors(bench, text):
 
 
 def test_a_merge_conflict_is_called_one(bench):
-    bench.manifest("version: 1\norgs:\n<<<<<<< HEAD\n  acme: {}\n=======\n  beta: {}\n>>>>>>> x\n")
-    for command in OFFLINE:
-        ran = bench.run(*command)
-        assert ran.status == 1
-        assert "orgs.yaml:3:1: error: the file holds an unresolved merge conflict" in ran.out + ran.err
+    for kept in (
+        "<<<<<<< HEAD\n  acme: {}\n=======\n  beta: {}\n>>>>>>> x\n",
+        "=======\n  beta: {}\n>>>>>>> x\n",
+        ">>>>>>> x\n",
+    ):
+        bench.manifest(f"version: 1\norgs:\n{kept}")
+        for command in OFFLINE:
+            ran = bench.run(*command)
+            assert ran.status == 1
+            assert "orgs.yaml:3:1: error: the file holds an unresolved merge conflict" in ran.out + ran.err
 
 
 # --- folders ----------------------------------------------------------------------------------------------------------
