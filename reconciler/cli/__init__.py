@@ -194,8 +194,9 @@ def _refuse_single_dashes(args: Sequence[str], command: click.Command, ctx: clic
         word = f"--{found[1]}"
         from difflib import get_close_matches
 
-        near = [word] if word in options else get_close_matches(word, [o for o in options if o[:2] == "--"], n=1)
-        hint = f"; did you mean `{near[0]}`?" if near else ""
+        long = [option[2:] for option in options if option[:2] == "--"]
+        near = [found[1]] if word in options else get_close_matches(found[1], long, n=1)
+        hint = f"; did you mean `--{near[0]}`?" if near else ""
         if "-o" in options and found[1][0] == "o":
             hint = "; to save a plan, write `-o FILE` or `--save FILE`, and to write the report to a file, `--out FILE`"
         raise click.UsageError(f"`-{found[1]}`: an option with a long name starts with two dashes{hint}", ctx)

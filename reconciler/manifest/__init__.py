@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from reconciler.manifest import logos
+from reconciler.manifest.document import MAX_PROBLEMS
 from reconciler.manifest.files import lock_path, read_all
 from reconciler.manifest.json_schema import schema, schema_text
 from reconciler.model.diagnostic import Diagnostic, Source
@@ -55,7 +56,6 @@ def _load(
 ) -> Desired:
     from reconciler.manifest import read_yaml
     from reconciler.manifest.check import Gaps, check
-    from reconciler.manifest.document import MAX_PROBLEMS
     from reconciler.manifest.members import ended
     from reconciler.manifest.merge import Reporter, merge
     from reconciler.manifest.resolve import resolve
@@ -90,11 +90,19 @@ def _load(
     warnings = [*(diagnostic for diagnostic in found if diagnostic.severity != "error"), *_more(more, "warning")]
     if errors:
         more["error"] += len(errors[MAX_PROBLEMS:])
-        raise ManifestError([*errors[:MAX_PROBLEMS], *_more(more, "error"), *warnings], files=len(texts))
+        last = _more(more, "error") or [_CUT] * any(document.cut for document in documents.values())
+        raise ManifestError([*errors[:MAX_PROBLEMS], *last, *warnings], files=len(texts))
     desired.warnings = tuple(warnings)
     desired.ended = in_order(ended(written, today, documents), order)
     desired.files = tuple(sorted((name, hashlib.sha256(data).hexdigest()) for name, data in texts.items()))
     return desired
+
+
+_CUT = Diagnostic(
+    "error",
+    f"there may be more errors: a file is not checked beyond its first {MAX_PROBLEMS}",
+    hint="fix those above first, then run this again",
+)
 
 
 def _more(more: Mapping[str, int], severity: str) -> list[Diagnostic]:

@@ -158,6 +158,7 @@ def _drop_all(document: Document, gaps: Gaps) -> None:
 def _drop(document: Document, wrong: list[KeyPath], gaps: Gaps) -> None:
     """Take what is wrong out of the document, so that the rest can still be checked."""
     if len(wrong) >= MAX_PROBLEMS:
+        document.cut = True
         _drop_all(document, gaps)
         return
     dropped: set[KeyPath] = set()

@@ -55,15 +55,19 @@ class Seq(list[Any]):
 class Document(msgspec.Struct):
     """One file: its data, and what is wrong with it."""
 
+    # What was read
     file: str  # its name
     data: bytes  # its bytes
     root: Any = None  # None where nothing could be built
     # paths of unquoted scalars that YAML reads as a null, boolean, number or date; True where that is the key
     specials: list[tuple[KeyPath, bool]] = msgspec.field(default_factory=list)
-    problems: list[Diagnostic] = msgspec.field(default_factory=list)  # the first MAX_PROBLEMS
     values: int = 0  # how many keys and values it has, those that aliases repeat included
-    more: int = 0  # how many there are beyond those
     lines: list[str] | None = None  # of the text, once a line was asked for
+
+    # What is wrong with it
+    problems: list[Diagnostic] = msgspec.field(default_factory=list)  # the first MAX_PROBLEMS
+    more: int = 0  # how many there are beyond those
+    cut: bool = False  # whether there may be still others: the check has ended
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1; empty beyond the end."""

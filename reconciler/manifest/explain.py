@@ -258,6 +258,8 @@ def _name_hint(text: str, part: dict[str, Any]) -> str | None:
     ).strip("-")
     if "pattern" not in part or len(text) > 100:
         return part.get("description")
+    if text.strip() != text and json_schema.matches(part, text.strip()):
+        return f"did you mean `{shown(text.strip())}`?"
     has_hyphens = json_schema.matches(part, "a-b")
     for form in (meant,) if has_hyphens else (meant, meant.replace("-", "")):
         if form not in (text, "") and json_schema.matches(part, form):

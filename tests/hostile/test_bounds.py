@@ -95,6 +95,15 @@ def test_many_mistakes_of_one_kind_are_shown_as_one_with_their_places(bench, tex
     assert (found["error_count"], len(found["diagnostics"])) == (12, 12)
 
 
+def test_a_check_that_ends_early_says_so_in_every_format(bench):
+    bench.manifest(f"version: 1\norgs:\n  acme:\n    members:\n      alice: owner\n{rows('p{0}: meber', 150)}")
+    for form in ("text", "json", "github", "junit"):
+        ran = bench.run("validate", "--format", form)
+        assert "there may be more errors: a file is not checked beyond its first 100" in ran.out + ran.err
+    bench.manifest(f"version: 1\norgs:\n  acme:\n    members:\n      alice: owner\n{rows('p{0}: meber', 99)}")
+    assert "there may be more" not in bench.run("validate").err
+
+
 def test_a_few_mistakes_of_one_kind_are_shown_each_for_itself(bench):
     bench.manifest(f"version: 1\norgs:\n  acme:\n    members:\n      alice: owner\n{rows('p{0}: meber', 3)}")
     ran = bench.run("validate")
