@@ -53,10 +53,8 @@ $(BENCH)/tried:
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check 'octodns>=1.10' || echo "octoDNS could not be installed"
 	@touch $@
 
-bench: $(VENV)/installed $(BENCH)/tried ## All benchmarks side by side, with octoDNS and Terraform if available; ten minutes
-	$(BIN)/python benchmarks/run.py
-	$(BIN)/python benchmarks/parts.py
-	$(BIN)/python benchmarks/growth.py
+bench: $(VENV)/installed $(BENCH)/tried ## All benchmarks, with octoDNS and Terraform if available, pasted into the docs; twenty minutes
+	$(BIN)/python benchmarks/paste.py
 
 fuzz: $(VENV)/installed ## Mutate what the command reads for a minute; SECONDS=600 for longer, SEED=N for other cases
 	$(BIN)/python tests/hostile/fuzz.py $(or $(SECONDS),60) $(or $(SEED),0)

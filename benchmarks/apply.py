@@ -65,8 +65,12 @@ def run(folder: Path, creates: int, latency: float, parallelism: int) -> None:
     requests = len(re.findall(r"^(?:GET|POST|PATCH|DELETE) /", ran.stderr, re.MULTILINE))
     bound = requests * latency / parallelism
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{creates} creates, {latency * 1000:g} ms latency, parallelism {parallelism}")
-    print(f"requests {requests}   bound {bound:.2f} s   wall {wall:.2f} s   ratio {wall / bound:.2f}   cpu {cpu:.2f} s")
+    print("| creates | ms an answer | parallelism | requests | bound s | wall s | wall, of the bound | CPU s |")
+    print("|-|-|-|-|-|-|-|-|")
+    print(
+        f"| {creates:,} | {latency * 1000:g} | {parallelism} | {requests:,} | {bound:.2f} | {wall:.2f} | {wall / bound:.2f} "
+        f"| {cpu:.2f} |"
+    )
 
 
 if __name__ == "__main__":
