@@ -55,6 +55,7 @@ class Timeline:
         self._skipped: list[Step] = []  # those behind it
         self._addresses: set[str] = set()  # digests of the addresses of `names` in the lock file
         self._broken = False  # whether the last commit could not be used
+        self._lock: Lock = {}  # by which people were told apart last
         self._ends: dict[At, tuple[str, Commit]] = {}  # which commit wrote how long something lasts
 
     def skip(self, step: Step, others: Collection[str]) -> bool:
@@ -161,7 +162,11 @@ class Timeline:
             for old, new in (*sides.orgs.items(), *sides.spaces.items())
             if new != (name_in_head(old, sides, {}) if "/" in old else old)  # a workspace goes with its org
         ]
-        written = {(key, name_in_head(place, sides, names)): end for (key, place), end in self._ends.items()}
+        keys = _keys_now(before, self._lock, lock)
+        self._lock = lock
+        written = {
+            (keys.get(key, key), name_in_head(place, sides, names)): end for (key, place), end in self._ends.items()
+        }
         self._ends = {}
         for one in found.after.assignments:
             if one.expires is not None:
@@ -170,6 +175,14 @@ class Timeline:
                 self._ends[at] = was if was[0] == one.until else end
         for change in sorted(found.changed, key=reading_order):
             yield Event(day, (_written_in(change, written) if ended else None) or commit, change, ended)
+
+
+def _keys_now(desired: Desired, before: Lock, now: Lock) -> dict[str, str]:
+    """What people's keys are by another lock file, which may know the account of somebody who was invited by email."""
+    if before is now or before == now:
+        return {}
+    old, new = Names(desired, before), Names(desired, now)
+    return {old.key(name): new.key(name) for name in desired.people}
 
 
 def _written_in(change: AccessChange, ends: Mapping[At, tuple[str, Commit]]) -> Commit | None:

@@ -34,6 +34,9 @@ _LINES = re.compile(
 )
 _BREAKS = re.compile(rb"\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]")  # what ends a line in YAML, and not here
 
+# what may belong to an entry that another line begins, or to none
+_INSIDE = re.compile(rb"[ ]*+(?:-[ ]++)?+(?:(?:role|expires|then|reason|name):|#|\r?$)")
+
 _NAME = rb"(?:service/)?+[a-z0-9][a-z0-9_-]*+"
 _DAY = rb"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
@@ -58,7 +61,12 @@ def others_between(old: bytes, new: bytes, names: Collection[str]) -> frozenset[
     others: set[str] = set()
 
     def left_out(found: re.Match[bytes]) -> bytes:
-        some = {one.decode().lower() for some in _entry().findall(found.group()) for one in some if one}
+        some = {
+            one.decode().lower()
+            for some in _entry().finditer(found.group())
+            for one in some.groups()
+            if one and one.strip()
+        }
         others.update(some)
         return b"\0\n" if some else b""  # a section without its last entry is no section any more
 
@@ -72,7 +80,7 @@ def _ended(text: bytes) -> bytes:
 
 
 def _common(old: bytes, new: bytes) -> tuple[int, int]:
-    """How many bytes of whole lines are the same at both starts and at both ends, but for the nearest line with content."""
+    """How many bytes of whole lines are the same at both starts and at both ends, but for the nearest entries."""
 
     def same(longest: int, *, last: bool) -> int:
         low, high = 0, longest
@@ -92,16 +100,14 @@ def _common(old: bytes, new: bytes) -> tuple[int, int]:
     start = old.rfind(b"\n", 0, start) + 1
     while start > 0:
         above = old.rfind(b"\n", 0, start - 1) + 1
-        line = old[above:start].strip()
-        start = above
-        if line and line[:1] != b"#":
+        line, start = old[above:start], above
+        if not _INSIDE.match(line):
             break
     at = old.find(b"\n", len(old) - end - 1) + 1 if end < len(old) else 0
     while at < len(old):
         below = old.find(b"\n", at) + 1
-        line = old[at:below].strip()
-        at = below
-        if line and line[:1] != b"#":
+        line, at = old[at:below], below
+        if not _INSIDE.match(line):
             break
     return start, len(old) - max(at, start)
 
@@ -119,20 +125,39 @@ def _entry() -> re.Pattern[bytes]:
 
 
 def _entry_of(names: Collection[str], *, group: bool = False) -> bytes:
-    """One entry: `bob: reader`, `bob: {role: reader, expires: 2027-01-31}`, `- bob`, `- {name: bob, expires: 2027-01-31}`, or
-    who somebody is, `bob: {email: bob@example.com}`.
+    """One entry: of a section, `bob: reader` or `bob: {role: reader, expires: 2027-01-31}`, the latter also in block style; of a
+    team, `- bob` or `- {name: bob, expires: 2027-01-31}`, as well; or who somebody is, `bob: {email: bob@example.com}`.
     """
     start = b"(" if group else b"(?:"
-    name = rb"%b%b%b)" % (start, _but(names), _NAME)
-    key = rb"%b%b%b(?=:))" % (start, _but({*names, *_keywords()}), _NAME)
-    account = rb"%b%b[A-Za-z0-9][A-Za-z0-9._+@-]*+)" % (start, _but(names))
-    roles = b"|".join(sorted(role.encode() for role in _roles()))
-    reason = rb"[A-Za-z0-9](?:[A-Za-z0-9_./()-]|[ ](?=[A-Za-z0-9_./()-]))*+"
-    more = rb"(?:,[ ](?:expires:[ ]%b|then:[ ](?:%b)|reason:[ ]%b))*+" % (_DAY, roles, reason)
-    item = rb"-[ ]++(?:%b|\{name:[ ]%b(?:,[ ]expires:[ ]%b|,[ ]reason:[ ]%b)*+\})" % (name, name, _DAY, reason)
-    role = rb"%b:[ ]++(?:(?:%b)|\{role:[ ](?:%b)%b\})" % (key, roles, roles, more)
-    person = rb"%b:[ ]++\{(?:email:[ ]%b(?:,[ ]handle:[ ]%b)?+|handle:[ ]%b)\}" % (key, account, account, account)
-    return rb"[ ]*+(?:%b|%b|%b)%b" % (item, role, person, _EOL)
+
+    def quoted(text: bytes, but: Collection[str] = ()) -> bytes:
+        one = rb"%b%b%b)" % (start, _but(but), text)
+        return rb"(?:%b|'%b'|\"%b\")" % (one, one, one)
+
+    def of(*parts: bytes) -> bytes:  # what may stand in a mapping, each as often as it likes: YAML allows it once
+        return b"|".join(parts)
+
+    name, key = quoted(_NAME, names), rb"%b:" % quoted(_NAME, {*names, *_keywords()})
+    account = quoted(rb"[A-Za-z0-9][A-Za-z0-9._+@-]*+", names)
+    role = b"(?:%b)" % b"|".join(sorted(one.encode() for one in _roles()))
+    day = rb"[\"']?+%b[\"']?+" % _DAY
+    reason = rb"(?:[A-Za-z0-9](?:[A-Za-z0-9_./()-]|[ ](?=[A-Za-z0-9_./()-]))*+|%b)" % _QUOTED
+    ends = of(rb"expires:[ ]%b" % day, rb"reason:[ ]%b" % reason)
+    more = of(ends, rb"then:[ ]%b" % role)
+    item = of(
+        rb"%b%b" % (name, _EOL),
+        rb"\{name:[ ]%b(?:,[ ](?:%b))*+\}%b" % (name, ends, _EOL),
+        rb"(?:(?:%b)%b(?P=item)[ ][ ])*name:[ ]%b%b(?:(?P=item)[ ][ ](?:%b)%b)*+(?!(?P=item)[ ])"
+        % (ends, _EOL, name, _EOL, ends, _EOL),
+    )
+    entry = of(
+        rb"[ ]++%b%b" % (role, _EOL),
+        rb"[ ]++\{role:[ ]%b(?:,[ ](?:%b))*+\}%b" % (role, more, _EOL),
+        rb"[ ]++\{(?:email:[ ]%b(?:,[ ]handle:[ ]%b)?+|handle:[ ]%b)\}%b" % (account, account, account, _EOL),
+        rb"[ ]*+\r?\n(?:(?P=entry)[ ]++(?:%b)%b)*(?P=entry)[ ]++role:[ ]%b%b(?:(?P=entry)[ ]++(?:%b)%b)*+(?!(?P=entry)[ ])"
+        % (more, _EOL, role, _EOL, more, _EOL),
+    )
+    return rb"(?:(?P<item>[ ]*+)-[ ](?:%b)|(?P<entry>[ ]*+)%b(?:%b))" % (item, key, entry)
 
 
 def _but(names: Collection[str]) -> bytes:

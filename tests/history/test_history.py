@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 
 import pytest
 
@@ -214,6 +215,14 @@ orgs:
         ("zoe: member", "zoe: {role: member, expires: 2027-01-01, reason: on loan}", {"zoe"}),
         ("  zoe: {email: zoe@example.com}", "  zoe: {handle: zoe-x}", {"zoe", "zoe-x", "zoe@example.com"}),
         ("      zoe: member\n", "      # bob: owner\n\n      zoe: owner\n", {"zoe"}),
+        ("zoe: member", "zoe:\n        expires: '2027-01-01'\n        role: member", {"zoe"}),
+        ("    - zoe", "    - expires: 2027-01-01\n      name: zoe", {"zoe"}),
+        ("zoe: member", '"123": member', {"zoe", "123"}),
+        ("bob: member", "bob:\n        role: owner", None),
+        ("zoe: member", "'bob': member", None),
+        ("    - zoe", "    - expires: 2027-01-01\n      name: bob", None),
+        ("zoe: member", "zoe:\n        role: member\n        absent: true", None),
+        ("  acme:\n", "  acme:\n    role: owner\n", None),
         ("bob: member", "bob: owner", None),
         ("zoe: member", "bob: owner", None),
         ("  zoe: {email: zoe@example.com}", "  zoe: {handle: BOB}", None),
@@ -311,6 +320,15 @@ def test_hostile_subjects_and_authors_are_harmless(repo, fmt):
 NAMES = ("bob", "carol", "dave", "erin", "fay")
 
 
+def block(found):
+    inside = "".join(f"\n{found[1]}  {one}" for one in reversed(found[3].split(", ")))
+    return f"{found[1]}{found[2]}:{found[4] or ''}{inside}"
+
+
+def listed(found):
+    return f"{found[1]}- " + f"\n{found[1]}  ".join(reversed(found[2].split(", ")))
+
+
 def random_states(chosen):
     """The files of 30 commits, by name, with the day of each: people come, go, end, and are called otherwise."""
     grants = {name: {} for name in ("prod", "lab")}
@@ -367,6 +385,16 @@ def random_states(chosen):
         if chosen.random() < 0.1:
             text = chosen.choice(
                 [text.replace("members:", "members: ["), text + "      zoe: owner\n      zoe: member\n"]
+            )
+        if chosen.random() < 0.5:  # the same in block style
+            text, spaces = (
+                re.sub(
+                    r"^( +)(\w+): \{(role: .*)\}( *#.*)?$",
+                    block,
+                    re.sub(r"^( +)- \{(name: .*)\}$", listed, one, flags=re.MULTILINE),
+                    flags=re.MULTILINE,
+                )
+                for one in (text, spaces)
             )
         sealed = {"version": 1, "entries": {at: lock[at] for at in sorted(lock)}}
         files = {"orgs/a.yaml": text, "orgs/b.yaml": spaces, "orgs/reconciler.lock.json": json.dumps(sealed)}
