@@ -134,7 +134,7 @@ def _entry_of(names: Collection[str], *, group: bool = False) -> bytes:
         one = rb"%b%b%b)" % (start, _but(but), text)
         return rb"(?:%b|'%b'|\"%b\")" % (one, one, one)
 
-    def of(*parts: bytes) -> bytes:  # what may stand in a mapping, each as often as it likes: YAML allows it once
+    def of(*parts: bytes) -> bytes:  # any of these; that YAML allows each only once is checked elsewhere
         return b"|".join(parts)
 
     name, key = quoted(_NAME, names), rb"%b:" % quoted(_NAME, {*names, *_keywords()})
