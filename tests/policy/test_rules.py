@@ -155,6 +155,14 @@ def test_a_waiver_of_one_place_does_not_cover_a_duty_that_is_combined_in_another
     assert (ran.status, found(ran)) == (1, {("apart", "acme/dev", "vera")})
 
 
+@pytest.mark.parametrize(("prod", "fact"), [("{}", "nobody is operator"), ("{vera: operator}", "1 person is operator")])
+def test_too_few_are_counted_in_words(bare, prod, fact):
+    bare.manifest(f'policies: {{some: {{in: "*/prod", role: operator, people: {{min: 2}}}}}}\n{acme(prod=prod)}')
+    ran = bare.run("validate", "--format", "json")
+    assert (ran.status, found(ran)) == (1, {("people.min", "acme/prod", None)})
+    assert f"{fact} on acme/prod" in json.dumps(ran.json)
+
+
 def test_whoever_has_one_of_two_duties_hides_nobody_who_has_both(bare):
     policy = 'policies: {four-eyes: {in: "acme/*", apart: [team/sre, team/approvers]}}\n'
     bare.manifest(TEAMS + policy + acme(prod="{dave: reader, vera: reader}"))
