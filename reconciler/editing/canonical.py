@@ -56,21 +56,21 @@ def canonical(name: str, data: bytes) -> bytes:
     return result
 
 
-def as_formatted_as(before: bytes, name: str, after: bytes) -> bytes:
-    """An edited manifest: in canonical form if it was in that before, else as it is."""
+def as_formatted_as(before: bytes, name: str, after: bytes, tree: CommentedTree | None = None) -> bytes:
+    """An edited manifest: in canonical form if it was in that before, else as it is. `tree` is that of `before`, if it is there."""
     try:
-        return canonical(name, after) if _is_canonical(name, before) else after
+        return canonical(name, after) if _is_canonical(name, before, tree) else after
     except ManifestError:
         return after  # whoever reads it finds out what is wrong
 
 
-def _is_canonical(name: str, data: bytes) -> bool:
+def _is_canonical(name: str, data: bytes, tree: CommentedTree | None) -> bool:
     """Whether `canonical` would give a manifest back as it is; it is read as far as its first line that is not so."""
     text, root = data.decode(), _as_data(_read(name, data))
     if text.startswith("\ufeff"):
         return False
     newline, end = _newline(text), 0
-    for line in _Writer(CommentedTree(text), root).lines():
+    for line in _Writer(tree or CommentedTree(text), root).lines():
         if not text.startswith(f"{line}{newline}", end):
             return False
         end += len(line) + len(newline)

@@ -97,7 +97,7 @@ def fix_up(
             take(found[half:])
 
     take(list(groups.values()))
-    made = {name: as_formatted_as(texts[name], name, data) for name, data in edited.items()}
+    made = {name: as_formatted_as(texts[name], name, data, sources.source(name).tree) for name, data in edited.items()}
     return FixUp(made, tuple(left))
 
 
@@ -142,11 +142,15 @@ class _Sources:
         self._with_teams = [name for name, data in texts.items() if b"team/" in data or b"\\" in data]
         self._people: dict[str, frozenset[str]] = {}
 
-    def file(self, name: str) -> File:
-        """A manifest without edits."""
+    def source(self, name: str) -> Source:
+        """The text of a manifest."""
         if name not in self._read:
             self._read[name] = Source(self._texts[name].decode())
-        return File(self._read[name])
+        return self._read[name]
+
+    def file(self, name: str) -> File:
+        """A manifest without edits."""
+        return File(self.source(name))
 
     def people(self, team: str, desired: Desired) -> frozenset[str]:
         """The people of a team of `desired`, which is the same for all edits."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -19,6 +20,8 @@ from reconciler.manifest.scalars import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from reconciler.editing.comments import CommentedTree
 
 WIDTH = 100  # a list or a short entry that is longer than this has a line for each of its parts
 
@@ -269,7 +272,6 @@ class Source:
         self.begins = [0, *(match.end() for match in BREAK.finditer(self.text))]
         self._pairs: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._alone: dict[int, bool] = {}
-        self._tops: dict[int, int] | None = None
         self._keys: dict[int, list[Any]] | None = None
 
     def pairs(self, node: yaml.MappingNode) -> Mapping[str, tuple[Any, Any]]:
@@ -306,11 +308,14 @@ class Source:
 
     def top(self, line: int) -> int:
         """The first line of the entry that begins on a line: that of the comments right above it, which go with it."""
-        if self._tops is None:
-            from reconciler.editing.comments import CommentedTree
+        return self.tree.tops.get(line, line)
 
-            self._tops = CommentedTree(self.text).tops
-        return self._tops.get(line, line)
+    @cached_property
+    def tree(self) -> CommentedTree:
+        """The text's nodes with its comments."""
+        from reconciler.editing.comments import CommentedTree
+
+        return CommentedTree(self.text)
 
 
 class File:

@@ -79,6 +79,6 @@ class Listing:
 @cache
 def _key_of(row_type: Any) -> Callable[[Any], Any]:
     if issubclass(row_type, dict):
-        return lambda row: tuple(row.get(name) for name in _KEY)
+        return lambda row: tuple(str(row.get(name)) for name in _KEY)
     names = [name for name in _KEY if name in row_type.__struct_fields__]
     return attrgetter(*names) if names else lambda _row: None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from reconciler.kinds import KINDS, attachment, folder_permission, permission
+from reconciler.kinds import KINDS, attachment, folder_permission, permission, secret
 from reconciler.model import address as addresses
 from reconciler.report import access, expiring, merged, policies
 from reconciler.report.sheet import FOLDED, KEPT, Brief, Item, Name, Section, Sheet
@@ -154,7 +154,8 @@ def _describe(found: Difference, place: str) -> Words:
     if found.what == "renamed":
         return (f"{what} ", name, " was renamed to ", Name(str(found.live)))
     if found.what == "replaced":
-        return (f"{what} ", name, " was replaced: its id is ", Name(str(found.live)), ", not ", Name(str(found.wanted)))
+        ids = [Name(secret.without_tokens(str(one))) for one in (found.live, found.wanted)]
+        return (f"{what} ", name, " was replaced: its id is ", ids[0], ", not ", ids[1])
     return (
         Name(found.attribute or ""),
         " of ",

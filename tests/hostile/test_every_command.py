@@ -96,7 +96,7 @@ ARGUMENTS = {
     "codeowners": [()],
     "access": [(), ("--live",), ("--policies",)],
     "history": [("--in", "acme/prod")],
-    "import": [("acme", "--out", "other.yaml"), ("--all",)],
+    "import": [("acme", "--out", "other.yaml"), ("--all",), ()],
     "fmt": [("--check",), ("--diff",)],
     "grant": [("carol", "operator", "acme/prod"), (HOSTILE.replace("\n", ""), "reader", "acme/prod")],
     "revoke": [("carol", "acme/prod")],
@@ -186,14 +186,14 @@ def test_a_hostile_manifest_harms_no_command(here, made):
 class Answers:
     """The answers of the embedded Pipes, each changed by `change(text)` or replaced by an error with hostile words."""
 
-    def __init__(self, monkeypatch, change=None, status=None, words="", writes=False):
-        self.change, self.status, self.words, self.writes = change, status, words, writes
+    def __init__(self, monkeypatch, change=None, status=None, words="", writes=False, only=""):
+        self.change, self.status, self.words, self.writes, self.only = change, status, words, writes, only
         send = Embedded.send
-        monkeypatch.setattr(Embedded, "send", lambda pipes, sent, url: self.of(sent.method, send(pipes, sent, url)))
+        monkeypatch.setattr(Embedded, "send", lambda pipes, sent, url: self.of(sent, send(pipes, sent, url)))
 
-    def of(self, method, answer):
+    def of(self, sent, answer):
         status, body = answer.status, answer.content
-        if self.writes and method == "GET":
+        if (self.writes and sent.method == "GET") or self.only not in sent.path:
             pass
         elif self.status is not None:
             status = self.status
@@ -216,14 +216,21 @@ NAMES = {
     "what people see": lambda key, value: HOSTILE + f"ghp_{SECRET}" if key in ("display_name", "title", "description", "url") else value,
     "handles": lambda key, value: value + HOSTILE if isinstance(value, str) and key and key.endswith("handle") and value in ("dora", "other") else value,
     "roles and states": lambda key, value: HOSTILE if key in ("role", "status", "state", "desired_state", "state_reason") else value,
-    "ids and versions": lambda key, value: HOSTILE if key in ("id", "version_id", "plugin", "created_at", "action_type", "actor_ip") else value,
+    "ids and versions": lambda key, value: HOSTILE + f"ghp_{SECRET}" if key in ("id", "version_id", "plugin", "created_at", "action_type", "actor_ip") else value,
     "everything": lambda _, value: HOSTILE if isinstance(value, str) else value,
 }  # fmt: skip
+TYPES = {
+    "lists for ids": lambda key, value: [value] if key and key.endswith("id") else value,
+    "mappings for names": lambda key, value: (
+        {"x": value} if key and key.endswith(("handle", "title", "role")) else value
+    ),
+}
 
 
-@pytest.mark.parametrize("change", NAMES.values(), ids=NAMES)
-def test_hostile_names_from_pipes_harm_no_command(here, monkeypatch, change):
-    Answers(monkeypatch, change=change)
+@pytest.mark.parametrize("made", [*NAMES, *TYPES])
+def test_hostile_names_from_pipes_harm_no_command(here, monkeypatch, made):
+    # of a wrong type only what is below an organization: every command would end with the first answer else
+    Answers(monkeypatch, change=(NAMES | TYPES)[made], only="/org/" if made in TYPES else "")
     for name, args in runs():
         if name in ONLINE or "--live" in args:
             tried(here, name, args)

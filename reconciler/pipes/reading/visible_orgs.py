@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +17,7 @@ from reconciler.pipes.workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconciler.kinds.kind import Kind
     from reconciler.pipes.client import Client
     from reconciler.pipes.reading.state import Progress
 
@@ -75,17 +76,16 @@ def read_visible_orgs(client: Client, progress: Progress | None = None) -> list[
     with Workers(client.parallelism) as workers:
         for one in found:
             if one.accepted:
-                place = Place(org=one.handle)
-                _count(workers, client, member.KIND.list_path(place), one, "members", progress)
+                _count(workers, client, member.KIND, one, "members", progress)
                 if one.can_import:
-                    _count(workers, client, workspace.KIND.list_path(place), one, "workspaces", progress)
+                    _count(workers, client, workspace.KIND, one, "workspaces", progress)
         workers.run()
     return sorted(found, key=lambda one: one.handle)
 
 
-def _count(workers: Workers, client: Client, path: str, one: VisibleOrg, what: str, progress: Progress | None) -> None:
+def _count(workers: Workers, client: Client, kind: Kind, one: VisibleOrg, what: str, progress: Progress | None) -> None:
     def count() -> int:
-        return sum(len(page) for page in client.pages(path, row_type=dict[str, Any]))
+        return sum(len(page) for page in client.pages(kind.list_path(Place(org=one.handle)), row_type=kind.row))
 
     def take(number: int | PipesError) -> None:
         if isinstance(number, NotAuthorisedError | NotSentError):
