@@ -201,6 +201,7 @@ def _result(result: Result) -> Iterator[str]:
     yield _command("notice", "reconciler", wording.result_summary(result), None)
     for note in result.notes:
         yield _command("notice", "reconciler", note, None)
+    yield from (_change(change) for change in result.plan.changes if change.expires)
 
 
 def _validation(validation: Validation) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.expiring import until
 from reconciler.model.result import Result
 from reconciler.report import Validation, text, wording
 from reconciler.report.escaping import show_hidden
@@ -153,6 +154,7 @@ def _plan_output(plan: Plan) -> list[str]:
 def _result(cases: _Cases, result: Result) -> None:
     cases.name = "reconciler.apply"
     ends = {"failed": "failure", "unconfirmed": "failure", "skipped": "skipped"}
+    later = {c.address: [escape(until(c.expires, c.then))] for c in result.plan.changes if c.expires}
     for outcome in result.outcomes:
         cases.add(
             "step",
@@ -160,6 +162,7 @@ def _result(cases: _Cases, result: Result) -> None:
             end=ends.get(outcome.status),
             message=wording.outcome(outcome) or outcome.status,
             sort="failed" if outcome.status_code is None else f"HTTP {outcome.status_code}",
+            output=later.get(outcome.address, []),
         )
     end = "failure" if result.interrupted else None
     notes = [f"Note: {escape(note)}" for note in result.notes]

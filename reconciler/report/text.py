@@ -326,10 +326,11 @@ def _result(result: Result, paint: Paint) -> Iterator[str]:
     wide = min(WIDEST, max((len(escape(name)) for name in names), default=0))
     # failed steps come last, next to the summary, where hundreds of skipped ones cannot hide them
     last = {"skipped": 1, "failed": 2}
+    later = {change.address: until(change.expires, change.then) for change in result.plan.changes if change.expires}
     ordered = sorted(zip(result.outcomes, names, strict=True), key=lambda pair: last.get(pair[0].status, 0))
     for outcome, name in ordered:
         symbol = wording.SYMBOLS.get(outcome.action, " ")
-        detail = escape(wording.outcome(outcome))
+        detail = escape(wording.outcome(outcome) or later.get(outcome.address, ""))
         status = paint(BY_STATUS[outcome.status], f"{outcome.status:7}")
         line = f"{status} {outcome.number:>4}  {symbol} {escape(name):{wide}}"
         yield f"{line}  {detail}" if detail else line.rstrip()

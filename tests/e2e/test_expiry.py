@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -209,6 +210,24 @@ def test_a_plan_says_in_every_format_when_what_it_gives_ends(bench, manifest, wo
     (change,) = ran.json["resource_changes"]
     assert (change["expires"], change["then"]) == (day, then or None)
     assert {effect["expires"] for effect in ran.json["impact"]} == {day}
+
+
+@pytest.mark.parametrize("saved", [False, True], ids=["", "a saved plan"])
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_an_apply_says_in_every_format_when_what_it_gave_ends(bench, fmt, saved):
+    bench.pipes(
+        "users: {bob: {}, carol: {}}\norgs: {acme: {members: {alice: owner, bob: member, carol: member}, workspaces: {prod: {}}}}"
+    )
+    bench.manifest(
+        "orgs:\n  acme:\n    members: {alice: owner, bob: {role: owner, expires: 2027-01-31, then: member}, carol: member}\n"
+        "    workspaces: {prod: {members: {carol: {role: operator, expires: 2027-02-02}}}}\n"
+    )
+    if saved:
+        assert bench.plan("-o", "plan.json").status == 0
+    ran = bench.run("apply", *bench.local, *(["plan.json"] if saved else ["--auto-approve"]), "--format", fmt)
+    assert ran.status == 0
+    assert ("2027-01-31" in ran.out, "2027-02-02" in ran.out) == (True, True)
+    assert re.search(r"then(\W+| member)", ran.out)
 
 
 def test_an_apply_says_before_it_asks_when_what_it_gives_ends(bench):
