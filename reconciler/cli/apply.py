@@ -112,7 +112,8 @@ def command(
     """
     paths_given = paths
     saved, paths = saved_plan(paths)
-    if due and saved is None and not allow and not ended_entries.may_be_due(paths):
+    at_once = due and saved is None and not (allow or orgs) and output.format == "text" and output.out is None
+    if at_once and not ended_entries.may_be_due(paths):
         click.echo(ended_entries.NOTHING)  # before anything that takes time to import
         return DONE
 
@@ -137,14 +138,14 @@ def command(
     if due:
         found = ended_entries.narrowed(found)
         if not found.desired.orgs:
-            click.echo(ended_entries.NOTHING)
+            ended_entries.tell_nothing(found.desired, output, made.now(paths))
             return DONE
     if saved is not None:
         found = _as_saved(saved, found)
     settings = pipes.settings()
     pinned = manifests.pinned_elsewhere(found.desired, settings)
     if pinned is not None:
-        refused = replace(manifests.refused_plan(found.desired, pinned), made=made.now(paths, host=settings.pipes))
+        refused = replace(manifests.empty_plan(found.desired, pinned), made=made.now(paths, host=settings.pipes))
         if output.format == "text":
             output._replace(out=None).write(refused, made=refused.made)
         _refused(refused, output)

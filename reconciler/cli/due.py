@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.cli.manifests import Manifests
+    from reconciler.cli.options import Output
+    from reconciler.model.desired import Desired
     from reconciler.model.live import Lock, Snapshot
+    from reconciler.model.made import Made
     from reconciler.model.plan import Plan
 
 NOTHING = "Nothing is due."
@@ -47,6 +50,20 @@ def _may_be_due(data: bytes, today: bytes) -> bool:
         mentions = len(_KEY.findall(data))
     days = _EXPIRES.findall(data)
     return len(days) != mentions or any(day <= today for day in days)
+
+
+def tell_nothing(desired: Desired, output: Output, head: Made) -> None:
+    """Report that nothing is due, in the format that was asked for."""
+    from reconciler.cli.manifests import empty_plan
+    from reconciler.cli.output_files import write_file
+    from reconciler.model.result import Result
+
+    if output.format != "text":
+        output.write(Result(empty_plan(desired), (), (NOTHING,)), made=head)
+    elif output.out is not None:
+        write_file(output.out, f"{NOTHING}\n")
+    else:
+        click.echo(NOTHING)
 
 
 def narrowed(found: Manifests, without: frozenset[str] = frozenset()) -> Manifests:

@@ -105,8 +105,8 @@ def check_host(desired: Desired, settings: Settings) -> None:
         raise RefusedRunError(refusal)
 
 
-def refused_plan(desired: Desired, refusal: Refusal) -> Plan:
-    """A plan of nothing, refused before anything was read."""
+def empty_plan(desired: Desired, *refusals: Refusal) -> Plan:
+    """A plan of nothing, before anything was read; refused where there are refusals."""
     from reconciler.model.plan import Plan
 
     return Plan(
@@ -114,7 +114,7 @@ def refused_plan(desired: Desired, refusal: Refusal) -> Plan:
         steps=(),
         impact=(),
         dns=(),
-        refusals=(refusal,),
+        refusals=refusals,
         lifted=(),
         allowed=(),
         errors=(),

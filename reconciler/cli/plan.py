@@ -101,7 +101,7 @@ def command(
     settings = pipes.settings()
     pinned = manifests.pinned_elsewhere(found.desired, settings)
     if pinned is not None:
-        output.write(manifests.refused_plan(found.desired, pinned), made=made.now(paths, host=settings.pipes))
+        output.write(manifests.empty_plan(found.desired, pinned), made=made.now(paths, host=settings.pipes))
         return REFUSED
     part = None
     if found.shard is not None:

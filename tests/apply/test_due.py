@@ -83,6 +83,19 @@ def test_nothing_is_sent_and_no_token_is_needed_where_nothing_has_ended(here, mo
     assert (ran.status, ran.out, list(seen)) == (0, "Nothing is due.\n", [])
 
 
+@pytest.mark.parametrize("fmt", ["json", "markdown", "junit", "html", "github", "text"])
+def test_that_nothing_is_due_is_a_report_in_each_format_and_asks_nobody(here, monkeypatch, fmt):
+    here.manifest("orgs: {acme: {members: {alice: owner, carol: {role: member, expires: 2027-01-01}}}}\n")
+    monkeypatch.delenv("PIPES_TOKEN")
+    out = here.folder / "report"
+    ran = here.run("apply", "--due", "--format", fmt, "--out", str(out))
+    assert (ran.status, ran.out) == (0, ""), ran.err
+    assert out.read_text()
+    if fmt == "json":
+        assert here.run("apply", "--due", "--format", fmt).json["outcomes"] == []
+    assert here.run("apply", "--due", "--org", "acmee").status == 1
+
+
 def test_nothing_is_due_where_a_team_gives_more_than_what_has_ended(here):
     here.manifest(
         "teams: {sre: [dave]}\norgs: {acme: {members: {alice: owner, dave: member}, workspaces: {prod: {members:"
