@@ -228,10 +228,10 @@ def _two_names(found: Diagnostic) -> Item:
 
 
 def lines_of_access(review: Review) -> Iterator[str]:
-    """Who gains and loses what, as text: one line for each person and reason."""
+    """Who gains and loses what, and what stays for another reason or time, as text: one line for each person and reason."""
     from reconciler.report.text import escape
 
-    for item in _items(review.access, ""):
+    for item in (*_items(review.access, ""), *_items(review.rerouted, "")):
         yield f"{item.symbol} {''.join(map(escape, item.words))} ({''.join(map(escape, item.why))})"
 
 

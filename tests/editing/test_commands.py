@@ -64,12 +64,14 @@ def edited(bench, *args):
     bench.manifest(after, "head/orgs.yaml")
     review = bench.run("review", "base", "head", "--format", "json").json
     access = {(one["person"], one["object"], (one["after"] or {}).get("role")) for one in review["access"]}
+    stays = {(one["person"], one["object"], one["after"]["role"]) for one in review["rerouted"]}
     lines = [line for line in ran.err.splitlines() if line[:2] in ("+ ", "- ", "~ ")]
-    for who, place, role in access:
+    for who, place, role in access | stays:
         about = re.compile(rf". {re.escape(who)}\b.* {re.escape(place)}[ ,]")
         (line,) = [one for one in lines if about.match(one)]
         assert role is None or role in line
-    assert bool(lines) == bool(access)
+    assert bool(lines) == bool(access | stays)
+    assert len([line for line in lines if " stays " in line]) <= len(stays)
     return ran, access
 
 
@@ -113,6 +115,12 @@ def test_what_is_for_a_while_falls_back_to_what_they_had(here, time, day):
     ran, access = edited(here, "grant", "fred", "owner", "acme/prod", "--for", time)
     assert added(ran) == [f"fred: {{role: owner, expires: {day}, then: reader}}"]
     assert access == {("fred", "acme/prod", "owner")}
+
+
+def test_what_stays_and_lasts_longer_is_said(here):
+    ran, access = edited(here, "grant", "erin", "member", "acme")
+    assert (added(ran), access) == (["erin: member"], set())
+    assert "~ erin stays member of acme (was direct, until 2027-01-31; now direct)" in ran.err
 
 
 def test_a_weaker_entry_than_a_teams_is_said_to_lower(here):
