@@ -22,7 +22,7 @@ _NAMES = late_pattern(
 
 
 def grouped(diagnostics: Iterable[Diagnostic]) -> list[tuple[Diagnostic, tuple[Diagnostic, ...]]]:
-    """The diagnostics in their order; where more than FEW errors are of one kind, the first one with the others beside it."""
+    """The diagnostics in their order; where more than FEW are of one kind, the first one with the others beside it."""
     kinds: dict[tuple[str, str, str], list[Diagnostic]] = {}
     found: list[tuple[Diagnostic, list[Diagnostic]]] = []  # each with all of its kind
     for one in diagnostics:
@@ -47,13 +47,13 @@ def others(first: Diagnostic, more: tuple[Diagnostic, ...]) -> str:
 
 
 def _kind(one: Diagnostic) -> tuple[str, str, str]:
-    if one.severity != "error" or one.source is None or one.below:
+    if one.source is None or one.below:
         return one.severity, one.summary, "as it is"
     return one.severity, _NAMES.sub("…", one.summary), _NAMES.sub("…", one.hint or "")
 
 
 def _name(first: Diagnostic, one: Diagnostic) -> str:
     """What only this one names, and where it is."""
-    known = set(_NAMES.findall(first.summary))
-    new = [word for word in _NAMES.findall(one.summary) if word not in known]
-    return f"{new[0]} ({one.source})" if new else str(one.source)
+    known = {word.rstrip(",.;:") for word in _NAMES.findall(first.summary)}
+    new = [word for word in _NAMES.findall(one.summary) if word.rstrip(",.;:") not in known]
+    return f"{new[0].rstrip(',.;:')} ({one.source})" if new else str(one.source)

@@ -72,11 +72,7 @@ def with_summary_first(lines: list[str], summary: int) -> list[str]:
 def render_diagnostics(diagnostics: Sequence[Diagnostic], *, color: bool = False) -> str:
     """Each diagnostic with its position, its manifest line and a caret; many of one kind as one. Empty when there are none."""
     paint = _colored if color else _unpainted
-    return "".join(
-        line + "\n"
-        for first, more in grouped(diagnostics)
-        for line in (*_diagnostic(first, paint), *_more(first, more))
-    )
+    return "".join(line + "\n" for line in _diagnostics(diagnostics, paint, verbose=False))
 
 
 def render_refusals(refusals: Sequence[Refusal]) -> str:
@@ -120,8 +116,7 @@ def _plan(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
         for name in plan.dns:
             yield "  " + escape(wording.dns(name))
         yield ""
-    for warning in plan.warnings:
-        yield from _diagnostic(warning, paint)
+    yield from _diagnostics(plan.warnings, paint, verbose=verbose)
     if plan.warnings:
         yield ""
     for note in plan.notes:
@@ -139,8 +134,7 @@ def _plan(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
         for refusal in plan.lifted:
             yield f"  {escape(refusal.code)}  {escape(refusal.address)}: {escape(refusal.fact)}"
         yield ""
-    for error in plan.errors:
-        yield from _diagnostic(error, paint)
+    yield from _diagnostics(plan.errors, paint, verbose=verbose)
     if plan.errors:
         yield ""
     for handle in plan.confirm_delete:
@@ -302,6 +296,14 @@ def _diagnostic(found: Diagnostic, paint: Paint) -> Iterator[str]:
         yield f"    {escape(found.also_is)}: {escape(str(found.also))}"
 
 
+def _diagnostics(found: Sequence[Diagnostic], paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """Each with its line; without `verbose`, many of one kind as one."""
+    groups = [(one, ()) for one in found] if verbose else grouped(found)
+    for first, more in groups:
+        yield from _diagnostic(first, paint)
+        yield from _more(first, more)
+
+
 def _more(first: Diagnostic, more: tuple[Diagnostic, ...]) -> Iterator[str]:
     if more:
         yield f"    {escape(others(first, more))}"
@@ -345,8 +347,7 @@ def _result(result: Result, paint: Paint) -> Iterator[str]:
 
 
 def _validation(validation: Validation, paint: Paint) -> Iterator[str]:
-    for found in validation.diagnostics:
-        yield from _diagnostic(found, paint)
+    yield from _diagnostics(validation.diagnostics, paint, verbose=False)
     if validation.diagnostics:
         yield ""
     for note in validation.notes:

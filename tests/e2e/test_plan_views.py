@@ -214,3 +214,16 @@ def test_a_small_plan_has_a_line_for_each_change(small):
     out = small.plan().out
     for change in small.planned().json["resource_changes"]:
         assert change["address"] in out
+
+
+def test_a_warning_for_each_of_many_workspaces_is_one_in_the_plan_and_all_with_v(bench):
+    spaces = {f"ws{n:02}": {"members": {"bob": "reader"}} for n in range(20)}
+    bench.pipes({"orgs": {"acme": {"members": {"alice": "owner", "bob": "member"}, "workspaces": spaces}}})
+    listed = "".join(f"      {name}: {{members: {{bob: reader}}}}\n" for name in spaces)
+    bench.manifest(f"orgs:\n  acme:\n    members: {{alice: owner, bob: owner}}\n    workspaces:\n{listed}")
+    out = bench.plan().out
+    assert out.count("warning: bob owns acme and so has access to acme/ws00 already") == 1
+    assert out.count(" warning: ") == 1
+    assert "and 19 more like it: acme/ws01 (orgs.yaml:7:24)" in out
+    assert bench.plan("-v").out.count(" warning: ") == 20
+    assert bench.run("validate").out.count(" warning: ") + bench.run("validate").err.count(" warning: ") == 1
