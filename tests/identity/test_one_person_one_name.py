@@ -61,6 +61,7 @@ def test_two_names_in_two_orgs_are_a_warning(invited):
     offline = invited.run("validate")
     assert offline.status == 0
     assert "ivy-r in beta and ivy in acme are one person" in offline.out + offline.err
+    assert "ivy-r in beta and ivy in acme are one person" in invited.plan().out, "she is not in beta yet"
     assert invited.apply().status == 0
     ran = invited.plan("--detailed-exitcode")
     assert ran.status == 0

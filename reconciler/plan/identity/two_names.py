@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 
 def warn_of_two_names(worksheets: Sequence[OrgWorksheet], desired: Desired) -> None:
     """Add a warning to the worksheets of orgs in which an account has another name than it has in an org before."""
-    first: dict[str, tuple[str, str]] = {}  # account -> name, org
+    first: dict[str, tuple[str, str]] = {}  # handle of the account -> name, org
     for worksheet in worksheets:
         lines = evidence.names_of(worksheet.want)
         for name, who in sorted(worksheet.people.items()):
             row = who.have or who.inherited or who.replaces
-            if row is None:
+            if row is None and (who.by_email or who.is_new):
                 continue
-            other, org = first.setdefault(row.id, (name, worksheet.name))
+            handle = row.handle if row is not None else who.key
+            other, org = first.setdefault(handle, (name, worksheet.name))
             if other != name:
                 source = lines[name].source if name in lines else desired.person(name).source
                 worksheet.warnings.append(
-                    Diagnostic("warning", _across(name, worksheet.name, other, org, row.handle), source, ONE_NAME)
+                    Diagnostic("warning", _across(name, worksheet.name, other, org, handle), source, ONE_NAME)
                 )
 
 
