@@ -227,6 +227,10 @@ def _proxy_failure(causes: list[Any], where: str, proxy: str) -> PipesError | No
             f"the proxy that {proxy} names does not connect to {where} ({status}); check {proxy} and NO_PROXY",
             repeatable=status[0] == "5",
         )
+    # PySocks is there only where a SOCKS proxy is used
+    socks = [cause for cause in causes if type(cause).__module__ == "socks"]
+    if socks:
+        return _socks_failure(socks, where, proxy)
     if _first(causes, urllib3.exceptions.ProxyError) is None:
         return None
     if _first(causes, urllib3.exceptions.NameResolutionError) is not None:
@@ -235,6 +239,18 @@ def _proxy_failure(causes: list[Any], where: str, proxy: str) -> PipesError | No
     why = next((c.strerror for c in causes if isinstance(c, OSError) and c.strerror), "no connection")
     if tls is not None:
         why = "no TLS connection with it"
+    return NotSentError(f"the proxy that {proxy} names cannot be used: {why}; check {proxy} and NO_PROXY")
+
+
+def _socks_failure(causes: list[Any], where: str, proxy: str) -> PipesError:
+    """What went wrong with a SOCKS proxy, by the classes of PySocks: they have no other sign of it."""
+    names = {type(cause).__name__ for cause in causes}
+    if "SOCKS5AuthError" in names:
+        return NotSentError(f"the proxy that {proxy} names refuses the user or the password in it", repeatable=False)
+    if names & {"SOCKS4Error", "SOCKS5Error"}:
+        return NotSentError(f"the proxy that {proxy} names does not connect to {where}; check {proxy} and NO_PROXY")
+    reasons = (getattr(getattr(cause, "socket_err", None), "strerror", None) for cause in causes)
+    why = next(filter(None, reasons), "it does not answer as one does")
     return NotSentError(f"the proxy that {proxy} names cannot be used: {why}; check {proxy} and NO_PROXY")
 
 

@@ -15,6 +15,7 @@ import trustme
 from reconciler.model.request import Request
 from reconciler.pipes import audit, deadline, pages, retry
 from reconciler.pipes.client import Client, ContentError, LostAnswerError
+from reconciler.pipes.errors import NotSentError
 from reconciler.pipes.settings import Settings
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -107,8 +108,9 @@ def test_an_answer_that_does_not_end_is_lost(slow, clock):
 class Socks:
     """A SOCKS 5 proxy that leads every connection to one port of this machine."""
 
-    def __init__(self, port):
+    def __init__(self, port, replies=(b"\x05\x00", b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")):
         self.port = port
+        self.replies = replies  # no authentication wanted; connected
         self.socket = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -123,12 +125,12 @@ class Socks:
                 threading.Thread(target=self._lead, args=(connection,), daemon=True).start()
 
     def _lead(self, connection):
-        with suppress(OSError), connection, socket.create_connection(("127.0.0.1", self.port)) as target:
+        with suppress(OSError, IndexError), connection, socket.create_connection(("127.0.0.1", self.port)) as target:
             connection.recv(3)
-            connection.sendall(b"\x05\x00")  # no authentication
+            connection.sendall(self.replies[0])
             head = connection.recv(5)
             connection.recv(head[4] + 2)  # the host's name and port
-            connection.sendall(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+            connection.sendall(self.replies[1])
             back = threading.Thread(target=self._copy, args=(target, connection), daemon=True)
             back.start()
             self._copy(connection, target)
@@ -160,6 +162,37 @@ def test_an_answer_through_a_socks_proxy_has_the_same_deadline(monkeypatch, cloc
     ):
         client.send(Request("PATCH", "/org/acme", {}))
     assert server.connections > 0
+    proxy.socket.close()
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("replies", "message"),
+    [
+        ((b"\x05\xff", b""), "the proxy that HTTPS_PROXY names refuses the user or the password in it"),
+        (
+            (b"\x05\x00", b"\x05\x04\x00\x01" + bytes(6)),
+            "the proxy that HTTPS_PROXY names does not connect to pipes.example",
+        ),
+        ((b"HTTP/1.1 400", b""), "the proxy that HTTPS_PROXY names cannot be used: it does not answer as one does"),
+        (None, "the proxy that HTTPS_PROXY names cannot be used: Connection refused"),
+    ],
+    ids=["a password", "a way", "not a SOCKS proxy", "nobody listens"],
+)
+def test_what_a_socks_proxy_cannot_do_is_not_blamed_on_the_host(monkeypatch, clock, replies, message):
+    monkeypatch.setattr(retry, "ATTEMPTS", 2)
+    server = Slow(ENDLESS["nothing"])
+    proxy = Socks(server.port, replies or ())
+    if replies is None:
+        proxy.socket.close()
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url if replies else "socks5h://127.0.0.1:1")
+    settings = Settings("https://pipes.example/api/v0", "tpt_x")
+    with (
+        Client(settings, read_only=True, clock=clock.source) as client,
+        pytest.raises(NotSentError, match=message),
+    ):
+        client.get("/actor")
     proxy.socket.close()
     server.close()
 
