@@ -178,6 +178,11 @@ def command(
             plan = _confirm(plan, confirmed)
         if output.format == "text" and (saved is None or plan.refusals or plan.errors):
             output._replace(out=None).write(plan, verbose=pipes.verbose, made=head)
+        elif saved is None and sys.stdin.isatty() and (plan.confirm_delete or not (auto_approve or due)):
+            from reconciler.report import render
+
+            # nobody is asked about a plan that they did not see, and standard output is for the report
+            click.echo(render(plan, "text", verbose=pipes.verbose, made=head), err=True, nl=False)
         if sys.stdin.isatty():
             plan = _confirm(plan, confirmed)
         held_back = plan_status(plan, detailed=False)

@@ -277,6 +277,15 @@ def test_a_file_in_a_folder_that_is_not_there_leaves_nothing_behind(acme):
     assert {path.name for path in acme.folder.iterdir()} == names
 
 
+@pytest.mark.parametrize("fmt", ["json", "github", "junit"])
+def test_whoever_is_asked_has_seen_the_plan_whatever_the_format_of_the_report(acme, fmt):
+    before = acme.database()
+    status, out = on_a_terminal(acme, [b"no\n"], "--format", fmt)
+    assert status == 1
+    assert out.index("+ org.acme/member.p00") < out.index("Only `yes` applies them")
+    assert acme.database() == before
+
+
 @pytest.mark.parametrize("ahead", [b"", b"yes\n", b"y\nyes\nyes\n"])
 def test_a_terminal_that_says_no_applies_nothing(acme, ahead):
     before = acme.database()
