@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 MAX_LINKS = 40  # as Linux has it for one path (path_resolution(7))
 MAX_SECONDS = 120  # for reading one revision
+MAX_COPIES = (
+    100  # places of one folder with manifests: more of them say the same again, or are a tree that names itself
+)
 FOLDER = "40000"
 LINK = "120000"
 SUBMODULE = "160000"
@@ -68,6 +72,7 @@ class Tree:
 
     # What may still be read
     bounds: Bounds = field(default_factory=Bounds)  # on files and bytes
+    copies: Counter[str] = field(default_factory=Counter)  # how often a tree was visited, by its id
     until: float = field(
         default_factory=lambda: monotonic() + MAX_SECONDS
     )  # when reading has to end, by the monotonic clock
@@ -125,6 +130,12 @@ class Tree:
             problems.append(problem_at(path, files.TOO_DEEP, "name the folder with --path"))
             return
         visited.add(folder.path)
+        self.copies[folder.id] += 1
+        if self.copies[folder.id] > MAX_COPIES:
+            problems.append(
+                problem_at(path, f"the same folder is at more than {MAX_COPIES} places", "name the folder with --path")
+            )
+            raise ManifestError(problems)
         entries = self._entries(folder.id)
         if not self.bounds.entries(len(entries)):
             problems.append(problem_at(path, self.bounds.exceeded or "", "name the folder with --path"))

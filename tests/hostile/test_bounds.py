@@ -230,12 +230,16 @@ def reviewed(commit):
 
 def test_a_tree_that_names_itself_many_times_over_ends(repository, monkeypatch):
     blob = put(repository, "blob", b"version: 1\n")
-    monkeypatch.setattr(files, "MAX_ENTRIES", 5_000)
-    found = commit(repository, nested(repository, tree(repository, [("100644", "x.yaml", blob)]), 34))
-    assert "more than 5,000 names" in reviewed(found)
     asked = []
     entries = git_tree.Tree._entries
     monkeypatch.setattr(git_tree.Tree, "_entries", lambda self, tree: asked.append(tree) or entries(self, tree))
+    found = commit(repository, nested(repository, tree(repository, [("100644", "x.yaml", blob)]), 34))
+    assert reviewed(found) == "the same folder is at more than 100 places"
+    assert len(asked) < 20_000
+    monkeypatch.setattr(files, "MAX_ENTRIES", 5_000)
+    names = commit(repository, tree(repository, [("100644", f"{n:04}", blob) for n in range(5_001)]))
+    assert "more than 5,000 names" in reviewed(names)
+    asked.clear()
     empty = commit(repository, nested(repository, tree(repository, [("100644", "README", blob)]), 34))
     assert "the folder holds no manifest" in reviewed(empty)
     assert len(asked) < 10_000
