@@ -151,12 +151,12 @@ def _get(
         data = answer.read(limit + 1)
         if len(data) > limit:
             raise FetchError(f"{host} has more than {limit // 1024} KiB there")
-        if answer.length:
+        if answer.length and not connection.late:
             raise FetchError(f"the answer of {host} was cut short")
     except ssl.SSLCertVerificationError as error:
         raise FetchError(f"the certificate of {host} is not trusted: {error.verify_message}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        if connection.late:
+        if connection.late or isinstance(error, TimeoutError):
             raise FetchError(f"{host} took more than {seconds:g} s") from None
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         raise FetchError(f"{host} cannot be read: {reason}") from None
@@ -208,7 +208,10 @@ class _Pinned(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         self.sock: Any = socket.create_connection((self._address, self.port), self.timeout)
-        self.sock = self._trust.wrap_socket(self.sock, server_hostname=self.host)
+        self.sock = self._trust.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+        if self.late:  # there was no socket to cut
+            raise TimeoutError
+        self.sock.do_handshake()
 
     def cut(self) -> None:
         self.late = True
