@@ -103,15 +103,17 @@ def problem(raw: RawAnswer) -> str:
 
 
 def redirect(raw: RawAnswer) -> str:
-    """Where an answer redirects to, and why the redirect is not followed."""
+    """Where an answer redirects to, and why the redirect is not followed; or that its status is none of Pipes."""
+    look = "check PIPES_HOST or --host"
+    if raw.status < 300 or not raw.location:
+        return f"{raw.status}, which Pipes does not answer; {look}"
     try:
-        target = urlsplit(raw.location or "").hostname
+        host = urlsplit(raw.location).hostname
     except ValueError:
-        target = None
-    return (
-        f"a redirect ({raw.status}) to {target or 'nowhere'}, which is not followed because that would send the token there;"
-        " check PIPES_HOST or --host"
-    )
+        return f"a redirect ({raw.status}) to no URL; {look}"
+    if host is None:
+        return f"a redirect ({raw.status}) to another path, which is not followed; {look}"
+    return f"a redirect ({raw.status}) to {host}, which is not followed because that would send the token there; {look}"
 
 
 def short(text: str) -> str:

@@ -430,6 +430,21 @@ def test_redirects_are_not_followed(server, client, status):
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "says"),
+    [
+        (103, {"Link": "</x>"}, "103, which Pipes does not answer"),
+        (304, {}, "304, which Pipes does not answer"),
+        (302, {"Location": "/login"}, r"a redirect \(302\) to another path, which is not followed"),
+        (302, {"Location": "http://[x"}, r"a redirect \(302\) to no URL"),
+    ],
+)
+def test_only_what_leads_to_another_host_is_said_to_lead_there(server, client, status, headers, says):
+    server.script = [(status, headers, b""), ok()]
+    with pytest.raises(PipesError, match=rf" answered GET /actor with {says}; check PIPES_HOST or --host$"):
+        client.get("/actor")
+
+
 @pytest.mark.parametrize(("path", "status"), [("/actor", 401), ("/actor", 403), ("/org/acme", 401)])
 def test_a_refused_token_is_said_so(server, client, path, status):
     server.script = [problem(status, "token is expired")]
