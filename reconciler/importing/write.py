@@ -177,9 +177,10 @@ class OrgWriter:
         rows = space.of(grant.KIND.name)
         strangers = sorted(row.handle for row in rows.values() if row.id not in people)
         if strangers:
+            they = "has a grant, but is" if len(strangers) == 1 else "have grants, but are"
             self.notes.append(
-                f"{address}: {', '.join(strangers)} has a grant and is no member of the org "
-                "by a row of its own, so the members are left out, and left alone"
+                f"{address}: {', '.join(strangers)} {they} not in the org's list of members, so the members of the workspace are "
+                "left out, and left alone"
             )
             return
         # owners reach every workspace: their grants are redundant, and plans leave them alone

@@ -1,4 +1,7 @@
-"""Rows that a list skips at the border of a page: `drift` looks them up before it says that they are gone."""
+"""Rows that a list skips at the border of a page.
+
+`drift` looks them up before it says that they are gone, and `import` notes who has a grant without being listed.
+"""
 
 from __future__ import annotations
 
@@ -42,3 +45,17 @@ def test_who_is_gone_is_said_to_be(crowd):
     assert ran.status == 2
     assert "p149" in ran.out
     assert ran.out.count("org.acme/member.") == ran.out.count("org.acme/member.p149")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [(1, "p099 has a grant, but is not in"), (2, "p099, p100 have grants, but are not in")]
+)
+def test_import_leaves_the_grants_of_a_workspace_out_where_the_member_list_lacks_somebody(crowd, rows, said):
+    with crowd.served({"kind": "shift-page", "path": "^/org/acme/member$", "rows": rows}):
+        ran = crowd.run("import", "acme", "--out", "new.yaml", *crowd.local)
+    assert (
+        f"org.acme/workspace.prod: {said} the org's list of members, so the members of the workspace are left out"
+        in ran.err
+    )
+    assert ran.status == 0
+    assert "reader" not in (crowd.folder / "new.yaml").read_text()
