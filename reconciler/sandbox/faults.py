@@ -142,6 +142,8 @@ def read(path: str | os.PathLike[str]) -> list[Any]:
         found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise FaultError(f"{path}: {in_a_line(error)}") from error
+    except RecursionError as error:
+        raise FaultError(f"{path}: the values nest too deep") from error
     rules = found.get("faults") if isinstance(found, dict) else found
     if not isinstance(rules, list):
         raise FaultError(f"{path}: holds no list of faults")
@@ -154,6 +156,8 @@ def parse(text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise FaultError(f"{text}: {in_a_line(error)}") from error
+    except RecursionError as error:
+        raise FaultError(f"{text[:20]}…: the values nest too deep") from error
 
 
 def _rule(number: int, given: Any) -> Rule:
