@@ -9,7 +9,7 @@ import _thread
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,7 +51,7 @@ def orderly_stop(end: Callable[[], None], notice: bytes = b"") -> Iterator[list[
 
     Args:
         end: Begins the orderly stop, or does all of it. It runs in a thread of its own.
-        notice: Written to standard error at the first signal.
+        notice: Written to standard error once `end` has been called.
 
     Yields:
         The numbers of the signals so far.
@@ -59,13 +59,17 @@ def orderly_stop(end: Callable[[], None], notice: bytes = b"") -> Iterator[list[
     """
     received: list[int] = []
 
+    def stop() -> None:
+        end()
+        with suppress(OSError):  # nobody may be there to read it
+            os.write(2, notice)
+
     def note(number: int, _: Any) -> None:
         if received:
             os._exit(128 + number)
         received.append(number)
         # in a thread, without a lock of Python's: the main thread may hold the very lock that `end` needs
-        _thread.start_new_thread(end, ())
-        os.write(2, notice)
+        _thread.start_new_thread(stop, ())
 
     with _handled_by(note):
         yield received
