@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ import reconciler.clock
 from reconciler.pipes import retry
 from reconciler.pipes.answers import RawAnswer, shown
 from reconciler.pipes.errors import LostAnswerError, NotSentError, StoppedError, WaitedError
+from reconciler.pipes.workers import interruptible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -99,7 +101,7 @@ class Connection:
         if self.clock.sleep is not None:
             self.clock.sleep(seconds)
         else:
-            self._awake.wait(seconds)
+            interruptible(partial(self._awake.wait, seconds))
 
     def sleep(self, seconds: float) -> None:
         """Wait before a request is sent (again). Raises StoppedError where it is not to be sent any more."""

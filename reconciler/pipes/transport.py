@@ -6,6 +6,7 @@ import http.client
 import re
 import ssl
 from copy import copy
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from requests.auth import AuthBase
 from reconciler.pipes import deadline, environment
 from reconciler.pipes.carrier import Received, refused_write
 from reconciler.pipes.errors import LostAnswerError, NotSentError
+from reconciler.pipes.workers import interruptible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +83,9 @@ class Http:
 
     def send(self, outgoing: Outgoing, url: str) -> Received:
         """Send a request once. See Carrier."""
+        return interruptible(partial(self._send, outgoing, url))
+
+    def _send(self, outgoing: Outgoing, url: str) -> Received:
         problem: PipesError | None = None
         received: Received | None = None
         try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from reconciler.model.errors import PipesError
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Work = Callable[[], Any]
     Then = Callable[[Any], None]  # takes the work's result, or the PipesError that it raised
 
+
+Result = TypeVar("Result")
 
 WAKE = 0.2  # seconds after which a waiting thread looks whether it was interrupted
 
@@ -124,6 +126,24 @@ class Workers:
         self._stopped = True
         for _thread in range(self._started):
             self._tickets.put(False)
+
+
+def interruptible(work: Callable[[], Result]) -> Result:
+    """Do `work` where Ctrl-C ends the wait for it: in another thread, if this is the main one.
+
+    A signal that comes in the instant before a socket waits does not end that wait, and the main thread alone handles
+    signals. Raises what `work` raises.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    found: list[Result | PipesError] = []
+    with Workers(1) as workers:
+        workers.submit(work, found.append)
+        workers.run()
+    (result,) = found
+    if isinstance(result, PipesError):
+        raise result
+    return result
 
 
 def _nothing() -> None:

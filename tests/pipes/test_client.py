@@ -1,6 +1,7 @@
 import logging
 import socket
 import ssl
+import threading
 import traceback
 from email.utils import formatdate
 from itertools import pairwise
@@ -8,6 +9,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 import trustme
+from requests.adapters import HTTPAdapter
 
 from reconciler.model.errors import PipesError, ReadOnlyError
 from reconciler.model.request import Request
@@ -24,6 +26,7 @@ from reconciler.pipes.client import (
     StatusError,
 )
 from reconciler.pipes.settings import Settings
+from reconciler.pipes.workers import WAKE
 
 TOKEN = "tpt_0123456789secret"  # of the fixtures
 HTML = b"<!doctype html><html><h1>Sign in to the network</h1></html>"
@@ -419,6 +422,29 @@ def test_a_success_that_is_not_what_the_contract_says_is_one_clear_line(server, 
     assert says in str(error.value)
     assert "\n" not in str(error.value)
     assert len(server.requests) == 1
+
+
+def test_ctrl_c_never_has_to_end_the_wait_of_a_socket_or_for_a_turn(server, monkeypatch):
+    """A signal in the instant before such a wait does not end it; the main thread alone handles signals."""
+    waited = []
+    for place, name in ((HTTPAdapter, "send"), (threading.Event, "wait")):
+        monkeypatch.setattr(place, name, noting(getattr(place, name), waited))
+    server.script = [(429, {"Retry-After": "1"}, b""), ok()]
+    with Client(server.settings, read_only=True) as client:
+        client.get("/actor")
+    main = {(name, args) for thread, name, args in waited if thread is threading.main_thread()}
+    assert {name for _, name, _ in waited} == {"send", "wait"}
+    assert main == {("wait", (WAKE,)), ("wait", ())}  # the latter for a thread to start
+
+
+def noting(function, found):
+    """`function`, which notes its thread, its name and its arguments in `found`."""
+
+    def noted(self, *args, **options):
+        found.append((threading.current_thread(), function.__name__, args))
+        return function(self, *args, **options)
+
+    return noted
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
