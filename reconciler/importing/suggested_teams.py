@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.address import SERVICE
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
@@ -27,7 +29,8 @@ def suggested(
     left: dict[tuple[Place, str], set[str]] = {}
     for place, section in _sections(orgs):
         for name, role in section.items():
-            left.setdefault((place, role), set()).add(name)
+            if not name.startswith(SERVICE):  # a team has people only
+                left.setdefault((place, role), set()).add(name)
     whole = {key: frozenset(found) for key, found in left.items()}
     uses: dict[People, list[tuple[Place, str]]] = {}
     for people in _recurring(whole):

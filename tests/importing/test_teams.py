@@ -115,6 +115,14 @@ def test_an_org_that_is_called_like_the_file_of_teams_shares_it(bench):
                                 "q" * 23: {"members": {"x": "reader", "y": "reader"}}}} for n in "ab"},
             {"readers": ["x", "y"]}, id="a name is never too long",
         ),
+        pytest.param(
+            {"a": {"workspaces": {s: {"members": {"x": "reader", "y": "reader", "service/ci": "reader"}} for s in "pq"}}},
+            {"p-q-readers": ["x", "y"]}, id="a service account among them stays out",
+        ),
+        pytest.param(
+            {"a": {"workspaces": {s: {"members": {"service/cd": "reader", "service/ci": "reader"}} for s in "pq"}}},
+            {}, id="service accounts are no team",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_a_team_and_what_it_is_called(orgs, teams):
