@@ -246,7 +246,11 @@ def _is_short(node: WrittenNode, path: KeyPath) -> bool:
         or path == ("safeguards", "max_removals")
     ):
         return True
-    return any(entry.key is not None and entry.key.itself.value == "absent" for entry in node.entries)
+    if not any(entry.key is not None and entry.key.itself.value == "absent" for entry in node.entries):
+        return False
+    return any(
+        "absent" in part.get("properties", ()) for part in json_schema.at(path)
+    )  # not a key of a plugin's `config`
 
 
 def _apart(head: list[str], *, first: bool, top: bool) -> list[str]:

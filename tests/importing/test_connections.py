@@ -7,7 +7,7 @@ import re
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.editing.canonical import canonical
@@ -366,6 +366,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
+@example({"absent": None, "a": {"absent": True}})
 @given(st.dictionaries(names, values, min_size=1, max_size=4))
 def test_any_configuration_is_written_as_fmt_would_and_read_as_what_is_live(config):
     live = secret.masked(config)
