@@ -5,6 +5,7 @@ from pathlib import Path
 
 from workflows import conftest
 from workflows.conftest import MANIFEST, READ, WRITE
+from workflows.runner import TEMPLATES, document
 
 ORGS = ("beta", "gamma", "delta", "kappa")
 WORLD = conftest.WORLD + "".join(f"  {org}: {{members: {{alice: owner, reader: owner}}}}\n" for org in ORGS)
@@ -39,6 +40,16 @@ def test_each_shard_is_applied_in_a_job_of_its_own_and_what_they_did_is_one_repo
     held = [(e["INPUT_COMMAND"], token) for e in work.github.seen for token in (READ, WRITE) if token in e.values()]
     assert sorted(held) == [("apply", WRITE)] * 4 + [("lock", READ)] + [("plan", READ)] * 4
     assert not any(token in str([job.log for job in ran.values()]) for token in (READ, WRITE))
+
+
+def test_several_manifests_may_stand_in_a_block_as_in_the_other_workflows(work, monkeypatch):
+    monkeypatch.setitem(
+        document(TEMPLATES / "reconciler-apply-matrix.yml")["env"], "MANIFESTS", "\n  orgs.yaml\n  more.yaml\n\n"
+    )
+    work.commit({"more.yaml": f"version: 1\norgs:\n{CAROL}"})
+    ran = merged(work, MANIFEST)
+    assert [job.result for job in ran.values()] == ["success"] * 4, [job.log for job in ran.values()]
+    assert let_in(work) == set(ORGS)
 
 
 def test_a_shard_that_is_refused_leaves_the_others_done_and_the_report_says_so(work):
