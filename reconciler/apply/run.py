@@ -52,9 +52,7 @@ class Options(msgspec.Struct, frozen=True):
     stop: Event = msgspec.field(default_factory=Event)  # set when the user ends the apply
     ended: Callable[[Outcome], None] = lambda _: None  # is called with each outcome
     waiting: Callable[[str], None] = lambda _: None  # is called with the address of a workspace that is awaited
-    checking: Callable[[str, int, int, str], object] | None = (
-        None  # is called for each list that is read again afterwards
-    )
+    checking: Callable[[str, int, int, str], object] | None = None  # is called for each list that is read again
     clock: Callable[[], float] = time.monotonic  # measures `settle`
     secrets: secrets.Secrets | None = None  # resolves references to secrets
 

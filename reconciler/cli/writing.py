@@ -132,9 +132,7 @@ class Draft:
         try:
             return self.asked_by(self.texts)
         except ManifestError as error:
-            first = error.diagnostics[0]
-            where = f"{first.source}: " if first.source is not None else ""
-            raise LeftAloneError(f"the result would have an error: {where}{first.summary}") from None
+            raise LeftAloneError(f"the result would have an error: {error.first}") from None
 
     def asked_by(self, texts: Mapping[str, bytes]) -> Desired:
         """What these texts ask for; those that were there and those that were tried last are not read again."""

@@ -248,9 +248,8 @@ def _is_short(node: WrittenNode, path: KeyPath) -> bool:
         return True
     if not any(entry.key is not None and entry.key.itself.value == "absent" for entry in node.entries):
         return False
-    return any(
-        "absent" in part.get("properties", ()) for part in json_schema.at(path)
-    )  # not a key of a plugin's `config`
+    # a key of a plugin's `config` may have that name, too
+    return any("absent" in part.get("properties", ()) for part in json_schema.at(path))
 
 
 def _apart(head: list[str], *, first: bool, top: bool) -> list[str]:

@@ -356,8 +356,7 @@ def edited(texts: Mapping[str, bytes], before: Desired) -> Desired:
     try:
         return load_texts(texts, today=before.day)
     except ManifestError as error:
-        first = next((one for one in error.diagnostics if one.severity == "error"), error.diagnostics[0])
-        raise CannotEditError(f"the manifests would be wrong: {first.source}: {first.summary}") from None
+        raise CannotEditError(f"the manifests would be wrong: {error.first}") from None
 
 
 def list_of_team(file: File, team: str) -> tuple[str, ...] | None:

@@ -81,10 +81,10 @@ def fix_up(
         return tried if after is not None and after <= before - {key(d) for d in chosen} else None
 
     def take(found: list[list[Difference]]) -> None:
+        nonlocal edited
         if not found:
             return
         flat = [d for group in found for d in group]
-        nonlocal edited
         tried = holds(flat)
         if tried is not None:
             taken.extend(flat)

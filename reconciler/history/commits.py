@@ -39,10 +39,7 @@ def until_day(day: date) -> list[Commit]:
 
 def passed_over(commit: Commit, error: ManifestError | UsageError) -> str:
     """The note that the manifests of a commit cannot be used."""
-    why = str(error)
-    if isinstance(error, ManifestError):
-        first = next((one for one in error.diagnostics if one.severity == "error"), error.diagnostics[0])
-        why = f"{first.source}: {first.summary}" if first.source is not None else first.summary
+    why = error.first if isinstance(error, ManifestError) else str(error)
     return f"the manifests of {commit.id[:10]} ({commit.day}) are passed over: {why}"
 
 

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 MAX_LINKS = 40  # as Linux has it for one path (path_resolution(7))
 MAX_SECONDS = 120  # for reading one revision
-MAX_COPIES = (
-    100  # places of one folder with manifests: more of them say the same again, or are a tree that names itself
-)
+MAX_COPIES = 100  # places of one folder: more of them say the same again, or are a tree that names itself
 FOLDER = "40000"
 LINK = "120000"
 SUBMODULE = "160000"

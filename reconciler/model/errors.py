@@ -26,6 +26,12 @@ class ManifestError(ReconcilerError):
         self.files = files  # how many manifests were read
         super().__init__(f"{len(self.diagnostics)} problem(s) in the manifests")
 
+    @property
+    def first(self) -> str:
+        """The first error in one line, with its place where it has one: `orgs.yaml:3:5: ...`."""
+        found = next((one for one in self.diagnostics if one.severity == "error"), self.diagnostics[0])
+        return found.summary if found.source is None else f"{found.source}: {found.summary}"
+
 
 class RefusedRunError(ReconcilerError):
     """A safeguard refuses the run as a whole, before anything is done (exit status 3)."""

@@ -103,10 +103,10 @@ def problem(raw: RawAnswer) -> str:
 
 
 def redirect(raw: RawAnswer) -> str:
-    """Where an answer redirects to, and why the redirect is not followed; or that its status is none of Pipes."""
+    """Where an answer redirects to, and why the redirect is not followed; or that Pipes does not use its status."""
     look = "check PIPES_HOST or --host"
     if raw.status < 300 or not raw.location:
-        return f"{raw.status}, which Pipes does not answer; {look}"
+        return f"{raw.status}, a status that Pipes does not use; {look}"
     try:
         host = urlsplit(raw.location).hostname
     except ValueError:

@@ -459,8 +459,8 @@ def test_redirects_are_not_followed(server, client, status):
 @pytest.mark.parametrize(
     ("status", "headers", "says"),
     [
-        (103, {"Link": "</x>"}, "103, which Pipes does not answer"),
-        (304, {}, "304, which Pipes does not answer"),
+        (103, {"Link": "</x>"}, "103, a status that Pipes does not use"),
+        (304, {}, "304, a status that Pipes does not use"),
         (302, {"Location": "/login"}, r"a redirect \(302\) to another path, which is not followed"),
         (302, {"Location": "http://[x"}, r"a redirect \(302\) to no URL"),
     ],
