@@ -19,7 +19,7 @@ from reconciler.kinds import grant, member, org, workspace
 from reconciler.manifest import load_texts
 from reconciler.model.diagnostic import Refusal
 from reconciler.model.errors import ManifestError, UsageError
-from reconciler.model.near import near
+from reconciler.model.near import asked, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -132,9 +132,8 @@ def team_called(name: str, desired: Desired) -> str:
 
 
 def _meant(name: str, there: Iterable[str], also: Iterable[str] = ()) -> str:
-    meant = list(dict.fromkeys([*also, *near(name, there)]))
-    if meant:
-        return f"; did you mean {' or '.join(f'`{one}`' for one in meant)}?"
+    if meant := asked(dict.fromkeys([*also, *near(name, there)])):
+        return meant
     known = sorted(there)
     return f"; they have {', '.join(known[:5])}{' and others' if len(known) > 5 else ''}" if known else ""
 

@@ -20,5 +20,10 @@ def near(name: str, there: Iterable[str], *, most: int = 3, cutoff: float = 0.5)
 
 def did_you_mean(name: str, there: Iterable[str]) -> str:
     """`; did you mean `acme`?` for the end of a message; empty where nothing resembles `name`."""
-    found = near(name, there)
-    return f"; did you mean {' or '.join(f'`{one}`' for one in found)}?" if found else ""
+    return asked(near(name, there))
+
+
+def asked(found: Iterable[str]) -> str:
+    """The same for names that are found; empty for none."""
+    names = " or ".join(f"`{one}`" for one in found)
+    return f"; did you mean {names}?" if names else ""
